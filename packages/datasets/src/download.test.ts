@@ -1,0 +1,217 @@
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { type DownloadOptions, download } from './download.js';
+import { withLock } from './lock.js';
+import { errorOf, temporaryFolder } from './test-data.js';
+
+const content = Buffer.from(Uint8Array.from({ length: 300_000 }, (_, i) => (i * 31 + (i >> 8)) & 255));
+const md5 = createHash('md5').update(content).digest('hex');
+
+/** Answers like a server that knows ranges, and loses the connection after `cut` bytes of the body where given. */
+function serveRange(request: IncomingMessage, response: ServerResponse, cut = Number.POSITIVE_INFINITY): void {
+  const start = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
+  if (start >= content.length) {
+    response.writeHead(416, { 'content-range': `bytes */${content.length}` }).end();
+    return;
+  }
+  const rest = content.subarray(start);
+  const headers = { 'content-length': rest.length, 'content-range': `bytes ${start}-${content.length - 1}/300000` };
+  response.writeHead(start > 0 ? 206 : 200, headers);
+  if (rest.length <= cut) response.end(rest);
+  else response.write(rest.subarray(0, cut), () => setTimeout(() => response.destroy(), 20));
+}
+
+describe('download', () => {
+  let folder: string;
+  let server: Server;
+  let handle: (request: IncomingMessage, response: ServerResponse) => void;
+  let ranges: (string | undefined)[];
+  let log: string[];
+  let options: DownloadOptions;
+
+  beforeEach((done) => {
+    folder = temporaryFolder();
+    ranges = [];
+    log = [];
+    server = createServer((request, response) => {
+      ranges.push(request.headers.range);
+      handle(request, response);
+    });
+    server.listen(0, '127.0.0.1', () => {
+      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/file.tar.gz`;
+      options = { url, target: join(folder, 'data', 'file.tar.gz'), md5, pause: 1, log: (line) => log.push(line) };
+      done();
+    });
+  });
+  afterEach((done) => {
+    rmSync(folder, { recursive: true });
+    server.close(done);
+    server.closeAllConnections();
+  });
+
+  const expectDone = () => {
+    expect(readFileSync(options.target).equals(content)).to.equal(true);
+    expect(readdirSync(join(folder, 'data'))).to.deep.equal(['file.tar.gz']);
+  };
+
+  it('fetches, verifies and moves a file into place, and reports its progress', async () => {
+    handle = serveRange;
+    await download(options);
+    expectDone();
+    expect(log.at(-2)).to.equal('file.tar.gz: 100 % of 0.3 MiB');
+    expect(log.at(-1)).to.equal(`file.tar.gz: md5 verified, saved to ${options.target}`);
+    await download(options);
+    expect(ranges, 'a file that is there is not asked for again').to.deep.equal([undefined]);
+  });
+
+  it('goes on where a connection was lost', async () => {
+    handle = (request, response) => serveRange(request, response, 100_000);
+    await download(options);
+    expectDone();
+    expect(ranges).to.deep.equal([undefined, 'bytes=100000-', 'bytes=200000-']);
+    expect(log.join('\n')).to.contain('the connection was lost').and.contain('trying again from byte 100000');
+  });
+
+  it('goes on where an earlier call stopped', async () => {
+    handle = (request, response) => serveRange(request, response, ranges.length === 1 ? 123_456 : 0);
+    const message = await errorOf(download({ ...options, attempts: 2 }));
+    expect(message).to.contain('2 attempts in a row brought nothing').and.contain('123456 bytes are kept');
+    expect(message).to.contain(`curl -L -o '${options.target}' '${options.url}'`);
+    handle = serveRange;
+    await download(options);
+    expectDone();
+    expect(ranges.at(-1)).to.equal('bytes=123456-');
+  });
+
+  it('starts again where the server knows no ranges, or the rest is of another file', async () => {
+    mkdirSync(join(folder, 'data'));
+    writeFileSync(`${options.target}.part`, content.subarray(0, 1000));
+    handle = (_, response) => response.end(content);
+    await download(options);
+    expectDone();
+    rmSync(options.target);
+    writeFileSync(`${options.target}.part`, Buffer.alloc(400_000));
+    handle = serveRange;
+    await download(options);
+    expectDone();
+  });
+
+  it('takes a part that is already complete', async () => {
+    mkdirSync(join(folder, 'data'));
+    writeFileSync(`${options.target}.part`, content);
+    handle = serveRange;
+    await download(options);
+    expectDone();
+  });
+
+  it('deletes data with a wrong checksum and says so', async () => {
+    handle = (_, response) => response.end('something else');
+    const message = await errorOf(download(options));
+    const given = createHash('md5').update('something else').digest('hex');
+    expect(message).to.contain(`the 14 bytes received have md5 ${given}, expected ${md5}`);
+    expect(readdirSync(join(folder, 'data'))).to.deep.equal([]);
+  });
+
+  it('does not unpack what the server labels as gzip', async () => {
+    handle = (_, response) => response.writeHead(200, { 'content-encoding': 'x-gzip' }).end(content);
+    await download(options);
+    expectDone();
+  });
+
+  it('gives up at once on 404, and tries again on 503', async () => {
+    handle = (_, response) => response.writeHead(404).end('no');
+    expect(await errorOf(download(options))).to.contain('the server answered 404 Not Found, expected 200');
+    expect(ranges.length).to.equal(1);
+    handle = (request, response) => {
+      if (ranges.length < 4) response.writeHead(503).end();
+      else serveRange(request, response);
+    };
+    await download(options);
+    expectDone();
+  });
+
+  it('refuses a range that it did not ask for', async () => {
+    mkdirSync(join(folder, 'data'));
+    writeFileSync(`${options.target}.part`, content.subarray(0, 1000));
+    handle = (_, response) => response.writeHead(206, { 'content-range': 'bytes 5-9/300000' }).end('12345');
+    expect(await errorOf(download(options))).to.contain('expected 200, or 206 from byte 1000');
+  });
+
+  it('follows redirects, but not for ever', async () => {
+    handle = (request, response) => {
+      if (request.url === '/moved') serveRange(request, response);
+      else response.writeHead(302, { location: '/moved' }).end();
+    };
+    await download(options);
+    expectDone();
+    rmSync(options.target);
+    handle = (_, response) => response.writeHead(302, { location: '/moved' }).end();
+    expect(await errorOf(download(options))).to.contain('more than 5 redirects');
+  });
+
+  it('does not wait for ever on a silent server, nor on one that is not there', async () => {
+    handle = () => {};
+    const silent = await errorOf(download({ ...options, patience: 50, attempts: 2 }));
+    expect(silent).to.contain('no answer (no data for 0.05 s)');
+    const nobody = await errorOf(download({ ...options, url: 'http://127.0.0.1:1/', attempts: 2 }));
+    expect(nobody).to.contain('no answer').and.contain('ECONNREFUSED');
+  });
+
+  it('lets two calls at once fetch the file once', async () => {
+    handle = serveRange;
+    await Promise.all([download(options), download(options)]);
+    expectDone();
+    expect(ranges.length).to.equal(1);
+    expect(log.join('\n'))
+      .to.contain(`Waiting for process ${process.pid}`)
+      .and.contain(`delete ${options.target}.lock`);
+  });
+});
+
+describe('withLock', () => {
+  let path: string;
+  beforeEach(() => {
+    path = join(temporaryFolder(), 'lock');
+  });
+  afterEach(() => rmSync(join(path, '..'), { recursive: true }));
+
+  it('runs one action at a time and leaves no file', async () => {
+    let running = 0;
+    const action = async () => {
+      expect(++running).to.equal(1);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      running--;
+    };
+    await Promise.all([1, 2, 3].map(() => withLock(path, action, { poll: 1 })));
+    expect(existsSync(path)).to.equal(false);
+  });
+
+  it('is freed when the action fails', async () => {
+    const failing = withLock(path, () => Promise.reject(new Error('no')));
+    expect(await errorOf(failing)).to.equal('no');
+    expect(existsSync(path)).to.equal(false);
+  });
+
+  it('takes over from a process that has ended, or that had the same number', async () => {
+    // Above the largest process number that Linux gives.
+    for (const pid of [2 ** 22 + 1, process.pid]) {
+      writeFileSync(path, `process ${pid} on ${hostname()}\n`);
+      expect(await withLock(path, async () => 'ran')).to.equal('ran');
+    }
+  });
+
+  it('waits for a process on another machine', async () => {
+    writeFileSync(path, 'process 1 on elsewhere\n');
+    const log: string[] = [];
+    const waiting = withLock(path, async () => 'ran', { log: (line) => log.push(line), poll: 1 });
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(log).to.deep.equal([`Waiting for process 1 on elsewhere. If it has ended, delete ${path}.`]);
+    rmSync(path);
+    expect(await waiting).to.equal('ran');
+  });
+});

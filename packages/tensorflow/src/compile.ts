@@ -1,0 +1,182 @@
+/** compile(): tfjs functions as one TensorFlow graph. See docs/compile.md. */
+import type { Scalar, Tensor } from '@tensorflow/tfjs';
+import { backend, currentRecorder } from './backend.js';
+import { Graph } from './graph.js';
+import { tf } from './load.js';
+import { dtypeNumber, type Feed, type NativeRunResult } from './native.js';
+import { type OperationTime, summarizeTimings } from './profile.js';
+import { type ArgumentSpec, Recorder, type Recording, type Result, unflatten } from './record.js';
+import { VariableStore } from './state.js';
+import { feedData, typedArray } from './values.js';
+
+/** A function that can be compiled: tensors in; a tensor, lists or records of tensors, or nothing out. */
+export type TensorFunction = (...inputs: never[]) => Result;
+
+/** Where a function takes a tensor, its compiled form also takes a number, as a float32 scalar that may change at each call. */
+type Arguments<A extends unknown[]> = { [I in keyof A]: Scalar extends A[I] ? A[I] | number : A[I] };
+
+export interface CompiledFunction<F extends TensorFunction> {
+  /** Runs the graph; blocks until it is done. */
+  (...inputs: Arguments<Parameters<F>>): ReturnType<F>;
+  /** Runs the graph in another thread, so that JavaScript goes on. One call at a time. */
+  async(...inputs: Arguments<Parameters<F>>): Promise<ReturnType<F>>;
+  /** Runs the graph once with TensorFlow's tracing on: the time that each kind of operation took, longest first. */
+  profile(...inputs: Arguments<Parameters<F>>): OperationTime[];
+}
+
+export type Compiled<F extends Record<string, TensorFunction>> = { [K in keyof F]: CompiledFunction<F[K]> } & {
+  /** Gives the variables their values back and frees the graph. */
+  dispose(): void;
+};
+
+export interface CompileOptions {
+  /** Runs the functions as they are, operation by operation, for debugging. Default: the environment variable REFCONV_EAGER is 1. */
+  eager?: boolean;
+}
+
+/**
+ * Compiles tfjs functions into one TensorFlow graph with shared variables.
+ *
+ * Each function is recorded at its first call with arguments of new shapes: it runs on tensors without values, and every
+ * operation becomes a node. tf.Variables that it reads or assigns live in the graph from then on and are shared by all the
+ * functions and shapes; reading a tf.Variable reads the graph's value, assigning to one is noticed at the next call.
+ *
+ * @param functions by name, e.g. `{ train, evaluate }`.
+ * @returns the compiled functions by the same names, and `dispose()`.
+ * @throws at the first call: where a value is read while recording; where two recordings differ (randomness in
+ *   JavaScript); where a shape depends on values.
+ */
+export function compile<F extends Record<string, TensorFunction>>(functions: F, options: CompileOptions = {}): Compiled<F> {
+  if ('dispose' in functions) throw new Error("A compiled function cannot be called 'dispose': that name frees the graph.");
+  const eager = options.eager ?? process.env['REFCONV_EAGER'] === '1';
+  const program = new Program();
+  const entries = Object.entries(functions).map(([name, body]) => {
+    const plain = body as unknown as (...inputs: Tensor[]) => Result;
+    return [name, eager ? eagerFunction(plain) : program.function(name, plain)];
+  });
+  return { ...Object.fromEntries(entries), dispose: () => program.dispose() };
+}
+
+function eagerFunction(body: (...inputs: Tensor[]) => Result) {
+  const call = (...inputs: (Tensor | number)[]) =>
+    tf.tidy(() => body(...inputs.map((input) => (typeof input === 'number' ? tf.scalar(input) : input))) as Tensor);
+  return Object.assign(call, {
+    async: async (...inputs: (Tensor | number)[]) => call(...inputs),
+    profile: () => {
+      throw new Error('A function that runs eagerly has no profile; compile it without { eager: true }.');
+    },
+  });
+}
+
+/** A call made ready: everything that the session needs. */
+interface Call {
+  recording: Recording;
+  feeds: Feed[];
+}
+
+class Program {
+  private readonly graph: Graph;
+  private readonly store: VariableStore;
+  private busy = false;
+  private disposed = false;
+
+  constructor() {
+    this.graph = new Graph();
+    this.store = new VariableStore(this.graph);
+  }
+
+  function(name: string, body: (...inputs: Tensor[]) => Result) {
+    const recordings = new Map<string, Recording>();
+
+    const prepare = (inputs: (Tensor | number)[]): Call => {
+      if (this.disposed) throw new Error(`The compiled function ${name} was disposed.`);
+      if (this.busy) throw new Error(`The compiled function ${name} was called while another call is running; await that first.`);
+      if (currentRecorder()) throw new Error(`The compiled function ${name} was called inside a function that is being recorded; call the plain function.`);
+      const specs = inputs.map((input, i) => specOf(name, input, i));
+      const key = JSON.stringify(specs);
+      let recording = recordings.get(key);
+      if (!recording) {
+        recording = this.record(body, specs);
+        recordings.set(key, recording);
+      }
+      this.store.upload(recording.variables);
+      this.store.separateClones(recording.updated);
+      const feeds = inputs.map((input, i) => {
+        const { dtype, shape } = specs[i] as ArgumentSpec;
+        const number = dtypeNumber(dtype);
+        const data = typeof input === 'number' ? Float32Array.of(input) : feedData(number, backend.readSync(input.dataId));
+        return { output: recording.placeholders[i] as Feed['output'], dtype: number, shape, data };
+      });
+      return { recording, feeds };
+    };
+
+    const targets = ({ target }: Recording) => (target === undefined ? [] : [target]);
+
+    const call = (...inputs: (Tensor | number)[]): Result => {
+      const { recording, feeds } = prepare(inputs);
+      return results(recording, this.graph.run(feeds, recording.fetches, targets(recording)));
+    };
+
+    const async = async (...inputs: (Tensor | number)[]): Promise<Result> => {
+      const { recording, feeds } = prepare(inputs);
+      this.busy = true;
+      try {
+        return results(recording, await this.graph.runAsync(feeds, recording.fetches, targets(recording)));
+      } finally {
+        this.busy = false;
+      }
+    };
+
+    const profile = (...inputs: (Tensor | number)[]): OperationTime[] => {
+      const { recording, feeds } = prepare(inputs);
+      const { metadata } = this.graph.run(feeds, recording.fetches, targets(recording), true);
+      return summarizeTimings(metadata as Uint8Array);
+    };
+
+    return Object.assign(call, { async, profile });
+  }
+
+  dispose(): void {
+    if (this.disposed) return;
+    if (this.busy) throw new Error('A compiled program was disposed while a call is running; await that first.');
+    this.store.release();
+    this.graph.close();
+    this.disposed = true;
+  }
+
+  /**
+   * Records twice: first into a graph that is thrown away, which shows what differs between recordings and lets the function
+   * make the variables that it makes on its first call (an optimiser's slots).
+   */
+  private record(body: (...inputs: Tensor[]) => Result, specs: ArgumentSpec[]): Recording {
+    const trial = new Graph();
+    try {
+      const { journal, created } = new Recorder(trial, new VariableStore(trial), undefined).record(body, specs);
+      if (created.length === 0) return new Recorder(this.graph, this.store, journal).record(body, specs);
+      for (const { variable, initial } of created) {
+        const [value] = trial.run([], [initial]).outputs as [NativeRunResult['outputs'][number]];
+        const tensor = tf.tensor(typedArray(value.dtype, value.data as ArrayBuffer), variable.shape, variable.dtype);
+        variable.assign(tensor as never);
+        tensor.dispose();
+      }
+    } finally {
+      trial.close();
+    }
+    // The function now finds its variables made; the recording without them is no measure for the next one.
+    return this.record(body, specs);
+  }
+}
+
+function specOf(name: string, input: Tensor | number, position: number): ArgumentSpec {
+  if (typeof input === 'number') return { dtype: 'float32', shape: [] };
+  if (input instanceof tf.Tensor) return { dtype: input.dtype, shape: input.shape };
+  throw new Error(`Argument ${position + 1} of the compiled function ${name} is a ${typeof input}; expected a tensor or a number.`);
+}
+
+function results(recording: Recording, { outputs }: NativeRunResult): Result {
+  const tensors = outputs.map(({ dtype, shape, data }, i) => {
+    const values = Array.isArray(data) ? (data as unknown as string[]) : typedArray(dtype, data);
+    return tf.tensor(values, shape, recording.fetchTypes[i]);
+  });
+  return unflatten(recording.structure, tensors);
+}

@@ -1,0 +1,141 @@
+/** A TensorFlow graph that grows, with its session. */
+import { nativeGraph } from './load.js';
+import { Attr, type Attribute, DType, type Feed, type NativeGraph, type NativeTensor, type Output } from './native.js';
+import { type ArgDef, decodeOpInputs, encodeSessionConfig } from './proto.js';
+
+/** Toggles of TensorFlow's graph optimiser (rewriter_config.proto). */
+const OFF = 2;
+
+/** An operation of the graph and what shape inference says of its outputs; null or −1 where it depends on values. */
+export interface GraphOperation {
+  operation: number;
+  outputs: { dtype: number; shape: number[] | null }[];
+}
+
+const inputDefinitions = new Map<string, ArgDef[]>();
+
+/** A dense host tensor that repeats one value is kept as that value alone from this many elements on. */
+const FILL_FROM = 32;
+
+export class Graph {
+  private readonly native: NativeGraph;
+  private count = 0;
+
+  constructor() {
+    this.native = new nativeGraph.Graph(
+      encodeSessionConfig({
+        allowSoftPlacement: true,
+        gpuOptions: { allowGrowth: true },
+        // The arithmetic optimiser regroups sums in an order that differs between processes, and with it the last bits.
+        graphOptions: { rewriteOptions: { arithmeticOptimization: OFF } },
+      }),
+    );
+  }
+
+  /**
+   * Adds an operation.
+   * @param inputs its tensors, flat and in order, as tfjs gives them; lists (concat's, addN's) are told from its definition.
+   * @param controls operations that must have run before it.
+   * @throws TensorFlow's own message where inputs or attributes do not fit.
+   */
+  add(type: string, inputs: Output[], attributes: Attribute[] = [], controls: number[] = []): GraphOperation {
+    const name = `${type}_${this.count++}`;
+    return this.native.addOperation({ type, name, inputs: this.group(type, inputs, attributes), controls, attributes });
+  }
+
+  /** Adds a constant; one that repeats a single value costs no more than that value. */
+  constant(tensor: NativeTensor): Output {
+    const fill = repeatedValue(tensor);
+    if (fill) {
+      const dims: NativeTensor = { dtype: DType.int32, shape: [tensor.shape.length], data: Int32Array.from(tensor.shape) };
+      return [this.add('Fill', [this.constant(dims), this.constant(fill)]).operation, 0];
+    }
+    const attributes: Attribute[] = [
+      { name: 'dtype', type: Attr.type, value: tensor.dtype },
+      { name: 'value', type: Attr.tensor, value: tensor },
+    ];
+    return [this.add('Const', [], attributes).operation, 0];
+  }
+
+  placeholder(dtype: number, shape: number[]): Output {
+    const attributes: Attribute[] = [
+      { name: 'dtype', type: Attr.type, value: dtype },
+      { name: 'shape', type: Attr.shape, value: shape },
+    ];
+    return [this.add('Placeholder', [], attributes).operation, 0];
+  }
+
+  /** A variable of TensorFlow's own, which all functions of this graph share. */
+  variable(dtype: number, shape: number[]): Output {
+    const attributes: Attribute[] = [
+      { name: 'dtype', type: Attr.type, value: dtype },
+      { name: 'shape', type: Attr.shape, value: shape },
+      { name: 'shared_name', type: Attr.string, value: `variable_${this.count}` },
+    ];
+    return [this.add('VarHandleOp', [], attributes).operation, 0];
+  }
+
+  read(variable: Output, dtype: number, controls: number[] = []): Output {
+    const attributes: Attribute[] = [{ name: 'dtype', type: Attr.type, value: dtype }];
+    return [this.add('ReadVariableOp', [variable], attributes, controls).operation, 0];
+  }
+
+  /** Assigns a value to a variable; returns the operation to run. */
+  assign(variable: Output, value: Output, dtype: number, controls: number[] = []): number {
+    const attributes: Attribute[] = [{ name: 'dtype', type: Attr.type, value: dtype }];
+    return this.add('AssignVariableOp', [variable, value], attributes, controls).operation;
+  }
+
+  run(feeds: Feed[], fetches: Output[], targets: number[] = [], trace = false) {
+    return this.native.run(feeds, fetches, targets, trace);
+  }
+
+  runAsync(feeds: Feed[], fetches: Output[], targets: number[] = []) {
+    return this.native.runAsync(feeds, fetches, targets, false);
+  }
+
+  /** The devices that TensorFlow uses. */
+  listDevices() {
+    return this.native.listDevices();
+  }
+
+  /** The whole graph as a serialized GraphDef. */
+  toGraphDef(): Uint8Array {
+    return this.native.toGraphDef();
+  }
+
+  /** Frees the graph, its session and its variables. */
+  close(): void {
+    this.native.close();
+  }
+
+  private group(type: string, inputs: Output[], attributes: Attribute[]): (Output | Output[])[] {
+    let definition = inputDefinitions.get(type);
+    if (!definition) {
+      definition = decodeOpInputs(this.native.opDefinition(type));
+      inputDefinitions.set(type, definition);
+    }
+    if (definition.every((argument) => !argument.numberAttr && !argument.typeListAttr)) return inputs;
+    let next = 0;
+    // One list at most has no length among the attributes: it takes what the other arguments leave.
+    const lengthOf = (name: string) => Number(attributes.find((attribute) => attribute.name === name)?.value);
+    return definition.map((argument) => {
+      if (!argument.numberAttr && !argument.typeListAttr) return inputs[next++] as Output;
+      const given = argument.numberAttr ? lengthOf(argument.numberAttr) : Number.NaN;
+      const length = Number.isNaN(given) ? inputs.length - (definition.length - 1) : given;
+      const list = inputs.slice(next, next + length);
+      next += length;
+      return list;
+    });
+  }
+}
+
+/** The value that a large tensor repeats, as a scalar; undefined where it does not. */
+function repeatedValue({ dtype, data }: NativeTensor): NativeTensor | undefined {
+  if (!(data instanceof Float32Array || data instanceof Int32Array || data instanceof Uint8Array)) return undefined;
+  if (data.length < FILL_FROM) return undefined;
+  const first = data[0];
+  // Compared by Object.is, so that −0 and NaN stay what they are.
+  for (const value of data) if (!Object.is(value, first)) return undefined;
+  return { dtype, shape: [], data: data.slice(0, 1) };
+}

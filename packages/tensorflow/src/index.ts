@@ -1,0 +1,11 @@
+import './kernels/register.js';
+
+export { type Compiled, type CompiledFunction, type CompileOptions, compile, type TensorFunction } from './compile.js';
+export { BATCH_NORM_TRAINING, batchNormTraining } from './kernels/batchNorm.js';
+export { type ConvolutionOptions, conv2d, GROUPED_CONV, type Padding } from './kernels/convolution.js';
+export { type CrossEntropyOptions, softmaxCrossEntropy } from './kernels/crossEntropy.js';
+export { type Seed, statelessDropout, statelessNormal, statelessUniform } from './kernels/random.js';
+export { loadedInstallation, tf } from './load.js';
+export { applyMomentum, type MomentumUpdate } from './momentum.js';
+export type { OperationTime } from './profile.js';
+export type { Result } from './record.js';

@@ -1,0 +1,78 @@
+/** Batch normalisation as TensorFlow's fused operation, in training and in inference, with its fused gradient. */
+import type { Tensor, Tensor1D, Tensor4D, TensorInfo } from '@tensorflow/tfjs';
+import { tf } from '../load.js';
+import { attribute, operations, replaceGradient, replaceKernel } from './operation.js';
+
+/** The kernel that normalises by the batch's own statistics; layers look for it by this name. */
+export const BATCH_NORM_TRAINING = 'BatchNormTraining';
+
+function attributes(epsilon: number, training: boolean) {
+  return [
+    attribute.typeNumber('T', 1),
+    attribute.typeNumber('U', 1),
+    attribute.float('epsilon', epsilon),
+    attribute.string('data_format', 'NHWC'),
+    attribute.bool('is_training', training),
+  ];
+}
+
+function gradient(dy: Tensor, x: Tensor, scale: Tensor, reserved: [Tensor, Tensor, Tensor], epsilon: number, training: boolean) {
+  const inputs = [dy, x, scale, ...reserved];
+  // All three are made here: within one entry of the result, tfjs would dispose of the other two.
+  const [dx, dScale, dOffset] = operations('FusedBatchNormGradV3', inputs, attributes(epsilon, training), 5) as Tensor[];
+  return { x: () => dx as Tensor, scale: () => dScale as Tensor, offset: () => dOffset as Tensor };
+}
+
+export function registerBatchNorm(): void {
+  // Inputs x [n,h,w,c], scale, offset [c]; outputs y, batch mean, unbiased batch variance, and three for the gradient.
+  // With `runningMean`, `runningVariance` and the attribute `averageFactor` f < 1 the second and third output are the
+  // moving averages (1 − f)·running + f·batch.
+  replaceKernel(BATCH_NORM_TRAINING, ({ inputs, attrs }) => {
+    const { x, scale, offset, runningMean, runningVariance } = inputs as Record<string, TensorInfo>;
+    const { epsilon, averageFactor } = attrs as { epsilon: number; averageFactor?: number };
+    const list = [x, scale, offset, runningMean ?? tf.tensor1d([]), runningVariance ?? tf.tensor1d([])] as TensorInfo[];
+    const averaging = runningMean ? [attribute.float('exponential_avg_factor', averageFactor as number)] : [];
+    return operations('FusedBatchNormV3', list, [...attributes(epsilon, true), ...averaging], 6);
+  });
+  replaceGradient({
+    kernelName: BATCH_NORM_TRAINING,
+    inputsToSave: ['x', 'scale'],
+    outputsToSave: [false, false, false, true, true, true],
+    gradFunc: (dys, saved, attrs) => {
+      const [x, scale, ...reserved] = saved as [Tensor, Tensor, Tensor, Tensor, Tensor];
+      const [dy] = dys as Tensor[];
+      return gradient(dy as Tensor, x, scale, reserved, attrs['epsilon'] as number, true);
+    },
+  });
+
+  const stockGradient = tf.getGradient('FusedBatchNorm');
+  replaceGradient({
+    kernelName: 'FusedBatchNorm',
+    inputsToSave: ['x', 'mean', 'variance', 'scale'],
+    gradFunc: (dy, saved, attrs) => {
+      const [x, mean, variance, given] = saved as [Tensor4D, Tensor1D, Tensor1D, Tensor1D | undefined];
+      const stock = () => stockGradient.gradFunc(dy, saved, attrs) as Record<'mean' | 'variance', () => Tensor>;
+      if (mean.rank !== 1) return stock();
+      const scale = given ?? tf.onesLike(mean);
+      const epsilon = attrs['varianceEpsilon'] as number;
+      // Moving statistics are seldom trained: theirs stay tfjs's.
+      return {
+        mean: () => stock().mean(),
+        variance: () => stock().variance(),
+        ...gradient(dy as Tensor, x, scale, [mean, variance, tf.tensor1d([])], epsilon, false),
+      };
+    },
+  });
+}
+
+/**
+ * Normalises by the batch's own statistics.
+ * @param x [n, h, w, c]; scale, offset [c].
+ * @returns the normalised x, the batch mean [c] and the batch variance [c], unbiased (n·h·w − 1 in the denominator).
+ */
+export function batchNormTraining(x: Tensor4D, scale: Tensor1D, offset: Tensor1D, epsilon: number): [Tensor4D, Tensor1D, Tensor1D] {
+  const inputs = { x, scale, offset };
+  const outputs = tf.engine().runKernel(BATCH_NORM_TRAINING, inputs as never, { epsilon }) as Tensor[];
+  for (const reserved of outputs.slice(3)) reserved.dispose();
+  return outputs.slice(0, 3) as [Tensor4D, Tensor1D, Tensor1D];
+}

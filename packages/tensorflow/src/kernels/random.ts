@@ -1,0 +1,47 @@
+/**
+ * Random numbers without hidden state: the same seed gives the same numbers, and a compiled function can draw new ones at each
+ * call, by a seed that is an argument or a variable that it counts up.
+ */
+import type { Tensor, Tensor1D } from '@tensorflow/tfjs';
+import { tf } from '../load.js';
+import { attribute, operation } from './operation.js';
+
+/** Two int32 numbers: say, [a number for the place of the draw, the step]. */
+export type Seed = Tensor1D;
+
+function draw(type: string, shape: number[], seed: Seed): Tensor {
+  if (seed.dtype !== 'int32' || seed.size !== 2 || seed.rank !== 1) {
+    throw new Error(`A seed must be int32 of shape [2]; given ${seed.dtype} of shape [${seed.shape}].`);
+  }
+  const attributes = [attribute.typeNumber('dtype', 1), attribute.typeNumber('T', 3), attribute.typeNumber('Tseed', 3)];
+  return operation(type, [tf.tensor1d(shape, 'int32'), seed], attributes);
+}
+
+/** Uniform numbers in [low, high), float32. */
+export function statelessUniform(shape: number[], seed: Seed, low = 0, high = 1): Tensor {
+  return tf.tidy(() => {
+    const unit = draw('StatelessRandomUniform', shape, seed);
+    return low === 0 && high === 1 ? unit : tf.add(tf.mul(unit, high - low), low);
+  });
+}
+
+/** Normal numbers, float32. */
+export function statelessNormal(shape: number[], seed: Seed, mean = 0, deviation = 1): Tensor {
+  return tf.tidy(() => {
+    const unit = draw('StatelessRandomNormal', shape, seed);
+    return mean === 0 && deviation === 1 ? unit : tf.add(tf.mul(unit, deviation), mean);
+  });
+}
+
+/**
+ * Dropout: each element is zeroed with probability `rate`, the others are divided by 1 − rate.
+ * @throws where the rate is not within [0, 1).
+ */
+export function statelessDropout(x: Tensor, rate: number, seed: Seed): Tensor {
+  if (!(rate >= 0 && rate < 1)) throw new Error(`A dropout rate must be at least 0 and less than 1; given ${rate}.`);
+  if (rate === 0) return tf.clone(x);
+  return tf.tidy(() => {
+    const keep = tf.cast(tf.greaterEqual(statelessUniform(x.shape, seed), rate), 'float32');
+    return tf.mul(x, tf.mul(keep, 1 / (1 - rate)));
+  });
+}

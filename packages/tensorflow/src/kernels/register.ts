@@ -1,0 +1,12 @@
+/** Registers every fused kernel and gradient; imported for its effect. */
+import { registerActivations } from './activations.js';
+import { registerBatchNorm } from './batchNorm.js';
+import { registerConvolutions } from './convolution.js';
+import { registerCrossEntropy } from './crossEntropy.js';
+import { patchStockLayers } from './stockLayers.js';
+
+registerActivations();
+registerBatchNorm();
+registerConvolutions();
+registerCrossEntropy();
+patchStockLayers();

@@ -1,0 +1,77 @@
+/** Makes layers that tf.layers composes of many operations use the fused kernels, so that users' models get them unchanged. */
+import type { Tensor, Tensor1D, Tensor4D } from '@tensorflow/tfjs';
+import { tf } from '../load.js';
+import { batchNormTraining } from './batchNorm.js';
+import { attribute, operation, replaceKernel } from './operation.js';
+
+interface LayerVariable {
+  read(): Tensor;
+  write(value: Tensor): LayerVariable;
+}
+
+interface BatchNormalization {
+  axis: number;
+  epsilon: number;
+  momentum: number;
+  gamma?: LayerVariable;
+  beta?: LayerVariable;
+  movingMean: LayerVariable;
+  movingVariance: LayerVariable;
+  call(inputs: Tensor | Tensor[], kwargs: { training?: boolean }): Tensor | Tensor[];
+}
+
+/** old·momentum + value·(1 − momentum), as tf.layers writes it. */
+function average(variable: LayerVariable, value: Tensor, momentum: number): void {
+  const old = variable.read();
+  variable.write(tf.sub(old, tf.mul(tf.sub(old, value), 1 - momentum)));
+}
+
+function patchBatchNormalization(): void {
+  const prototype = Object.getPrototypeOf(tf.layers.batchNormalization()) as BatchNormalization;
+  const stockCall = prototype.call;
+  prototype.call = function (this: BatchNormalization, inputs, kwargs) {
+    const x = (Array.isArray(inputs) ? inputs[0] : inputs) as Tensor;
+    const lastAxis = this.axis === -1 || this.axis === x.rank - 1;
+    const channels = x.shape[x.rank - 1] as number;
+    const count = x.size / channels;
+    if (!kwargs['training'] || !lastAxis || x.dtype !== 'float32' || count < 2) return stockCall.call(this, inputs, kwargs);
+    return tf.tidy(() => {
+      const scale = (this.gamma?.read() ?? tf.ones([channels])) as Tensor1D;
+      const offset = (this.beta?.read() ?? tf.zeros([channels])) as Tensor1D;
+      const images = (x.rank === 4 ? x : tf.reshape(x, [count, 1, 1, channels])) as Tensor4D;
+      const [y, mean, variance] = batchNormTraining(images, scale, offset, this.epsilon);
+      average(this.movingMean, mean, this.momentum);
+      // tf.layers averages the biased variance.
+      average(this.movingVariance, tf.mul(variance, (count - 1) / count), this.momentum);
+      return x.rank === 4 ? y : tf.reshape(y, x.shape);
+    });
+  };
+}
+
+/** tf.layers' activation 'relu6' is minimum(relu(x), 6); tf.relu6 is one operation with one for its gradient. */
+function patchRelu6(): void {
+  const layer = tf.layers.activation({ activation: 'relu6' }) as unknown as { activation: object };
+  const prototype = Object.getPrototypeOf(layer.activation) as { apply(x: Tensor): Tensor };
+  prototype.apply = (x) => tf.relu6(x);
+}
+
+/** tfjs-node looks at the indices' values to check them, which a recording cannot. TensorFlow checks them itself. */
+function replaceGather(): void {
+  replaceKernel('GatherV2', ({ inputs, attrs }) => {
+    const { x, indices } = inputs as { x: Tensor; indices: Tensor };
+    const { axis, batchDims } = attrs as { axis: number; batchDims: number };
+    const attributes = [
+      attribute.int('batch_dims', batchDims),
+      attribute.type('Tparams', x),
+      attribute.type('Tindices', indices),
+      attribute.typeNumber('Taxis', 3),
+    ];
+    return operation('GatherV2', [x, indices, tf.scalar(axis, 'int32')], attributes);
+  });
+}
+
+export function patchStockLayers(): void {
+  patchBatchNormalization();
+  patchRelu6();
+  replaceGather();
+}

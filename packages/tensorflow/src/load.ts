@@ -1,0 +1,56 @@
+/** Loads tfjs-node over the installed TensorFlow, and sets that up first where it is missing. */
+import { spawnSync } from 'node:child_process';
+import { createRequire, Module } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import util from 'node:util';
+import type { NativeGraphBinding, NodeBackend } from './native.js';
+import { findInstallation, type Installation } from './setup/index.js';
+
+const require = createRequire(import.meta.url);
+
+/** The installation to load: the finished one, or one that the set-up makes now, in a process of its own. */
+function installation(): Installation {
+  const found = findInstallation();
+  if (found) return found;
+  const script = fileURLToPath(new URL('./setup/main.js', import.meta.url));
+  const run = spawnSync(process.execPath, [script], { stdio: ['ignore', 'inherit', 'inherit'] });
+  const made = run.status === 0 ? findInstallation() : undefined;
+  if (!made) throw new Error('TensorFlow is not ready: its set-up failed (see above). `npm run doctor` says more.');
+  return made;
+}
+
+function loadTfjs(bindingPath: string): typeof import('@tensorflow/tfjs-node-gpu') {
+  // Node 23 removed functions that tfjs-node 4.22 still calls.
+  const legacy = util as unknown as Record<string, (value: unknown) => boolean>;
+  legacy['isNullOrUndefined'] ??= (value) => value === null || value === undefined;
+  legacy['isArray'] ??= Array.isArray;
+  // tfjs-node asks node-pre-gyp where its addon lies; ours lies in the cache, so that node_modules stays as it was installed.
+  const fromTfjs = createRequire(require.resolve('@tensorflow/tfjs-node-gpu'));
+  const preGyp = fromTfjs.resolve('@mapbox/node-pre-gyp');
+  const standIn = new Module(preGyp);
+  standIn.exports = { find: () => bindingPath };
+  standIn.loaded = true;
+  require.cache[preGyp] = standIn;
+  try {
+    return require('@tensorflow/tfjs-node-gpu');
+  } finally {
+    delete require.cache[preGyp];
+  }
+}
+
+// Without these a GPU's whole memory is taken at once, and TensorFlow's start-up notes fill the terminal.
+process.env['TF_FORCE_GPU_ALLOW_GROWTH'] ??= 'true';
+process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '1';
+// oneDNN's convolutions are several times faster than Eigen's; TensorFlow turns them on by itself on some processors only.
+process.env['TF_ENABLE_ONEDNN_OPTS'] ??= '1';
+
+/** Where TensorFlow was loaded from. */
+export const loadedInstallation: Installation = installation();
+
+/** TensorFlow.js on the native TensorFlow. */
+export const tf = loadTfjs(loadedInstallation.tfjsBinding);
+
+export const nativeGraph = require(loadedInstallation.graphBinding) as NativeGraphBinding;
+nativeGraph.keepFreedMemory();
+
+export const backend = tf.backend() as unknown as NodeBackend;

@@ -1,0 +1,284 @@
+/** Records a tfjs function: runs it once on symbolic tensors, so that each operation becomes a node and nothing is computed. */
+import { createHash } from 'node:crypto';
+import type { DataId, DataType, Tensor, TensorInfo, Variable } from '@tensorflow/tfjs';
+import { backend, type OperationRecorder, symbolicTensor, symbolicValue, withRecorder } from './backend.js';
+import type { Graph, GraphOperation } from './graph.js';
+import { tf } from './load.js';
+import { type Attribute, DType, dtypeNumber, type NativeTensor, type Output } from './native.js';
+import type { StateVariable, VariableStore } from './state.js';
+import { feedData } from "./values.js";
+
+/** What a compiled function may return: a tensor, nothing, or lists and records of such. */
+export type Result = Tensor | undefined | void | Result[] | { [key: string]: Result };
+
+export interface ArgumentSpec {
+  dtype: DataType;
+  shape: number[];
+}
+
+/** One operation as it was recorded, to compare recordings. */
+type JournalEntry = { op: string; detail: string };
+
+/** A recorded function: where to feed it and what to run. */
+export interface Recording {
+  placeholders: Output[];
+  /** The returned structure, with the fetched output's position in place of each tensor. */
+  structure: unknown;
+  fetches: Output[];
+  /** The dtype that tfjs gives each fetched tensor. */
+  fetchTypes: DataType[];
+  /** The one operation that runs all assignments; undefined where nothing is assigned. */
+  target: number | undefined;
+  variables: StateVariable[];
+  /** Those of `variables` whose value a run changes. */
+  updated: StateVariable[];
+  /** Variables that the function itself made, with their first value's place in the graph. */
+  created: { variable: Variable; initial: Output }[];
+  journal: JournalEntry[];
+}
+
+/** A large constant is almost always data that should have been an argument or a variable. */
+const LARGEST_CONSTANT_BYTES = 256 * 2 ** 20;
+
+/** Outputs without a known shape that are only handed on to the gradient. */
+const OPAQUE_OUTPUT: Record<string, number> = { FusedBatchNormV3: 5 };
+
+interface TrackedVariable {
+  state: StateVariable;
+  /** The data that the variable held when the recording began. */
+  initial: DataId;
+  /** The read of the value that the variable had when the call began. */
+  read: Output | undefined;
+  /** The last operation that changed the variable in place within this function, and the data that stands for its result. */
+  inPlace: { operation: number; result: DataId } | undefined;
+}
+
+export class Recorder implements OperationRecorder {
+  private readonly constants = new Map<DataId, Output>();
+  private readonly tracked = new Map<Variable, TrackedVariable>();
+  /** Which variable held which data when the recording began. */
+  private readonly variableOf = new Map<DataId, Variable>();
+  readonly journal: JournalEntry[] = [];
+
+  constructor(
+    private readonly graph: Graph,
+    private readonly store: VariableStore,
+    private readonly earlier: JournalEntry[] | undefined,
+  ) {
+    for (const variable of Object.values(tf.engine().registeredVariables)) this.variableOf.set(variable.dataId, variable);
+  }
+
+  execute(op: string, attributes: Attribute[], inputs: TensorInfo[], outputs: number): Tensor[] {
+    const made = this.add(
+      op,
+      inputs.map((input) => this.resolve(input)),
+      attributes,
+    );
+    return made.outputs.slice(0, outputs).map(({ dtype, shape: inferred }, index) => {
+      const shape = OPAQUE_OUTPUT[op] === index ? [0] : inferred;
+      if (!shape || shape.includes(-1)) {
+        throw new Error(
+          `${op} cannot be compiled here: the shape of its result depends on values (${JSON.stringify(shape)}), ` +
+            'and a compiled graph needs every shape beforehand. Do this step outside of the compiled function.',
+        );
+      }
+      return symbolicTensor({ owner: this, output: [made.operation, index], dtype }, shape);
+    });
+  }
+
+  /** Adds an operation, and compares it with the same place of an earlier recording. */
+  private add(op: string, inputs: Output[], attributes: Attribute[], controls: number[] = []): GraphOperation {
+    this.note(op, JSON.stringify(attributes));
+    return this.graph.add(op, inputs, attributes, controls);
+  }
+
+  private note(op: string, detail: string): void {
+    const before = this.earlier?.[this.journal.length];
+    this.journal.push({ op, detail });
+    if (!this.earlier || (before?.op === op && before.detail === detail)) return;
+    const was = before ? `${before.op} ${abbreviate(before.detail)}` : 'nothing more';
+    throw new Error(
+      `Two recordings of the function differ: where there was ${was}, there is now ${op} ${abbreviate(detail)}. ` +
+        'What is computed in JavaScript (Math.random, tf.randomUniform, tf.dropout, a counter, a learning rate held as a number ' +
+        'that changes) would be frozen into the graph: pass it as an argument, or draw it with the stateless random operations. ' +
+        'The stack below shows where it enters.',
+    );
+  }
+
+  /** Where the value of a tensor is found in the graph. */
+  resolve(input: TensorInfo): Output {
+    const int64 = (input as { valueArray?: Int32Array }).valueArray;
+    if (int64) return this.constant({ dtype: DType.int64, shape: [], data: int64 });
+    const symbolic = symbolicValue(input.dataId);
+    if (symbolic) {
+      if (symbolic.owner !== this) throw new Error('A tensor of an earlier recording was used; a compiled function must not keep tensors between calls.');
+      return symbolic.output;
+    }
+    const variable = this.variableOf.get(input.dataId);
+    if (variable) return this.readOf(variable);
+    let output = this.constants.get(input.dataId);
+    if (!output) {
+      output = this.constant({ dtype: dtypeNumber(input.dtype), shape: input.shape, data: feedData(dtypeNumber(input.dtype), backend.readSync(input.dataId)) });
+      this.constants.set(input.dataId, output);
+    }
+    return output;
+  }
+
+  private constant(tensor: NativeTensor): Output {
+    const bytes = ArrayBuffer.isView(tensor.data) ? tensor.data.byteLength : 0;
+    if (bytes > LARGEST_CONSTANT_BYTES) {
+      throw new Error(
+        `A constant of shape [${tensor.shape}] (${Math.round(bytes / 2 ** 20)} MB) would be written into the graph; ` +
+          'pass it as an argument, or keep it in a tf.Variable.',
+      );
+    }
+    this.note('Const', `${tensor.dtype} [${tensor.shape}] ${fingerprint(tensor.data)}`);
+    return this.graph.constant(tensor);
+  }
+
+  private track(variable: Variable): TrackedVariable {
+    let entry = this.tracked.get(variable);
+    if (!entry) {
+      entry = { state: this.store.get(variable), initial: variable.dataId, read: undefined, inPlace: undefined };
+      this.tracked.set(variable, entry);
+    }
+    return entry;
+  }
+
+  private readOf(variable: Variable): Output {
+    const entry = this.track(variable);
+    if (!entry.read) {
+      if (entry.inPlace) {
+        throw new Error(`The value that variable ${variable.name} had before its update in place was used after that update.`);
+      }
+      this.note('ReadVariableOp', variable.name);
+      entry.read = this.graph.read(entry.state.handle, entry.state.dtype);
+    }
+    return entry.read;
+  }
+
+  /**
+   * Adds an operation that changes variables in place (ResourceApplyMomentum and its kin).
+   * @param inputs in the operation's order: a tf.Variable where it takes a variable, a tensor elsewhere.
+   * @param changed the variables that the operation changes.
+   */
+  updateInPlace(op: string, attributes: Attribute[], inputs: (Variable | Tensor)[], changed: Variable[]): void {
+    const controls: number[] = [];
+    const outputs = inputs.map((input) => {
+      if (!changed.includes(input as Variable)) return this.resolve(input);
+      const variable = input as Variable;
+      const entry = this.track(variable);
+      if (variable.dataId !== (entry.inPlace?.result ?? entry.initial)) {
+        throw new Error(`Variable ${variable.name} was assigned before its update in place; use one or the other.`);
+      }
+      if (entry.read) controls.push(entry.read[0]);
+      if (entry.inPlace) controls.push(entry.inPlace.operation);
+      return entry.state.handle;
+    });
+    const { operation } = this.add(op, outputs, attributes, controls);
+    for (const variable of changed) {
+      const entry = this.track(variable);
+      const after = this.graph.read(entry.state.handle, entry.state.dtype, [operation]);
+      const tensor = symbolicTensor({ owner: this, output: after, dtype: entry.state.dtype }, variable.shape);
+      entry.inPlace = { operation, result: tensor.dataId };
+      variable.assign(tensor as never);
+      tensor.dispose();
+    }
+  }
+
+  /** Runs the function and gathers what it returns and assigns. */
+  record(body: (...inputs: Tensor[]) => Result, specs: ArgumentSpec[]): Recording {
+    const engine = tf.engine();
+    const placeholders = specs.map(({ dtype, shape }) => this.graph.placeholder(dtypeNumber(dtype), shape));
+    const before = [...this.variableOf.values()];
+    // Clones share the data and keep it alive, so that an assignment during the recording can be taken back.
+    const kept = before.map((variable) => tf.keep(variable.clone()));
+    const created: Recording['created'] = [];
+    const makeVariable = engine.makeVariable;
+    engine.makeVariable = (...given) => {
+      const variable = makeVariable.apply(engine, given);
+      if (symbolicValue(variable.dataId)) created.push({ variable, initial: this.resolve(variable) });
+      return variable;
+    };
+    engine.startScope('record');
+    try {
+      return withRecorder(this, () => {
+        const inputs = specs.map(({ dtype, shape }, i) =>
+          symbolicTensor({ owner: this, output: placeholders[i] as Output, dtype: dtypeNumber(dtype) }, shape),
+        );
+        const result = body(...inputs);
+        const { structure, tensors } = flatten(result);
+        const fetches = tensors.map((tensor) => [this.graph.add('Identity', [this.resolve(tensor)]).operation, 0] as Output);
+        const { updates, updated } = this.assignments(before, kept);
+        return {
+          placeholders,
+          structure,
+          fetches,
+          fetchTypes: tensors.map((tensor) => tensor.dtype),
+          target: updates.length ? this.graph.add('NoOp', [], [], updates).operation : undefined,
+          variables: [...this.tracked.values()].map((entry) => entry.state),
+          updated,
+          created,
+          journal: this.journal,
+        };
+      });
+    } finally {
+      engine.makeVariable = makeVariable;
+      before.forEach((variable, i) => {
+        const value = kept[i] as Tensor;
+        if (!variable.isDisposed && variable.dataId !== value.dataId) variable.assign(value as never);
+        value.dispose();
+      });
+      engine.endScope();
+    }
+  }
+
+  private assignments(before: Variable[], kept: Tensor[]): { updates: number[]; updated: StateVariable[] } {
+    const updates: number[] = [];
+    const updated: StateVariable[] = [];
+    before.forEach((variable, i) => {
+      if (variable.isDisposed || variable.dataId === kept[i]?.dataId) return;
+      const entry = this.track(variable);
+      updated.push(entry.state);
+      if (variable.dataId === entry.inPlace?.result) {
+        updates.push(entry.inPlace.operation);
+        return;
+      }
+      const value = this.resolve(variable);
+      const controls = [entry.read?.[0], entry.inPlace?.operation].filter((control) => control !== undefined);
+      updates.push(this.graph.assign(entry.state.handle, value, entry.state.dtype, controls));
+    });
+    return { updates, updated };
+  }
+}
+
+/** Splits what a function returned into its tensors and a structure that tells where each belongs. */
+export function flatten(result: Result): { structure: unknown; tensors: Tensor[] } {
+  const tensors: Tensor[] = [];
+  const visit = (value: Result): unknown => {
+    if (value === undefined || value === null) return undefined;
+    if (value instanceof tf.Tensor) return tensors.push(value) - 1;
+    if (Array.isArray(value)) return value.map(visit);
+    if (typeof value === 'object') return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, visit(item)]));
+    throw new Error(`A compiled function may return tensors, lists and records of tensors, or nothing; it returned a ${typeof value}.`);
+  };
+  return { structure: visit(result), tensors };
+}
+
+/** Puts tensors back into the structure that {@link flatten} told. */
+export function unflatten(structure: unknown, tensors: Tensor[]): Result {
+  if (structure === undefined) return undefined;
+  if (typeof structure === 'number') return tensors[structure];
+  if (Array.isArray(structure)) return structure.map((item) => unflatten(item, tensors));
+  return Object.fromEntries(Object.entries(structure as object).map(([key, item]) => [key, unflatten(item, tensors)]));
+}
+
+function fingerprint(data: NativeTensor['data']): string {
+  const hash = createHash('sha1');
+  for (const part of Array.isArray(data) ? data : [data]) hash.update(new Uint8Array(part.buffer, part.byteOffset, part.byteLength));
+  return hash.digest('hex').slice(0, 12);
+}
+
+function abbreviate(text: string): string {
+  return text.length > 120 ? `${text.slice(0, 120)}…` : text;
+}

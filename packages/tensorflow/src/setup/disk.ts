@@ -1,0 +1,58 @@
+/** Free space, and the size of what is there. */
+import type { Dirent } from 'node:fs';
+import { lstat, mkdir, readdir, rm, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import { SetupError } from './errors.js';
+
+/** Bytes that this user can still write on the folder's disk. */
+export async function freeBytes(folder: string): Promise<number> {
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize;
+}
+
+/** Bytes in the files of a folder, however deep; what vanishes while it is looked at counts as nothing. */
+export async function folderBytes(folder: string): Promise<number> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch((): Dirent[] => []);
+  const sizes = entries.map(async (entry) => {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) return folderBytes(path);
+    return (await lstat(path).catch(() => undefined))?.size ?? 0;
+  });
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+}
+
+/** "1.23 GB", "45 MB": decimal units, as disks are sold. */
+export function inUnits(bytes: number): string {
+  return bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${Math.ceil(bytes / 1e6)} MB`;
+}
+
+/**
+ * Makes sure that the folder exists and can be written in.
+ * @throws SetupError if not
+ */
+export async function makeWritable(folder: string): Promise<void> {
+  const probe = join(folder, `.partial-probe-${process.pid}`);
+  try {
+    await mkdir(folder, { recursive: true });
+    await mkdir(probe, { recursive: true });
+    await rm(probe, { recursive: true, force: true });
+  } catch (error) {
+    throw new SetupError(
+      `The cache folder ${folder} cannot be written: ${(error as Error).message}.`,
+      'Set REFCONV_CACHE to a folder that you can write in (it will hold TensorFlow), or change the permissions of this one.',
+    );
+  }
+}
+
+/**
+ * Checks that there is room for what is about to be written.
+ * @throws SetupError if not
+ */
+export async function checkFree(folder: string, needed: number): Promise<void> {
+  const free = await freeBytes(folder);
+  if (free >= needed) return;
+  throw new SetupError(
+    `Not enough room in ${folder}: ${inUnits(needed)} are needed while TensorFlow is set up, ${inUnits(free)} are free.`,
+    'Free some space, or set REFCONV_CACHE to a folder on another disk.',
+  );
+}
