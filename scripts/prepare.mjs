@@ -59,9 +59,13 @@ async function takeLock() {
     else if (!waiting) say(`another one is at work in this checkout (${readIfThere(lockFile)}): waiting for it`);
     await sleep(300);
   }
-  const refresh = setInterval(() => utimesSync(lockFile, new Date(), new Date()), REFRESH_MS);
+  const refresh = setInterval(() => {
+    // Gone if this process slept for so long (a suspended laptop) that another took the lock over and has finished.
+    if (existsSync(lockFile)) utimesSync(lockFile, new Date(), new Date());
+  }, REFRESH_MS);
   const release = () => {
     clearInterval(refresh);
+    process.off('exit', release);
     rmSync(lockFile, { force: true });
   };
   process.once('exit', release);
@@ -105,9 +109,12 @@ async function setUpTensorFlow() {
 try {
   checkNode();
   const release = await takeLock();
-  await installPackages();
-  await build();
-  release();
+  try {
+    await installPackages();
+    await build();
+  } finally {
+    release();
+  }
   await setUpTensorFlow();
 } catch (error) {
   if (!(error instanceof Failure)) throw error;

@@ -148,46 +148,24 @@ function writeImage(
   const from = ((index * height + firstRow + top) * width + firstColumn + left) * channels;
   const to = offset + (firstRow * width + (flip ? width - 1 - firstColumn : firstColumn)) * channels;
   const step = flip ? -channels : channels;
-  const write = channels === 3 ? writeColour : writeAny;
-  write(images, from, table, out, to, rows, columns, line, step, channels);
-}
-
-/** Copies rows of pixels through the table, `step` values from one pixel to the next in `out`: backwards to mirror. */
-type Writer = (
-  images: Uint8Array,
-  from: number,
-  table: Float32Array,
-  out: Float32Array,
-  to: number,
-  rows: number,
-  columns: number,
-  line: number,
-  step: number,
-  channels: number,
-) => void;
-
-/** {@link writeAny} for three channels, the inner loop written out: twice as fast. */
-const writeColour: Writer = (images, from, table, out, to, rows, columns, line, step) => {
-  for (let row = 0; row < rows; row++) {
-    const start = from + row * line;
-    const end = start + columns * 3;
-    for (let p = start, q = to + row * line; p < end; p += 3, q += step) {
-      out[q] = table[images[p]];
-      out[q + 1] = table[256 + images[p + 1]];
-      out[q + 2] = table[512 + images[p + 2]];
-    }
-  }
-};
-
-const writeAny: Writer = (images, from, table, out, to, rows, columns, line, step, channels) => {
   for (let row = 0; row < rows; row++) {
     const start = from + row * line;
     const end = start + columns * channels;
-    for (let p = start, q = to + row * line; p < end; p += channels, q += step) {
-      for (let c = 0; c < channels; c++) out[q + c] = table[c * 256 + images[p + c]];
+    let q = to + row * line;
+    if (channels === 3) {
+      // Written out for colour images: nearly twice as fast.
+      for (let p = start; p < end; p += 3, q += step) {
+        out[q] = table[images[p]];
+        out[q + 1] = table[256 + images[p + 1]];
+        out[q + 2] = table[512 + images[p + 2]];
+      }
+    } else {
+      for (let p = start; p < end; p += channels, q += step) {
+        for (let c = 0; c < channels; c++) out[q + c] = table[c * 256 + images[p + c]];
+      }
     }
   }
-};
+}
 
 function checkOptions(split: ImageSplit, options: BatchOptions): void {
   const { batchSize, seed, epoch, shuffle, dropLast, augment, mean, std } = options;

@@ -13,6 +13,14 @@
 
 #include "tensorflow/c/c_api.h"
 
+// TensorFlow's log goes through Abseil, whose headers need not match; where this version's symbol is missing nothing is set.
+namespace absl {
+inline namespace lts_20250814 {
+enum class LogSeverityAtLeast : int;
+__attribute__((weak)) void SetMinLogLevel(LogSeverityAtLeast level);
+}  // namespace lts_20250814
+}  // namespace absl
+
 namespace {
 
 using TensorPtr = std::unique_ptr<TF_Tensor, decltype(&TF_DeleteTensor)>;
@@ -410,6 +418,11 @@ void KeepFreedMemory(const Napi::CallbackInfo&) {
   mallopt(M_TRIM_THRESHOLD, 2147483647);
 }
 
+// Logs from this level on: 0 notes, 1 warnings, 2 errors.
+void SetLogLevel(const Napi::CallbackInfo& info) {
+  if (absl::SetMinLogLevel) absl::SetMinLogLevel(static_cast<absl::LogSeverityAtLeast>(info[0].ToNumber().Int32Value()));
+}
+
 // Makes the kernels of a shared library known to this process's TensorFlow.
 void LoadKernels(const Napi::CallbackInfo& info) {
   Status status;
@@ -422,6 +435,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("Graph", Graph::Define(env));
   exports.Set("version", Napi::Function::New(env, Version));
   exports.Set("keepFreedMemory", Napi::Function::New(env, KeepFreedMemory));
+  exports.Set("setLogLevel", Napi::Function::New(env, SetLogLevel));
   exports.Set("loadKernels", Napi::Function::New(env, LoadKernels));
   return exports;
 }

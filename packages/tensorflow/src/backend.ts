@@ -30,7 +30,10 @@ let temporaryIds: number[] = [];
 
 /** Runs `body` with every operation sent to `recorder`. */
 export function withRecorder<T>(recorder: OperationRecorder, body: () => T): T {
-  if (activeRecorder) throw new Error('A compiled function was called while another one is being recorded; call the plain function instead.');
+  if (activeRecorder)
+    throw new Error(
+      'A compiled function was called while another one is being recorded; call the plain function instead.',
+    );
   activeRecorder = recorder;
   try {
     return body();

@@ -2,8 +2,8 @@
 import type { Scalar, Tensor } from '@tensorflow/tfjs';
 import { backend, currentRecorder } from './backend.js';
 import { Graph } from './graph.js';
-import { tf } from './load.js';
-import { dtypeNumber, type Feed, type NativeRunResult } from './native.js';
+import { LOG_LEVEL, nativeGraph, tf } from './load.js';
+import { dtypeNumber, type Feed, type NativeRunResult, type Output } from './native.js';
 import { type OperationTime, summarizeTimings } from './profile.js';
 import { type ArgumentSpec, Recorder, type Recording, type Result, unflatten } from './record.js';
 import { VariableStore } from './state.js';
@@ -46,8 +46,12 @@ export interface CompileOptions {
  * @throws at the first call: where a value is read while recording; where two recordings differ (randomness in
  *   JavaScript); where a shape depends on values.
  */
-export function compile<F extends Record<string, TensorFunction>>(functions: F, options: CompileOptions = {}): Compiled<F> {
-  if ('dispose' in functions) throw new Error("A compiled function cannot be called 'dispose': that name frees the graph.");
+export function compile<F extends Record<string, TensorFunction>>(
+  functions: F,
+  options: CompileOptions = {},
+): Compiled<F> {
+  if ('dispose' in functions)
+    throw new Error("A compiled function cannot be called 'dispose': that name frees the graph.");
   const eager = options.eager ?? process.env['REFCONV_EAGER'] === '1';
   const program = new Program();
   const entries = Object.entries(functions).map(([name, body]) => {
@@ -90,38 +94,34 @@ class Program {
 
     const prepare = (inputs: (Tensor | number)[]): Call => {
       if (this.disposed) throw new Error(`The compiled function ${name} was disposed.`);
-      if (this.busy) throw new Error(`The compiled function ${name} was called while another call is running; await that first.`);
-      if (currentRecorder()) throw new Error(`The compiled function ${name} was called inside a function that is being recorded; call the plain function.`);
+      if (this.busy)
+        throw new Error(`The compiled function ${name} was called while another call is running; await that first.`);
+      if (currentRecorder())
+        throw new Error(
+          `The compiled function ${name} was called inside a function that is being recorded; call the plain function.`,
+        );
       const specs = inputs.map((input, i) => specOf(name, input, i));
       const key = JSON.stringify(specs);
       let recording = recordings.get(key);
       if (!recording) {
-        recording = this.record(body, specs);
+        recording = this.record(name, body, specs, inputs);
         recordings.set(key, recording);
       }
       this.store.upload(recording.variables);
       this.store.separateClones(recording.updated);
-      const feeds = inputs.map((input, i) => {
-        const { dtype, shape } = specs[i] as ArgumentSpec;
-        const number = dtypeNumber(dtype);
-        const data = typeof input === 'number' ? Float32Array.of(input) : feedData(number, backend.readSync(input.dataId));
-        return { output: recording.placeholders[i] as Feed['output'], dtype: number, shape, data };
-      });
-      return { recording, feeds };
+      return { recording, feeds: feedsOf(recording, specs, inputs) };
     };
-
-    const targets = ({ target }: Recording) => (target === undefined ? [] : [target]);
 
     const call = (...inputs: (Tensor | number)[]): Result => {
       const { recording, feeds } = prepare(inputs);
-      return results(recording, this.graph.run(feeds, recording.fetches, targets(recording)));
+      return results(recording, this.graph.run(feeds, recording.fetches, recording.targets));
     };
 
     const async = async (...inputs: (Tensor | number)[]): Promise<Result> => {
       const { recording, feeds } = prepare(inputs);
       this.busy = true;
       try {
-        return results(recording, await this.graph.runAsync(feeds, recording.fetches, targets(recording)));
+        return results(recording, await this.graph.runAsync(feeds, recording.fetches, recording.targets));
       } finally {
         this.busy = false;
       }
@@ -129,7 +129,10 @@ class Program {
 
     const profile = (...inputs: (Tensor | number)[]): OperationTime[] => {
       const { recording, feeds } = prepare(inputs);
-      const { metadata } = this.graph.run(feeds, recording.fetches, targets(recording), true);
+      // TensorFlow warns at every traced call that no GPU was traced.
+      nativeGraph.setLogLevel(Math.max(LOG_LEVEL, 2));
+      const { metadata } = this.graph.run(feeds, recording.fetches, recording.targets, true);
+      nativeGraph.setLogLevel(LOG_LEVEL);
       return summarizeTimings(metadata as Uint8Array);
     };
 
@@ -148,13 +151,28 @@ class Program {
    * Records twice: first into a graph that is thrown away, which shows what differs between recordings and lets the function
    * make the variables that it makes on its first call (an optimiser's slots).
    */
-  private record(body: (...inputs: Tensor[]) => Result, specs: ArgumentSpec[]): Recording {
+  private record(
+    name: string,
+    body: (...inputs: Tensor[]) => Result,
+    specs: ArgumentSpec[],
+    inputs: (Tensor | number)[],
+    again = false,
+  ): Recording {
     const trial = new Graph();
     try {
-      const { journal, created } = new Recorder(trial, new VariableStore(trial), undefined).record(body, specs);
+      const store = new VariableStore(trial);
+      const recording = new Recorder(trial, store, undefined).record(body, specs);
+      const { journal, created } = recording;
       if (created.length === 0) return new Recorder(this.graph, this.store, journal).record(body, specs);
+      if (again) {
+        const names = created.map(({ variable }) => variable.name).join(', ');
+        throw new Error(
+          `The function ${name} makes new variables at every call (${names}); make them once, outside of it.`,
+        );
+      }
+      const feeds = feedsOf(recording, specs, inputs);
       for (const { variable, initial } of created) {
-        const [value] = trial.run([], [initial]).outputs as [NativeRunResult['outputs'][number]];
+        const [value] = trial.run(feeds, [initial]).outputs as [NativeRunResult['outputs'][number]];
         const tensor = tf.tensor(typedArray(value.dtype, value.data as ArrayBuffer), variable.shape, variable.dtype);
         variable.assign(tensor as never);
         tensor.dispose();
@@ -163,14 +181,25 @@ class Program {
       trial.close();
     }
     // The function now finds its variables made; the recording without them is no measure for the next one.
-    return this.record(body, specs);
+    return this.record(name, body, specs, inputs, true);
   }
 }
 
 function specOf(name: string, input: Tensor | number, position: number): ArgumentSpec {
   if (typeof input === 'number') return { dtype: 'float32', shape: [] };
   if (input instanceof tf.Tensor) return { dtype: input.dtype, shape: input.shape };
-  throw new Error(`Argument ${position + 1} of the compiled function ${name} is a ${typeof input}; expected a tensor or a number.`);
+  throw new Error(
+    `Argument ${position + 1} of the compiled function ${name} is a ${typeof input}; expected a tensor or a number.`,
+  );
+}
+
+function feedsOf(recording: Recording, specs: ArgumentSpec[], inputs: (Tensor | number)[]): Feed[] {
+  return inputs.map((input, i) => {
+    const { dtype: type, shape } = specs[i] as ArgumentSpec;
+    const dtype = dtypeNumber(type);
+    const data = typeof input === 'number' ? Float32Array.of(input) : feedData(dtype, backend.readSync(input.dataId));
+    return { output: recording.placeholders[i] as Output, dtype, shape, data };
+  });
 }
 
 function results(recording: Recording, { outputs }: NativeRunResult): Result {

@@ -1,6 +1,15 @@
 /** A TensorFlow graph that grows, with its session. */
 import { nativeGraph } from './load.js';
-import { Attr, type Attribute, DType, type Feed, type NativeGraph, type NativeTensor, type Output } from './native.js';
+import {
+  Attr,
+  type Attribute,
+  DType,
+  type Feed,
+  type NativeGraph,
+  type NativeRunResult,
+  type NativeTensor,
+  type Output,
+} from './native.js';
 import { type ArgDef, decodeOpInputs, encodeSessionConfig } from './proto.js';
 
 /** Toggles of TensorFlow's graph optimiser (rewriter_config.proto). */
@@ -47,7 +56,11 @@ export class Graph {
   constant(tensor: NativeTensor): Output {
     const fill = repeatedValue(tensor);
     if (fill) {
-      const dims: NativeTensor = { dtype: DType.int32, shape: [tensor.shape.length], data: Int32Array.from(tensor.shape) };
+      const dims: NativeTensor = {
+        dtype: DType.int32,
+        shape: [tensor.shape.length],
+        data: Int32Array.from(tensor.shape),
+      };
       return [this.add('Fill', [this.constant(dims), this.constant(fill)]).operation, 0];
     }
     const attributes: Attribute[] = [
@@ -86,11 +99,13 @@ export class Graph {
     return this.add('AssignVariableOp', [variable, value], attributes, controls).operation;
   }
 
-  run(feeds: Feed[], fetches: Output[], targets: number[] = [], trace = false) {
+  run(feeds: Feed[], fetches: Output[], targets: number[] = [], trace = false): NativeRunResult {
+    if (fetches.length + targets.length === 0) return { outputs: [] };
     return this.native.run(feeds, fetches, targets, trace);
   }
 
-  runAsync(feeds: Feed[], fetches: Output[], targets: number[] = []) {
+  async runAsync(feeds: Feed[], fetches: Output[], targets: number[] = []): Promise<NativeRunResult> {
+    if (fetches.length + targets.length === 0) return { outputs: [] };
     return this.native.runAsync(feeds, fetches, targets, false);
   }
 

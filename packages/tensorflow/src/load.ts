@@ -41,16 +41,18 @@ function loadTfjs(bindingPath: string): typeof import('@tensorflow/tfjs-node-gpu
 // Without these a GPU's whole memory is taken at once, and TensorFlow's start-up notes fill the terminal.
 process.env['TF_FORCE_GPU_ALLOW_GROWTH'] ??= 'true';
 process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '1';
+export const LOG_LEVEL = Number(process.env['TF_CPP_MIN_LOG_LEVEL']);
 // oneDNN's convolutions are several times faster than Eigen's; TensorFlow turns them on by itself on some processors only.
 process.env['TF_ENABLE_ONEDNN_OPTS'] ??= '1';
 
 /** Where TensorFlow was loaded from. */
 export const loadedInstallation: Installation = installation();
 
+export const nativeGraph = require(loadedInstallation.graphBinding) as NativeGraphBinding;
+nativeGraph.setLogLevel(LOG_LEVEL);
+nativeGraph.keepFreedMemory();
+
 /** TensorFlow.js on the native TensorFlow. */
 export const tf = loadTfjs(loadedInstallation.tfjsBinding);
-
-export const nativeGraph = require(loadedInstallation.graphBinding) as NativeGraphBinding;
-nativeGraph.keepFreedMemory();
 
 export const backend = tf.backend() as unknown as NodeBackend;

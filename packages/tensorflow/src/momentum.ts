@@ -20,7 +20,14 @@ export interface MomentumUpdate {
  * accumulator ← momentum·accumulator + gradient; variable ← variable − learningRate·accumulator (PyTorch's SGD).
  * In a compiled function both change in place, by one operation (ResourceApplyMomentum), which also keeps runs bit-equal.
  */
-export function applyMomentum({ variable, accumulator, gradient, learningRate, momentum, nesterov = false }: MomentumUpdate): void {
+export function applyMomentum({
+  variable,
+  accumulator,
+  gradient,
+  learningRate,
+  momentum,
+  nesterov = false,
+}: MomentumUpdate): void {
   const recorder = currentRecorder();
   if (recorder instanceof Recorder) {
     const attributes = [attribute.type('T', variable), attribute.bool('use_nesterov', nesterov)];

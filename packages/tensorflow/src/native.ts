@@ -64,6 +64,8 @@ export interface NativeGraphBinding {
   Graph: new (config: Uint8Array) => NativeGraph;
   version(): string;
   keepFreedMemory(): void;
+  /** Sets from which level on TensorFlow logs: 0 notes, 1 warnings, 2 errors. */
+  setLogLevel(level: number): void;
   loadKernels(path: string): void;
 }
 
@@ -106,6 +108,8 @@ export function dtypeNumber(dtype: DataType): number {
     case 'string':
       return DType[dtype];
     default:
-      throw new Error(`Tensors of type ${dtype} are not supported here; given one, expected float32, int32, bool or string.`);
+      throw new Error(
+        `Tensors of type ${dtype} are not supported here; given one, expected float32, int32, bool or string.`,
+      );
   }
 }

@@ -14,7 +14,11 @@ const root = Root.fromJSON({
     // tensorflow/core/protobuf/config.proto, rewriter_config.proto
     GPUOptions: { fields: { allowGrowth: field(4, 'bool') } },
     RewriterConfig: {
-      fields: { arithmeticOptimization: field(7, 'int32'), remapping: field(14, 'int32'), layoutOptimizer: field(1, 'int32') },
+      fields: {
+        arithmeticOptimization: field(7, 'int32'),
+        remapping: field(14, 'int32'),
+        layoutOptimizer: field(1, 'int32'),
+      },
     },
     GraphOptions: { fields: { rewriteOptions: field(10, 'RewriterConfig') } },
     ConfigProto: {

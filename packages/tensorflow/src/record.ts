@@ -6,7 +6,7 @@ import type { Graph, GraphOperation } from './graph.js';
 import { tf } from './load.js';
 import { type Attribute, DType, dtypeNumber, type NativeTensor, type Output } from './native.js';
 import type { StateVariable, VariableStore } from './state.js';
-import { feedData } from "./values.js";
+import { feedData } from './values.js';
 
 /** What a compiled function may return: a tensor, nothing, or lists and records of such. */
 export type Result = Tensor | undefined | void | Result[] | { [key: string]: Result };
@@ -27,8 +27,8 @@ export interface Recording {
   fetches: Output[];
   /** The dtype that tfjs gives each fetched tensor. */
   fetchTypes: DataType[];
-  /** The one operation that runs all assignments; undefined where nothing is assigned. */
-  target: number | undefined;
+  /** The operation that runs all assignments; none where nothing is assigned. */
+  targets: number[];
   variables: StateVariable[];
   /** Those of `variables` whose value a run changes. */
   updated: StateVariable[];
@@ -65,7 +65,8 @@ export class Recorder implements OperationRecorder {
     private readonly store: VariableStore,
     private readonly earlier: JournalEntry[] | undefined,
   ) {
-    for (const variable of Object.values(tf.engine().registeredVariables)) this.variableOf.set(variable.dataId, variable);
+    for (const variable of Object.values(tf.engine().registeredVariables))
+      this.variableOf.set(variable.dataId, variable);
   }
 
   execute(op: string, attributes: Attribute[], inputs: TensorInfo[], outputs: number): Tensor[] {
@@ -96,6 +97,8 @@ export class Recorder implements OperationRecorder {
     const before = this.earlier?.[this.journal.length];
     this.journal.push({ op, detail });
     if (!this.earlier || (before?.op === op && before.detail === detail)) return;
+    // Deep enough to reach the line of the caller's own code through tfjs.
+    Error.stackTraceLimit = Math.max(Error.stackTraceLimit, 60);
     const was = before ? `${before.op} ${abbreviate(before.detail)}` : 'nothing more';
     throw new Error(
       `Two recordings of the function differ: where there was ${was}, there is now ${op} ${abbreviate(detail)}. ` +
@@ -111,14 +114,21 @@ export class Recorder implements OperationRecorder {
     if (int64) return this.constant({ dtype: DType.int64, shape: [], data: int64 });
     const symbolic = symbolicValue(input.dataId);
     if (symbolic) {
-      if (symbolic.owner !== this) throw new Error('A tensor of an earlier recording was used; a compiled function must not keep tensors between calls.');
+      if (symbolic.owner !== this)
+        throw new Error(
+          'A tensor of an earlier recording was used; a compiled function must not keep tensors between calls.',
+        );
       return symbolic.output;
     }
     const variable = this.variableOf.get(input.dataId);
     if (variable) return this.readOf(variable);
     let output = this.constants.get(input.dataId);
     if (!output) {
-      output = this.constant({ dtype: dtypeNumber(input.dtype), shape: input.shape, data: feedData(dtypeNumber(input.dtype), backend.readSync(input.dataId)) });
+      output = this.constant({
+        dtype: dtypeNumber(input.dtype),
+        shape: input.shape,
+        data: feedData(dtypeNumber(input.dtype), backend.readSync(input.dataId)),
+      });
       this.constants.set(input.dataId, output);
     }
     return output;
@@ -149,7 +159,9 @@ export class Recorder implements OperationRecorder {
     const entry = this.track(variable);
     if (!entry.read) {
       if (entry.inPlace) {
-        throw new Error(`The value that variable ${variable.name} had before its update in place was used after that update.`);
+        throw new Error(
+          `The value that variable ${variable.name} had before its update in place was used after that update.`,
+        );
       }
       this.note('ReadVariableOp', variable.name);
       entry.read = this.graph.read(entry.state.handle, entry.state.dtype);
@@ -208,14 +220,16 @@ export class Recorder implements OperationRecorder {
         );
         const result = body(...inputs);
         const { structure, tensors } = flatten(result);
-        const fetches = tensors.map((tensor) => [this.graph.add('Identity', [this.resolve(tensor)]).operation, 0] as Output);
+        const fetches = tensors.map(
+          (tensor) => [this.graph.add('Identity', [this.resolve(tensor)]).operation, 0] as Output,
+        );
         const { updates, updated } = this.assignments(before, kept);
         return {
           placeholders,
           structure,
           fetches,
           fetchTypes: tensors.map((tensor) => tensor.dtype),
-          target: updates.length ? this.graph.add('NoOp', [], [], updates).operation : undefined,
+          targets: updates.length ? [this.graph.add('NoOp', [], [], updates).operation] : [],
           variables: [...this.tracked.values()].map((entry) => entry.state),
           updated,
           created,
@@ -259,8 +273,11 @@ export function flatten(result: Result): { structure: unknown; tensors: Tensor[]
     if (value === undefined || value === null) return undefined;
     if (value instanceof tf.Tensor) return tensors.push(value) - 1;
     if (Array.isArray(value)) return value.map(visit);
-    if (typeof value === 'object') return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, visit(item)]));
-    throw new Error(`A compiled function may return tensors, lists and records of tensors, or nothing; it returned a ${typeof value}.`);
+    if (typeof value === 'object')
+      return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, visit(item)]));
+    throw new Error(
+      `A compiled function may return tensors, lists and records of tensors, or nothing; it returned a ${typeof value}.`,
+    );
   };
   return { structure: visit(result), tensors };
 }
@@ -275,7 +292,8 @@ export function unflatten(structure: unknown, tensors: Tensor[]): Result {
 
 function fingerprint(data: NativeTensor['data']): string {
   const hash = createHash('sha1');
-  for (const part of Array.isArray(data) ? data : [data]) hash.update(new Uint8Array(part.buffer, part.byteOffset, part.byteLength));
+  for (const part of Array.isArray(data) ? data : [data])
+    hash.update(new Uint8Array(part.buffer, part.byteOffset, part.byteLength));
   return hash.digest('hex').slice(0, 12);
 }
 

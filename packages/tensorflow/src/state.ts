@@ -53,7 +53,8 @@ export class VariableStore {
     const changed = states.filter(({ variable, resident }) => variable.dataId !== resident);
     if (changed.length === 0) return;
     const feeds: Feed[] = changed.map(({ variable, dtype, feed }) => {
-      if (variable.isDisposed) throw new Error(`Variable ${variable.name} is used by a compiled function but was disposed.`);
+      if (variable.isDisposed)
+        throw new Error(`Variable ${variable.name} is used by a compiled function but was disposed.`);
       return { output: feed, dtype, shape: variable.shape, data: backend.readSync(variable.dataId) };
     });
     this.graph.run(

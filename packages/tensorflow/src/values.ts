@@ -15,7 +15,9 @@ export function typedArray(dtype: number, data: ArrayBuffer): Float32Array | Int
     case DType.uint8:
       return Int32Array.from(new Uint8Array(data));
     default:
-      throw new Error(`TensorFlow gave a tensor of type number ${dtype}; expected float32, int32, int64, uint8 or bool.`);
+      throw new Error(
+        `TensorFlow gave a tensor of type number ${dtype}; expected float32, int32, int64, uint8 or bool.`,
+      );
   }
 }
 

@@ -30,9 +30,11 @@ export function registerBatchNorm(): void {
   replaceKernel(BATCH_NORM_TRAINING, ({ inputs, attrs }) => {
     const { x, scale, offset, runningMean, runningVariance } = inputs as Record<string, TensorInfo>;
     const { epsilon, averageFactor } = attrs as { epsilon: number; averageFactor?: number };
-    const list = [x, scale, offset, runningMean ?? tf.tensor1d([]), runningVariance ?? tf.tensor1d([])] as TensorInfo[];
     const averaging = runningMean ? [attribute.float('exponential_avg_factor', averageFactor as number)] : [];
-    return operations('FusedBatchNormV3', list, [...attributes(epsilon, true), ...averaging], 6);
+    return tf.tidy(() => {
+      const list = [x, scale, offset, runningMean ?? tf.tensor1d([]), runningVariance ?? tf.tensor1d([])] as TensorInfo[];
+      return operations('FusedBatchNormV3', list, [...attributes(epsilon, true), ...averaging], 6);
+    });
   });
   replaceGradient({
     kernelName: BATCH_NORM_TRAINING,
@@ -45,15 +47,23 @@ export function registerBatchNorm(): void {
     },
   });
 
+  const stockKernel = tf.getKernel('FusedBatchNorm', 'tensorflow');
+  replaceKernel('FusedBatchNorm', (call) => {
+    // tfjs's tape fails on inputs that are undefined, so an absent scale or offset is written into the inputs that it holds.
+    const { inputs } = call;
+    inputs['scale'] ??= tf.onesLike(inputs['mean'] as Tensor);
+    inputs['offset'] ??= tf.zerosLike(inputs['mean'] as Tensor);
+    return stockKernel.kernelFunc(call);
+  });
+
   const stockGradient = tf.getGradient('FusedBatchNorm');
   replaceGradient({
     kernelName: 'FusedBatchNorm',
     inputsToSave: ['x', 'mean', 'variance', 'scale'],
     gradFunc: (dy, saved, attrs) => {
-      const [x, mean, variance, given] = saved as [Tensor4D, Tensor1D, Tensor1D, Tensor1D | undefined];
+      const [x, mean, variance, scale] = saved as [Tensor4D, Tensor1D, Tensor1D, Tensor1D];
       const stock = () => stockGradient.gradFunc(dy, saved, attrs) as Record<'mean' | 'variance', () => Tensor>;
       if (mean.rank !== 1) return stock();
-      const scale = given ?? tf.onesLike(mean);
       const epsilon = attrs['varianceEpsilon'] as number;
       // Moving statistics are seldom trained: theirs stay tfjs's.
       return {
@@ -68,7 +78,8 @@ export function registerBatchNorm(): void {
 /**
  * Normalises by the batch's own statistics.
  * @param x [n, h, w, c]; scale, offset [c].
- * @returns the normalised x, the batch mean [c] and the batch variance [c], unbiased (n·h·w − 1 in the denominator).
+ * @returns the normalised x, the batch mean [c] and the batch variance [c], unbiased (n·h·w − 1 in the denominator). Gradients
+ *   flow through the first alone: the other two are for moving averages.
  */
 export function batchNormTraining(x: Tensor4D, scale: Tensor1D, offset: Tensor1D, epsilon: number): [Tensor4D, Tensor1D, Tensor1D] {
   const inputs = { x, scale, offset };

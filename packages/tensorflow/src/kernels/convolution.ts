@@ -26,7 +26,7 @@ export const GROUPED_CONV = 'GroupedConv2D';
 
 function convInfo(inputShape: number[], filterShape: number[], attrs: ConvAttributes, depthwise: boolean): ConvInfo {
   const { strides, pad, dilations, dataFormat = 'NHWC', dimRoundingMode } = attrs;
-  return tf.backend_util.computeConv2DInfo(
+  const info = tf.backend_util.computeConv2DInfo(
     inputShape as never,
     filterShape as never,
     strides,
@@ -36,6 +36,10 @@ function convInfo(inputShape: number[], filterShape: number[], attrs: ConvAttrib
     depthwise,
     dataFormat === 'NCHW' ? 'channelsFirst' : 'channelsLast',
   );
+  if (isDilated(info) && (info.strideHeight > 1 || info.strideWidth > 1)) {
+    throw new Error(`A convolution was given strides ${strides} and dilations ${dilations}; one of them must be 1.`);
+  }
+  return info;
 }
 
 function convAttributes(info: ConvInfo): Attribute[] {
@@ -57,28 +61,25 @@ function convAttributes(info: ConvInfo): Attribute[] {
 const isDilated = (info: ConvInfo) => info.dilationHeight > 1 || info.dilationWidth > 1;
 
 /**
- * A dilated convolution as an undilated one over the image's interleaved parts. TensorFlow has the gradients of this on every
- * device, and on a CPU no depthwise convolution with dilation either.
+ * How a dilated convolution is an undilated one over the image's interleaved parts: `paddings` for tf.spaceToBatchND of the image,
+ * `crops` for tf.batchToSpaceND of the result. TensorFlow has the gradients of this on every device, and on a CPU no depthwise
+ * convolution with dilation either.
  */
-function interleaved(x: Tensor4D, filter: Tensor4D, info: ConvInfo, kernelName: string): Tensor {
+function interleaving(info: ConvInfo): { block: number[]; paddings: number[][]; crops: number[][] } {
   if (info.dataFormat !== 'channelsLast') {
     throw new Error('A dilated convolution in the layout NCHW has no gradient in TensorFlow; give the images as NHWC.');
   }
-  const { dilationHeight: dh, dilationWidth: dw, padInfo, inHeight, inWidth, outHeight, outWidth } = info;
-  const fill = (size: number, block: number) => (block - (size % block)) % block;
-  const height = inHeight + padInfo.top + padInfo.bottom;
-  const width = inWidth + padInfo.left + padInfo.right;
-  const rows = [padInfo.top, padInfo.bottom + fill(height, dh)];
-  const columns = [padInfo.left, padInfo.right + fill(width, dw)];
-  const parts = tf.spaceToBatchND(x, [dh, dw], [rows, columns]);
-  const inputs = { x: parts, filter } as never;
-  const attrs = { strides: 1, pad: 'valid', dataFormat: 'NHWC', dilations: 1 };
-  const y = tf.engine().runKernel(kernelName, inputs, attrs) as Tensor;
-  const [, h, w] = y.shape as [number, number, number, number];
-  return tf.batchToSpaceND(y, [dh, dw], [
-    [0, h * dh - outHeight],
-    [0, w * dw - outWidth],
-  ]);
+  const { padInfo } = info;
+  const side = (size: number, before: number, after: number, dilation: number, kernel: number, out: number) => {
+    const part = Math.ceil((size + before + after) / dilation);
+    return { padding: [before, part * dilation - size - before], crop: [0, (part - kernel + 1) * dilation - out] };
+  };
+  // convInfo counts the zeros between a dilated kernel's elements.
+  const kernel = (effective: number, dilation: number) => (effective - 1) / dilation + 1;
+  const { dilationHeight: dh, dilationWidth: dw } = info;
+  const rows = side(info.inHeight, padInfo.top, padInfo.bottom, dh, kernel(info.effectiveFilterHeight, dh), info.outHeight);
+  const columns = side(info.inWidth, padInfo.left, padInfo.right, dw, kernel(info.effectiveFilterWidth, dw), info.outWidth);
+  return { block: [dh, dw], paddings: [rows.padding, columns.padding], crops: [rows.crop, columns.crop] };
 }
 
 function registerConvolution(kernelName: string, op: string, depthwise: boolean): void {

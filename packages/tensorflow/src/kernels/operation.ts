@@ -31,24 +31,28 @@ export function replaceKernel(kernelName: string, kernelFunc: Parameters<typeof 
   tf.registerKernel({ kernelName, backendName: 'tensorflow', kernelFunc });
 }
 
+/** How many gradients are being taken, each of a function that takes the next. */
+function gradientDepth(): number {
+  return (tf.engine() as unknown as { state: { gradientDepth: number } }).state.gradientDepth;
+}
+
 /** Whether a gradient is being taken of something that itself takes a gradient. */
-function takesSecondDerivative(): boolean {
-  return (tf.engine() as unknown as { state: { gradientDepth: number } }).state.gradientDepth > 1;
+export function takesSecondDerivative(): boolean {
+  return gradientDepth() > 1;
 }
 
 /**
- * Registers a gradient in place of tfjs's own. Fused gradients cannot be differentiated again, so tfjs's own stays in use where
- * a second derivative is taken. (tfjs reads all three properties when the forward operation runs.)
+ * Registers a gradient in place of tfjs's own. Fused gradients cannot be differentiated again, so another one is used where a
+ * second derivative is taken. (tfjs reads all three properties when the forward operation runs.)
+ * @param composed the gradient for that, made of operations that have gradients. Default: tfjs's own; a kernel for which it
+ *   has none throws.
  */
-export function replaceGradient(fused: GradientConfig): void {
+export function replaceGradient(fused: GradientConfig, composed?: GradientConfig): void {
   const { kernelName } = fused;
   const stock = tf.getGradient(kernelName) as GradientConfig | undefined;
-  if (!stock) {
-    tf.registerGradient(fused);
-    return;
-  }
-  tf.unregisterGradient(kernelName);
-  const chosen = () => (takesSecondDerivative() ? stock : fused);
+  if (stock) tf.unregisterGradient(kernelName);
+  const twice = composed ?? stock ?? refusing(fused);
+  const chosen = () => (takesSecondDerivative() ? twice : fused);
   tf.registerGradient({
     kernelName,
     get inputsToSave() {
@@ -64,4 +68,16 @@ export function replaceGradient(fused: GradientConfig): void {
       return chosen().gradFunc;
     },
   } as GradientConfig);
+}
+
+/** The gradient, which throws where it would be differentiated: tfjs would take it for a constant without a word. */
+function refusing(fused: GradientConfig): GradientConfig {
+  const { kernelName, gradFunc } = fused;
+  return {
+    ...fused,
+    gradFunc: (...given) => {
+      if (gradientDepth() === 0) return gradFunc(...given);
+      throw new Error(`${kernelName} has no second derivative; write the function out in plain tfjs operations where one is needed.`);
+    },
+  };
 }

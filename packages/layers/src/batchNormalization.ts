@@ -1,0 +1,116 @@
+/** Batch normalisation with PyTorch's running statistics. */
+import * as tf from '@tensorflow/tfjs';
+
+type StockArgs = NonNullable<Parameters<typeof tf.layers.batchNormalization>[0]>;
+
+export interface BatchNormalizationArgs extends StockArgs {
+  /**
+   * Averages the unbiased batch variance (denominator n − 1) into the moving variance, as PyTorch does; tf.layers averages the
+   * biased one. Both normalise by the biased one. Default: false.
+   */
+  unbiasedVariance?: boolean;
+}
+
+interface LayerVariable {
+  read(): tf.Tensor;
+  write(value: tf.Tensor): LayerVariable;
+}
+
+interface StockLayer extends tf.layers.Layer {
+  axis: number;
+  epsilon: number;
+  momentum: number;
+  gamma?: LayerVariable;
+  beta?: LayerVariable;
+  movingMean: LayerVariable;
+  movingVariance: LayerVariable;
+}
+
+/** tfjs does not export its layer's class, but makes instances of it. */
+const Stock = Object.getPrototypeOf(tf.layers.batchNormalization()).constructor as (new (
+  args?: StockArgs,
+) => StockLayer) &
+  tf.serialization.SerializableConstructor<StockLayer>;
+
+/** The fused kernel that @refconv/tensorflow registers; on other backends the same is composed of plain operations. */
+const FUSED_KERNEL = 'BatchNormTraining';
+
+/**
+ * tf.layers' batch normalisation plus {@link BatchNormalizationArgs.unbiasedVariance}. It saves under tf.layers' class name, so a
+ * saved model loads without this package (where the option is ignored, which changes nothing in inference).
+ */
+export class BatchNormalization extends Stock {
+  static override className = 'BatchNormalization';
+  private readonly unbiasedVariance: boolean;
+
+  constructor(args: BatchNormalizationArgs = {}) {
+    super(args);
+    this.unbiasedVariance = args.unbiasedVariance ?? false;
+  }
+
+  override call(inputs: tf.Tensor | tf.Tensor[], kwargs: { training?: boolean }): tf.Tensor | tf.Tensor[] {
+    const x = (Array.isArray(inputs) ? inputs[0] : inputs) as tf.Tensor;
+    const lastAxis = this.axis === -1 || this.axis === x.rank - 1;
+    if (!kwargs['training'] || !this.unbiasedVariance || !lastAxis) return super.call(inputs, kwargs);
+    return tf.tidy(() => {
+      const channels = x.shape[x.rank - 1] as number;
+      const scale = this.gamma?.read() ?? tf.ones([channels]);
+      const offset = this.beta?.read() ?? tf.zeros([channels]);
+      return tf.getKernel(FUSED_KERNEL, tf.getBackend())
+        ? this.fused(x, scale, offset)
+        : this.composed(x, scale, offset);
+    });
+  }
+
+  private fused(x: tf.Tensor, scale: tf.Tensor, offset: tf.Tensor): tf.Tensor {
+    const channels = x.shape[x.rank - 1] as number;
+    const images = x.rank === 4 ? x : tf.reshape(x, [x.size / channels, 1, 1, channels]);
+    const inputs = {
+      x: images,
+      scale,
+      offset,
+      runningMean: this.movingMean.read(),
+      runningVariance: this.movingVariance.read(),
+    };
+    const attributes = { epsilon: this.epsilon, averageFactor: 1 - this.momentum };
+    const [y, mean, variance] = tf.engine().runKernel(FUSED_KERNEL, inputs, attributes) as [
+      tf.Tensor,
+      tf.Tensor,
+      tf.Tensor,
+    ];
+    this.movingMean.write(mean);
+    this.movingVariance.write(variance);
+    return x.rank === 4 ? y : tf.reshape(y, x.shape);
+  }
+
+  private composed(x: tf.Tensor, scale: tf.Tensor, offset: tf.Tensor): tf.Tensor {
+    const axes = x.shape.map((_, axis) => axis).slice(0, -1);
+    const { mean, variance } = tf.moments(x, axes);
+    const count = x.size / (x.shape[x.rank - 1] as number);
+    const average = (moving: LayerVariable, value: tf.Tensor) =>
+      moving.write(tf.add(tf.mul(moving.read(), this.momentum), tf.mul(value, 1 - this.momentum)));
+    average(this.movingMean, mean);
+    average(this.movingVariance, tf.mul(variance, count / (count - 1)));
+    const factor = tf.mul(tf.rsqrt(tf.add(variance, this.epsilon)), scale);
+    return tf.add(tf.mul(tf.sub(x, mean), factor), offset);
+  }
+
+  override getConfig(): tf.serialization.ConfigDict {
+    return { ...super.getConfig(), unbiasedVariance: this.unbiasedVariance };
+  }
+}
+
+tf.serialization.registerClass(BatchNormalization);
+
+export interface BatchNorm2dArgs {
+  name?: string;
+  /** Added to the variance. Default: 1e-5, as in PyTorch. */
+  epsilon?: number;
+  /** PyTorch's momentum, the share of the new batch in the running statistics: 1 − tf.layers' momentum. Default: 0.1. */
+  momentum?: number;
+}
+
+/** Batch normalisation over the channels of [n, h, w, c] with PyTorch's defaults and running statistics. */
+export function batchNorm2d({ name, epsilon = 1e-5, momentum = 0.1 }: BatchNorm2dArgs = {}): BatchNormalization {
+  return new BatchNormalization({ ...(name && { name }), epsilon, momentum: 1 - momentum, unbiasedVariance: true });
+}

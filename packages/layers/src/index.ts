@@ -1,0 +1,6 @@
+export {
+  type BatchNorm2dArgs,
+  BatchNormalization,
+  type BatchNormalizationArgs,
+  batchNorm2d,
+} from './batchNormalization.js';
