@@ -7,7 +7,6 @@ KEEP is a file name or, ending in "/", a folder inside the wheel. "*" stands for
 A wheel is deleted as soon as it is unpacked, since the largest are half a gigabyte each.
 """
 
-import ctypes
 import os
 import re
 import shutil
@@ -18,10 +17,17 @@ import zipfile
 
 def die_with(parent):
     """Ends this process (and pip, into which it may turn) when its parent is killed without a chance to stop it."""
-    PR_SET_PDEATHSIG = 1
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        sys.exit(1)
+    try:
+        import ctypes
+
+        PR_SET_PDEATHSIG = 1
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    except ImportError:
+        pass  # A Python without ctypes: then this process works on in a folder that is removed later.
+    try:
+        os.kill(parent, 0)
+    except ProcessLookupError:
+        sys.exit("The process that asked for this is gone.")
 
 
 def wanted(keep):

@@ -18,7 +18,10 @@ function facts(report: Report): string {
         ? `${installation.version} (${installation.flavour}) in ${installation.libraryFolder}`
         : `not set up yet (${tensorflow.wanted ?? 'unknown'} is wanted): the first command that needs it does that`,
     ],
-    ...devices.map((device): [string, string] => ['Device', `${device.name}, ${inUnits(device.memoryBytes)}`]),
+    ...devices.map((device): [string, string] => [
+      'Device',
+      device.type === 'GPU' ? `${device.name}, ${inUnits(device.memoryBytes)}` : device.name,
+    ]),
     ['NVIDIA', gpu.driver ? `driver ${gpu.driver.version ?? ''} (${gpu.driver.foundAt})` : 'no driver'],
     ['Threads', threadsText(threads)],
     [

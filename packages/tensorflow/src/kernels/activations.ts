@@ -30,14 +30,44 @@ interface Activation {
 
 const ACTIVATIONS: Activation[] = [
   { kernelName: 'Relu', op: 'ReluGrad', saves: 'output', order: 'dy first', slope: (x) => tf.step(x) },
-  { kernelName: 'Relu6', op: 'Relu6Grad', saves: 'output', order: 'dy first', slope: (x) => tf.mul(tf.step(x), tf.step(tf.sub(6, x))) },
-  { kernelName: 'Selu', op: 'SeluGrad', saves: 'output', order: 'dy first', slope: (x) => bent(x, SELU_SCALE, tf.mul(SELU_SCALEALPHA, exponential(x))) },
+  {
+    kernelName: 'Relu6',
+    op: 'Relu6Grad',
+    saves: 'output',
+    order: 'dy first',
+    slope: (x) => tf.mul(tf.step(x), tf.step(tf.sub(6, x))),
+  },
+  {
+    kernelName: 'Selu',
+    op: 'SeluGrad',
+    saves: 'output',
+    order: 'dy first',
+    slope: (x) => bent(x, SELU_SCALE, tf.mul(SELU_SCALEALPHA, exponential(x))),
+  },
   { kernelName: 'Elu', op: 'EluGrad', saves: 'output', order: 'dy first', slope: (x) => bent(x, 1, exponential(x)) },
   { kernelName: 'Softplus', op: 'SoftplusGrad', saves: 'input', order: 'dy first', slope: (x) => tf.sigmoid(x) },
-  { kernelName: 'Sigmoid', op: 'SigmoidGrad', saves: 'output', order: 'dy last', slope: (x) => tf.mul(tf.sigmoid(x), tf.sigmoid(tf.neg(x))) },
-  { kernelName: 'Tanh', op: 'TanhGrad', saves: 'output', order: 'dy last', slope: (x) => tf.sub(1, tf.square(tf.tanh(x))) },
+  {
+    kernelName: 'Sigmoid',
+    op: 'SigmoidGrad',
+    saves: 'output',
+    order: 'dy last',
+    slope: (x) => tf.mul(tf.sigmoid(x), tf.sigmoid(tf.neg(x))),
+  },
+  {
+    kernelName: 'Tanh',
+    op: 'TanhGrad',
+    saves: 'output',
+    order: 'dy last',
+    slope: (x) => tf.sub(1, tf.square(tf.tanh(x))),
+  },
   { kernelName: 'Sqrt', op: 'SqrtGrad', saves: 'output', order: 'dy last', slope: (x) => tf.mul(0.5, tf.rsqrt(x)) },
-  { kernelName: 'Rsqrt', op: 'RsqrtGrad', saves: 'output', order: 'dy last', slope: (x) => tf.div(tf.mul(-0.5, tf.rsqrt(x)), x) },
+  {
+    kernelName: 'Rsqrt',
+    op: 'RsqrtGrad',
+    saves: 'output',
+    order: 'dy last',
+    slope: (x) => tf.div(tf.mul(-0.5, tf.rsqrt(x)), x),
+  },
 ];
 
 /** The gradient as a formula. */

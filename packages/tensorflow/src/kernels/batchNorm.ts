@@ -16,10 +16,22 @@ function attributes(epsilon: number, training: boolean) {
   ];
 }
 
-function gradient(dy: Tensor, x: Tensor, scale: Tensor, reserved: [Tensor, Tensor, Tensor], epsilon: number, training: boolean) {
+function gradient(
+  dy: Tensor,
+  x: Tensor,
+  scale: Tensor,
+  reserved: [Tensor, Tensor, Tensor],
+  epsilon: number,
+  training: boolean,
+) {
   const inputs = [dy, x, scale, ...reserved];
   // All three are made here: within one entry of the result, tfjs would dispose of the other two.
-  const [dx, dScale, dOffset] = operations('FusedBatchNormGradV3', inputs, attributes(epsilon, training), 5) as Tensor[];
+  const [dx, dScale, dOffset] = operations(
+    'FusedBatchNormGradV3',
+    inputs,
+    attributes(epsilon, training),
+    5,
+  ) as Tensor[];
   return { x: () => dx as Tensor, scale: () => dScale as Tensor, offset: () => dOffset as Tensor };
 }
 
@@ -32,7 +44,13 @@ export function registerBatchNorm(): void {
     const { epsilon, averageFactor } = attrs as { epsilon: number; averageFactor?: number };
     const averaging = runningMean ? [attribute.float('exponential_avg_factor', averageFactor as number)] : [];
     return tf.tidy(() => {
-      const list = [x, scale, offset, runningMean ?? tf.tensor1d([]), runningVariance ?? tf.tensor1d([])] as TensorInfo[];
+      const list = [
+        x,
+        scale,
+        offset,
+        runningMean ?? tf.tensor1d([]),
+        runningVariance ?? tf.tensor1d([]),
+      ] as TensorInfo[];
       return operations('FusedBatchNormV3', list, [...attributes(epsilon, true), ...averaging], 6);
     });
   });
@@ -81,7 +99,12 @@ export function registerBatchNorm(): void {
  * @returns the normalised x, the batch mean [c] and the batch variance [c], unbiased (n·h·w − 1 in the denominator). Gradients
  *   flow through the first alone: the other two are for moving averages.
  */
-export function batchNormTraining(x: Tensor4D, scale: Tensor1D, offset: Tensor1D, epsilon: number): [Tensor4D, Tensor1D, Tensor1D] {
+export function batchNormTraining(
+  x: Tensor4D,
+  scale: Tensor1D,
+  offset: Tensor1D,
+  epsilon: number,
+): [Tensor4D, Tensor1D, Tensor1D] {
   const inputs = { x, scale, offset };
   const outputs = tf.engine().runKernel(BATCH_NORM_TRAINING, inputs as never, { epsilon }) as Tensor[];
   for (const reserved of outputs.slice(3)) reserved.dispose();

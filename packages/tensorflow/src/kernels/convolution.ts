@@ -74,23 +74,32 @@ function interleaving(info: ConvInfo): { block: number[]; paddings: number[][]; 
     const part = Math.ceil((size + before + after) / dilation);
     return { padding: [before, part * dilation - size - before], crop: [0, (part - kernel + 1) * dilation - out] };
   };
-  // convInfo counts the zeros between a dilated kernel's elements.
-  const kernel = (effective: number, dilation: number) => (effective - 1) / dilation + 1;
   const { dilationHeight: dh, dilationWidth: dw } = info;
-  const rows = side(info.inHeight, padInfo.top, padInfo.bottom, dh, kernel(info.effectiveFilterHeight, dh), info.outHeight);
-  const columns = side(info.inWidth, padInfo.left, padInfo.right, dw, kernel(info.effectiveFilterWidth, dw), info.outWidth);
+  const rows = side(info.inHeight, padInfo.top, padInfo.bottom, dh, info.filterHeight, info.outHeight);
+  const columns = side(info.inWidth, padInfo.left, padInfo.right, dw, info.filterWidth, info.outWidth);
   return { block: [dh, dw], paddings: [rows.padding, columns.padding], crops: [rows.crop, columns.crop] };
 }
 
 function registerConvolution(kernelName: string, op: string, depthwise: boolean): void {
+  const plain = (x: TensorInfo, filter: TensorInfo) =>
+    convInfo(x.shape, filter.shape, { strides: 1, pad: 'valid' }, depthwise);
+  const forward = (x: TensorInfo, filter: TensorInfo, info: ConvInfo) =>
+    operation(op, [x, filter], convAttributes(info));
+  const shape = (tensor: Tensor) => tf.tensor1d(tensor.shape, 'int32');
+  const backward = (x: Tensor, filter: Tensor, dy: Tensor, info: ConvInfo) => ({
+    x: () => operation(`${op}BackpropInput`, [shape(x), filter, dy], convAttributes(info)),
+    filter: () => operation(`${op}BackpropFilter`, [x, shape(filter), dy], convAttributes(info)),
+  });
+
   replaceKernel(kernelName, ({ inputs, attrs }) => {
-    const { x, filter } = inputs as { x: TensorInfo; filter: TensorInfo };
+    const { x, filter } = inputs as { x: Tensor4D; filter: Tensor4D };
     const info = convInfo(x.shape, filter.shape, attrs as unknown as ConvAttributes, depthwise);
-    if (depthwise && isDilated(info)) {
-      const [images, kernel] = [x, filter].map((input) => tf.engine().makeTensorFromTensorInfo(input)) as [Tensor4D, Tensor4D];
-      return tf.tidy(() => interleaved(images, kernel, info, kernelName));
-    }
-    return operation(op, [x, filter], convAttributes(info));
+    if (!depthwise || !isDilated(info)) return forward(x, filter, info);
+    return tf.tidy(() => {
+      const { block, paddings, crops } = interleaving(info);
+      const parts = tf.spaceToBatchND(x, block, paddings);
+      return tf.batchToSpaceND(forward(parts, filter, plain(parts, filter)), block, crops);
+    });
   });
 
   replaceGradient({
@@ -100,16 +109,11 @@ function registerConvolution(kernelName: string, op: string, depthwise: boolean)
       const [x, filter] = saved as [Tensor4D, Tensor4D];
       const dy = gradient as Tensor;
       const info = convInfo(x.shape, filter.shape, attrs as unknown as ConvAttributes, depthwise);
-      if (isDilated(info)) {
-        const body = (x: Tensor, filter: Tensor) => interleaved(x as Tensor4D, filter as Tensor4D, info, kernelName);
-        const [dx, dFilter] = tf.grads(body)([x, filter], dy) as [Tensor, Tensor];
-        return { x: () => dx, filter: () => dFilter };
-      }
-      const shape = (tensor: Tensor) => tf.tensor1d(tensor.shape, 'int32');
-      return {
-        x: () => operation(`${op}BackpropInput`, [shape(x), filter, dy], convAttributes(info)),
-        filter: () => operation(`${op}BackpropFilter`, [x, shape(filter), dy], convAttributes(info)),
-      };
+      if (!isDilated(info)) return backward(x, filter, dy, info);
+      const { block, paddings, crops } = interleaving(info);
+      const parts = tf.spaceToBatchND(x, block, paddings);
+      const gradients = backward(parts, filter, tf.spaceToBatchND(dy, block, crops), plain(parts, filter));
+      return { x: () => tf.batchToSpaceND(gradients.x(), block, paddings), filter: gradients.filter };
     },
   });
 }

@@ -42,7 +42,11 @@ export interface CrossEntropyOptions {
  * @returns losses [n]; differentiable with respect to the logits.
  * @throws where the labels' shape or type is neither, or label smoothing is not within [0, 1).
  */
-export function softmaxCrossEntropy(logits: Tensor2D, labels: Tensor1D | Tensor2D, options: CrossEntropyOptions = {}): Tensor1D {
+export function softmaxCrossEntropy(
+  logits: Tensor2D,
+  labels: Tensor1D | Tensor2D,
+  options: CrossEntropyOptions = {},
+): Tensor1D {
   const { labelSmoothing = 0 } = options;
   if (!(labelSmoothing >= 0 && labelSmoothing < 1)) {
     throw new Error(`Label smoothing must be at least 0 and less than 1; given ${labelSmoothing}.`);

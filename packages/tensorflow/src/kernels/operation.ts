@@ -26,7 +26,10 @@ export function operations(type: string, inputs: TensorInfo[], attributes: Attri
 }
 
 /** Registers a kernel of the tensorflow backend, in place of one that tfjs-node brought. */
-export function replaceKernel(kernelName: string, kernelFunc: Parameters<typeof tf.registerKernel>[0]['kernelFunc']): void {
+export function replaceKernel(
+  kernelName: string,
+  kernelFunc: Parameters<typeof tf.registerKernel>[0]['kernelFunc'],
+): void {
   if (tf.getKernel(kernelName, 'tensorflow')) tf.unregisterKernel(kernelName, 'tensorflow');
   tf.registerKernel({ kernelName, backendName: 'tensorflow', kernelFunc });
 }
@@ -77,7 +80,9 @@ function refusing(fused: GradientConfig): GradientConfig {
     ...fused,
     gradFunc: (...given) => {
       if (gradientDepth() === 0) return gradFunc(...given);
-      throw new Error(`${kernelName} has no second derivative; write the function out in plain tfjs operations where one is needed.`);
+      throw new Error(
+        `${kernelName} has no second derivative; write the function out in plain tfjs operations where one is needed.`,
+      );
     },
   };
 }

@@ -2,7 +2,7 @@
 import type { Tensor, Tensor1D, Tensor4D } from '@tensorflow/tfjs';
 import { tf } from '../load.js';
 import { batchNormTraining } from './batchNorm.js';
-import { attribute, operation, replaceKernel } from './operation.js';
+import { attribute, operation, replaceKernel, takesSecondDerivative } from './operation.js';
 
 interface LayerVariable {
   read(): Tensor;
@@ -34,7 +34,8 @@ function patchBatchNormalization(): void {
     const lastAxis = this.axis === -1 || this.axis === x.rank - 1;
     const channels = x.shape[x.rank - 1] as number;
     const count = x.size / channels;
-    if (!kwargs['training'] || !lastAxis || x.dtype !== 'float32' || count < 2) return stockCall.call(this, inputs, kwargs);
+    const fused = kwargs['training'] && lastAxis && x.dtype === 'float32' && count >= 2 && !takesSecondDerivative();
+    if (!fused) return stockCall.call(this, inputs, kwargs);
     return tf.tidy(() => {
       const scale = (this.gamma?.read() ?? tf.ones([channels])) as Tensor1D;
       const offset = (this.beta?.read() ?? tf.zeros([channels])) as Tensor1D;
@@ -66,7 +67,7 @@ function replaceGather(): void {
       attribute.type('Tindices', indices),
       attribute.typeNumber('Taxis', 3),
     ];
-    return operation('GatherV2', [x, indices, tf.scalar(axis, 'int32')], attributes);
+    return tf.tidy(() => operation('GatherV2', [x, indices, tf.scalar(axis, 'int32')], attributes));
   });
 }
 

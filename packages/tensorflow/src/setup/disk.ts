@@ -1,7 +1,7 @@
 /** Free space, and the size of what is there. */
-import type { Dirent } from 'node:fs';
-import { lstat, mkdir, readdir, rm, statfs } from 'node:fs/promises';
-import { join } from 'node:path';
+import { constants, type Dirent } from 'node:fs';
+import { access, lstat, mkdir, readdir, rm, statfs } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { SetupError } from './errors.js';
 
 /** Bytes that this user can still write on the folder's disk. */
@@ -38,10 +38,23 @@ export async function makeWritable(folder: string): Promise<void> {
     await rm(probe, { recursive: true, force: true });
   } catch (error) {
     throw new SetupError(
-      `The cache folder ${folder} cannot be written: ${(error as Error).message}.`,
+      `The cache folder ${folder} cannot be written: ${await whyNot(folder, error as Error)}.`,
       'Set REFCONV_CACHE to a folder that you can write in (it will hold TensorFlow), or change the permissions of this one.',
     );
   }
+}
+
+/** Node's recursive mkdir says ENOENT also where the true reason is another, such as a read-only disk: asks the nearest parent. */
+async function whyNot(folder: string, error: Error): Promise<string> {
+  for (let at = folder; at !== dirname(at); at = dirname(at)) {
+    try {
+      await access(at, constants.W_OK);
+      break;
+    } catch (refusal) {
+      if ((refusal as NodeJS.ErrnoException).code !== 'ENOENT') return (refusal as Error).message;
+    }
+  }
+  return error.message;
 }
 
 /**

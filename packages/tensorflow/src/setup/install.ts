@@ -63,7 +63,7 @@ async function make(plan: Plan, log: (line: string) => void, signal: AbortSignal
   await checkFree(cache, (missing?.room ?? 0) + ROOM_FOR_BINDING);
   const start = Date.now();
   if (missing) {
-    log(`Downloading TensorFlow (${tensorflow.flavour}) to ${cache}`);
+    log(`Downloading TensorFlow (${tensorflow.flavour}), ${inUnits(missing.download)}, to ${cache}`);
     await fill(tensorflow.folder, log, (folder, temporary) => fetch(tensorflow, folder, temporary, signal));
   }
   log('Compiling the add-ons that connect Node with TensorFlow');
@@ -84,7 +84,7 @@ async function fill(
 ): Promise<void> {
   const folder = join(dirname(final), `${PARTIAL}${basename(final)}-${randomBytes(4).toString('hex')}`);
   const temporary = join(folder, 'temporary');
-  const progress = setInterval(async () => log(`… ${inUnits(await folderBytes(folder))} so far`), PROGRESS_MS);
+  const progress = setInterval(async () => log(`… ${inUnits(await folderBytes(folder))} written`), PROGRESS_MS);
   try {
     await mkdir(temporary, { recursive: true });
     await work(folder, temporary);

@@ -6,7 +6,6 @@ import { basename, join } from 'node:path';
 import { cacheFolder, wish } from './environment.js';
 import { SetupError } from './errors.js';
 import { filesEnding, npmFolder, packageFolder } from './paths.js';
-import { compiler } from './tools.js';
 
 const require = createRequire(import.meta.url);
 
@@ -31,13 +30,16 @@ export interface WheelSource {
   requirements: string;
   /** Files, and folders ending in "/", inside the wheels (see wheels/wheels.py). */
   keep: string[];
-  /** Bytes free on the disk while it is made: the wheels and what is taken out of them. */
+  /** Bytes of the wheels. */
+  download: number;
+  /** Bytes that must be free on the disk: the wheels (which pip holds twice for a moment) and what is taken out of them. */
   room: number;
 }
 
 /** What tfjs-node-gpu's own install script downloads. */
 export interface PrebuiltSource {
   kind: 'prebuilt';
+  download: number;
   room: number;
 }
 
@@ -75,8 +77,8 @@ const KEEP = [
   'nvidia/cuda_nvcc/nvvm/libdevice/',
 ];
 
-/** What is needed on the disk at the worst moment, measured and rounded up: 1.1 GB and 6.7 GB (0.9 and 5.4 GB stay). */
-const ROOM = { cpu: 2e9, cuda: 8e9 };
+/** Measured; the room is rounded up from 1.1 and 6.7 GB at the worst moment, and 0.9 and 5.4 GB stay. */
+const SIZES = { cpu: { download: 0.27e9, room: 2e9 }, cuda: { download: 3.34e9, room: 8e9 } };
 
 /**
  * The plan for the current environment (see `wish` and `cacheFolder`).
@@ -129,14 +131,14 @@ export function fromWheels(cache: string, flavour: 'cpu' | 'cuda', requirements:
     libraryFolder: join(folder, 'tensorflow'),
     includeFolder: join(folder, 'tensorflow', 'include'),
     libraries: ['libtensorflow_cc.so.2', 'libtensorflow_framework.so.2'],
-    source: { kind: 'wheels', requirements, keep: KEEP, room: ROOM[flavour] },
+    source: { kind: 'wheels', requirements, keep: KEEP, ...SIZES[flavour] },
   };
 }
 
-function fromPrebuilt(cache: string): TensorFlow {
+export function fromPrebuilt(cache: string): TensorFlow {
   const constants = require('@tensorflow/tfjs-node-gpu/scripts/deps-constants.js') as { LIBTENSORFLOW_VERSION: string };
   const folder = join(cache, `tensorflow-${constants.LIBTENSORFLOW_VERSION}-prebuilt`);
-  return { ...cArchive('prebuilt', folder), source: { kind: 'prebuilt', room: 3e9 } };
+  return { ...cArchive('prebuilt', folder), source: { kind: 'prebuilt', download: 0.4e9, room: 3e9 } };
 }
 
 /** The layout of the official archive of the C library. */
@@ -190,7 +192,7 @@ function isKernels(source: string): boolean {
 
 /** The folder of the compiled add-ons. Its name depends on everything that they are made of. */
 export function bindingFolder(plan: Plan): string {
-  const parts = [LAYOUT, ...compiler(), ...identity(plan.tensorflow)];
+  const parts = [LAYOUT, ...identity(plan.tensorflow)];
   for (const addon of [plan.tfjs, plan.graph]) {
     for (const path of [...addon.sources, ...addon.headers]) parts.push(basename(path), readFileSync(path, 'utf8'));
     if (addon.sources.some(isKernels)) parts.push(processor());

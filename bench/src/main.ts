@@ -1,0 +1,64 @@
+/** The benchmark: measures the cases, prints the report and writes it with all figures to bench/results. */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { CASES, type Case, quickened } from './cases.js';
+import { findPython, type MachineLimits, machine, measureLimits } from './machine.js';
+import { type Options, parseOptions, USAGE } from './options.js';
+import { type Findings, report, versionsOf } from './report.js';
+import { type CaseResult, runCase } from './runCase.js';
+
+const log = (line: string) => process.stderr.write(`bench: ${line}\n`);
+
+async function measure(options: Options): Promise<Findings> {
+  const { quick, rounds, contestants } = options;
+  const date = new Date().toISOString();
+  const [where, python] = await Promise.all([machine(), findPython()]);
+  const notes: string[] = [];
+  const wantsPython = contestants.some((name) => name.startsWith('pytorch'));
+  if (wantsPython && python.missing) notes.push(python.missing);
+  const [limitMilliseconds, roundMilliseconds] = quick ? [200, 200] : [2000, 1000];
+
+  let limits: MachineLimits = {};
+  const updateLimits = async () => {
+    log("measuring the machine's limits");
+    const measured = await measureLimits(python, where.cores, limitMilliseconds, limits);
+    limits = measured.limits;
+    notes.push(...measured.failures);
+  };
+
+  await updateLimits();
+  const cases: CaseResult[] = [];
+  for (const name of options.cases) {
+    const full = CASES[name] as Case;
+    const run = { contestants, rounds, roundMilliseconds, cores: where.cores, python, log };
+    cases.push(await runCase(name, quick ? quickened(full) : full, run));
+  }
+  // Once more, since whatever else runs on the machine may have slowed the first try.
+  await updateLimits();
+  return { date, machine: where, versions: versionsOf(cases, limits), rounds, quick, limits, cases, notes };
+}
+
+async function write(findings: Findings): Promise<void> {
+  const folder = fileURLToPath(new URL('../results/', import.meta.url));
+  const file = `${folder}${findings.date.slice(0, 19).replaceAll(':', '')}`;
+  const text = `${report(findings)}\n`;
+  await mkdir(folder, { recursive: true });
+  await writeFile(`${file}.json`, `${JSON.stringify(findings, undefined, 1)}\n`);
+  await writeFile(`${file}.md`, text);
+  process.stdout.write(text);
+  log(`written to ${file}.md and .json`);
+}
+
+async function main(): Promise<void> {
+  let options: Options;
+  try {
+    options = parseOptions(process.argv.slice(2));
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n\n${USAGE}\n`);
+    process.exitCode = 2;
+    return;
+  }
+  await write(await measure(options));
+}
+
+await main();

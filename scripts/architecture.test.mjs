@@ -1,0 +1,44 @@
+/** Keeps the architecture: packages depend on each other one way, and only `tensorflow` on tfjs-node. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'chai';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** What each workspace may depend on within the project. */
+const MAY_USE = {
+  tensorflow: [],
+  datasets: [],
+  layers: [],
+  refconv: ['layers'],
+  backbones: ['layers'],
+  training: ['layers', 'refconv', 'backbones', 'tensorflow', 'datasets'],
+  analysis: ['layers', 'refconv', 'backbones', 'tensorflow', 'datasets'],
+  cli: ['layers', 'refconv', 'backbones', 'tensorflow', 'datasets', 'training', 'analysis'],
+  experiments: ['layers', 'refconv', 'backbones', 'tensorflow', 'datasets', 'training', 'analysis', 'cli'],
+  reports: ['layers', 'refconv', 'backbones', 'tensorflow', 'datasets', 'training', 'analysis', 'cli', 'experiments'],
+  bench: ['layers', 'refconv', 'backbones', 'tensorflow', 'datasets', 'training', 'analysis'],
+};
+
+const folders = [
+  ...readdirSync(`${root}packages`).map((name) => `packages/${name}`),
+  ...JSON.parse(readFileSync(`${root}package.json`, 'utf8')).workspaces.filter((name) => !name.includes('*')),
+];
+
+describe('the architecture', () => {
+  for (const folder of folders) {
+    const manifest = JSON.parse(readFileSync(`${root}${folder}/package.json`, 'utf8'));
+    const name = manifest.name.replace('@refconv/', '');
+    const used = Object.keys({ ...manifest.dependencies, ...manifest.devDependencies });
+
+    it(`lets ${name} depend on what lies below it alone`, () => {
+      expect(MAY_USE, `a new package needs a row in ${import.meta.url.split('/').pop()}`).to.have.property(name);
+      const own = used.filter((other) => other.startsWith('@refconv/')).map((other) => other.replace('@refconv/', ''));
+      expect(own.filter((other) => !MAY_USE[name].includes(other))).to.deep.equal([]);
+    });
+
+    it(`${name === 'tensorflow' ? 'lets' : 'keeps'} tfjs-node ${name === 'tensorflow' ? 'into' : 'out of'} ${name}`, () => {
+      expect(used.some((other) => other.startsWith('@tensorflow/tfjs-node'))).to.equal(name === 'tensorflow');
+    });
+  }
+});
