@@ -29,7 +29,8 @@ describe('the architecture', () => {
   for (const folder of folders) {
     const manifest = JSON.parse(readFileSync(`${root}${folder}/package.json`, 'utf8'));
     const name = manifest.name.replace('@refconv/', '');
-    const used = Object.keys({ ...manifest.dependencies, ...manifest.devDependencies });
+    // A package's tests may use the engine: devDependencies are free.
+    const used = Object.keys(manifest.dependencies ?? {});
 
     it(`lets ${name} depend on what lies below it alone`, () => {
       expect(MAY_USE, `a new package needs a row in ${import.meta.url.split('/').pop()}`).to.have.property(name);

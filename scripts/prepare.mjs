@@ -1,5 +1,6 @@
 // Makes a checkout ready: npm's packages, the compiled TypeScript, TensorFlow. Does only what is missing, so that it can run
-// before every command. Two at the same time in one checkout take turns.
+// before every command. Two at the same time in one checkout take turns. With --without-tensorflow the last step is left out:
+// the doctor is to look before anything is set up.
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
@@ -20,6 +21,15 @@ const say = (line) => process.stderr.write(`prepare: ${line}\n`);
 
 class Failure extends Error {}
 
+/** The program that runs now. */
+let current;
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  process.once(name, () => {
+    current?.kill(name);
+    process.exit(1);
+  });
+}
+
 function checkNode() {
   const [major, minor] = process.versions.node.split('.').map(Number);
   if (major < 20 || (major === 20 && minor < 19)) {
@@ -32,6 +42,7 @@ function run(program, args, env = {}) {
   return new Promise((resolve, reject) => {
     const options = { cwd: root, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] };
     const child = spawn(program, args, options);
+    current = child;
     let output = '';
     for (const stream of [child.stdout, child.stderr])
       stream.setEncoding('utf8').on('data', (text) => (output += text));
@@ -69,7 +80,6 @@ async function takeLock() {
     rmSync(lockFile, { force: true });
   };
   process.once('exit', release);
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(name, () => process.exit(1));
   return release;
 }
 
@@ -86,7 +96,7 @@ async function installPackages() {
     say('installing npm packages');
     // The npm that runs this script, if one does.
     const npm = process.env.npm_execpath;
-    if (npm?.endsWith('.js')) await run(process.execPath, [npm, 'ci']);
+    if (npm?.endsWith('npm-cli.js')) await run(process.execPath, [npm, 'ci']);
     else await run('npm', ['ci']);
   }
   writeFileSync(stampFile, hash);
@@ -101,9 +111,9 @@ async function build() {
 async function setUpTensorFlow() {
   const script = join(root, 'packages', 'tensorflow', 'dist', 'setup', 'main.js');
   const child = spawn(process.execPath, [script], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] });
+  current = child;
   const [code] = await new Promise((resolve) => child.once('close', (...result) => resolve(result)));
-  if (code !== 0)
-    throw new Failure('TensorFlow could not be set up; see above. `npm run doctor` tells more once it is there.');
+  if (code !== 0) throw new Failure('TensorFlow could not be set up; see above. `npm run doctor` tells more.');
 }
 
 try {
@@ -115,7 +125,7 @@ try {
   } finally {
     release();
   }
-  await setUpTensorFlow();
+  if (!process.argv.includes('--without-tensorflow')) await setUpTensorFlow();
 } catch (error) {
   if (!(error instanceof Failure)) throw error;
   say(error.message);

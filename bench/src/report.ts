@@ -132,7 +132,7 @@ function caseSection(result: CaseResult, { limits, quick }: Findings): string {
   const targets = quick ? [] : (CASES[result.name]?.targets ?? []);
   if (targets.length) parts.push(verdictTable(verdicts(measured, targets)));
   if (compiled?.profile) parts.push(profileTables(compiled.profile));
-  for (const failure of failures) parts.push(`Failed: \`\`\`\n${failure}\n\`\`\``.replace('Failed: ', 'Failed:\n\n'));
+  for (const failure of failures) parts.push('Failed:', `\`\`\`\n${failure}\n\`\`\``);
   return parts.join('\n\n');
 }
 

@@ -16,7 +16,7 @@ export interface StepOptions {
  */
 export function classifierProgram(model: LayersModel, { momentum, weightDecay, eager = false }: StepOptions) {
   const weights = model.trainableWeights.map((weight) => (weight as unknown as { val: Variable }).val);
-  const slots = weights.map((weight) => tf.variable(tf.zerosLike(weight), false));
+  const slots = tf.tidy(() => weights.map((weight) => tf.variable(tf.zerosLike(weight), false)));
   const train = (images: Tensor4D, labels: Tensor1D, learningRate: Scalar) => {
     const loss = () => {
       const logits = model.apply(images, { training: true }) as Tensor2D;
@@ -36,6 +36,8 @@ export function classifierProgram(model: LayersModel, { momentum, weightDecay, e
   const program = compile({ train, correct }, { eager });
   return {
     ...program,
+    /** The momentum buffers, in the order of the model's trainable weights. */
+    slots,
     dispose: () => {
       program.dispose();
       tf.dispose(slots);

@@ -103,6 +103,28 @@ describe('compile', () => {
   );
 
   it(
+    'tells variables from each other and from a tensor with which they share data',
+    withoutLeaks(() => {
+      const start = tf.tensor1d([1, 2]);
+      const [a, b] = [tf.variable(start), tf.variable(start)];
+      const program = compile({
+        step: () => {
+          a.assign(tf.add(a, 1) as Tensor1D);
+          return [tf.mul(b, 1), tf.mul(start, 1)];
+        },
+      });
+      program.step();
+      b.assign(tf.tensor1d([10, 20]));
+      const [fromB, fromStart] = program.step() as [Tensor, Tensor];
+      expectClose(a, [3, 4]);
+      expectClose(fromB, [10, 20]);
+      expectClose(fromStart, [1, 2]);
+      program.dispose();
+      tf.dispose([a, b]);
+    }),
+  );
+
+  it(
     'lets two programs use the same variable in turn',
     withoutLeaks(() => {
       const v = tf.variable(tf.scalar(1));

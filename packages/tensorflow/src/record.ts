@@ -65,8 +65,10 @@ export class Recorder implements OperationRecorder {
     private readonly store: VariableStore,
     private readonly earlier: JournalEntry[] | undefined,
   ) {
-    for (const variable of Object.values(tf.engine().registeredVariables))
+    for (const variable of Object.values(tf.engine().registeredVariables)) {
+      separate(variable);
       this.variableOf.set(variable.dataId, variable);
+    }
   }
 
   execute(op: string, attributes: Attribute[], inputs: TensorInfo[], outputs: number): Tensor[] {
@@ -264,6 +266,17 @@ export class Recorder implements OperationRecorder {
     });
     return { updates, updated };
   }
+}
+
+/**
+ * Gives a variable data of its own, where it shares them with another variable or with the tensor that it was made from: data
+ * are what tells a variable from a constant.
+ */
+function separate(variable: Variable): void {
+  if (backend.refCount(variable.dataId) === 1) return;
+  const copy = tf.tensor(variable.dataSync().slice(), variable.shape, variable.dtype);
+  variable.assign(copy as never);
+  copy.dispose();
 }
 
 /** Splits what a function returned into its tensors and a structure that tells where each belongs. */

@@ -22,7 +22,10 @@ function facts(report: Report): string {
       'Device',
       device.type === 'GPU' ? `${device.name}, ${inUnits(device.memoryBytes)}` : device.name,
     ]),
-    ['NVIDIA', gpu.driver ? `driver ${gpu.driver.version ?? ''} (${gpu.driver.foundAt})` : 'no driver'],
+    [
+      'NVIDIA',
+      gpu.driver ? `driver ${gpu.driver.version ?? 'of unknown version'} (${gpu.driver.foundAt})` : 'no driver',
+    ],
     ['Threads', threadsText(threads)],
     [
       'Cache',

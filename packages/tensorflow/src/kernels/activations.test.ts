@@ -8,6 +8,7 @@ import {
   expectSame,
   expectSameCompiled,
   normal,
+  operationsOf,
   tensorsLeft,
 } from './testing.js';
 
@@ -134,8 +135,12 @@ for (const [name, activation] of Object.entries(CASES)) {
     );
 
     it(
-      'is the same in a compiled function',
-      withoutLeaks(() => expectSameCompiled(f, [points(activation)])),
+      'is the same in a compiled function, with one operation for its gradient',
+      withoutLeaks(() => {
+        expectSameCompiled(f, [points(activation)]);
+        const kernel = (name[0] as string).toUpperCase() + name.slice(1);
+        expect(operationsOf(f, [points(activation)])).to.include(`${kernel}Grad`);
+      }),
     );
 
     it(

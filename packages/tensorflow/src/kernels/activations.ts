@@ -98,12 +98,12 @@ export function registerActivations(): void {
     inputsToSave: ['x'],
     gradFunc: (dy, saved, attrs) => {
       const x = saved[0] as Tensor;
-      const alpha = attribute.float('alpha', attrs['alpha'] as number);
+      const alpha = attribute.float('alpha', attrs.alpha as number);
       return { x: () => operation('LeakyReluGrad', [dy as Tensor, x], [attribute.type('T', x), alpha]) };
     },
   };
   replaceGradient(
     leaky,
-    composed('LeakyRelu', (x, attrs) => bent(x, 1, attrs['alpha'] as number)),
+    composed('LeakyRelu', (x, attrs) => bent(x, 1, attrs.alpha as number)),
   );
 }

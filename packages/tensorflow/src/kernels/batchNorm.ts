@@ -61,7 +61,7 @@ export function registerBatchNorm(): void {
     gradFunc: (dys, saved, attrs) => {
       const [x, scale, ...reserved] = saved as [Tensor, Tensor, Tensor, Tensor, Tensor];
       const [dy] = dys as Tensor[];
-      return gradient(dy as Tensor, x, scale, reserved, attrs['epsilon'] as number, true);
+      return gradient(dy as Tensor, x, scale, reserved, attrs.epsilon as number, true);
     },
   });
 
@@ -69,8 +69,8 @@ export function registerBatchNorm(): void {
   replaceKernel('FusedBatchNorm', (call) => {
     // tfjs's tape fails on inputs that are undefined, so an absent scale or offset is written into the inputs that it holds.
     const { inputs } = call;
-    inputs['scale'] ??= tf.onesLike(inputs['mean'] as Tensor);
-    inputs['offset'] ??= tf.zerosLike(inputs['mean'] as Tensor);
+    inputs.scale ??= tf.onesLike(inputs.mean as Tensor);
+    inputs.offset ??= tf.zerosLike(inputs.mean as Tensor);
     return stockKernel.kernelFunc(call);
   });
 
@@ -82,7 +82,7 @@ export function registerBatchNorm(): void {
       const [x, mean, variance, scale] = saved as [Tensor4D, Tensor1D, Tensor1D, Tensor1D];
       const stock = () => stockGradient.gradFunc(dy, saved, attrs) as Record<'mean' | 'variance', () => Tensor>;
       if (mean.rank !== 1) return stock();
-      const epsilon = attrs['varianceEpsilon'] as number;
+      const epsilon = attrs.varianceEpsilon as number;
       // Moving statistics are seldom trained: theirs stay tfjs's.
       return {
         mean: () => stock().mean(),

@@ -3,6 +3,7 @@
  * Layouts: images NHWC, kernels [kh, kw, Cin/groups, Cout], depthwise kernels [kh, kw, C, multiplier].
  */
 import type { Tensor, Tensor4D, TensorInfo } from '@tensorflow/tfjs';
+import { backend } from '../backend.js';
 import { tf } from '../load.js';
 import type { Attribute } from '../native.js';
 import { attribute, operation, replaceGradient, replaceKernel } from './operation.js';
@@ -25,7 +26,13 @@ interface ConvAttributes {
 export const GROUPED_CONV = 'GroupedConv2D';
 
 function convInfo(inputShape: number[], filterShape: number[], attrs: ConvAttributes, depthwise: boolean): ConvInfo {
-  const { strides, pad, dilations, dataFormat = 'NHWC', dimRoundingMode } = attrs;
+  const { strides, dilations, dataFormat = 'NHWC', dimRoundingMode } = attrs;
+  let { pad } = attrs;
+  if (typeof pad === 'number') {
+    // tfjs takes the kernel's height for its width where the padding is a number.
+    const [none, both] = [[0, 0] as [number, number], [pad, pad] as [number, number]];
+    pad = dataFormat === 'NHWC' ? [none, both, both, none] : [none, none, both, both];
+  }
   const info = tf.backend_util.computeConv2DInfo(
     inputShape as never,
     filterShape as never,
@@ -46,7 +53,7 @@ function convAttributes(info: ConvInfo): Attribute[] {
   const last = info.dataFormat === 'channelsLast';
   const spatial = (h: number, w: number) => (last ? [1, h, w, 1] : [1, 1, h, w]);
   const { type, top, bottom, left, right } = info.padInfo;
-  const explicit = type !== 'SAME' && type !== 'VALID';
+  const explicit = isExplicit(info);
   const paddings = last ? [0, 0, top, bottom, left, right, 0, 0] : [0, 0, 0, 0, top, bottom, left, right];
   return [
     attribute.typeNumber('T', 1),
@@ -59,6 +66,7 @@ function convAttributes(info: ConvInfo): Attribute[] {
 }
 
 const isDilated = (info: ConvInfo) => info.dilationHeight > 1 || info.dilationWidth > 1;
+const isExplicit = ({ padInfo }: ConvInfo) => padInfo.type !== 'SAME' && padInfo.type !== 'VALID';
 
 /**
  * How a dilated convolution is an undilated one over the image's interleaved parts: `paddings` for tf.spaceToBatchND of the image,
@@ -109,6 +117,24 @@ function registerConvolution(kernelName: string, op: string, depthwise: boolean)
       const [x, filter] = saved as [Tensor4D, Tensor4D];
       const dy = gradient as Tensor;
       const info = convInfo(x.shape, filter.shape, attrs as unknown as ConvAttributes, depthwise);
+      // On a CPU only oneDNN has the gradients of a grouped convolution, and it takes no explicit padding.
+      if (kernelName === GROUPED_CONV && isExplicit(info) && !isDilated(info) && !backend.isUsingGpuDevice) {
+        const { top, bottom, left, right } = info.padInfo;
+        const padded = tf.pad(x, [
+          [0, 0],
+          [top, bottom],
+          [left, right],
+          [0, 0],
+        ]);
+        const strides = [info.strideHeight, info.strideWidth] as [number, number];
+        const gradients = backward(
+          padded,
+          filter,
+          dy,
+          convInfo(padded.shape, filter.shape, { strides, pad: 'valid' }, false),
+        );
+        return { x: () => tf.slice(gradients.x(), [0, top, left, 0], x.shape), filter: gradients.filter };
+      }
       if (!isDilated(info)) return backward(x, filter, dy, info);
       const { block, paddings, crops } = interleaving(info);
       const parts = tf.spaceToBatchND(x, block, paddings);

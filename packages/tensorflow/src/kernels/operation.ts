@@ -41,7 +41,7 @@ function gradientDepth(): number {
 
 /** Whether a gradient is being taken of something that itself takes a gradient. */
 export function takesSecondDerivative(): boolean {
-  return gradientDepth() > 1;
+  return gradientDepth() > 1 || tf.getBackend() !== 'tensorflow';
 }
 
 /**

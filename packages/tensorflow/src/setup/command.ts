@@ -18,6 +18,8 @@ export async function setupCommand(json: boolean, plan?: Plan): Promise<void> {
       stop.abort();
     });
   }
+  // The one that started it may be gone, and with it the reader of what is said: that is no reason to end halfway.
+  process.stderr.on('error', () => undefined);
   const log = (line: string) => process.stderr.write(`tensorflow: ${line}\n`);
   try {
     const installation = await ensureInstallation(log, { signal: stop.signal, ...(plan && { plan }) });

@@ -1,6 +1,6 @@
 /** Free space, and the size of what is there. */
 import { constants, type Dirent } from 'node:fs';
-import { access, lstat, mkdir, readdir, rm, statfs } from 'node:fs/promises';
+import { access, lstat, mkdir, readdir, rm, statfs, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { SetupError } from './errors.js';
 
@@ -34,8 +34,8 @@ export async function makeWritable(folder: string): Promise<void> {
   const probe = join(folder, `.partial-probe-${process.pid}`);
   try {
     await mkdir(folder, { recursive: true });
-    await mkdir(probe, { recursive: true });
-    await rm(probe, { recursive: true, force: true });
+    await writeFile(probe, 'to see whether it works');
+    await rm(probe, { force: true });
   } catch (error) {
     throw new SetupError(
       `The cache folder ${folder} cannot be written: ${await whyNot(folder, error as Error)}.`,

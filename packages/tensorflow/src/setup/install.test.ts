@@ -1,11 +1,12 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { expect } from 'chai';
 import { finished, type Installation } from './find.js';
 import { ensureInstallation } from './install.js';
@@ -29,7 +30,7 @@ describe('the set-up, with a tiny TensorFlow', () => {
 
   it('makes an installation that loads, and nothing else; two at once take turns', async () => {
     const first = await startSetup(plan, offline);
-    await once(first.child.stderr as NodeJS.ReadableStream, 'data');
+    await once(first.child.stderr as Readable, 'data');
     const [a, b] = await Promise.all([first.ended, runSetup(plan, offline)]);
     expect(a.code, a.stderr).to.equal(0);
     expect(b.code, b.stderr).to.equal(0);
@@ -121,12 +122,29 @@ describe('the set-up, with a tiny TensorFlow', () => {
     }
   });
 
+  it('that slept while another took over finds what that one made', async () => {
+    const slow = join(folder, 'slow-c++');
+    await writeFile(slow, '#!/bin/sh\nsleep 1\nexec c++ "$@"\n', { mode: 0o755 });
+    const asleep = await tiny.plan(join(folder, 'asleep'));
+    const { child, ended } = await startSetup(asleep, { ...offline, CXX: slow });
+    // This also closes the pipe that it writes to.
+    for await (const text of child.stderr as Readable) if (String(text).includes('Compiling')) break;
+    child.kill('SIGSTOP');
+    await utimes(join(asleep.cache, '.lock'), 0, 0);
+    expect((await runSetup(asleep, offline)).code).to.equal(0);
+    child.kill('SIGCONT');
+    const { code, stdout } = await ended;
+    expect(code).to.equal(0);
+    expect(JSON.parse(stdout)).to.deep.equal(finished(asleep));
+    expect(await leftovers(asleep.cache)).to.deep.equal([]);
+  });
+
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     it(`leaves nothing behind when it is stopped by ${signal}`, async () => {
       const cache = join(folder, signal);
       await mkdir(cache);
       const { child, ended } = await startSetup(await tiny.plan(cache), offline);
-      await once(child.stderr as NodeJS.ReadableStream, 'data');
+      await once(child.stderr as Readable, 'data');
       child.kill(signal);
       const { code, stderr } = await ended;
       expect(code).to.equal(signal === 'SIGINT' ? 130 : 143);

@@ -5,9 +5,8 @@ import { basename, dirname, join } from 'node:path';
 import { buildBinding } from './binding.js';
 import { checkFree, folderBytes, inUnits, makeWritable } from './disk.js';
 import { checkPlatform } from './environment.js';
-import { StoppedError } from './errors.js';
 import { finished, type Installation } from './find.js';
-import { withLock } from './lock.js';
+import { LockLostError, withLock } from './lock.js';
 import { bindingFolder, currentPlan, isComplete, type Plan, type TensorFlow } from './plan.js';
 import { fetchPrebuilt } from './prebuilt.js';
 import { diskFull } from './run.js';
@@ -48,14 +47,16 @@ export async function ensureInstallation(
     try {
       await withLock(plan.cache, { log, signal, done }, (stop) => make(plan, log, stop));
     } catch (error) {
-      if (!(error instanceof StoppedError) || signal?.aborted) throw error;
-      log('This set-up was asleep for so long that another took over: starting again.');
+      if (!(error instanceof LockLostError)) throw error;
+      log('This set-up was asleep for so long that another took over.');
     }
   }
 }
 
 async function make(plan: Plan, log: (line: string) => void, signal: AbortSignal): Promise<void> {
   const { cache, tensorflow } = plan;
+  // Another set-up may have finished between our last look and our turn.
+  if (finished(plan)) return;
   await removeLeftovers(cache);
   checkCompiler();
   const missing = isComplete(tensorflow) ? undefined : tensorflow.source;
@@ -64,27 +65,33 @@ async function make(plan: Plan, log: (line: string) => void, signal: AbortSignal
   const start = Date.now();
   if (missing) {
     log(`Downloading TensorFlow (${tensorflow.flavour}), ${inUnits(missing.download)}, to ${cache}`);
-    await fill(tensorflow.folder, log, (folder, temporary) => fetch(tensorflow, folder, temporary, signal));
+    await fill(tensorflow.folder, (folder, temporary) => fetch(tensorflow, folder, temporary, log, signal));
   }
   log('Compiling the add-ons that connect Node with TensorFlow');
-  await fill(bindingFolder(plan), log, (folder, temporary) => buildBinding(plan, folder, temporary, signal));
+  await fill(bindingFolder(plan), (folder, temporary) => buildBinding(plan, folder, temporary, signal));
   log(`TensorFlow is ready (${Math.round((Date.now() - start) / 1000)} s)`);
 }
 
-async function fetch({ source }: TensorFlow, folder: string, temporary: string, signal: AbortSignal): Promise<void> {
-  if (source?.kind === 'wheels') await fetchWheels(source, folder, temporary, signal);
-  else await fetchPrebuilt(folder, temporary, signal);
+async function fetch(
+  { source }: TensorFlow,
+  folder: string,
+  temporary: string,
+  log: (line: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const progress = setInterval(async () => log(`… ${inUnits(await folderBytes(folder))} written`), PROGRESS_MS);
+  try {
+    if (source?.kind === 'wheels') await fetchWheels(source, folder, temporary, signal);
+    else await fetchPrebuilt(folder, temporary, signal);
+  } finally {
+    clearInterval(progress);
+  }
 }
 
 /** Makes a folder under another name and renames it when `work` has filled it. */
-async function fill(
-  final: string,
-  log: (line: string) => void,
-  work: (folder: string, temporary: string) => Promise<void>,
-): Promise<void> {
+async function fill(final: string, work: (folder: string, temporary: string) => Promise<void>): Promise<void> {
   const folder = join(dirname(final), `${PARTIAL}${basename(final)}-${randomBytes(4).toString('hex')}`);
   const temporary = join(folder, 'temporary');
-  const progress = setInterval(async () => log(`… ${inUnits(await folderBytes(folder))} written`), PROGRESS_MS);
   try {
     await mkdir(temporary, { recursive: true });
     await work(folder, temporary);
@@ -95,7 +102,6 @@ async function fill(
   } catch (error) {
     throw diskFull(String((error as NodeJS.ErrnoException).code), folder) ?? error;
   } finally {
-    clearInterval(progress);
     await remove(folder);
   }
 }

@@ -11,6 +11,10 @@ const STALE_MS = 10_000;
 const REFRESH_MS = 2_000;
 const RETRY_MS = 500;
 
+/** File in the folder that tells those who wait for whom they do. */
+const HOLDER = '.set-up-by';
+const NAME = `process ${process.pid} on ${hostname()}`;
+
 export interface LockOptions {
   log: (line: string) => void;
   signal?: AbortSignal | undefined;
@@ -18,12 +22,14 @@ export interface LockOptions {
   done: () => boolean;
 }
 
+/** This process slept for longer than its lock lives, as a suspended laptop does, and another set-up took over. */
+export class LockLostError extends Error {}
+
 /**
  * Runs `work` while holding the folder's lock. While another holds it, says for whom it waits and tries again.
- * `work` gets a signal that is aborted when `options.signal` is, or when the lock was lost (this process slept longer than the
- * lock lives, as a suspended laptop does, and another set-up took over).
+ * `work` gets a signal that is aborted when `options.signal` is, or when the lock was lost.
  * @returns undefined if `options.done()` became true before it was our turn
- * @throws StoppedError when aborted
+ * @throws StoppedError when aborted, LockLostError when the lock was lost, and what `work` throws
  */
 export async function withLock<T>(
   folder: string,
@@ -33,13 +39,24 @@ export async function withLock<T>(
   const lost = new AbortController();
   const release = await acquire(folder, options, () => lost.abort());
   if (!release) return undefined;
-  const holder = join(folder, '.set-up-by');
+  const holder = join(folder, HOLDER);
+  const isOurs = async () => !lost.signal.aborted && (await nameOfHolder(folder)) === NAME;
   try {
-    await writeFile(holder, `process ${process.pid} on ${hostname()}`);
+    await writeFile(holder, NAME);
+  } catch (error) {
+    await release();
+    throw error;
+  }
+  try {
     const signal = options.signal ? AbortSignal.any([options.signal, lost.signal]) : lost.signal;
     return await work(signal);
+  } catch (error) {
+    // The one that took over removes our files: the errors which follow from that say nothing.
+    if (options.signal?.aborted || (await isOurs())) throw error;
+    throw new LockLostError();
   } finally {
-    if (!lost.signal.aborted) {
+    // To release a lost lock would take it from the one who holds it now.
+    if (await isOurs()) {
       await rm(holder, { force: true });
       await release().catch(() => undefined);
     }
@@ -65,11 +82,14 @@ async function acquire(
       if ((error as NodeJS.ErrnoException).code !== 'ELOCKED') throw error;
     }
     if (!waiting)
-      options.log(`Another set-up is at work in ${folder} (${await nameOfHolder(folder)}): waiting for it.`);
+      options.log(
+        `Another set-up is at work in ${folder} (${(await nameOfHolder(folder)) || 'it has just begun'}): waiting for it.`,
+      );
     await sleep(RETRY_MS, undefined, options.signal ? { signal: options.signal } : {}).catch(() => undefined);
   }
 }
 
+/** Empty if the holder has not written its name yet. */
 async function nameOfHolder(folder: string): Promise<string> {
-  return readFile(join(folder, '.set-up-by'), 'utf8').catch(() => 'it has just begun');
+  return readFile(join(folder, HOLDER), 'utf8').catch(() => '');
 }

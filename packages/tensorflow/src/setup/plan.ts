@@ -177,12 +177,14 @@ export function isComplete(tensorflow: TensorFlow): boolean {
   return [...libraries, join(tensorflow.includeFolder, 'tensorflow', 'c', 'c_api.h')].every((path) => existsSync(path));
 }
 
+const FLAGS = ['-O2', '-std=c++17', '-fPIC', '-DNAPI_VERSION=8'];
+
 /** Compiler flags for one source file. */
 export function compileFlags(plan: Plan, addon: Addon, source: string): string[] {
   const native = isKernels(source) ? ['-march=native'] : [];
   const folders = [...addon.includeFolders, plan.tensorflow.includeFolder];
-  const defines = ['-DNAPI_VERSION=8', `-DNODE_GYP_MODULE_NAME=${addon.name}`];
-  return ['-O2', '-std=c++17', '-fPIC', ...native, ...defines, ...folders.map((folder) => `-I${folder}`)];
+  const name = `-DNODE_GYP_MODULE_NAME=${addon.name}`;
+  return [...FLAGS, ...native, name, ...folders.map((folder) => `-I${folder}`)];
 }
 
 /** Arithmetic that gains from the instructions of the very processor. */
@@ -192,7 +194,7 @@ function isKernels(source: string): boolean {
 
 /** The folder of the compiled add-ons. Its name depends on everything that they are made of. */
 export function bindingFolder(plan: Plan): string {
-  const parts = [LAYOUT, ...identity(plan.tensorflow)];
+  const parts = [LAYOUT, ...FLAGS, ...identity(plan.tensorflow)];
   for (const addon of [plan.tfjs, plan.graph]) {
     for (const path of [...addon.sources, ...addon.headers]) parts.push(basename(path), readFileSync(path, 'utf8'));
     if (addon.sources.some(isKernels)) parts.push(processor());

@@ -1,0 +1,105 @@
+import { expect } from 'chai';
+import { parseOptions } from './options.js';
+import type { CaseResult, Measurement } from './runCase.js';
+import { median, pairedRatios } from './statistics.js';
+import { grouped, rows, verdicts } from './summary.js';
+import { WorkerProcess } from './workerProcess.js';
+
+describe('the command line', () => {
+  it('takes cases and contestants in the order of the tables', () => {
+    const { cases, contestants, rounds, quick } = parseOptions(['--case', 'C,A', '--contestants=stock,compiled']);
+    expect({ cases, contestants, rounds, quick }).to.deep.equal({
+      cases: ['A', 'C'],
+      contestants: ['compiled', 'stock'],
+      rounds: 7,
+      quick: false,
+    });
+    expect(parseOptions(['--quick']).rounds).to.equal(2);
+  });
+
+  it('refuses what it does not know', () => {
+    expect(() => parseOptions(['--case', 'D'])).to.throw('--case does not know D; it knows A, B, C.');
+    expect(() => parseOptions(['--rounds', '1'])).to.throw('at least 2');
+    expect(() => parseOptions(['--fast'])).to.throw('--fast');
+  });
+});
+
+describe('figures', () => {
+  it('medians and paired ratios', () => {
+    expect(median([3, 1, 2])).to.equal(2);
+    expect(median([4, 1, 2, 3])).to.equal(2.5);
+    expect(pairedRatios([1, 2, 9], [2, 2])).to.deep.equal({ median: 0.75, min: 0.5, max: 1 });
+    expect(pairedRatios([1], [])).to.equal(undefined);
+  });
+
+  it('rows and verdicts', () => {
+    const measurement = (milliseconds: number[], peakMemoryMB: number) => ({
+      ready: { multiplyAdds: 1e6, libraryMemoryMB: 1, firstStepMilliseconds: 1 },
+      stepsPerRound: 2,
+      rounds: milliseconds.map((time) => ({ milliseconds: [time, time], cpuMilliseconds: 4 * time, peakMemoryMB })),
+    });
+    const result = {
+      setting: { batch: 10 },
+      measurements: { compiled: measurement([20, 30], 50), pytorch: measurement([40, 120], 100) },
+    } as Partial<Record<keyof CaseResult, unknown>> as CaseResult;
+    const table = rows(result);
+    expect(table.map(({ contestant }) => contestant)).to.deep.equal(['compiled', 'pytorch']);
+    expect(table[0]).to.deep.include({ cpuMilliseconds: 50, gflops: 2.4, imagesPerSecond: 400 });
+    const found = verdicts(table, [
+      { measure: 'time', other: 'pytorch', atMost: 1 },
+      { measure: 'memory', other: 'pytorch', atMost: 1 },
+      { measure: 'time', other: 'stock', atMost: 1 },
+    ]);
+    expect(found.map((verdict) => verdict.found)).to.deep.equal([0.375, 0.5, undefined]);
+    result.measurements.pytorch = { ...(result.measurements.pytorch as Measurement), rounds: [] };
+    expect(rows(result)).to.have.length(1);
+  });
+
+  it('groups of operations', () => {
+    const kinds = [
+      '_MklNativeDepthwiseConv2dNativeBackpropFilter',
+      '_FusedConv2D',
+      '_MklBatchMatMulV2',
+      '_FusedBatchNormEx',
+      'Relu6Grad',
+      'ResourceApplyMomentum',
+      'Mul',
+      'PadV2',
+    ];
+    const profile = kinds.map((operation, i) => ({ operation, count: 1, milliseconds: 2 ** i }));
+    expect(grouped(profile).map(({ milliseconds }) => milliseconds)).to.deep.equal([1, 2 + 4, 8, 16, 32 + 64, 128]);
+  });
+});
+
+describe('a worker process', () => {
+  const run = (script: string) => new WorkerProcess('someone', process.execPath, ['-e', script]);
+
+  it('answers', async () => {
+    const worker = run(
+      `console.log('[1]'); process.stdin.on('data', (text) => console.log(JSON.stringify(String(text))))`,
+    );
+    expect(await worker.ask()).to.deep.equal([1]);
+    expect(await worker.ask('step 3')).to.equal('step 3\n');
+    await worker.stop();
+  });
+
+  const failure = async (worker: WorkerProcess, line?: string) =>
+    worker.ask(line).then(
+      () => 'no failure',
+      (error: Error) => `${error.name}: ${error.message}`,
+    );
+
+  it('tells how it died, also when asked again', async () => {
+    const worker = run(`console.error('out of luck'); process.exit(3)`);
+    expect(await failure(worker)).to.equal('WorkerFailed: someone ended (exit status 3):\nout of luck');
+    expect(await failure(worker, 'step 1')).to.contain('exit status 3');
+    await worker.stop();
+  });
+
+  it('tells that there is no such program, and that it speaks no JSON', async () => {
+    expect(await failure(new WorkerProcess('nobody', 'no-such-program', []))).to.contain('nobody could not be started');
+    const worker = run(`console.log('hello')`);
+    expect(await failure(worker)).to.contain('something else than JSON to stdout: hello');
+    await worker.stop();
+  });
+});

@@ -1,0 +1,151 @@
+import type { Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs';
+import { expect } from 'chai';
+import { type CrossEntropyOptions, compile, softmaxCrossEntropy, tf } from '../index.js';
+import { expectClose, withoutLeaks } from '../testing.js';
+import {
+  type Differentiable,
+  expectFiniteDifferences,
+  expectSame,
+  expectSameCompiled,
+  normal,
+  operationsOf,
+  tensorsLeft,
+} from './testing.js';
+
+type Labels = Tensor1D | Tensor2D;
+
+const N = 7;
+const CLASSES = 5;
+
+const logits = () => normal([N, CLASSES], 1, 0, 3);
+
+const LABELS: Record<string, () => Labels> = {
+  'class numbers': () => tf.tensor1d([0, 4, 2, 2, 1, 3, 0], 'int32'),
+  'one-hot probabilities': () =>
+    tf.oneHot(tf.tensor1d([0, 4, 2, 2, 1, 3, 0], 'int32'), CLASSES, 1, 0, 'float32') as Tensor2D,
+  probabilities: () => {
+    const positive = tf.abs(normal([N, CLASSES], 2));
+    return tf.div(positive, tf.sum(positive, 1, true)) as Tensor2D;
+  },
+};
+
+/** Σ target · (log Σ exp(logits) − logit), with the smoothed target written out. */
+function formula(labels: Labels, smoothing: number): Differentiable {
+  return (given) => {
+    const logits = given as Tensor2D;
+    const targets = labels.rank === 1 ? tf.oneHot(labels as Tensor1D, CLASSES, 1, 0, 'float32') : labels;
+    const surprise = tf.sub(tf.logSumExp(logits, 1, true), logits);
+    const plain = tf.sum(tf.mul(surprise, targets), 1);
+    return tf.add(tf.mul(plain, 1 - smoothing), tf.mul(tf.mean(surprise, 1), smoothing));
+  };
+}
+
+const fused =
+  (labels: Labels, options?: CrossEntropyOptions): Differentiable =>
+  (logits) =>
+    softmaxCrossEntropy(logits as Tensor2D, labels, options);
+
+describe('softmaxCrossEntropy', () => {
+  for (const [name, make] of Object.entries(LABELS)) {
+    for (const labelSmoothing of [0, 0.1, 0.9]) {
+      const options = { labelSmoothing };
+
+      it(
+        `has the value and the gradient of its formula, with ${name} and smoothing ${labelSmoothing}`,
+        withoutLeaks(() => {
+          const labels = make();
+          expectSame(fused(labels, options), formula(labels, labelSmoothing), [logits()]);
+        }),
+      );
+
+      it(
+        `has the gradient of finite differences, is the same in a compiled function and leaves its result alone, with ${name} and smoothing ${labelSmoothing}`,
+        withoutLeaks(() => {
+          const f = fused(make(), options);
+          expectFiniteDifferences(f, [logits()]);
+          expectSameCompiled(f, [logits()]);
+          const given = logits();
+          expect(tensorsLeft(() => f(given))).to.equal(1);
+          expect(tensorsLeft(() => tf.grads(f)([given]))).to.equal(1);
+        }),
+      );
+    }
+  }
+
+  it(
+    'takes no smoothing by default',
+    withoutLeaks(() => {
+      const labels = (LABELS['class numbers'] as () => Labels)();
+      expectClose(softmaxCrossEntropy(logits() as Tensor2D, labels), formula(labels, 0)(logits()));
+    }),
+  );
+
+  it(
+    'takes labels as an argument of a compiled function',
+    withoutLeaks(() => {
+      const program = compile({
+        loss: (logits: Tensor2D, labels: Labels) => softmaxCrossEntropy(logits, labels, { labelSmoothing: 0.2 }),
+      });
+      for (const make of Object.values(LABELS)) {
+        const labels = make();
+        expectClose(program.loss(logits() as Tensor2D, labels), formula(labels, 0.2)(logits()), 1e-5);
+      }
+      program.dispose();
+    }),
+  );
+
+  it(
+    'is one operation together with its gradient',
+    withoutLeaks(() => {
+      const names = operationsOf(fused((LABELS['class numbers'] as () => Labels)()), [logits()]);
+      expect(names).to.include('SparseSoftmaxCrossEntropyWithLogits');
+      expect(names).to.not.include.members(['Softmax', 'LogSoftmax', 'OneHot', 'Exp']);
+    }),
+  );
+
+  it(
+    'does not overflow at large logits',
+    withoutLeaks(() => {
+      const large = tf.tensor2d([
+        [1e4, 0, -1e4],
+        [1e4, 0, -1e4],
+        [1e4, 1e4, 0],
+      ]);
+      const numbers = [0, 2, 1];
+      const labels = [
+        tf.tensor1d(numbers, 'int32'),
+        tf.oneHot(tf.tensor1d(numbers, 'int32'), 3, 1, 0, 'float32') as Tensor2D,
+      ];
+      for (const label of labels) {
+        expectClose(softmaxCrossEntropy(large, label), [0, 2e4, Math.log(2)], 1e-6);
+        // Exact: the second one would hide an error in the third.
+        expect(softmaxCrossEntropy(large, label).dataSync()[2]).to.be.closeTo(Math.log(2), 1e-6);
+        const [slope] = tf.grads(fused(label))([large]) as [Tensor];
+        expectClose(slope, [0, 0, 0, 1, 0, -1, 0.5, -0.5, 0]);
+      }
+      // With smoothing each class counts for ε / 3 beside the label.
+      const smoothed = softmaxCrossEntropy(large, labels[0] as Labels, { labelSmoothing: 0.3 });
+      expectClose(smoothed, [0.1 * 3e4, 0.7 * 2e4 + 0.1 * 3e4, Math.log(2) + 0.1 * 1e4]);
+    }),
+  );
+
+  it(
+    'refuses labels of another shape or type, and smoothing out of range',
+    withoutLeaks(() => {
+      const given = logits() as Tensor2D;
+      const run = (labels: Tensor, options?: CrossEntropyOptions) => () =>
+        softmaxCrossEntropy(given, labels as Tensor1D, options);
+      const expected = /logits \[7,5\] and labels .*; expected labels int32 \[7\] or float32 \[7,5\]/;
+      expect(run(tf.zeros([6], 'int32'))).to.throw(expected);
+      expect(run(tf.zeros([7], 'float32'))).to.throw(expected);
+      expect(run(tf.zeros([7, 1], 'int32'))).to.throw(expected);
+      expect(run(tf.zeros([7, 5], 'int32'))).to.throw(/labels int32 \[7,5\]/);
+      expect(run(tf.zeros([7, 4]))).to.throw(expected);
+      expect(run(tf.zeros([6, 5]))).to.throw(expected);
+      const labels = tf.zeros([7], 'int32');
+      for (const labelSmoothing of [-0.1, 1, 2, Number.NaN]) {
+        expect(run(labels, { labelSmoothing })).to.throw(/at least 0 and less than 1; given (-0.1|1|2|NaN)\./);
+      }
+    }),
+  );
+});
