@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { parseOptions } from './options.js';
+import { watchOthers } from './otherLoad.js';
 import type { CaseResult, Measurement } from './runCase.js';
 import { median, pairedRatios } from './statistics.js';
 import { grouped, rows, verdicts } from './summary.js';
@@ -53,6 +54,15 @@ describe('figures', () => {
     expect(found.map((verdict) => verdict.found)).to.deep.equal([0.375, 0.5, undefined]);
     result.measurements.pytorch = { ...(result.measurements.pytorch as Measurement), rounds: [] };
     expect(rows(result)).to.have.length(1);
+  });
+
+  it('the share of others', async () => {
+    const others = watchOthers();
+    const start = process.cpuUsage();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const { user, system } = process.cpuUsage(start);
+    expect(others((user + system) / 1000)).to.be.within(0, 1);
+    expect(watchOthers()(1e9)).to.equal(0);
   });
 
   it('groups of operations', () => {

@@ -65,7 +65,7 @@ export async function measureLimits(python: Python, cores: number, milliseconds:
     ['tensorflow', process.execPath, [nodeScript('limits.js'), `${milliseconds}`]],
   ];
   if (!python.missing) {
-    commands.push(['pytorch', python.program, [pythonScript('limits.py'), `${milliseconds}`, `${cores}`]]);
+    commands.push(['pytorch', python.program, ['-B', pythonScript('limits.py'), `${milliseconds}`, `${cores}`]]);
   }
   const limits: MachineLimits = { ...earlier };
   const failures: string[] = [];

@@ -10,7 +10,7 @@ export interface Options {
   quick: boolean;
 }
 
-export const USAGE = `Usage: npm run bench -- -- [options]
+export const USAGE = `Usage: npm run bench -- [options]
   --case A,B,C         which cases (default: all)
   --contestants a,b,c  which of ${CONTESTANTS.join(', ')} (default: all)
   --rounds N           rounds, of which the first is thrown away (default: 7)

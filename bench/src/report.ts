@@ -2,9 +2,10 @@
 import type { OperationTime } from '@refconv/tensorflow';
 import { CASES, type ContestantName } from './cases.js';
 import type { Machine, MachineLimits } from './machine.js';
+import { BUSY } from './otherLoad.js';
 import type { CaseResult } from './runCase.js';
 import type { Spread } from './statistics.js';
-import { grouped, operationsPerStep, type Row, rows, type Verdict, verdicts } from './summary.js';
+import { grouped, operationsPerStep, othersShare, type Row, rows, type Verdict, verdicts } from './summary.js';
 
 /** Everything that a run of the benchmark found; written as JSON beside the report. */
 export interface Findings {
@@ -76,12 +77,14 @@ function contestantTable(table_: Row[], peak: number | undefined): string {
   return table(header, body);
 }
 
-function verdictTable(found: Verdict[]): string {
+function verdictTable(found: Verdict[], busy: boolean): string {
   const body = found.map(({ measure, other, atMost, found: value }) => [
     `${measure === 'time' ? 'time of a step' : 'peak memory'}, compiled ÷ ${other}`,
     `≤ ${atMost}`,
     number(value, 2),
-    value === undefined ? 'not measured' : value <= atMost ? 'reached' : '**missed**',
+    value === undefined
+      ? 'not measured'
+      : `${value <= atMost ? 'reached' : '**missed**'}${busy ? ', on a busy machine' : ''}`,
   ]);
   return table(['target', 'aim', 'found', ''], body);
 }
@@ -120,6 +123,14 @@ function caseSection(result: CaseResult, { limits, quick }: Findings): string {
         `multiply-adds × 2 × 3 × ${setting.batch} = ${short(operations)} GFLOP.`,
     );
   }
+  const others = othersShare(result) ?? 0;
+  const busy = others >= BUSY;
+  if (busy) {
+    parts.push(
+      `**The machine was busy:** others used ${percent(others, 1)} of the processors on average. Repeat this on an idle machine: ` +
+        'programs suffer unequally, most of all PyTorch, whose threads wait for the slowest of them after every operation.',
+    );
+  }
   parts.push(measured.length ? contestantTable(measured, peakGflops(limits)) : 'Nobody got to the end.');
   const compiled = measurements.compiled;
   if (compiled) {
@@ -130,7 +141,7 @@ function caseSection(result: CaseResult, { limits, quick }: Findings): string {
     );
   }
   const targets = quick ? [] : (CASES[result.name]?.targets ?? []);
-  if (targets.length) parts.push(verdictTable(verdicts(measured, targets)));
+  if (targets.length) parts.push(verdictTable(verdicts(measured, targets), busy));
   if (compiled?.profile) parts.push(profileTables(compiled.profile));
   for (const failure of failures) parts.push('Failed:', `\`\`\`\n${failure}\n\`\`\``);
   return parts.join('\n\n');

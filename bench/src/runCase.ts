@@ -2,15 +2,22 @@
 import type { OperationTime } from '@refconv/tensorflow';
 import { type Case, CONTESTANTS, type ContestantName } from './cases.js';
 import { nodeScript, type Python, pythonScript } from './machine.js';
+import { watchOthers } from './otherLoad.js';
 import type { Profile, Ready, Setting, Steps } from './protocol.js';
 import { WorkerFailed, WorkerProcess } from './workerProcess.js';
+
+/** One contestant's part of a round. */
+export interface Round extends Steps {
+  /** Share of the processors, 0 to 1, that others used meanwhile. */
+  others: number;
+}
 
 /** What one contestant did. */
 export interface Measurement {
   ready: Ready;
   stepsPerRound: number;
   /** The rounds that count. */
-  rounds: Steps[];
+  rounds: Round[];
   profile?: OperationTime[];
 }
 
@@ -36,7 +43,7 @@ export interface RunOptions {
 function startWorker(name: ContestantName, setting: Setting, python: Python): WorkerProcess {
   const argument = JSON.stringify(setting);
   if (name === 'pytorch' || name === 'pytorch-compile') {
-    return new WorkerProcess(name, python.program, [pythonScript('worker.py'), argument, name]);
+    return new WorkerProcess(name, python.program, ['-B', pythonScript('worker.py'), argument, name]);
   }
   return new WorkerProcess(name, process.execPath, [
     nodeScript(name === 'stock' ? 'stock.js' : 'ours.js'),
@@ -93,9 +100,10 @@ export async function runCase(
       for (const who of order) {
         await trying(who, async (worker) => {
           const measurement = result.measurements[who] as Measurement;
+          const others = watchOthers();
           const steps = await worker.ask<Steps>(`step ${measurement.stepsPerRound}`);
           if (!Number.isFinite(steps.loss)) throw new WorkerFailed(`${who}'s loss became ${steps.loss}.`);
-          if (round > 0) measurement.rounds.push(steps);
+          if (round > 0) measurement.rounds.push({ ...steps, others: others(steps.cpuMilliseconds) });
         });
       }
     }

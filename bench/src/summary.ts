@@ -35,6 +35,12 @@ export function operationsPerStep(multiplyAdds: number, batch: number): number {
   return 2 * 3 * multiplyAdds * batch;
 }
 
+/** The mean share of the processors that others used; undefined where nobody ran. */
+export function othersShare({ measurements }: CaseResult): number | undefined {
+  const shares = Object.values(measurements).flatMap(({ rounds }) => rounds.map(({ others }) => others));
+  return shares.length ? shares.reduce((sum, share) => sum + share, 0) / shares.length : undefined;
+}
+
 /** The figures of all who ran at least one round that counts. */
 export function rows({ measurements, setting }: CaseResult): Row[] {
   const compiled = measurements.compiled;

@@ -62,7 +62,9 @@ function readOptions() {
 
 async function loadData(): Promise<{ data: ImageDataset; mean: readonly number[]; std: readonly number[] }> {
   if (await findCifar10()) return { data: await loadCifar10(), mean: CIFAR10_MEAN, std: CIFAR10_STD };
-  console.log('CIFAR-10 was not found (set REFCONV_DATA to its folder): a synthetic set of small pictures takes its place.');
+  console.log(
+    'CIFAR-10 was not found (set REFCONV_DATA to its folder): a synthetic set of small pictures takes its place.',
+  );
   const data = syntheticDataset({});
   return { data, ...channelStatistics(data.train) };
 }
@@ -89,7 +91,9 @@ async function main(): Promise<void> {
   const { train, test } = data;
   const batchSize = Math.min(batch, train.count);
   console.log(`Data: ${data.name}, ${train.count} training and ${test.count} test images (${data.source})`);
-  console.log(`TensorFlow ${loadedInstallation.version} (${loadedInstallation.flavour}), ${eager ? 'eager' : 'compiled'}`);
+  console.log(
+    `TensorFlow ${loadedInstallation.version} (${loadedInstallation.flavour}), ${eager ? 'eager' : 'compiled'}`,
+  );
 
   const model = mobilenetv1({ variant: 'cifar', width, classes: data.classes.length, inputSize: train.height, seed });
   console.log(`MobileNetV1 ×${width}: ${model.countParams().toLocaleString('en')} parameters and statistics`);
@@ -100,7 +104,16 @@ async function main(): Promise<void> {
   });
 
   const bar = progress(steps, 'training');
-  const feed = endless(train, { batchSize, mean, std, seed, shuffle: true, dropLast: true, augment: { crop: 4, flip: true }, reuse: true });
+  const feed = endless(train, {
+    batchSize,
+    mean,
+    std,
+    seed,
+    shuffle: true,
+    dropLast: true,
+    augment: { crop: 4, flip: true },
+    reuse: true,
+  });
   const begin = performance.now();
   let average = Number.NaN;
   for (let step = 0; step < steps; step++) {
@@ -108,13 +121,16 @@ async function main(): Promise<void> {
     const loss = program.train(x, y, learningRate(step, steps, rate));
     const [value] = loss.dataSync() as Float32Array;
     tf.dispose([x, y, loss]);
-    if (!Number.isFinite(value)) throw new Error(`The loss became ${value} at step ${step + 1}; try a lower --rate than ${rate}.`);
+    if (!Number.isFinite(value))
+      throw new Error(`The loss became ${value} at step ${step + 1}; try a lower --rate than ${rate}.`);
     average = Number.isNaN(average) ? (value as number) : 0.95 * average + 0.05 * (value as number);
     bar.update(step + 1, `loss ${average.toFixed(3)}`);
   }
   bar.stop();
   const seconds = (performance.now() - begin) / 1000;
-  console.log(`${steps} steps of ${batchSize} images in ${seconds.toFixed(1)} s: ${Math.round((steps * batchSize) / seconds)} images a second`);
+  console.log(
+    `${steps} steps of ${batchSize} images in ${seconds.toFixed(1)} s: ${Math.round((steps * batchSize) / seconds)} images a second`,
+  );
 
   let right = 0;
   const evaluation = progress(test.count, 'evaluation');
@@ -128,7 +144,9 @@ async function main(): Promise<void> {
     evaluation.update(seen, '');
   }
   evaluation.stop();
-  console.log(`Accuracy on ${test.count} test images: ${((100 * right) / test.count).toFixed(2)} % (one seed: ${seed})`);
+  console.log(
+    `Accuracy on ${test.count} test images: ${((100 * right) / test.count).toFixed(2)} % (one seed: ${seed})`,
+  );
   program.dispose();
 }
 

@@ -17,7 +17,15 @@ const { mean, std } = channelStatistics(data.train);
 function* steps(count: number): Generator<{ x: Tensor4D; y: Tensor1D }> {
   let made = 0;
   for (let epoch = 0; ; epoch++) {
-    for (const { images, labels } of batches(data.train, { batchSize: 16, mean, std, seed: 1, epoch, shuffle: true, reuse: true })) {
+    for (const { images, labels } of batches(data.train, {
+      batchSize: 16,
+      mean,
+      std,
+      seed: 1,
+      epoch,
+      shuffle: true,
+      reuse: true,
+    })) {
       if (made++ === count) return;
       const [x, y] = [tf.tensor4d(images, [16, 32, 32, 3]), tf.tensor1d(labels, 'int32')];
       yield { x, y };

@@ -25,7 +25,13 @@ export function classifierProgram(model: LayersModel, { momentum, weightDecay, e
     const { value, grads } = tf.variableGrads(loss, weights);
     weights.forEach((variable, i) => {
       const gradient = tf.add(grads[variable.name] as Tensor, tf.mul(variable, weightDecay));
-      applyMomentum({ variable, accumulator: slots[i] as Variable, gradient, learningRate, momentum: tf.scalar(momentum) });
+      applyMomentum({
+        variable,
+        accumulator: slots[i] as Variable,
+        gradient,
+        learningRate,
+        momentum: tf.scalar(momentum),
+      });
     });
     return value;
   };

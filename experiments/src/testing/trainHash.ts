@@ -8,9 +8,16 @@ import { classifierProgram } from '../step.js';
 const { train } = syntheticDataset({ train: 320, test: 10, seed: 3 });
 const model = mobilenetv1({ variant: 'cifar', width: 0.25, seed: 1 });
 const program = classifierProgram(model, { momentum: 0.9, weightDecay: 5e-4 });
-for (const { images, labels } of batches(train, { batchSize: 32, ...channelStatistics(train), seed: 1, epoch: 0, shuffle: true })) {
+for (const { images, labels } of batches(train, {
+  batchSize: 32,
+  ...channelStatistics(train),
+  seed: 1,
+  epoch: 0,
+  shuffle: true,
+})) {
   program.train(tf.tensor4d(images, [32, 32, 32, 3]), tf.tensor1d(labels, 'int32'), 0.05);
 }
 const hash = createHash('sha256');
-for (const weight of model.getWeights()) hash.update(new Uint8Array((weight.dataSync() as Float32Array).slice().buffer));
+for (const weight of model.getWeights())
+  hash.update(new Uint8Array((weight.dataSync() as Float32Array).slice().buffer));
 process.stdout.write(hash.digest('hex'));

@@ -7,7 +7,10 @@ import { loadTorchState, torchState } from './torchState.js';
 
 /** Trainable parameters: tfjs's countParams counts the moving statistics too. */
 const trainable = (model: LayersModel) =>
-  model.trainableWeights.reduce((sum, weight) => sum + weight.shape.reduce<number>((product, size) => product * (size as number), 1), 0);
+  model.trainableWeights.reduce(
+    (sum, weight) => sum + weight.shape.reduce<number>((product, size) => product * (size as number), 1),
+    0,
+  );
 
 describe('mobilenetv1', () => {
   it('has the numbers of parameters that are published', () => {
@@ -43,7 +46,7 @@ describe('weights from PyTorch', () => {
   it('go in and out unchanged', () => {
     const model = mobilenetv1({ variant: 'cifar', width: 0.25 });
     const given = torchState(model);
-    for (const { data } of given.values()) data.forEach((_, i) => (data[i] = Math.sin(i)));
+    for (const { data } of given.values()) data.set(data.map((_, i) => Math.sin(i)));
     loadTorchState(model, given);
     expect(torchState(model)).to.deep.equal(given);
     model.dispose();
@@ -66,7 +69,7 @@ describe('weights from PyTorch', () => {
   });
 });
 
-describe('mobilenetv1 against its oracle', function () {
+describe('mobilenetv1 against its oracle', () => {
   const oracle = readOracle('mobilenetv1');
   if (!oracle) {
     it.skip('(the oracles are missing: set REFCONV_SHARED)');
@@ -90,7 +93,10 @@ describe('mobilenetv1 against its oracle', function () {
       it(`evaluates as the reference does at ${example.shape[2]} pixels, ${how}`, () => {
         const [n, c, h, w] = example.shape;
         const model = build(h);
-        const program = compile({ evaluate: (x: Tensor4D) => model.apply(x, { training: false }) as Tensor }, { eager });
+        const program = compile(
+          { evaluate: (x: Tensor4D) => model.apply(x, { training: false }) as Tensor },
+          { eager },
+        );
         const logits = program.evaluate(tf.tensor4d(generatedImages(example), [n, h, w, c])).dataSync();
         const tolerance = (1e-4 + 3 * example.spread) * Math.max(...example.logits.map(Math.abs));
         expect(logits.length).to.equal(example.logits.length);
@@ -111,7 +117,8 @@ describe('mobilenetv1 against its oracle', function () {
       const program = compile(
         {
           train: (x: Tensor4D, y: Tensor1D) => {
-            const loss = () => tf.mean(softmaxCrossEntropy(model.apply(x, { training: true }) as Tensor2D, y)) as Scalar;
+            const loss = () =>
+              tf.mean(softmaxCrossEntropy(model.apply(x, { training: true }) as Tensor2D, y)) as Scalar;
             const { value, grads } = tf.variableGrads(loss, weights);
             weights.forEach((variable, i) => {
               const gradient = tf.add(grads[variable.name] as Tensor, tf.mul(variable, optimizer.weightDecay));

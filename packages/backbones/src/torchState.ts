@@ -46,7 +46,9 @@ function entries(model: tf.LayersModel): Entry[] {
       const own = weight.originalName.split('/').pop() as string;
       const place = PLACES[layer.getClassName()]?.[own];
       if (!place) {
-        throw new Error(`The weight ${weight.originalName} of a ${layer.getClassName()} has no counterpart in PyTorch that is known here.`);
+        throw new Error(
+          `The weight ${weight.originalName} of a ${layer.getClassName()} has no counterpart in PyTorch that is known here.`,
+        );
       }
       return { key: `${layer.name}.${place.suffix}`, variable, axes: place.axes };
     }),

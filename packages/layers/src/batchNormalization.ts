@@ -51,7 +51,7 @@ export class BatchNormalization extends Stock {
   override call(inputs: tf.Tensor | tf.Tensor[], kwargs: { training?: boolean }): tf.Tensor | tf.Tensor[] {
     const x = (Array.isArray(inputs) ? inputs[0] : inputs) as tf.Tensor;
     const lastAxis = this.axis === -1 || this.axis === x.rank - 1;
-    if (!kwargs['training'] || !this.unbiasedVariance || !lastAxis) return super.call(inputs, kwargs);
+    if (!kwargs.training || !this.unbiasedVariance || !lastAxis) return super.call(inputs, kwargs);
     return tf.tidy(() => {
       const channels = x.shape[x.rank - 1] as number;
       const scale = this.gamma?.read() ?? tf.ones([channels]);

@@ -5,12 +5,13 @@ import { Graph } from './graph.js';
 import { LOG_LEVEL, nativeGraph, tf } from './load.js';
 import { dtypeNumber, type Feed, type NativeRunResult, type Output } from './native.js';
 import { type OperationTime, summarizeTimings } from './profile.js';
-import { type ArgumentSpec, Recorder, type Recording, type Result, unflatten } from './record.js';
+import { type ArgumentSpec, type Body, Recorder, type Recording, type Result, unflatten } from './record.js';
 import { VariableStore } from './state.js';
 import { feedData, typedArray } from './values.js';
 
 /** A function that can be compiled: tensors in; a tensor, lists or records of tensors, or nothing out. */
-export type TensorFunction = (...inputs: never[]) => Result;
+// biome-ignore lint/suspicious/noConfusingVoidType: a function that only assigns variables returns nothing.
+export type TensorFunction = (...inputs: never[]) => Result | void;
 
 /** Where a function takes a tensor, its compiled form also takes a number, as a float32 scalar that may change at each call. */
 type Arguments<A extends unknown[]> = { [I in keyof A]: Scalar extends A[I] ? A[I] | number : A[I] };
@@ -52,16 +53,16 @@ export function compile<F extends Record<string, TensorFunction>>(
 ): Compiled<F> {
   if ('dispose' in functions)
     throw new Error("A compiled function cannot be called 'dispose': that name frees the graph.");
-  const eager = options.eager ?? process.env['REFCONV_EAGER'] === '1';
+  const eager = options.eager ?? process.env.REFCONV_EAGER === '1';
   const program = new Program();
   const entries = Object.entries(functions).map(([name, body]) => {
-    const plain = body as unknown as (...inputs: Tensor[]) => Result;
+    const plain = body as unknown as Body;
     return [name, eager ? eagerFunction(plain) : program.function(name, plain)];
   });
   return { ...Object.fromEntries(entries), dispose: () => program.dispose() };
 }
 
-function eagerFunction(body: (...inputs: Tensor[]) => Result) {
+function eagerFunction(body: Body) {
   const call = (...inputs: (Tensor | number)[]) =>
     tf.tidy(() => body(...inputs.map((input) => (typeof input === 'number' ? tf.scalar(input) : input))) as Tensor);
   return Object.assign(call, {
@@ -89,7 +90,7 @@ class Program {
     this.store = new VariableStore(this.graph);
   }
 
-  function(name: string, body: (...inputs: Tensor[]) => Result) {
+  function(name: string, body: Body) {
     const recordings = new Map<string, Recording>();
 
     const prepare = (inputs: (Tensor | number)[]): Call => {
@@ -153,7 +154,7 @@ class Program {
    */
   private record(
     name: string,
-    body: (...inputs: Tensor[]) => Result,
+    body: Body,
     specs: ArgumentSpec[],
     inputs: (Tensor | number)[],
     again = false,

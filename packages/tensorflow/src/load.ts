@@ -22,8 +22,8 @@ function installation(): Installation {
 function loadTfjs(bindingPath: string): typeof import('@tensorflow/tfjs-node-gpu') {
   // Node 23 removed functions that tfjs-node 4.22 still calls.
   const legacy = util as unknown as Record<string, (value: unknown) => boolean>;
-  legacy['isNullOrUndefined'] ??= (value) => value === null || value === undefined;
-  legacy['isArray'] ??= Array.isArray;
+  legacy.isNullOrUndefined ??= (value) => value === null || value === undefined;
+  legacy.isArray ??= Array.isArray;
   // tfjs-node asks node-pre-gyp where its addon lies; ours lies in the cache, so that node_modules stays as it was installed.
   const fromTfjs = createRequire(require.resolve('@tensorflow/tfjs-node-gpu'));
   const preGyp = fromTfjs.resolve('@mapbox/node-pre-gyp');
@@ -39,11 +39,11 @@ function loadTfjs(bindingPath: string): typeof import('@tensorflow/tfjs-node-gpu
 }
 
 // Without these a GPU's whole memory is taken at once, and TensorFlow's start-up notes fill the terminal.
-process.env['TF_FORCE_GPU_ALLOW_GROWTH'] ??= 'true';
-process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '1';
-export const LOG_LEVEL = Number(process.env['TF_CPP_MIN_LOG_LEVEL']);
+process.env.TF_FORCE_GPU_ALLOW_GROWTH ??= 'true';
+process.env.TF_CPP_MIN_LOG_LEVEL ??= '1';
+export const LOG_LEVEL = Number(process.env.TF_CPP_MIN_LOG_LEVEL);
 // oneDNN's convolutions are several times faster than Eigen's; TensorFlow turns them on by itself on some processors only.
-process.env['TF_ENABLE_ONEDNN_OPTS'] ??= '1';
+process.env.TF_ENABLE_ONEDNN_OPTS ??= '1';
 
 /** Where TensorFlow was loaded from. */
 export const loadedInstallation: Installation = installation();

@@ -9,7 +9,10 @@ import type { StateVariable, VariableStore } from './state.js';
 import { feedData } from './values.js';
 
 /** What a compiled function may return: a tensor, nothing, or lists and records of such. */
-export type Result = Tensor | undefined | void | Result[] | { [key: string]: Result };
+export type Result = Tensor | undefined | Result[] | { [key: string]: Result };
+
+/** The body of a function that is recorded. */
+export type Body = (...inputs: Tensor[]) => Result;
 
 export interface ArgumentSpec {
   dtype: DataType;
@@ -201,7 +204,7 @@ export class Recorder implements OperationRecorder {
   }
 
   /** Runs the function and gathers what it returns and assigns. */
-  record(body: (...inputs: Tensor[]) => Result, specs: ArgumentSpec[]): Recording {
+  record(body: Body, specs: ArgumentSpec[]): Recording {
     const engine = tf.engine();
     const placeholders = specs.map(({ dtype, shape }) => this.graph.placeholder(dtypeNumber(dtype), shape));
     const before = [...this.variableOf.values()];

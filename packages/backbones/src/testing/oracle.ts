@@ -74,13 +74,20 @@ export function generatedState(state: [string, number[]][]): TorchState {
 }
 
 /** A case's images, NHWC. */
-export function generatedImages({ input, shape }: { input: string; shape: [number, number, number, number] }): Float32Array {
+export function generatedImages({
+  input,
+  shape,
+}: {
+  input: string;
+  shape: [number, number, number, number];
+}): Float32Array {
   const [n, c, h, w] = shape;
   const nchw = uniform(input, n * c * h * w);
   const nhwc = new Float32Array(nchw.length);
   let at = 0;
   for (let image = 0; image < n; image++)
     for (let pixel = 0; pixel < h * w; pixel++)
-      for (let channel = 0; channel < c; channel++) nhwc[at++] = 2 * (nchw[(image * c + channel) * h * w + pixel] as number) - 1;
+      for (let channel = 0; channel < c; channel++)
+        nhwc[at++] = 2 * (nchw[(image * c + channel) * h * w + pixel] as number) - 1;
   return nhwc;
 }

@@ -161,7 +161,7 @@ export interface ConvolutionOptions {
  * @param x images [n, h, w, Cin].
  * @param filter [kh, kw, Cin/groups, Cout]; the number of groups follows from its third dimension.
  * @param options strides and dilations (one of them must be 1) and padding, default 1, 1 and 'valid'.
- * @throws where Cin or Cout is not divisible by the number of groups.
+ * @throws where Cin or Cout is not divisible by the number of groups, or neither strides nor dilations are 1.
  */
 export function conv2d(x: Tensor4D, filter: Tensor4D, options: ConvolutionOptions = {}): Tensor4D {
   const { strides = 1, padding = 'valid', dilations = 1 } = options;

@@ -25,13 +25,15 @@ describe('the set-up, with a tiny TensorFlow', () => {
     tiny = await makeTinyTensorFlow(folder);
     plan = await tiny.plan(join(folder, 'cache'));
     offline = { PIP_NO_INDEX: '1', PIP_FIND_LINKS: tiny.wheels };
+    expect((await runSetup(plan, offline)).code).to.equal(0);
   });
   after(() => rm(folder, { recursive: true, force: true }));
 
   it('makes an installation that loads, and nothing else; two at once take turns', async () => {
-    const first = await startSetup(plan, offline);
+    const fresh = await tiny.plan(join(folder, 'fresh'));
+    const first = await startSetup(fresh, offline);
     await once(first.child.stderr as Readable, 'data');
-    const [a, b] = await Promise.all([first.ended, runSetup(plan, offline)]);
+    const [a, b] = await Promise.all([first.ended, runSetup(fresh, offline)]);
     expect(a.code, a.stderr).to.equal(0);
     expect(b.code, b.stderr).to.equal(0);
     expect(b.stderr).to.contain(`Another set-up is at work`).and.to.contain(`process ${first.child.pid} on `);
@@ -39,13 +41,13 @@ describe('the set-up, with a tiny TensorFlow', () => {
     expect(a.stdout).to.equal(b.stdout);
 
     const installation = JSON.parse(a.stdout) as Installation;
-    expect(installation).to.deep.equal(finished(plan));
+    expect(installation).to.deep.equal(finished(fresh));
     expect(installation.version).to.equal('2.21.0');
     const load = `console.log(require(${JSON.stringify(installation.tfjsBinding)}).TF_Version)`;
     expect(execFileSync(process.execPath, ['-e', load], { encoding: 'utf8' })).to.equal('2.21.0\n');
     expect(existsSync(join(installation.libraryFolder, '__init__.py')), 'only what is needed').to.equal(false);
-    expect(await halfDone(plan)).to.deep.equal([]);
-    expect(await leftovers(plan.cache)).to.deep.equal([]);
+    expect(await halfDone(fresh)).to.deep.equal([]);
+    expect(await leftovers(fresh.cache)).to.deep.equal([]);
   });
 
   it('does nothing when all is there', async () => {

@@ -21,10 +21,11 @@ export async function fetchPrebuilt(folder: string, temporary: string, signal: A
   const install = await run(process.execPath, ['scripts/install.js', 'gpu', 'download'], { cwd: copy, env, signal });
   // Once all is unpacked the script goes on to its own add-on, which fails for lack of a program: only that line tells of success.
   if (!install.output.includes('Building TensorFlow Node.js bindings')) {
+    const reason = /^\w*Error: .*$/m.exec(install.output)?.[0] ?? `\n${lastLines(install.output)}`;
     throw (
       diskFull(install.output, folder) ??
       new SetupError(
-        `tfjs-node-gpu's own download of TensorFlow failed. Its last lines:\n${lastLines(install.output)}`,
+        `tfjs-node-gpu's own download of TensorFlow failed: ${reason}`,
         'Its host, storage.googleapis.com, must be reachable (HTTPS_PROXY is honoured, TFJS_NODE_CDN_STORAGE names a mirror). ' +
           "REFCONV_TENSORFLOW=cpu and cuda take TensorFlow from Python's package index instead.",
       )

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { readdir, writeFile } from 'node:fs/promises';
+import { readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -22,7 +22,8 @@ export async function startSetup(
 ): Promise<{ child: ChildProcess; ended: Promise<Ended> }> {
   const file = join(tmpdir(), `refconv-plan-${randomUUID()}.json`);
   await writeFile(file, JSON.stringify(plan));
-  return startNode([fileURLToPath(new URL('./runPlan.js', import.meta.url)), file], environment);
+  const { child, ended } = startNode([fileURLToPath(new URL('./runPlan.js', import.meta.url)), file], environment);
+  return { child, ended: ended.finally(() => rm(file)) };
 }
 
 export function startNode(
