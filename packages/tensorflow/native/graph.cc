@@ -4,13 +4,13 @@
 #include <malloc.h>
 #include <napi.h>
 
-#include <condition_variable>
 #include <cstring>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
 
+#include "operations.h"
 #include "tensorflow/c/c_api.h"
 
 // TensorFlow's log goes through Abseil, whose headers need not match; where this version's symbol is missing nothing is set.
@@ -423,20 +423,14 @@ void SetLogLevel(const Napi::CallbackInfo& info) {
   if (absl::SetMinLogLevel) absl::SetMinLogLevel(static_cast<absl::LogSeverityAtLeast>(info[0].ToNumber().Int32Value()));
 }
 
-// Makes the kernels of a shared library known to this process's TensorFlow.
-void LoadKernels(const Napi::CallbackInfo& info) {
-  Status status;
-  TF_Library* library = TF_LoadLibrary(info[0].ToString().Utf8Value().c_str(), status.value);
-  status.check(info.Env());
-  TF_DeleteLibraryHandle(library);
-}
-
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  // Once a process: Node calls this for every thread that loads the add-on.
+  static std::once_flag registered;
+  std::call_once(registered, refconv::RegisterOperations);
   exports.Set("Graph", Graph::Define(env));
   exports.Set("version", Napi::Function::New(env, Version));
   exports.Set("keepFreedMemory", Napi::Function::New(env, KeepFreedMemory));
   exports.Set("setLogLevel", Napi::Function::New(env, SetLogLevel));
-  exports.Set("loadKernels", Napi::Function::New(env, LoadKernels));
   return exports;
 }
 

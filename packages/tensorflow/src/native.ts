@@ -66,7 +66,6 @@ export interface NativeGraphBinding {
   keepFreedMemory(): void;
   /** Sets from which level on TensorFlow logs: 0 notes, 1 warnings, 2 errors. */
   setLogLevel(level: number): void;
-  loadKernels(path: string): void;
 }
 
 /** What tfjs-node keeps of a tensor: values still on JavaScript's side, or the number of TensorFlow's eager handle. */

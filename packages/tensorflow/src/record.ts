@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { DataId, DataType, Tensor, TensorInfo, Variable } from '@tensorflow/tfjs';
 import { backend, type OperationRecorder, symbolicTensor, symbolicValue, withRecorder } from './backend.js';
+import { fuse, type RecordedOperation } from './fusion.js';
 import type { Graph, GraphOperation } from './graph.js';
 import { tf } from './load.js';
 import { type Attribute, DType, dtypeNumber, type NativeTensor, type Output } from './native.js';
@@ -61,6 +62,7 @@ export class Recorder implements OperationRecorder {
   private readonly tracked = new Map<Variable, TrackedVariable>();
   /** Which variable held which data when the recording began. */
   private readonly variableOf = new Map<DataId, Variable>();
+  private readonly recorded = new Map<number, RecordedOperation>();
   readonly journal: JournalEntry[] = [];
 
   constructor(
@@ -75,11 +77,10 @@ export class Recorder implements OperationRecorder {
   }
 
   execute(op: string, attributes: Attribute[], inputs: TensorInfo[], outputs: number): Tensor[] {
-    const made = this.add(
-      op,
-      inputs.map((input) => this.resolve(input)),
-      attributes,
-    );
+    const asked = { op, inputs: inputs.map((input) => this.resolve(input)), attributes };
+    const recorded = fuse(asked, ([operation]) => this.recorded.get(operation));
+    const made = this.add(recorded.op, recorded.inputs, recorded.attributes);
+    this.recorded.set(made.operation, recorded);
     return made.outputs.slice(0, outputs).map(({ dtype, shape: inferred }, index) => {
       const shape = OPAQUE_OUTPUT[op] === index ? [0] : inferred;
       if (!shape || shape.includes(-1)) {

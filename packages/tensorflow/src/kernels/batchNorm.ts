@@ -1,9 +1,15 @@
 /** Batch normalisation as TensorFlow's fused operation, in training and in inference, with its fused gradient. */
 import type { Tensor, Tensor1D, Tensor4D, TensorInfo } from '@tensorflow/tfjs';
 import { tf } from '../load.js';
+import { batchStatistics, cpuKernels, normalize, normalizeGradient } from './cpu.js';
 import { attribute, operations, replaceGradient, replaceKernel } from './operation.js';
 
-/** The kernel that normalises by the batch's own statistics; layers look for it by this name. */
+/**
+ * The kernel that normalises by the batch's own statistics; layers look for it by this name.
+ * Inputs x [n, h, w, c], scale, offset [c]; outputs y, batch mean, unbiased batch variance, then what its gradient needs. With
+ * `runningMean`, `runningVariance` and the attribute `averageFactor` f < 1 the second and third output are the moving averages
+ * (1 − f)·running + f·batch.
+ */
 export const BATCH_NORM_TRAINING = 'BatchNormTraining';
 
 function attributes(epsilon: number, training: boolean) {
@@ -35,10 +41,34 @@ function gradient(
   return { x: () => dx as Tensor, scale: () => dScale as Tensor, offset: () => dOffset as Tensor };
 }
 
-export function registerBatchNorm(): void {
-  // Inputs x [n,h,w,c], scale, offset [c]; outputs y, batch mean, unbiased batch variance, and three for the gradient.
-  // With `runningMean`, `runningVariance` and the attribute `averageFactor` f < 1 the second and third output are the
-  // moving averages (1 − f)·running + f·batch.
+/** Training on a CPU: outputs y, mean, variance, and two for the gradient. */
+function registerCpuTraining(): void {
+  replaceKernel(BATCH_NORM_TRAINING, ({ inputs, attrs }) => {
+    const { x, scale, offset, runningMean, runningVariance } = inputs as unknown as Record<string, TensorInfo>;
+    const { epsilon, averageFactor } = attrs as { epsilon: number; averageFactor?: number };
+    return tf.tidy(() => {
+      const running = [runningMean ?? tf.zerosLike(scale as Tensor), runningVariance ?? tf.zerosLike(scale as Tensor)];
+      const factor = runningMean ? (averageFactor as number) : 1;
+      const statistics = batchStatistics(x as TensorInfo, running as [TensorInfo, TensorInfo], epsilon, factor);
+      const [mean, inverse, nextMean, nextVariance] = statistics;
+      const y = normalize(x as TensorInfo, [scale as TensorInfo, offset as TensorInfo, mean, inverse]);
+      return [y, nextMean, nextVariance, mean, inverse];
+    });
+  });
+  replaceGradient({
+    kernelName: BATCH_NORM_TRAINING,
+    inputsToSave: ['x', 'scale', 'offset'],
+    outputsToSave: [false, false, false, true, true],
+    gradFunc: (dys, saved) => {
+      const [x, ...rest] = saved as [Tensor, Tensor, Tensor, Tensor, Tensor];
+      const [dx, dScale, dOffset] = normalizeGradient((dys as Tensor[])[0] as Tensor, x, rest);
+      return { x: () => dx, scale: () => dScale, offset: () => dOffset };
+    },
+  });
+}
+
+/** Training on a GPU: outputs y, mean, variance, and three for the gradient. */
+function registerGpuTraining(): void {
   replaceKernel(BATCH_NORM_TRAINING, ({ inputs, attrs }) => {
     const { x, scale, offset, runningMean, runningVariance } = inputs as Record<string, TensorInfo>;
     const { epsilon, averageFactor } = attrs as { epsilon: number; averageFactor?: number };
@@ -64,6 +94,11 @@ export function registerBatchNorm(): void {
       return gradient(dy as Tensor, x, scale, reserved, attrs.epsilon as number, true);
     },
   });
+}
+
+export function registerBatchNorm(): void {
+  if (cpuKernels) registerCpuTraining();
+  else registerGpuTraining();
 
   const stockKernel = tf.getKernel('FusedBatchNorm', 'tensorflow');
   replaceKernel('FusedBatchNorm', (call) => {
@@ -71,7 +106,12 @@ export function registerBatchNorm(): void {
     const { inputs } = call;
     inputs.scale ??= tf.onesLike(inputs.mean as Tensor);
     inputs.offset ??= tf.zerosLike(inputs.mean as Tensor);
-    return stockKernel.kernelFunc(call);
+    const { x, mean, variance, scale, offset } = inputs as Record<string, Tensor>;
+    if (!cpuKernels || mean?.rank !== 1) return stockKernel.kernelFunc(call);
+    return tf.tidy(() => {
+      const inverse = tf.rsqrt(tf.add(variance as Tensor, call.attrs?.varianceEpsilon as number));
+      return normalize(x as Tensor, [scale as Tensor, offset as Tensor, mean, inverse]);
+    });
   });
 
   const stockGradient = tf.getGradient('FusedBatchNorm');

@@ -6,6 +6,7 @@ import type { Tensor, Tensor4D, TensorInfo } from '@tensorflow/tfjs';
 import { backend } from '../backend.js';
 import { tf } from '../load.js';
 import type { Attribute } from '../native.js';
+import { cpuKernels, DEPTHWISE_SIZES, depthwiseKernelGradient, pointwise, pointwiseGradient } from './cpu.js';
 import { attribute, operation, replaceGradient, replaceKernel } from './operation.js';
 
 type ConvInfo = ReturnType<typeof tf.backend_util.computeConv2DInfo>;
@@ -88,16 +89,64 @@ function interleaving(info: ConvInfo): { block: number[]; paddings: number[][]; 
   return { block: [dh, dw], paddings: [rows.padding, columns.padding], crops: [rows.crop, columns.crop] };
 }
 
+/** A 1×1 convolution that is one matrix product. */
+function isPointwise(x: TensorInfo, filter: TensorInfo, info: ConvInfo): boolean {
+  const { filterHeight, filterWidth, strideHeight, strideWidth, inHeight, inWidth, outHeight, outWidth } = info;
+  return (
+    cpuKernels &&
+    info.dataFormat === 'channelsLast' &&
+    [filterHeight, filterWidth, strideHeight, strideWidth].every((size) => size === 1) &&
+    inHeight === outHeight &&
+    inWidth === outWidth &&
+    filter.shape[2] === x.shape[3] &&
+    info.outChannels === filter.shape[3]
+  );
+}
+
+/** A depthwise convolution for which there are CPU kernels. */
+function hasDepthwiseKernels(filter: TensorInfo, info: ConvInfo): boolean {
+  const { filterHeight, filterWidth, strideHeight, strideWidth } = info;
+  return (
+    cpuKernels &&
+    info.dataFormat === 'channelsLast' &&
+    filter.shape[3] === 1 &&
+    filterHeight === filterWidth &&
+    DEPTHWISE_SIZES.includes(filterHeight) &&
+    strideHeight === strideWidth
+  );
+}
+
+/** Whether output and image have the same size, with the same zeros on all sides. */
+function isCentred({ padInfo, filterHeight }: ConvInfo): boolean {
+  const { top, bottom, left, right } = padInfo;
+  return [top, bottom, left, right].every((size) => size === (filterHeight - 1) / 2);
+}
+
 function registerConvolution(kernelName: string, op: string, depthwise: boolean): void {
   const plain = (x: TensorInfo, filter: TensorInfo) =>
     convInfo(x.shape, filter.shape, { strides: 1, pad: 'valid' }, depthwise);
   const forward = (x: TensorInfo, filter: TensorInfo, info: ConvInfo) =>
-    operation(op, [x, filter], convAttributes(info));
+    isPointwise(x, filter, info) ? pointwise(x, filter) : operation(op, [x, filter], convAttributes(info));
   const shape = (tensor: Tensor) => tf.tensor1d(tensor.shape, 'int32');
-  const backward = (x: Tensor, filter: Tensor, dy: Tensor, info: ConvInfo) => ({
-    x: () => operation(`${op}BackpropInput`, [shape(x), filter, dy], convAttributes(info)),
-    filter: () => operation(`${op}BackpropFilter`, [x, shape(filter), dy], convAttributes(info)),
-  });
+  const backward = (x: Tensor, filter: Tensor, dy: Tensor, info: ConvInfo) => {
+    if (isPointwise(x, filter, info)) return pointwiseGradient(x, filter, dy);
+    const stock = {
+      x: () => operation(`${op}BackpropInput`, [shape(x), filter, dy], convAttributes(info)),
+      filter: () => operation(`${op}BackpropFilter`, [x, shape(filter), dy], convAttributes(info)),
+    };
+    if (!depthwise || !hasDepthwiseKernels(filter, info)) return stock;
+    const { strideHeight: stride, padInfo } = info;
+    return {
+      // At stride 1 and with the same zeros on all sides it is the convolution of dy with the turned kernel, which is faster.
+      x: () =>
+        stride === 1 && isCentred(info)
+          ? forward(dy as Tensor4D, tf.reverse(filter, [0, 1]), plainSame(dy, filter))
+          : stock.x(),
+      filter: () => depthwiseKernelGradient(x, filter, dy, stride, padInfo),
+    };
+  };
+  const plainSame = (dy: TensorInfo, filter: TensorInfo) =>
+    convInfo(dy.shape, filter.shape, { strides: 1, pad: 'same' }, depthwise);
 
   replaceKernel(kernelName, ({ inputs, attrs }) => {
     const { x, filter } = inputs as { x: Tensor4D; filter: Tensor4D };

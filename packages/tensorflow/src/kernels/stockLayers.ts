@@ -49,6 +49,37 @@ function patchBatchNormalization(): void {
   };
 }
 
+interface Convolution {
+  rank: number;
+  kernel: LayerVariable;
+  bias: LayerVariable | null;
+  strides: [number, number];
+  padding: 'same' | 'valid';
+  dataFormat: 'channelsFirst' | 'channelsLast';
+  dilationRate: [number, number];
+  activation: { apply(x: Tensor): Tensor } | null;
+  call(inputs: Tensor | Tensor[], kwargs: object): Tensor | Tensor[];
+}
+
+/** tf.layers' convolution calls tf.fused.conv2d, which has its own gradient and none for dilations; tf.conv2d has all of ours. */
+function patchConvolution(): void {
+  const layer = Object.getPrototypeOf(tf.layers.conv2d({ filters: 1, kernelSize: 1 })) as object;
+  // Its class inherits `call` from one for all ranks; the own property leaves the other ranks alone.
+  const stockCall = (layer as Convolution).call;
+  const call: Convolution['call'] = function (this: Convolution, inputs, kwargs) {
+    if (this.dataFormat === 'channelsFirst' || tf.getBackend() !== 'tensorflow')
+      return stockCall.call(this, inputs, kwargs);
+    return tf.tidy(() => {
+      const x = (Array.isArray(inputs) ? inputs[0] : inputs) as Tensor4D;
+      const kernel = this.kernel.read() as Tensor4D;
+      let y: Tensor = tf.conv2d(x, kernel, this.strides, this.padding, 'NHWC', this.dilationRate);
+      if (this.bias) y = tf.add(y, this.bias.read());
+      return this.activation ? this.activation.apply(y) : y;
+    });
+  };
+  Object.defineProperty(layer, 'call', { value: call, writable: true, configurable: true });
+}
+
 /** tf.layers' activation 'relu6' is minimum(relu(x), 6); tf.relu6 is one operation with one for its gradient. */
 function patchRelu6(): void {
   const layer = tf.layers.activation({ activation: 'relu6' }) as unknown as { activation: object };
@@ -73,6 +104,7 @@ function replaceGather(): void {
 
 export function patchStockLayers(): void {
   patchBatchNormalization();
+  patchConvolution();
   patchRelu6();
   replaceGather();
 }

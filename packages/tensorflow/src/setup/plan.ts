@@ -181,7 +181,7 @@ const FLAGS = ['-O2', '-std=c++17', '-fPIC', '-DNAPI_VERSION=8'];
 
 /** Compiler flags for one source file. */
 export function compileFlags(plan: Plan, addon: Addon, source: string): string[] {
-  const native = isKernels(source) ? ['-march=native'] : [];
+  const native = isKernels(source) ? ['-O3', '-march=native'] : [];
   const folders = [...addon.includeFolders, plan.tensorflow.includeFolder];
   const name = `-DNODE_GYP_MODULE_NAME=${addon.name}`;
   return [...FLAGS, ...native, name, ...folders.map((folder) => `-I${folder}`)];

@@ -1,0 +1,260 @@
+// Registers the CPU kernels as TensorFlow operations, through TensorFlow's C API for custom operations.
+// All take and give float32. What they compute is said in arithmetic.h.
+
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "arithmetic.h"
+#include "operations.h"
+#include "tensorflow/c/kernels.h"
+#include "tensorflow/c/ops.h"
+#include "tensorflow/c/tf_tensor.h"
+
+namespace refconv {
+
+namespace {
+
+// The inputs and outputs of one call; frees what TensorFlow hands out.
+class Call {
+ public:
+  explicit Call(TF_OpKernelContext* context) : context_(context), status_(TF_NewStatus()) {}
+  ~Call() {
+    if (TF_GetCode(status_) != TF_OK) TF_OpKernelContext_Failure(context_, status_);
+    for (auto* tensor : tensors_) TF_DeleteTensor(tensor);
+    TF_DeleteStatus(status_);
+  }
+
+  TF_Tensor* Input(int index) {
+    TF_Tensor* tensor = nullptr;
+    TF_GetInput(context_, index, &tensor, status_);
+    tensors_.push_back(tensor);
+    return tensor;
+  }
+
+  const float* Data(TF_Tensor* tensor) { return static_cast<const float*>(TF_TensorData(tensor)); }
+
+  float* Output(int index, const std::vector<int64_t>& shape) {
+    int64_t count = 1;
+    for (int64_t size : shape) count *= size;
+    TF_Tensor* tensor = TF_AllocateOutput(context_, index, TF_FLOAT, shape.data(), static_cast<int>(shape.size()),
+                                          count * sizeof(float), status_);
+    tensors_.push_back(tensor);
+    return static_cast<float*>(TF_TensorData(tensor));
+  }
+
+ private:
+  TF_OpKernelContext* context_;
+  TF_Status* status_;
+  std::vector<TF_Tensor*> tensors_;
+};
+
+std::vector<int64_t> Shape(TF_Tensor* tensor) {
+  std::vector<int64_t> shape(TF_NumDims(tensor));
+  for (size_t i = 0; i < shape.size(); ++i) shape[i] = TF_Dim(tensor, static_cast<int>(i));
+  return shape;
+}
+
+int64_t Channels(TF_Tensor* tensor) { return TF_Dim(tensor, TF_NumDims(tensor) - 1); }
+int64_t Rows(TF_Tensor* tensor) { return TF_TensorElementCount(tensor) / Channels(tensor); }
+
+struct Attributes {
+  float epsilon = 0, averageFactor = 1;
+  int64_t activation = 0, kernel = 0, stride = 0, padTop = 0, padLeft = 0;
+};
+
+void* ReadAttributes(TF_OpKernelConstruction* construction, const std::vector<const char*>& names) {
+  auto* attributes = new Attributes();
+  TF_Status* status = TF_NewStatus();
+  for (const std::string name : names) {
+    auto real = [&](float* value) { TF_OpKernelConstruction_GetAttrFloat(construction, name.c_str(), value, status); };
+    auto integer = [&](int64_t* value) { TF_OpKernelConstruction_GetAttrInt64(construction, name.c_str(), value, status); };
+    if (name == "epsilon") real(&attributes->epsilon);
+    if (name == "average_factor") real(&attributes->averageFactor);
+    if (name == "activation") integer(&attributes->activation);
+    if (name == "kernel") integer(&attributes->kernel);
+    if (name == "stride") integer(&attributes->stride);
+    if (name == "pad_top") integer(&attributes->padTop);
+    if (name == "pad_left") integer(&attributes->padLeft);
+  }
+  if (TF_GetCode(status) != TF_OK) TF_OpKernelConstruction_Failure(construction, status);
+  TF_DeleteStatus(status);
+  return attributes;
+}
+
+void DeleteAttributes(void* kernel) { delete static_cast<Attributes*>(kernel); }
+
+// x, running mean, running variance: mean, 1/√(variance + ε), and the running ones moved by the factor towards the batch's mean
+// and unbiased variance.
+void ComputeStatistics(void* kernel, TF_OpKernelContext* context) {
+  auto& attributes = *static_cast<Attributes*>(kernel);
+  Call call(context);
+  TF_Tensor* x = call.Input(0);
+  const float* runningMean = call.Data(call.Input(1));
+  const float* runningVariance = call.Data(call.Input(2));
+  int64_t rows = Rows(x), channels = Channels(x);
+  float* mean = call.Output(0, {channels});
+  float* inverse = call.Output(1, {channels});
+  float* nextMean = call.Output(2, {channels});
+  float* nextVariance = call.Output(3, {channels});
+  std::vector<float> variance(channels);
+  BatchStatistics(call.Data(x), rows, channels, mean, variance.data());
+  float factor = attributes.averageFactor;
+  double unbiased = rows > 1 ? static_cast<double>(rows) / (rows - 1) : 1.0;
+  for (int64_t c = 0; c < channels; ++c) {
+    inverse[c] = static_cast<float>(1.0 / std::sqrt(static_cast<double>(variance[c]) + attributes.epsilon));
+    nextMean[c] = (1 - factor) * runningMean[c] + factor * mean[c];
+    nextVariance[c] = static_cast<float>((1 - factor) * runningVariance[c] + factor * (variance[c] * unbiased));
+  }
+}
+
+// x, scale, offset, mean, inverse: the activation of the normalised x.
+void ComputeNormalize(void* kernel, TF_OpKernelContext* context) {
+  Call call(context);
+  TF_Tensor* x = call.Input(0);
+  const float *scale = call.Data(call.Input(1)), *offset = call.Data(call.Input(2));
+  const float *mean = call.Data(call.Input(3)), *inverse = call.Data(call.Input(4));
+  int64_t channels = Channels(x);
+  std::vector<float> factor(channels);
+  for (int64_t c = 0; c < channels; ++c) factor[c] = scale[c] * inverse[c];
+  auto activation = static_cast<Activation>(static_cast<Attributes*>(kernel)->activation);
+  float* y = call.Output(0, Shape(x));
+  ScaleAndActivate(call.Data(x), Rows(x), channels, mean, factor.data(), offset, activation, y);
+}
+
+// dy, x, scale, offset, mean, inverse: the gradients of x, scale and offset.
+void ComputeNormalizeGradient(void* kernel, TF_OpKernelContext* context) {
+  Call call(context);
+  const float* dy = call.Data(call.Input(0));
+  TF_Tensor* x = call.Input(1);
+  const float *scale = call.Data(call.Input(2)), *offset = call.Data(call.Input(3));
+  const float *mean = call.Data(call.Input(4)), *inverse = call.Data(call.Input(5));
+  int64_t channels = Channels(x);
+  float* dx = call.Output(0, Shape(x));
+  float* dscale = call.Output(1, {channels});
+  float* doffset = call.Output(2, {channels});
+  auto activation = static_cast<Activation>(static_cast<Attributes*>(kernel)->activation);
+  BatchNormGradient(dy, call.Data(x), Rows(x), channels, scale, offset, mean, inverse, activation, dx, dscale, doffset);
+}
+
+// x [.., depth], kernel [1, 1, depth, n]: x·kernel.
+void ComputePointwise(void*, TF_OpKernelContext* context) {
+  Call call(context);
+  TF_Tensor *x = call.Input(0), *kernel = call.Input(1);
+  std::vector<int64_t> shape = Shape(x);
+  shape.back() = Channels(kernel);
+  Product(call.Data(x), call.Data(kernel), false, Rows(x), Channels(x), shape.back(), call.Output(0, shape));
+}
+
+// dy [.., n], kernel [1, 1, depth, n], x [.., depth]: dy·kernelᵀ, the gradient of x.
+void ComputePointwiseInput(void*, TF_OpKernelContext* context) {
+  Call call(context);
+  TF_Tensor *dy = call.Input(0), *kernel = call.Input(1), *x = call.Input(2);
+  float* dx = call.Output(0, Shape(x));
+  Product(call.Data(dy), call.Data(kernel), true, Rows(dy), Channels(dy), Channels(x), dx);
+}
+
+// x [.., m], dy [.., n], the kernel [1, 1, m, n]: xᵀ·dy, its gradient.
+void ComputeTransposedProduct(void*, TF_OpKernelContext* context) {
+  Call call(context);
+  TF_Tensor *x = call.Input(0), *dy = call.Input(1);
+  int64_t m = Channels(x), n = Channels(dy);
+  TransposedProduct(call.Data(x), call.Data(dy), Rows(x), m, n, call.Output(0, Shape(call.Input(2))));
+}
+
+// x, dy, the depthwise kernel [kernel, kernel, channels, 1]: its gradient.
+void ComputeDepthwiseGradient(void* kernel, TF_OpKernelContext* context) {
+  auto& a = *static_cast<Attributes*>(kernel);
+  Call call(context);
+  TF_Tensor *x = call.Input(0), *dy = call.Input(1);
+  DepthwiseShape shape{TF_Dim(x, 0),  TF_Dim(x, 1), TF_Dim(x, 2), TF_Dim(x, 3), TF_Dim(dy, 1),
+                       TF_Dim(dy, 2), a.kernel,     a.stride,     a.padTop,     a.padLeft};
+  DepthwiseKernelGradient(call.Data(x), call.Data(dy), shape, call.Output(0, Shape(call.Input(2))));
+}
+
+// Every output but the pointwise convolution's has the shape of one of the inputs.
+class Inference {
+ public:
+  Inference(TF_ShapeInferenceContext* context, TF_Status* status) : context_(context), status_(status) {}
+  void Like(int output, int input) {
+    TF_ShapeHandle* handle = TF_NewShapeHandle();
+    TF_ShapeInferenceContextGetInput(context_, input, handle, status_);
+    TF_ShapeInferenceContextSetOutput(context_, output, handle, status_);
+    TF_DeleteShapeHandle(handle);
+  }
+
+ private:
+  TF_ShapeInferenceContext* context_;
+  TF_Status* status_;
+};
+
+void StatisticsShapes(TF_ShapeInferenceContext* context, TF_Status* status) {
+  Inference inference(context, status);
+  for (int output = 0; output < 4; ++output) inference.Like(output, 1);
+}
+void NormalizeShapes(TF_ShapeInferenceContext* context, TF_Status* status) { Inference(context, status).Like(0, 0); }
+void NormalizeGradientShapes(TF_ShapeInferenceContext* context, TF_Status* status) {
+  Inference inference(context, status);
+  inference.Like(0, 1);
+  inference.Like(1, 2);
+  inference.Like(2, 3);
+}
+void PointwiseShapes(TF_ShapeInferenceContext* context, TF_Status* status) {
+  TF_ShapeHandle *x = TF_NewShapeHandle(), *kernel = TF_NewShapeHandle();
+  TF_DimensionHandle* channels = TF_NewDimensionHandle();
+  TF_ShapeInferenceContextGetInput(context, 0, x, status);
+  TF_ShapeInferenceContextGetInput(context, 1, kernel, status);
+  TF_ShapeInferenceContextSubshape(context, x, 0, -1, x, status);
+  TF_ShapeInferenceContextDim(context, kernel, -1, channels);
+  TF_ShapeHandle* last = TF_ShapeInferenceContextVectorFromSize(context, TF_DimensionHandleValue(channels));
+  TF_ShapeInferenceContextConcatenateShapes(context, x, last, x, status);
+  TF_ShapeInferenceContextSetOutput(context, 0, x, status);
+  TF_DeleteDimensionHandle(channels);
+  for (auto* handle : {x, kernel, last}) TF_DeleteShapeHandle(handle);
+}
+void ThirdInputShapes(TF_ShapeInferenceContext* context, TF_Status* status) { Inference(context, status).Like(0, 2); }
+
+using Compute = void (*)(void*, TF_OpKernelContext*);
+using Create = void* (*)(TF_OpKernelConstruction*);
+
+void Register(const char* name, const std::vector<const char*>& inputs, const std::vector<const char*>& outputs,
+              const std::vector<const char*>& attributes, void (*shapes)(TF_ShapeInferenceContext*, TF_Status*),
+              Create create, Compute compute) {
+  TF_OpDefinitionBuilder* definition = TF_NewOpDefinitionBuilder(name);
+  for (std::string input : inputs) TF_OpDefinitionBuilderAddInput(definition, (input + ": float").c_str());
+  for (std::string output : outputs) TF_OpDefinitionBuilderAddOutput(definition, (output + ": float").c_str());
+  for (const char* attribute : attributes) TF_OpDefinitionBuilderAddAttr(definition, attribute);
+  TF_OpDefinitionBuilderSetShapeInferenceFunction(definition, shapes);
+  TF_Status* status = TF_NewStatus();
+  TF_RegisterOpDefinition(definition, status);
+  TF_KernelBuilder* kernel = TF_NewKernelBuilder(name, "CPU", create, compute, DeleteAttributes);
+  TF_RegisterKernelBuilder(name, kernel, status);
+  TF_DeleteStatus(status);
+}
+
+}  // namespace
+
+void RegisterOperations() {
+  Register("RefconvBatchStatistics", {"x", "running_mean", "running_variance"},
+           {"mean", "inverse", "next_mean", "next_variance"}, {"epsilon: float", "average_factor: float = 1.0"},
+           StatisticsShapes, [](TF_OpKernelConstruction* c) { return ReadAttributes(c, {"epsilon", "average_factor"}); },
+           ComputeStatistics);
+  Register("RefconvNormalize", {"x", "scale", "offset", "mean", "inverse"}, {"y"}, {"activation: int = 0"},
+           NormalizeShapes, [](TF_OpKernelConstruction* c) { return ReadAttributes(c, {"activation"}); },
+           ComputeNormalize);
+  Register("RefconvNormalizeGrad", {"dy", "x", "scale", "offset", "mean", "inverse"}, {"dx", "dscale", "doffset"},
+           {"activation: int = 0"}, NormalizeGradientShapes,
+           [](TF_OpKernelConstruction* c) { return ReadAttributes(c, {"activation"}); }, ComputeNormalizeGradient);
+  auto none = [](TF_OpKernelConstruction* c) { return ReadAttributes(c, {}); };
+  Register("RefconvPointwise", {"x", "kernel"}, {"y"}, {}, PointwiseShapes, none, ComputePointwise);
+  Register("RefconvPointwiseInputGrad", {"dy", "kernel", "like"}, {"gradient"}, {}, ThirdInputShapes, none,
+           ComputePointwiseInput);
+  Register("RefconvPointwiseKernelGrad", {"x", "dy", "like"}, {"gradient"}, {}, ThirdInputShapes,
+           none, ComputeTransposedProduct);
+  Register("RefconvDepthwiseKernelGrad", {"x", "dy", "like"}, {"gradient"},
+           {"kernel: int", "stride: int", "pad_top: int", "pad_left: int"}, ThirdInputShapes,
+           [](TF_OpKernelConstruction* c) { return ReadAttributes(c, {"kernel", "stride", "pad_top", "pad_left"}); },
+           ComputeDepthwiseGradient);
+}
+
+}  // namespace refconv

@@ -1,0 +1,74 @@
+/**
+ * The CPU kernels of `native/`, in the place of TensorFlow's own: matrix products for 1×1 convolutions, the gradient of
+ * depthwise kernels, batch norm in two passes with the activation inside. On a GPU TensorFlow's (cuDNN's) stay.
+ */
+import type { Tensor, TensorInfo } from '@tensorflow/tfjs';
+import { backend } from '../backend.js';
+import { attribute, operation, operations } from './operation.js';
+
+/** Whether they are in use; REFCONV_CPU_KERNELS=0 turns them off, so that graphs hold TensorFlow's own operations alone. */
+export const cpuKernels = !backend.isUsingGpuDevice && process.env.REFCONV_CPU_KERNELS !== '0';
+
+/** x [n, h, w, Cin] by a kernel [1, 1, Cin, Cout]. */
+export const pointwise = (x: TensorInfo, kernel: TensorInfo) => operation('RefconvPointwise', [x, kernel], []);
+
+export const pointwiseGradient = (x: TensorInfo, kernel: TensorInfo, dy: TensorInfo) => ({
+  x: () => operation('RefconvPointwiseInputGrad', [dy, kernel, x], []),
+  filter: () => operation('RefconvPointwiseKernelGrad', [x, dy, kernel], []),
+});
+
+/** Sizes of depthwise kernels whose gradient there is. */
+export const DEPTHWISE_SIZES = [3, 5, 7];
+
+/** Gradient of a depthwise kernel [k, k, C, 1]; `pad` are the rows above and the columns to the left. */
+export function depthwiseKernelGradient(
+  x: TensorInfo,
+  kernel: TensorInfo,
+  dy: TensorInfo,
+  stride: number,
+  pad: { top: number; left: number },
+): Tensor {
+  return operation(
+    'RefconvDepthwiseKernelGrad',
+    [x, dy, kernel],
+    [
+      attribute.int('kernel', kernel.shape[0] as number),
+      attribute.int('stride', stride),
+      attribute.int('pad_top', pad.top),
+      attribute.int('pad_left', pad.left),
+    ],
+  );
+}
+
+/**
+ * Batch statistics of x [.., c].
+ * @returns mean, 1/√(variance + ε), and the running mean and variance moved by the factor towards the batch's mean and
+ *   unbiased variance; all [c].
+ */
+export function batchStatistics(
+  x: TensorInfo,
+  running: [mean: TensorInfo, variance: TensorInfo],
+  epsilon: number,
+  averageFactor: number,
+): [Tensor, Tensor, Tensor, Tensor] {
+  const attributes = [attribute.float('epsilon', epsilon), attribute.float('average_factor', averageFactor)];
+  return operations('RefconvBatchStatistics', [x, ...running], attributes, 4) as [Tensor, Tensor, Tensor, Tensor];
+}
+
+/** (x − mean)·inverse·scale + offset. */
+export const normalize = (
+  x: TensorInfo,
+  [scale, offset, mean, inverse]: [TensorInfo, TensorInfo, TensorInfo, TensorInfo],
+) => operation('RefconvNormalize', [x, scale, offset, mean, inverse], [attribute.int('activation', 0)]);
+
+/** Gradients of x, scale and offset through {@link normalize} and the batch statistics of x. */
+export const normalizeGradient = (
+  dy: TensorInfo,
+  x: TensorInfo,
+  [scale, offset, mean, inverse]: [TensorInfo, TensorInfo, TensorInfo, TensorInfo],
+) =>
+  operations('RefconvNormalizeGrad', [dy, x, scale, offset, mean, inverse], [attribute.int('activation', 0)], 3) as [
+    Tensor,
+    Tensor,
+    Tensor,
+  ];
