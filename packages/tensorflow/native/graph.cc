@@ -429,8 +429,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   std::call_once(registered, refconv::RegisterOperations);
   exports.Set("Graph", Graph::Define(env));
   exports.Set("version", Napi::Function::New(env, Version));
-  exports.Set("keepFreedMemory", Napi::Function::New(env, KeepFreedMemory));
   exports.Set("setLogLevel", Napi::Function::New(env, SetLogLevel));
+  exports.Set("keepFreedMemory", Napi::Function::New(env, KeepFreedMemory));
   return exports;
 }
 

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { createRequire, Module } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import util from 'node:util';
-import type { NativeGraphBinding, NodeBackend } from './native.js';
+import type { NativeGraphBinding, NativeQuietBinding, NodeBackend } from './native.js';
 import { findInstallation, type Installation } from './setup/index.js';
 
 const require = createRequire(import.meta.url);
@@ -48,8 +48,20 @@ process.env.TF_ENABLE_ONEDNN_OPTS ??= '1';
 /** Where TensorFlow was loaded from. */
 export const loadedInstallation: Installation = installation();
 
-export const nativeGraph = require(loadedInstallation.graphBinding) as NativeGraphBinding;
-nativeGraph.setLogLevel(LOG_LEVEL);
+/** Loads TensorFlow's libraries, without the notes that they write before their log can be told not to. */
+function loadGraphBinding(): NativeGraphBinding {
+  const quiet = require(loadedInstallation.quietBinding) as NativeQuietBinding;
+  if (LOG_LEVEL > 0) quiet.mute();
+  try {
+    const binding = require(loadedInstallation.graphBinding) as NativeGraphBinding;
+    binding.setLogLevel(LOG_LEVEL);
+    return binding;
+  } finally {
+    quiet.unmute();
+  }
+}
+
+export const nativeGraph = loadGraphBinding();
 nativeGraph.keepFreedMemory();
 
 /** TensorFlow.js on the native TensorFlow. */

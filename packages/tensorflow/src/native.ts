@@ -4,6 +4,12 @@
  */
 import type { DataId, DataType, Tensor, TensorInfo } from '@tensorflow/tfjs';
 
+/** `native/quiet/quiet.cc`: holds back the standard error output between the two calls. */
+export interface NativeQuietBinding {
+  mute(): void;
+  unmute(): void;
+}
+
 /** TensorFlow's numbers of element types (tensorflow/c/tf_datatype.h). */
 export const DType = {
   float32: 1,

@@ -70,6 +70,7 @@ describe('the doctor', () => {
       libraryFolder: '',
       tfjsBinding: '',
       graphBinding: '',
+      quietBinding: '',
     });
     const driver = (version: string) => ({ foundAt: '/proc/driver/nvidia/version', version });
     expect(unusedGpu(driver('550.54.15'), installation('cpu'), '').message)

@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os';
 import { basename, join, relative } from 'node:path';
 import { SetupError } from './errors.js';
 import { VERSION_FILE } from './find.js';
-import { type Addon, compileFlags, type Plan } from './plan.js';
+import { type Addon, addonsOf, compileFlags, type Plan } from './plan.js';
 import { diskFull, lastLines, run } from './run.js';
 import { compiler } from './tools.js';
 
@@ -14,7 +14,7 @@ import { compiler } from './tools.js';
  * @throws SetupError if something does not compile or does not load
  */
 export async function buildBinding(plan: Plan, folder: string, temporary: string, signal: AbortSignal): Promise<void> {
-  const addons = [plan.tfjs, plan.graph];
+  const addons = addonsOf(plan);
   const object = (addon: Addon, source: string) => join(temporary, `${addon.name}-${basename(source)}.o`);
   const compilations = addons.flatMap((addon) =>
     addon.sources.map((source) => [...compileFlags(plan, addon, source), '-c', source, '-o', object(addon, source)]),
@@ -24,7 +24,7 @@ export async function buildBinding(plan: Plan, folder: string, temporary: string
     '-shared',
     ...addon.sources.map((source) => object(addon, source)),
     ...['-o', join(folder, `${addon.name}.node`)],
-    ...linkFlags(plan),
+    ...(addon.linksTensorFlow ? linkFlags(plan) : []),
   ]);
   await inParallel(links, (args) => compile(args, folder, temporary, signal));
   await writeFile(join(folder, VERSION_FILE), `${await tryLoading(plan, folder, signal)}\n`);
@@ -65,13 +65,13 @@ async function compile(args: string[], folder: string, temporary: string, signal
 }
 
 const TRIAL = `
-const [tfjs, graph] = process.argv.slice(1).map((path) => require(path));
+const [tfjs] = process.argv.slice(1).map((path) => require(path));
 process.stdout.write('version ' + tfjs.TF_Version);
 `;
 
 /** Loads both add-ons in another process, without any GPU, and returns TensorFlow's version. */
 async function tryLoading(plan: Plan, folder: string, signal: AbortSignal): Promise<string> {
-  const addons = [plan.tfjs, plan.graph].map(({ name }) => join(folder, `${name}.node`));
+  const addons = addonsOf(plan).map(({ name }) => join(folder, `${name}.node`));
   const env = { ...process.env, CUDA_VISIBLE_DEVICES: '-1', TF_CPP_MIN_LOG_LEVEL: '2' };
   const trial = await run(process.execPath, ['--eval', TRIAL, ...addons], { env, signal });
   const version = /version (\S+)$/.exec(trial.stdout)?.[1];

@@ -14,6 +14,8 @@ export interface Installation {
   tfjsBinding: string;
   /** The add-on compiled from native/. */
   graphBinding: string;
+  /** The add-on that holds back what TensorFlow writes while it is being loaded. */
+  quietBinding: string;
 }
 
 /** In the folder of the compiled add-ons: TensorFlow's version, as they told it. */
@@ -41,8 +43,9 @@ export function finished(plan: Plan): Installation | undefined {
   const addons = {
     tfjsBinding: join(folder, `${plan.tfjs.name}.node`),
     graphBinding: join(folder, `${plan.graph.name}.node`),
+    quietBinding: join(folder, `${plan.quiet.name}.node`),
   };
-  const whole = [versionFile, addons.tfjsBinding, addons.graphBinding].every((path) => existsSync(path));
+  const whole = [versionFile, ...Object.values(addons)].every((path) => existsSync(path));
   if (!whole || !isComplete(plan.tensorflow)) return undefined;
   return { flavour, version: readFileSync(versionFile, 'utf8').trim(), libraryFolder, ...addons };
 }

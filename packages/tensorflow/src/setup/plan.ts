@@ -50,6 +50,8 @@ export interface Addon {
   /** Not compiled by themselves, but a change of theirs asks for a new compilation. */
   headers: string[];
   includeFolders: string[];
+  /** Whether it links to TensorFlow. */
+  linksTensorFlow: boolean;
 }
 
 export interface Plan {
@@ -57,7 +59,10 @@ export interface Plan {
   tensorflow: TensorFlow;
   tfjs: Addon;
   graph: Addon;
+  quiet: Addon;
 }
+
+export const addonsOf = ({ tfjs, graph, quiet }: Plan): Addon[] => [tfjs, graph, quiet];
 
 /** Added to the names in the cache: to be changed when the same sources are to give something else. */
 const LAYOUT = '1';
@@ -96,7 +101,7 @@ export function currentPlan(env: NodeJS.ProcessEnv = process.env): Plan {
   return { cache, tensorflow, ...realAddons() };
 }
 
-function realAddons(): Pick<Plan, 'tfjs' | 'graph'> {
+function realAddons(): Pick<Plan, 'tfjs' | 'graph' | 'quiet'> {
   const nodeApi = join(npmFolder('node-api-headers'), 'include');
   const binding = join(npmFolder('@tensorflow/tfjs-node-gpu'), 'binding');
   const native = join(packageFolder, 'native');
@@ -106,12 +111,21 @@ function realAddons(): Pick<Plan, 'tfjs' | 'graph'> {
       sources: filesEnding(binding, '.cc'),
       headers: filesEnding(binding, '.h'),
       includeFolders: [nodeApi],
+      linksTensorFlow: true,
     },
     graph: {
       name: 'refconv_graph',
       sources: filesEnding(native, '.cc'),
       headers: filesEnding(native, '.h'),
       includeFolders: [nodeApi, npmFolder('node-addon-api')],
+      linksTensorFlow: true,
+    },
+    quiet: {
+      name: 'refconv_quiet',
+      sources: filesEnding(join(native, 'quiet'), '.cc'),
+      headers: [],
+      includeFolders: [nodeApi],
+      linksTensorFlow: false,
     },
   };
 }
@@ -195,7 +209,7 @@ function isKernels(source: string): boolean {
 /** The folder of the compiled add-ons. Its name depends on everything that they are made of. */
 export function bindingFolder(plan: Plan): string {
   const parts = [LAYOUT, ...FLAGS, ...identity(plan.tensorflow)];
-  for (const addon of [plan.tfjs, plan.graph]) {
+  for (const addon of addonsOf(plan)) {
     for (const path of [...addon.sources, ...addon.headers]) parts.push(basename(path), readFileSync(path, 'utf8'));
     if (addon.sources.some(isKernels)) parts.push(processor());
   }

@@ -6,7 +6,7 @@ import { readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { isComplete, type Plan } from '../plan.js';
+import { addonsOf, isComplete, type Plan } from '../plan.js';
 
 export interface Ended {
   code: number | null;
@@ -55,12 +55,13 @@ export async function runSetup(plan: Plan, environment?: NodeJS.ProcessEnv): Pro
 }
 
 /** What is in the cache under a final name but is not whole: must be empty at any time. */
-export async function halfDone({ cache, tensorflow, tfjs, graph }: Plan): Promise<string[]> {
+export async function halfDone(plan: Plan): Promise<string[]> {
+  const { cache, tensorflow } = plan;
   const names = existsSync(cache) ? await readdir(cache) : [];
   return names.filter((name) => {
     if (name.startsWith('.')) return false;
     if (name.startsWith('tensorflow-')) return !isComplete(tensorflow) || existsSync(join(cache, name, 'temporary'));
-    const files = [`${tfjs.name}.node`, `${graph.name}.node`, 'tensorflow-version'];
+    const files = [...addonsOf(plan).map(({ name }) => `${name}.node`), 'tensorflow-version'];
     return !files.every((file) => existsSync(join(cache, name, file))) || existsSync(join(cache, name, 'temporary'));
   });
 }

@@ -85,6 +85,7 @@ export async function makeTinyTensorFlow(folder: string): Promise<TinyTensorFlow
         tensorflow: fromWheels(cache, 'cpu', requirements),
         tfjs: await addon(folder, 'tfjs_binding', sources.tfjs ?? ADDON),
         graph: await addon(folder, 'refconv_graph', sources.graph ?? ADDON),
+        quiet: await addon(folder, 'refconv_quiet', ADDON),
       };
     },
   };
@@ -114,5 +115,6 @@ async function addon(folder: string, name: string, code: string): Promise<Addon>
   const id = createHash('sha256').update(code).digest('hex').slice(0, 8);
   const source = join(folder, `${name}-${id}.cc`);
   await writeFile(source, code);
-  return { name, sources: [source], headers: [], includeFolders: [join(npmFolder('node-api-headers'), 'include')] };
+  const includeFolders = [join(npmFolder('node-api-headers'), 'include')];
+  return { name, sources: [source], headers: [], includeFolders, linksTensorFlow: true };
 }
