@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import type { Tensor, Tensor4D } from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import { compile } from '../compile.js';
@@ -76,6 +78,16 @@ describe('the CPU kernels', () => {
         }),
       );
     }
+
+  it('compute the same bits with any number of threads', () => {
+    const script = fileURLToPath(new URL('./testingThreads.js', import.meta.url));
+    const hashes = ['1', '2', '5'].map((threads) => {
+      const env = { ...process.env, TF_NUM_INTRAOP_THREADS: threads };
+      return execFileSync(process.execPath, [script], { env, encoding: 'utf8' });
+    });
+    expect(hashes[0]).to.match(/^[0-9a-f]{64}$/);
+    expect(new Set(hashes).size).to.equal(1);
+  });
 
   describe('with an activation inside the normalisation', () => {
     const block = (activation: 'relu' | 'relu6' | 'elu') => {

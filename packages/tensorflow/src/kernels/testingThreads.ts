@@ -1,0 +1,32 @@
+/** Prints a hash of what the CPU kernels compute, for the test that the number of threads does not change a bit. */
+import { createHash } from 'node:crypto';
+import type { Tensor } from '@tensorflow/tfjs';
+import { tf } from '../load.js';
+import {
+  batchStatistics,
+  depthwiseKernelGradient,
+  normalize,
+  normalizeGradient,
+  pointwise,
+  pointwiseGradient,
+} from './cpu.js';
+
+const normal = (shape: number[], seed: number) => tf.randomNormal(shape, 0, 1, 'float32', seed);
+const hash = createHash('sha256');
+const add = (tensor: Tensor) => hash.update(new Uint8Array((tensor.dataSync() as Float32Array).slice().buffer));
+
+const x = normal([16, 20, 20, 70], 1);
+const kernel = normal([1, 1, 70, 300], 2);
+const dy = normal([16, 20, 20, 300], 3);
+add(pointwise(x, kernel));
+const gradients = pointwiseGradient(x, kernel, dy);
+add(gradients.x());
+add(gradients.filter());
+add(depthwiseKernelGradient(x, normal([3, 3, 70, 1], 4), x, 1, { top: 1, left: 1 }));
+const [zeros, ones] = [tf.zeros([70]), tf.ones([70])];
+const statistics = batchStatistics(x, [zeros, ones], 1e-5, 0.1);
+statistics.forEach(add);
+const parameters: Parameters<typeof normalize>[1] = [ones, zeros, statistics[0], statistics[1]];
+add(normalize(x, parameters));
+normalizeGradient(x, x, parameters).forEach(add);
+process.stdout.write(hash.digest('hex'));
