@@ -218,6 +218,14 @@ describe('compile', () => {
     );
 
     it(
+      'a recording that is shorter than the one before',
+      withoutLeaks(() => {
+        let calls = 0;
+        refusal((x) => (calls++ === 0 ? tf.square(tf.square(x)) : tf.square(x)), /there is now nothing more/);
+      }),
+    );
+
+    it(
       'dropout that draws in JavaScript',
       withoutLeaks(() => refusal((x) => tf.dropout(x, 0.5), /Two recordings of the function differ/)),
     );

@@ -5,8 +5,9 @@ import { Graph } from './graph.js';
 import { LOG_LEVEL, nativeGraph, tf } from './load.js';
 import { dtypeNumber, type Feed, type NativeRunResult, type Output } from './native.js';
 import { type OperationTime, summarizeTimings } from './profile.js';
-import { type ArgumentSpec, type Body, Recorder, type Recording, type Result, unflatten } from './record.js';
+import { type ArgumentSpec, type Body, Recorder, type Recording } from './record.js';
 import { VariableStore } from './state.js';
+import { type Result, unflatten } from './structure.js';
 import { feedData, typedArray } from './values.js';
 
 /** A function that can be compiled: tensors in; a tensor, lists or records of tensors, or nothing out. */
@@ -162,9 +163,10 @@ class Program {
     const trial = new Graph();
     try {
       const store = new VariableStore(trial);
-      const recording = new Recorder(trial, store, undefined).record(body, specs);
-      const { journal, created } = recording;
-      if (created.length === 0) return new Recorder(this.graph, this.store, journal).record(body, specs);
+      const recorder = new Recorder(trial, store, undefined);
+      const recording = recorder.record(body, specs);
+      const { created } = recording;
+      if (created.length === 0) return new Recorder(this.graph, this.store, recorder.journal).record(body, specs);
       if (again) {
         const names = created.map(({ variable }) => variable.name).join(', ');
         throw new Error(

@@ -8,4 +8,4 @@ export { type Seed, statelessDropout, statelessNormal, statelessUniform } from '
 export { loadedInstallation, tf } from './load.js';
 export { applyMomentum, type MomentumUpdate } from './momentum.js';
 export type { OperationTime } from './profile.js';
-export type { Result } from './record.js';
+export type { Result } from './structure.js';

@@ -7,10 +7,8 @@ import type { Graph, GraphOperation } from './graph.js';
 import { tf } from './load.js';
 import { type Attribute, DType, dtypeNumber, type NativeTensor, type Output } from './native.js';
 import type { StateVariable, VariableStore } from './state.js';
+import { flatten, type Result } from './structure.js';
 import { feedData } from './values.js';
-
-/** What a compiled function may return: a tensor, nothing, or lists and records of such. */
-export type Result = Tensor | undefined | Result[] | { [key: string]: Result };
 
 /** The body of a function that is recorded. */
 export type Body = (...inputs: Tensor[]) => Result;
@@ -21,7 +19,7 @@ export interface ArgumentSpec {
 }
 
 /** One operation as it was recorded, to compare recordings. */
-type JournalEntry = { op: string; detail: string };
+export type JournalEntry = { op: string; detail: string };
 
 /** A recorded function: where to feed it and what to run. */
 export interface Recording {
@@ -38,7 +36,6 @@ export interface Recording {
   updated: StateVariable[];
   /** Variables that the function itself made, with their first value's place in the graph. */
   created: { variable: Variable; initial: Output }[];
-  journal: JournalEntry[];
 }
 
 /** A large constant is almost always data that should have been an argument or a variable. */
@@ -100,17 +97,23 @@ export class Recorder implements OperationRecorder {
   }
 
   private note(op: string, detail: string): void {
+    const entry = { op, detail };
     const before = this.earlier?.[this.journal.length];
-    this.journal.push({ op, detail });
-    if (!this.earlier || (before?.op === op && before.detail === detail)) return;
+    if (this.earlier && !(before?.op === op && before.detail === detail)) this.refuse(entry);
+    this.journal.push(entry);
+  }
+
+  /** Two recordings differ from here on. */
+  private refuse(now: JournalEntry | undefined): never {
+    const describe = (entry: JournalEntry | undefined) =>
+      entry ? `${entry.op} ${abbreviate(entry.detail)}` : 'nothing more';
     // Deep enough to reach the line of the caller's own code through tfjs.
     Error.stackTraceLimit = Math.max(Error.stackTraceLimit, 60);
-    const was = before ? `${before.op} ${abbreviate(before.detail)}` : 'nothing more';
     throw new Error(
-      `Two recordings of the function differ: where there was ${was}, there is now ${op} ${abbreviate(detail)}. ` +
-        'What is computed in JavaScript (Math.random, tf.randomUniform, tf.dropout, a counter, a learning rate held as a number ' +
-        'that changes) would be frozen into the graph: pass it as an argument, or draw it with the stateless random operations. ' +
-        'The stack below shows where it enters.',
+      `Two recordings of the function differ: where there was ${describe(this.earlier?.[this.journal.length])}, there is now ` +
+        `${describe(now)}. What is computed in JavaScript (Math.random, tf.randomUniform, tf.dropout, a counter, a learning ` +
+        'rate held as a number that changes) would be frozen into the graph: pass it as an argument, or draw it with the ' +
+        'stateless random operations. The stack below shows where it enters.',
     );
   }
 
@@ -230,6 +233,7 @@ export class Recorder implements OperationRecorder {
           (tensor) => [this.graph.add('Identity', [this.resolve(tensor)]).operation, 0] as Output,
         );
         const { updates, updated } = this.assignments(before, kept);
+        if (this.earlier && this.journal.length < this.earlier.length) this.refuse(undefined);
         return {
           placeholders,
           structure,
@@ -239,7 +243,6 @@ export class Recorder implements OperationRecorder {
           variables: [...this.tracked.values()].map((entry) => entry.state),
           updated,
           created,
-          journal: this.journal,
         };
       });
     } finally {
@@ -281,30 +284,6 @@ function separate(variable: Variable): void {
   const copy = tf.tensor(variable.dataSync().slice(), variable.shape, variable.dtype);
   variable.assign(copy as never);
   copy.dispose();
-}
-
-/** Splits what a function returned into its tensors and a structure that tells where each belongs. */
-export function flatten(result: Result): { structure: unknown; tensors: Tensor[] } {
-  const tensors: Tensor[] = [];
-  const visit = (value: Result): unknown => {
-    if (value === undefined || value === null) return undefined;
-    if (value instanceof tf.Tensor) return tensors.push(value) - 1;
-    if (Array.isArray(value)) return value.map(visit);
-    if (typeof value === 'object')
-      return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, visit(item)]));
-    throw new Error(
-      `A compiled function may return tensors, lists and records of tensors, or nothing; it returned a ${typeof value}.`,
-    );
-  };
-  return { structure: visit(result), tensors };
-}
-
-/** Puts tensors back into the structure that {@link flatten} told. */
-export function unflatten(structure: unknown, tensors: Tensor[]): Result {
-  if (structure === undefined) return undefined;
-  if (typeof structure === 'number') return tensors[structure];
-  if (Array.isArray(structure)) return structure.map((item) => unflatten(item, tensors));
-  return Object.fromEntries(Object.entries(structure as object).map(([key, item]) => [key, unflatten(item, tensors)]));
 }
 
 function fingerprint(data: NativeTensor['data']): string {
