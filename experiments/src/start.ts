@@ -27,6 +27,7 @@ const HELP = `Usage: npm start -- [options]
   --rate R    highest learning rate (default 0.1)
   --seed N    seed of the weights, the order and the augmentation (default 1)
   --eager     operation by operation, not compiled: for debugging
+  --download  fetch CIFAR-10 (170 MB) into the cache where it is not found
 CIFAR-10 is looked for in REFCONV_DATA and in the cache; without it a synthetic set of small pictures is used.`;
 
 /** Reads a number from the command line, or says what was expected. */
@@ -45,6 +46,7 @@ function readOptions() {
       rate: { type: 'string', default: '0.1' },
       seed: { type: 'string', default: '1' },
       eager: { type: 'boolean', default: false },
+      download: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   });
@@ -53,6 +55,7 @@ function readOptions() {
   return {
     help: values.help,
     eager: values.eager,
+    download: values.download,
     steps: numberOption('steps', values.steps, count, 'a positive integer'),
     batch: numberOption('batch', values.batch, count, 'a positive integer'),
     width: numberOption('width', values.width, positive, 'a positive number'),
@@ -61,10 +64,14 @@ function readOptions() {
   };
 }
 
-async function loadData(): Promise<{ data: ImageDataset; mean: readonly number[]; std: readonly number[] }> {
-  if (await findCifar10()) return { data: await loadCifar10(), mean: CIFAR10_MEAN, std: CIFAR10_STD };
+async function loadData(
+  download: boolean,
+): Promise<{ data: ImageDataset; mean: readonly number[]; std: readonly number[] }> {
+  if (download || (await findCifar10())) {
+    return { data: await loadCifar10({ download, log: console.log }), mean: CIFAR10_MEAN, std: CIFAR10_STD };
+  }
   console.log(
-    'CIFAR-10 was not found (set REFCONV_DATA to its folder): a synthetic set of small pictures takes its place.',
+    'CIFAR-10 was not found (set REFCONV_DATA to its folder, or add --download): a synthetic set of small pictures takes its place.',
   );
   const data = syntheticDataset({});
   return { data, ...channelStatistics(data.train) };
@@ -83,12 +90,12 @@ function* endless(split: ImageSplit, options: Omit<Parameters<typeof batches>[1]
 }
 
 async function main(): Promise<void> {
-  const { help, eager, steps, batch, width, rate, seed } = readOptions();
+  const { help, eager, download, steps, batch, width, rate, seed } = readOptions();
   if (help) {
     console.log(HELP);
     return;
   }
-  const { data, mean, std } = await loadData();
+  const { data, mean, std } = await loadData(download);
   const { train, test } = data;
   const batchSize = Math.min(batch, train.count);
   console.log(`Data: ${data.name}, ${train.count} training and ${test.count} test images (${data.source})`);
