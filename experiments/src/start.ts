@@ -6,6 +6,7 @@
 import { parseArgs } from 'node:util';
 import { mobilenetv1 } from '@refconv/backbones';
 import {
+  type Batch,
   batches,
   CIFAR10_MEAN,
   CIFAR10_STD,
@@ -17,8 +18,7 @@ import {
   syntheticDataset,
 } from '@refconv/datasets';
 import { loadedInstallation, tf } from '@refconv/tensorflow';
-import { progress } from './progress.js';
-import { classifierProgram } from './step.js';
+import { classifier, evaluateWith, learningRateAt, progress } from '@refconv/training';
 
 const HELP = `Usage: npm start -- [options]
   --steps N   training steps (default 300)
@@ -77,13 +77,6 @@ async function loadData(
   return { data, ...channelStatistics(data.train) };
 }
 
-/** Linear warm-up over a tenth of the steps, then a cosine down to zero. */
-function learningRate(step: number, steps: number, highest: number): number {
-  const warmUp = Math.max(1, Math.round(steps / 10));
-  if (step < warmUp) return (highest * (step + 1)) / warmUp;
-  return (highest * (1 + Math.cos((Math.PI * (step - warmUp)) / (steps - warmUp)))) / 2;
-}
-
 /** Training batches without end, one epoch after another. */
 function* endless(split: ImageSplit, options: Omit<Parameters<typeof batches>[1], 'epoch'>) {
   for (let epoch = 0; ; epoch++) yield* batches(split, { ...options, epoch });
@@ -105,11 +98,11 @@ async function main(): Promise<void> {
 
   const model = mobilenetv1({ variant: 'cifar', width, classes: data.classes.length, inputSize: train.height, seed });
   console.log(`MobileNetV1 ×${width}: ${model.countParams().toLocaleString('en')} parameters and statistics`);
-  const program = classifierProgram(model, { momentum: 0.9, weightDecay: 5e-4, eager });
-  const tensors = ({ images, labels, size }: { images: Float32Array; labels: Int32Array; size: number }) => ({
-    x: tf.tensor4d(images, [size, train.height, train.width, train.channels]),
-    y: tf.tensor1d(labels, 'int32'),
-  });
+  const program = classifier(
+    model,
+    { momentum: 0.9, weightDecay: 5e-4, decayNormsAndBiases: true, labelSmoothing: 0 },
+    { eager },
+  );
 
   const bar = progress(steps, 'training');
   const feed = endless(train, {
@@ -122,11 +115,21 @@ async function main(): Promise<void> {
     augment: { crop: 4, flip: true },
     reuse: true,
   });
+  // Linear warm-up over a tenth of the steps, then a cosine down to zero.
+  const schedule = {
+    steps,
+    warmUpSteps: Math.round(steps / 10),
+    warmUpStart: rate / 10,
+    learningRate: rate,
+    finalLearningRate: 0,
+  };
   const begin = performance.now();
   let average = Number.NaN;
   for (let step = 0; step < steps; step++) {
-    const { x, y } = tensors(feed.next().value as never);
-    const loss = program.train(x, y, learningRate(step, steps, rate));
+    const { images, labels, size } = feed.next().value as Batch;
+    const x = tf.tensor4d(images, [size, train.height, train.width, train.channels]);
+    const y = tf.tensor1d(labels, 'int32');
+    const loss = program.train(x, y, learningRateAt(step, schedule));
     const [value] = loss.dataSync() as Float32Array;
     tf.dispose([x, y, loss]);
     if (!Number.isFinite(value))
@@ -140,21 +143,10 @@ async function main(): Promise<void> {
     `${steps} steps of ${batchSize} images in ${seconds.toFixed(1)} s: ${Math.round((steps * batchSize) / seconds)} images a second`,
   );
 
-  let right = 0;
-  const evaluation = progress(test.count, 'evaluation');
-  let seen = 0;
-  for (const part of batches(test, { batchSize: Math.min(250, test.count), mean, std, reuse: true })) {
-    const { x, y } = tensors(part);
-    const correct = program.correct(x, y);
-    right += correct.dataSync()[0] as number;
-    tf.dispose([x, y, correct]);
-    seen += part.size;
-    evaluation.update(seen, '');
-  }
-  evaluation.stop();
-  console.log(
-    `Accuracy on ${test.count} test images: ${((100 * right) / test.count).toFixed(2)} % (one seed: ${seed})`,
-  );
+  const testing = progress(test.count, 'evaluation');
+  const { top1 } = await evaluateWith(program, test, { mean, std, onBatch: (done) => testing.update(done, '') });
+  testing.stop();
+  console.log(`Accuracy on ${test.count} test images: ${(100 * top1).toFixed(2)} % (one seed: ${seed})`);
   program.dispose();
 }
 

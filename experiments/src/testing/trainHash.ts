@@ -3,11 +3,11 @@ import { createHash } from 'node:crypto';
 import { mobilenetv1 } from '@refconv/backbones';
 import { batches, channelStatistics, syntheticDataset } from '@refconv/datasets';
 import { tf } from '@refconv/tensorflow';
-import { classifierProgram } from '../step.js';
+import { classifier } from '@refconv/training';
 
 const { train } = syntheticDataset({ train: 320, test: 10, seed: 3 });
 const model = mobilenetv1({ variant: 'cifar', width: 0.25, seed: 1 });
-const program = classifierProgram(model, { momentum: 0.9, weightDecay: 5e-4 });
+const program = classifier(model, { momentum: 0.9, weightDecay: 5e-4, decayNormsAndBiases: true, labelSmoothing: 0 });
 for (const { images, labels } of batches(train, {
   batchSize: 32,
   ...channelStatistics(train),

@@ -1,6 +1,6 @@
 /** MobileNetV1 (arXiv 1704.04861), as timm 1.0's `mobilenetv1_100` (huggingface/pytorch-image-models, Apache-2.0). */
-import { batchNorm2d } from '@refconv/layers';
 import * as tf from '@tensorflow/tfjs';
+import { type Activation, type CommonOptions, LayerBuilder, resolveVariant } from './layerBuilder.js';
 
 /** Stages as timm groups them: output channels of the pointwise convolutions, the first block's stride, number of blocks. */
 const STAGES = [
@@ -19,19 +19,13 @@ const VARIANTS = {
   cifar: { stemStride: 1, inputSize: 32, classes: 10 },
 };
 
-export interface MobileNetV1Options {
+export interface MobileNetV1Options extends CommonOptions {
   /** Default: 'imagenet'. */
   variant?: keyof typeof VARIANTS;
   /** Factor on all channel numbers, rounded down. Default: 1. */
   width?: number;
-  /** Default: 1000, for cifar 10. */
-  classes?: number;
-  /** Height and width of the images in pixels. Default: 224, for cifar 32. */
-  inputSize?: number;
   /** timm and TF-slim use ReLU6, many published weights ReLU. Default: 'relu6'. */
-  activation?: 'relu' | 'relu6';
-  /** Seed of the initial weights; the same seed gives the same weights. Default: 0. */
-  seed?: number;
+  activation?: Activation;
 }
 
 /**
@@ -43,67 +37,35 @@ export interface MobileNetV1Options {
  */
 export function mobilenetv1(options: MobileNetV1Options = {}): tf.LayersModel {
   const { variant = 'imagenet', width = 1, activation = 'relu6', seed = 0 } = options;
-  const preset = VARIANTS[variant];
-  if (!preset)
-    throw new RangeError(`mobilenetv1 has no variant '${variant}'; it has ${Object.keys(VARIANTS).join(' and ')}.`);
-  const { classes = preset.classes, inputSize = preset.inputSize } = options;
-  for (const [name, value] of Object.entries({ classes, inputSize })) {
-    if (!Number.isInteger(value) || value < 1)
-      throw new RangeError(`${name} must be a positive integer; given ${value}.`);
-  }
+  const { classes, inputSize, stemStride } = resolveVariant('mobilenetv1', VARIANTS, variant, options);
   const scaled = (channels: number) => Math.trunc(channels * width);
   if (!(scaled(STEM_CHANNELS) >= 1)) {
     throw new RangeError(`A width of ${width} leaves the stem without channels; give at least ${1 / STEM_CHANNELS}.`);
   }
+  // timm's initialisation for this family divides the fan-out by the groups.
+  const layers = new LayerBuilder(seed, ({ area, outputs, groups }) => (area * outputs) / groups);
+  const normed = (x: tf.SymbolicTensor, name: string) =>
+    layers.activation(layers.norm(x, name), `${name}.act`, activation);
 
-  let layerCount = 0;
-  /** timm's initialisation for this family: N(0, √(2 / fan-out)), fan-out divided by the groups. */
-  const normal = (fanOut: number) =>
-    tf.initializers.randomNormal({ mean: 0, stddev: Math.sqrt(2 / fanOut), seed: seed * 1000 + ++layerCount });
-  const norm = (x: tf.SymbolicTensor, name: string) => {
-    const y = batchNorm2d({ name }).apply(x);
-    return tf.layers.activation({ activation, name: `${name}.act` }).apply(y) as tf.SymbolicTensor;
-  };
-  const padded = (x: tf.SymbolicTensor, stride: number, name: string) =>
-    stride === 1 ? x : (tf.layers.zeroPadding2d({ padding: 1, name: `${name}.pad` }).apply(x) as tf.SymbolicTensor);
-  const placement = (stride: number, name: string) =>
-    ({ name, strides: stride, padding: stride === 1 ? 'same' : 'valid', useBias: false }) as const;
+  const input = layers.input(inputSize);
+  const stem = { channels: scaled(STEM_CHANNELS), kernel: 3, stride: stemStride };
+  let x = normed(layers.convolution(input, 'conv_stem', stem), 'bn1');
 
-  const input = tf.input({ shape: [inputSize, inputSize, 3], name: 'input' });
-  const stem = tf.layers.conv2d({
-    ...placement(preset.stemStride, 'conv_stem'),
-    filters: scaled(STEM_CHANNELS),
-    kernelSize: 3,
-    kernelInitializer: normal(9 * scaled(STEM_CHANNELS)),
-  });
-  let x = norm(stem.apply(padded(input, preset.stemStride, 'conv_stem')) as tf.SymbolicTensor, 'bn1');
-
-  STAGES.forEach(({ channels, stride: firstStride, blocks }, stage) => {
+  STAGES.forEach(({ channels, stride, blocks }, stage) => {
     for (let block = 0; block < blocks; block++) {
       const path = `blocks.${stage}.${block}`;
-      const stride = block === 0 ? firstStride : 1;
-      const depthwise = tf.layers.depthwiseConv2d({
-        ...placement(stride, `${path}.conv_dw`),
-        kernelSize: 3,
-        depthwiseInitializer: normal(9),
-      });
-      x = norm(depthwise.apply(padded(x, stride, `${path}.conv_dw`)) as tf.SymbolicTensor, `${path}.bn1`);
-      const pointwise = tf.layers.conv2d({
-        ...placement(1, `${path}.conv_pw`),
-        filters: scaled(channels),
-        kernelSize: 1,
-        kernelInitializer: normal(scaled(channels)),
-      });
-      x = norm(pointwise.apply(x) as tf.SymbolicTensor, `${path}.bn2`);
+      x = layers.depthwise(x, `${path}.conv_dw`, { kernel: 3, stride: block === 0 ? stride : 1 });
+      x = normed(x, `${path}.bn1`);
+      x = layers.convolution(x, `${path}.conv_pw`, { channels: scaled(channels) });
+      x = normed(x, `${path}.bn2`);
     }
   });
 
-  const pooled = tf.layers.globalAveragePooling2d({ name: 'global_pool' }).apply(x) as tf.SymbolicTensor;
-  const range = 1 / Math.sqrt(classes);
   const classifier = tf.layers.dense({
     units: classes,
     name: 'classifier',
-    kernelInitializer: tf.initializers.randomUniform({ minval: -range, maxval: range, seed: seed * 1000 }),
+    kernelInitializer: layers.uniform(1 / Math.sqrt(classes)),
   });
-  return tf.model({ inputs: input, outputs: classifier.apply(pooled) as tf.SymbolicTensor, name: 'mobilenetv1' });
+  const logits = classifier.apply(layers.globalPool(x, 'global_pool')) as tf.SymbolicTensor;
+  return tf.model({ inputs: input, outputs: logits, name: 'mobilenetv1' });
 }

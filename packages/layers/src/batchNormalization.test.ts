@@ -85,6 +85,15 @@ describe('BatchNormalization', () => {
     loaded.dispose();
   });
 
+  it("gives a stock layer's config back as it was", async () => {
+    const stock = tf.sequential({ layers: [tf.layers.batchNormalization({ inputShape: [2] })] });
+    const loaded = await tf.models.modelFromJSON({ modelTopology: stock.toJSON(undefined, false) } as never);
+    expect(loaded.layers.at(-1)).to.be.instanceOf(BatchNormalization);
+    expect(loaded.layers.at(-1)?.getConfig()).to.deep.equal(stock.layers.at(-1)?.getConfig());
+    stock.dispose();
+    loaded.dispose();
+  });
+
   it("is tf.layers' own without its option", () => {
     tf.tidy(() => {
       const x = tf.randomNormal(SHAPE, 1, 2, 'float32', 3);

@@ -96,7 +96,8 @@ export class BatchNormalization extends Stock {
   }
 
   override getConfig(): tf.serialization.ConfigDict {
-    return { ...super.getConfig(), unbiasedVariance: this.unbiasedVariance };
+    // Left out where it is not used, so that a stock layer's config comes back as it was.
+    return { ...super.getConfig(), ...(this.unbiasedVariance && { unbiasedVariance: true }) };
   }
 }
 

@@ -38,12 +38,27 @@ int64_t PartCount(int64_t rows, int64_t channels) {
   return (rows + size - 1) / size;
 }
 
-// Sums the rows of parts [count, width] in double precision.
-void SumParts(const std::vector<float>& parts, int64_t count, int64_t width, double* sums) {
+// Sums the rows of parts [count, width].
+template <typename T>
+void SumParts(const std::vector<T>& parts, int64_t count, int64_t width, double* sums) {
   std::fill(sums, sums + width, 0.0);
   for (int64_t part = 0; part < count; ++part) {
-    const float* row = parts.data() + part * width;
+    const T* row = parts.data() + part * width;
     for (int64_t i = 0; i < width; ++i) sums[i] += row[i];
+  }
+}
+
+// Sums of `width` values over rows: a few rows in single precision, all in double. add(row, sums) adds one row.
+constexpr int64_t kSingleRows = 16;
+
+template <typename Add>
+void SumRows(int64_t first, int64_t last, int64_t width, double* total, Add add) {
+  thread_local std::vector<float> few;
+  few.resize(width);
+  for (int64_t begin = first; begin < last; begin += kSingleRows) {
+    std::fill(few.begin(), few.end(), 0.0f);
+    for (int64_t row = begin; row < std::min(last, begin + kSingleRows); ++row) add(row, few.data());
+    for (int64_t i = 0; i < width; ++i) total[i] += few[i];
   }
 }
 
@@ -95,12 +110,10 @@ void Gradient(const float* dy, const float* x, int64_t rows, int64_t channels, c
   const float* __restrict o = offset;
 
   int64_t count = PartCount(rows, channels);
-  std::vector<float> parts(count * 2 * channels);
+  std::vector<double> parts(count * 2 * channels);
   ForRows(rows, channels, [&](int64_t part, int64_t first, int64_t last) {
-    float* __restrict sum = parts.data() + part * 2 * channels;
-    float* __restrict product = sum + channels;
-    std::fill(sum, sum + 2 * channels, 0.0f);
-    for (int64_t row = first; row < last; ++row) {
+    SumRows(first, last, 2 * channels, parts.data() + part * 2 * channels, [&](int64_t row, float* __restrict sum) {
+      float* __restrict product = sum + channels;
       const float* __restrict in = x + row * channels;
       const float* __restrict d = dy + row * channels;
       int64_t c = 0;
@@ -115,7 +128,7 @@ void Gradient(const float* dy, const float* x, int64_t rows, int64_t channels, c
         sum[c] += g;
         product[c] += g * (in[c] - m[c]);
       }
-    }
+    });
   });
   std::vector<double> sums(2 * channels);
   SumParts(parts, count, 2 * channels, sums.data());
@@ -149,21 +162,19 @@ void Gradient(const float* dy, const float* x, int64_t rows, int64_t channels, c
 
 void BatchStatistics(const float* x, int64_t rows, int64_t channels, float* mean, float* variance) {
   int64_t count = PartCount(rows, channels);
-  std::vector<float> parts(count * 2 * channels);
+  std::vector<double> parts(count * 2 * channels);
   // Sums of differences from the first row: without that, squares of large means would cancel.
   ForRows(rows, channels, [&](int64_t part, int64_t first, int64_t last) {
-    const float* __restrict origin = x;
-    float* __restrict sum = parts.data() + part * 2 * channels;
-    float* __restrict square = sum + channels;
-    std::fill(sum, sum + 2 * channels, 0.0f);
-    for (int64_t row = first; row < last; ++row) {
+    SumRows(first, last, 2 * channels, parts.data() + part * 2 * channels, [=](int64_t row, float* __restrict sum) {
+      float* __restrict square = sum + channels;
+      const float* __restrict origin = x;
       const float* __restrict in = x + row * channels;
       for (int64_t c = 0; c < channels; ++c) {
         float d = in[c] - origin[c];
         sum[c] += d;
         square[c] += d * d;
       }
-    }
+    });
   });
   std::vector<double> sums(2 * channels);
   SumParts(parts, count, 2 * channels, sums.data());

@@ -29,12 +29,27 @@ export interface Oracle {
   train: TrainCase;
 }
 
-const shared = process.env.REFCONV_SHARED ?? fileURLToPath(new URL('../../../../../shared', import.meta.url));
+/** A network's first logits and their summary for one generated image. */
+export interface Anchor {
+  head: [number, number, number, number];
+  sum: number;
+  l2: number;
+  argmax: number;
+}
+
+/** The folder of oracles and real data: REFCONV_SHARED, else `shared` beside the repository. */
+export const shared = process.env.REFCONV_SHARED ?? fileURLToPath(new URL('../../../../../shared', import.meta.url));
 
 /** The oracle of a backbone; undefined where the shared folder (REFCONV_SHARED) is missing. */
 export function readOracle(backbone: string): Oracle | undefined {
   const path = join(shared, 'oracles', 'backbones', `${backbone}.json`);
   return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : undefined;
+}
+
+/** The anchor of this name; undefined where the shared folder is missing. */
+export function readAnchor(name: string): Anchor | undefined {
+  const path = join(shared, 'spec', 'anchors.json');
+  return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8'))[name] : undefined;
 }
 
 /** The 32-bit FNV-1a hash of a text's UTF-8 bytes. */

@@ -6,9 +6,9 @@ import { fileURLToPath } from 'node:url';
 import { mobilenetv1 } from '@refconv/backbones';
 import { batches, channelStatistics, syntheticDataset } from '@refconv/datasets';
 import { tf } from '@refconv/tensorflow';
+import { classifier } from '@refconv/training';
 import type { LayersModel, Tensor, Tensor1D, Tensor4D, Variable } from '@tensorflow/tfjs';
 import { expect } from 'chai';
-import { classifierProgram } from './step.js';
 
 const data = syntheticDataset({ train: 640, test: 100, seed: 3 });
 const { mean, std } = channelStatistics(data.train);
@@ -43,18 +43,18 @@ const numbers = (loss: Tensor): number => {
 const variables = (model: LayersModel) => model.weights.map((weight) => (weight as unknown as { val: Variable }).val);
 
 describe('the compiled training step of MobileNetV1', () => {
-  const options = { momentum: 0.9, weightDecay: 5e-4 };
+  const options = { momentum: 0.9, weightDecay: 5e-4, decayNormsAndBiases: true, labelSmoothing: 0 };
   const build = () => mobilenetv1({ variant: 'cifar', width: 0.25, seed: 1 });
 
   it('gives the eager loss and next loss at each of 20 steps from the same state', () => {
     const tensors = tf.memory().numTensors;
     const model = build();
-    const compiled = classifierProgram(model, options);
+    const compiled = classifier(model, options);
     const twin = build();
-    const eager = classifierProgram(twin, { ...options, eager: true });
+    const eager = classifier(twin, options, { eager: true });
     const states = [
-      [...variables(model), ...compiled.slots],
-      [...variables(twin), ...eager.slots],
+      [...variables(model), ...compiled.momentumBuffers],
+      [...variables(twin), ...eager.momentumBuffers],
     ] as const;
     for (const { x, y } of steps(20)) {
       states[1].forEach((variable, i) => {
@@ -83,7 +83,7 @@ describe('the compiled training step of MobileNetV1', () => {
 
   it('holds tensors and resident memory constant over 300 steps', () => {
     const model = build();
-    const program = classifierProgram(model, options);
+    const program = classifier(model, options);
     const run = (count: number) => {
       for (const { x, y } of steps(count)) numbers(program.train(x, y, 0.02));
     };
@@ -119,7 +119,7 @@ describe('the compiled training step of MobileNetV1', () => {
       const model = (await tf.loadLayersModel(`file://${folder}/model.json`)) as LayersModel;
       const losses = ([false, true] as const).map((eager) => {
         const before = variables(model).map((variable) => variable.clone());
-        const program = classifierProgram(model, { ...options, eager });
+        const program = classifier(model, options, { eager });
         const values: number[] = [];
         const batch = steps(1).next().value as { x: Tensor4D; y: Tensor1D };
         for (let step = 0; step < 4; step++) values.push(numbers(program.train(batch.x, batch.y, 0.02)));

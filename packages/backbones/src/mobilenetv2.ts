@@ -1,0 +1,128 @@
+/** MobileNetV2 (arXiv 1801.04381), as torchvision's `mobilenet_v2` (pytorch/vision, BSD-3-Clause). */
+import * as tf from '@tensorflow/tfjs';
+import {
+  type Activation,
+  type CommonOptions,
+  channelsOf,
+  fanOut,
+  LayerBuilder,
+  resolveVariant,
+} from './layerBuilder.js';
+
+/** Inverted residuals: the factor of the expansion, output channels, number of blocks. */
+const STAGES = [
+  { expansion: 1, channels: 16, blocks: 1 },
+  { expansion: 6, channels: 24, blocks: 2 },
+  { expansion: 6, channels: 32, blocks: 3 },
+  { expansion: 6, channels: 64, blocks: 4 },
+  { expansion: 6, channels: 96, blocks: 3 },
+  { expansion: 6, channels: 160, blocks: 3 },
+  { expansion: 6, channels: 320, blocks: 1 },
+];
+
+const STEM_CHANNELS = 32;
+const HEAD_CHANNELS = 1280;
+
+/**
+ * `strides` are those of each stage's first block. The `cifar` variant is kuangliu/pytorch-cifar's (MIT): it has an expansion
+ * also where the factor is 1, and a projected shortcut where a block of stride 1 changes the number of channels.
+ */
+const VARIANTS = {
+  imagenet: {
+    stemStride: 2,
+    strides: [1, 2, 2, 2, 1, 2, 1],
+    alwaysExpands: false,
+    projectsShortcuts: false,
+    activation: 'relu6',
+    dropout: 0.2,
+    inputSize: 224,
+    classes: 1000,
+  },
+  cifar: {
+    stemStride: 1,
+    strides: [1, 1, 2, 2, 1, 2, 1],
+    alwaysExpands: true,
+    projectsShortcuts: true,
+    activation: 'relu',
+    dropout: 0,
+    inputSize: 32,
+    classes: 10,
+  },
+} as const;
+
+export interface MobileNetV2Options extends CommonOptions {
+  /** Default: 'imagenet'. */
+  variant?: keyof typeof VARIANTS;
+  /** Factor on all channel numbers, rounded to multiples of 8; the head's 1280 never become fewer. Default: 1. */
+  width?: number;
+  /** Default: 'relu6', for cifar 'relu'. */
+  activation?: Activation;
+  /** Share of the features dropped before the classifier in training; 0 leaves the layer out. Default: 0.2, for cifar 0. */
+  dropout?: number;
+}
+
+/** The multiple of 8 nearest to a number of channels, but never less than 90 % of it (torchvision's _make_divisible). */
+function toMultipleOf8(channels: number): number {
+  const rounded = Math.max(8, Math.floor((channels + 4) / 8) * 8);
+  return rounded < 0.9 * channels ? rounded + 8 : rounded;
+}
+
+/**
+ * Builds MobileNetV2: images [n, size, size, 3] to logits [n, classes]. Layer names are torchvision's module paths, in both
+ * variants; the additions (`features.3.add`), the paddings (`….pad`) and cifar's shortcuts (`features.2.shortcut.0`) have none
+ * there.
+ *
+ * 3,504,872 parameters and 300,774,272 MACs at 224×224; cifar: 2,296,922 and 91,154,944 at 32×32.
+ * @throws RangeError where the width or the sizes are not positive, or dropout is not in [0, 1).
+ */
+export function mobilenetv2(options: MobileNetV2Options = {}): tf.LayersModel {
+  const { variant = 'imagenet', width = 1, seed = 0 } = options;
+  const preset = resolveVariant('mobilenetv2', VARIANTS, variant, options);
+  const { activation = preset.activation, dropout = preset.dropout } = options;
+  if (!(width > 0 && width < Infinity)) throw new RangeError(`width must be positive; given ${width}.`);
+  if (!(dropout >= 0 && dropout < 1)) throw new RangeError(`dropout must be in [0, 1); given ${dropout}.`);
+  const scaled = (channels: number) => toMultipleOf8(channels * width);
+  const layers = new LayerBuilder(seed, fanOut);
+  /** torchvision's Conv2dNormActivation: normalisation and activation follow at the paths' ends 1 and 2. */
+  const finish = (x: tf.SymbolicTensor, path: string) =>
+    layers.activation(layers.norm(x, `${path}.1`), `${path}.2`, activation);
+
+  const input = layers.input(preset.inputSize);
+  const stem = { channels: scaled(STEM_CHANNELS), kernel: 3, stride: preset.stemStride };
+  let x = finish(layers.convolution(input, 'features.0.0', stem), 'features.0');
+
+  let feature = 1;
+  STAGES.forEach(({ expansion, channels, blocks }, stage) => {
+    for (let block = 0; block < blocks; block++) {
+      const path = `features.${feature++}`;
+      const stride = block === 0 ? (preset.strides[stage] as number) : 1;
+      const from = x;
+      let at = 0;
+      if (expansion !== 1 || preset.alwaysExpands) {
+        const hidden = channelsOf(x) * expansion;
+        x = finish(layers.convolution(x, `${path}.conv.${at}.0`, { channels: hidden }), `${path}.conv.${at}`);
+        at++;
+      }
+      x = finish(layers.depthwise(x, `${path}.conv.${at}.0`, { kernel: 3, stride }), `${path}.conv.${at}`);
+      x = layers.convolution(x, `${path}.conv.${at + 1}`, { channels: scaled(channels) });
+      x = layers.norm(x, `${path}.conv.${at + 2}`);
+      if (stride !== 1) continue;
+      if (channelsOf(from) === channelsOf(x)) x = layers.add(from, x, `${path}.add`);
+      else if (preset.projectsShortcuts) {
+        const projected = layers.convolution(from, `${path}.shortcut.0`, { channels: channelsOf(x) });
+        x = layers.add(layers.norm(projected, `${path}.shortcut.1`), x, `${path}.add`);
+      }
+    }
+  });
+
+  const head = { channels: toMultipleOf8(HEAD_CHANNELS * Math.max(1, width)) };
+  x = finish(layers.convolution(x, `features.${feature}.0`, head), `features.${feature}`);
+  x = layers.globalPool(x, 'global_pool');
+  if (dropout > 0) x = tf.layers.dropout({ rate: dropout, name: 'classifier.0' }).apply(x) as tf.SymbolicTensor;
+  const classifier = tf.layers.dense({
+    units: preset.classes,
+    name: 'classifier.1',
+    kernelInitializer: layers.normal(0.01),
+  });
+  return tf.model({ inputs: input, outputs: classifier.apply(x) as tf.SymbolicTensor, name: 'mobilenetv2' });
+}

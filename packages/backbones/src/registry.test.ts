@@ -1,0 +1,43 @@
+import '@refconv/tensorflow';
+import { expect } from 'chai';
+import { BACKBONES, buildBackbone, editDistance } from './registry.js';
+
+describe('buildBackbone', () => {
+  it('hands the options on', () => {
+    const model = buildBackbone('mobilenetv2', { variant: 'cifar', width: 0.25, classes: 7, inputSize: 64 });
+    expect(model.inputs[0]?.shape).to.deep.equal([null, 64, 64, 3]);
+    expect(model.outputs[0]?.shape).to.deep.equal([null, 7]);
+    model.dispose();
+  });
+
+  it('offers the nearest names for one that it does not know', () => {
+    expect(() => buildBackbone('mobilnetv2')).to.throw(
+      RangeError,
+      "There is no backbone 'mobilnetv2'. Did you mean mobilenetv2?",
+    );
+    expect(() => buildBackbone('MobileNetV3')).to.throw(RangeError, 'Did you mean mobilenetv1 or mobilenetv2?');
+    expect(() => buildBackbone('vit')).to.throw(RangeError, `There are: ${Object.keys(BACKBONES).join(', ')}.`);
+    expect(() => buildBackbone('toString')).to.throw(RangeError, "There is no backbone 'toString'.");
+  });
+
+  it('refuses options that the network does not take', () => {
+    expect(() => buildBackbone('resnet18', { width: 0.5 })).to.throw(
+      RangeError,
+      "resnet18 takes no option 'width'; it takes variant, classes, inputSize, seed.",
+    );
+    expect(() => buildBackbone('resnet20_cifar', { variant: 'imagenet' })).to.throw(
+      RangeError,
+      "resnet20_cifar has no variant 'imagenet'; it has cifar.",
+    );
+    expect(() => buildBackbone('mobilenetv2', { width: -1 })).to.throw(RangeError, 'width must be positive; given -1.');
+    expect(() => buildBackbone('mobilenetv2', { dropout: 1 })).to.throw(RangeError, 'dropout must be in [0, 1)');
+  });
+});
+
+describe('editDistance', () => {
+  it('counts letters inserted, deleted and replaced', () => {
+    expect(editDistance('', 'abc')).to.equal(3);
+    expect(editDistance('kitten', 'sitting')).to.equal(3);
+    expect(editDistance('resnet18', 'resnet18')).to.equal(0);
+  });
+});

@@ -1,0 +1,84 @@
+/**
+ * ResNet-20 for CIFAR-10 (arXiv 1512.03385, section 4.2), as akamaster/pytorch_resnet_cifar10's `resnet20` (BSD-2-Clause): option A
+ * shortcuts, which have no parameters.
+ */
+import * as tf from '@tensorflow/tfjs';
+import { type CommonOptions, channelsOf, LayerBuilder, resolveVariant } from './layerBuilder.js';
+
+/** Basic blocks: channels, the first block's stride, number of blocks. */
+const STAGES = [
+  { channels: 16, stride: 1, blocks: 3 },
+  { channels: 32, stride: 2, blocks: 3 },
+  { channels: 64, stride: 2, blocks: 3 },
+];
+
+const VARIANTS = { cifar: { inputSize: 32, classes: 10 } };
+
+export interface ResNet20CifarOptions extends CommonOptions {
+  /** There is no other; accepted so that the networks can be exchanged. */
+  variant?: keyof typeof VARIANTS;
+}
+
+/**
+ * Builds ResNet-20: images [n, size, size, 3] to logits [n, classes]. Layer names are the reference's module paths; what is no
+ * module of its own there is named beside them (`layer1.0.relu1`, `layer1.0.add`, `layer2.0.shortcut.subsample`, `….pad`).
+ *
+ * 269,722 parameters.
+ * @throws RangeError where the sizes are not positive.
+ */
+export function resnet20Cifar(options: ResNet20CifarOptions = {}): tf.LayersModel {
+  const { variant = 'cifar', seed = 0 } = options;
+  const { classes, inputSize } = resolveVariant('resnet20_cifar', VARIANTS, variant, options);
+  const layers = new LayerBuilder(seed, ({ area, inputs }) => area * inputs);
+  const relu = (x: tf.SymbolicTensor, name: string) => layers.activation(x, name, 'relu');
+
+  const input = layers.input(inputSize);
+  let x = layers.convolution(input, 'conv1', { channels: 16, kernel: 3 });
+  x = relu(layers.norm(x, 'bn1'), 'relu');
+
+  STAGES.forEach(({ channels, stride: firstStride, blocks }, stage) => {
+    for (let block = 0; block < blocks; block++) {
+      const path = `layer${stage + 1}.${block}`;
+      const stride = block === 0 ? firstStride : 1;
+      const shortcut = stride === 1 ? x : optionA(x, `${path}.shortcut`, stride, channels);
+      x = layers.convolution(x, `${path}.conv1`, { channels, kernel: 3, stride });
+      x = relu(layers.norm(x, `${path}.bn1`), `${path}.relu1`);
+      x = layers.convolution(x, `${path}.conv2`, { channels, kernel: 3 });
+      x = layers.norm(x, `${path}.bn2`);
+      x = relu(layers.add(x, shortcut, `${path}.add`), `${path}.relu2`);
+    }
+  });
+
+  x = layers.globalPool(x, 'avgpool');
+  const classifier = tf.layers.dense({
+    units: classes,
+    name: 'linear',
+    kernelInitializer: layers.normal(Math.sqrt(2 / channelsOf(x))),
+    biasInitializer: layers.uniform(1 / Math.sqrt(channelsOf(x))),
+  });
+  return tf.model({ inputs: input, outputs: classifier.apply(x) as tf.SymbolicTensor, name: 'resnet20_cifar' });
+}
+
+/**
+ * Every `stride`-th pixel, and half of the new channels as zeros on either side. Made of tf.layers' own classes, so that a saved
+ * model loads without this project: as tf.layers pads heights and widths alone, the channels are reshaped to be widths meanwhile.
+ */
+function optionA(x: tf.SymbolicTensor, path: string, stride: number, channels: number): tf.SymbolicTensor {
+  const subsampled = tf.layers
+    .averagePooling2d({ poolSize: 1, strides: stride, name: `${path}.subsample` })
+    .apply(x) as tf.SymbolicTensor;
+  const [, height, width, given] = subsampled.shape as [null, number, number, number];
+  const before = Math.floor((channels - given) / 2);
+  const stages = [
+    tf.layers.reshape({ targetShape: [height * width, given, 1], name: `${path}.channels_as_width` }),
+    tf.layers.zeroPadding2d({
+      padding: [
+        [0, 0],
+        [before, channels - given - before],
+      ],
+      name: `${path}.pad`,
+    }),
+    tf.layers.reshape({ targetShape: [height, width, channels], name: `${path}.width_as_channels` }),
+  ];
+  return stages.reduce((y, layer) => layer.apply(y) as tf.SymbolicTensor, subsampled);
+}

@@ -1,0 +1,96 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'chai';
+import { mobilenetv1 } from '../mobilenetv1.js';
+import { loadTorchState, type TorchState, torchState } from '../torchState.js';
+import { WeightsError } from './bytes.js';
+import { readWeights, writeWeights } from './file.js';
+
+const shared = process.env.REFCONV_SHARED ?? fileURLToPath(new URL('../../../../../shared', import.meta.url));
+const weights = join(shared, 'data', 'weights');
+
+/** Awaits an error and returns its message. */
+const messageOf = (promise: Promise<unknown>): Promise<string> =>
+  promise.then(
+    () => 'no error',
+    (error) => {
+      expect(error).to.be.instanceOf(WeightsError);
+      return (error as Error).message;
+    },
+  );
+
+describe('weight files', () => {
+  const state: TorchState = new Map([['w', { shape: [2], data: Float32Array.of(1, -2) }]]);
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'refconv-weights-'));
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  it('are written whole, over an older one, and read back', async () => {
+    const path = join(folder, 'w.safetensors');
+    writeFileSync(path, 'older');
+    await writeWeights(path, state);
+    expect(await readWeights(path)).to.deep.equal(state);
+    expect(readdirSync(folder)).to.deep.equal(['w.safetensors']);
+  });
+
+  it('that cannot be written leave what was there', async () => {
+    const path = join(folder, 'w.safetensors');
+    writeFileSync(path, 'older');
+    const wrong: TorchState = new Map([['w', { shape: [3], data: new Float32Array(2) }]]);
+    expect(await messageOf(writeWeights(path, wrong))).to.contain(`cannot be written to ${path}. The tensor 'w'`);
+    expect(readFileSync(path, 'utf8')).to.equal('older');
+    expect(await messageOf(writeWeights(join(folder, 'none', 'w'), state))).to.contain('ENOENT');
+    expect(await messageOf(writeWeights(join(path, 'w'), state))).to.contain('ENOTDIR');
+    expect(await messageOf(writeWeights(folder, state))).to.contain(`cannot be written to ${folder}`);
+    expect(readdirSync(folder)).to.deep.equal(['w.safetensors']);
+  });
+
+  it('are told apart by content, and named in errors', async () => {
+    const path = join(folder, 'w.pth');
+    await writeWeights(path, state);
+    expect(await readWeights(path)).to.deep.equal(state);
+    const wrong: [string, string][] = [
+      ['', 'The file is empty'],
+      ['<!DOCTYPE html><html>', 'begins with "<!DOCTYPE html><"'],
+      ['version https://git-lfs.github.com/spec/v1\noid', 'run `git lfs pull`'],
+    ];
+    for (const [content, message] of wrong) {
+      writeFileSync(path, content);
+      expect(await messageOf(readWeights(path)))
+        .to.contain(path)
+        .and.to.contain(message);
+    }
+    expect(await messageOf(readWeights(join(folder, 'none.pth')))).to.contain('ENOENT');
+    expect(await messageOf(readWeights(folder))).to.contain('EISDIR');
+  });
+});
+
+describe('published weight files', () => {
+  if (!existsSync(weights)) {
+    it.skip('(the weights are missing: set REFCONV_SHARED)');
+    return;
+  }
+
+  it('of ResNet-20, safetensors and pre-1.6 PyTorch, hold the same', async () => {
+    const original = await readWeights(join(weights, 'resnet20_cifar10.th'));
+    const state = await readWeights(join(weights, 'resnet20_cifar10.safetensors'));
+    expect(original.size).to.equal(97);
+    const sorted = (entries: TorchState) => new Map([...entries].sort(([a], [b]) => (a < b ? -1 : 1)));
+    expect(sorted(original)).to.deep.equal(sorted(state));
+    const trainable = [...state].filter(([key]) => !key.includes('running_'));
+    expect(trainable.reduce((sum, [, { data }]) => sum + data.length, 0)).to.equal(269_722);
+  });
+
+  it('of MobileNetV1 fit the network', async () => {
+    const state = await readWeights(join(weights, 'mobilenetv1_0.25_relu_imagenet.safetensors'));
+    expect(state.size).to.equal(137);
+    const model = mobilenetv1({ width: 0.25 });
+    loadTorchState(model, state);
+    expect(torchState(model)).to.deep.equal(new Map([...torchState(model).keys()].map((key) => [key, state.get(key)])));
+    model.dispose();
+  });
+});

@@ -1,0 +1,180 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'chai';
+import fc from 'fast-check';
+import type { TorchState } from '../torchState.js';
+import { WeightsError } from './bytes.js';
+import { normalizeState } from './normalize.js';
+import { readTorchFile } from './torchFile.js';
+
+const fixture = (name: string): Uint8Array =>
+  readFileSync(fileURLToPath(new URL(`../../src/weights/fixtures/${name}`, import.meta.url)));
+
+const plain = (state: TorchState) =>
+  Object.fromEntries([...state].map(([key, { shape, data }]) => [key, { shape, data: [...data] }]));
+
+const WRAPPED = {
+  transposed: { shape: [3, 2], data: [0, 1.5, 0.5, 2, 1, 2.5] },
+  half: { shape: [5], data: [0.5, -2, 65504, 2 ** -24, Number.POSITIVE_INFINITY] },
+  brain: { shape: [3], data: [1, -3.140625, 2 ** 100] },
+  first: { shape: [4], data: [-1, -0.75, -0.5, -0.25] },
+  rest: { shape: [2, 2], data: [0.25, 0.5, 1.25, 1.5] },
+  empty: { shape: [0, 3], data: [] },
+};
+
+const FILES = ['zip.pth', 'legacy.pth', 'protocol4.pth', 'malicious.pth', 'malicious-legacy.pth'];
+
+describe('files of torch.save', () => {
+  for (const name of ['zip.pth', 'legacy.pth']) {
+    it(`${name}: views, shared storages, wrappers and prefixes`, () => {
+      expect(plain(readTorchFile(fixture(name)))).to.deep.equal(WRAPPED);
+    });
+  }
+
+  it('protocol4.pth: every element type, nested wrappers', () => {
+    expect(plain(readTorchFile(fixture('protocol4.pth')))).to.deep.equal({
+      double: { shape: [1, 2], data: [0.5, Number.NEGATIVE_INFINITY] },
+      long: { shape: [2], data: [-3, 2 ** 40] },
+      int: { shape: [2], data: [-(2 ** 31), 7] },
+      short: { shape: [1], data: [-300] },
+      char: { shape: [1], data: [-1] },
+      byte: { shape: [1], data: [255] },
+      flags: { shape: [2], data: [1, 0] },
+      scalar: { shape: [], data: [7.5] },
+      repeated: { shape: [2, 3], data: [2, 2, 2, 2, 2, 2] },
+    });
+  });
+
+  for (const name of ['malicious.pth', 'malicious-legacy.pth']) {
+    it(`${name} is refused, and told what it wants`, () => {
+      expect(() => readTorchFile(fixture(name))).to.throw(
+        WeightsError,
+        'The file asks to run posix.system; only tensors and plain containers are read.',
+      );
+    });
+  }
+
+  for (const name of FILES) {
+    it(`${name} cut off anywhere is refused`, () => {
+      const bytes = fixture(name);
+      for (let length = 0; length < bytes.length; length++) {
+        expect(() => readTorchFile(bytes.subarray(0, length)), `${length}`).to.throw(WeightsError);
+      }
+    });
+
+    it(`${name} with damaged bytes gives tensors or a clear error`, () => {
+      const original = fixture(name);
+      const damage = fc.array(fc.tuple(fc.nat(original.length - 1), fc.integer({ min: 1, max: 255 })), {
+        minLength: 1,
+        maxLength: 4,
+      });
+      fc.assert(
+        fc.property(damage, (flips) => {
+          const bytes = Uint8Array.from(original);
+          for (const [at, mask] of flips) bytes[at] = (bytes[at] as number) ^ mask;
+          try {
+            readTorchFile(bytes);
+          } catch (error) {
+            expect(error).to.be.instanceOf(WeightsError);
+          }
+        }),
+        { numRuns: 2000 },
+      );
+    });
+  }
+
+  it('that were packed again with compression are refused', () => {
+    const bytes = Uint8Array.from(fixture('zip.pth'));
+    const view = new DataView(bytes.buffer);
+    const directory = view.getUint32(bytes.length - 6, true);
+    view.setUint16(directory + 10, 8, true);
+    expect(() => readTorchFile(bytes)).to.throw(WeightsError, 'zip/data.pkl in the archive is compressed (method 8)');
+  });
+
+  it('from a big-endian machine are refused', () => {
+    const bytes = Uint8Array.from(fixture('zip.pth'));
+    bytes.set(new TextEncoder().encode('bigend'), Buffer.from(bytes).indexOf('little'));
+    expect(() => readTorchFile(bytes)).to.throw(WeightsError, 'big-endian machine');
+  });
+});
+
+describe('files that torch.save could have written', () => {
+  /** A pre-1.6 file: a pickle whose object is `object`, opcodes as text; no storages. */
+  const legacy = (object: string, rest = '\x80\x02].') => {
+    const header = '\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\x02M\xe9\x03.\x80\x02}.';
+    return Uint8Array.from(Buffer.from(`${header}\x80\x02${object}.${rest}`, 'latin1'));
+  };
+  const storage = '((U\x07storagectorch\nFloatStorage\nU\x010U\x03cpuK\x01NtQ';
+  const tensor = (shape: string, strides: string) =>
+    `}U\x01wctorch._utils\n_rebuild_tensor_v2\n${storage}K\x00${shape}${strides}tRs`;
+  const one = '\x80\x02]U\x010a.\x01\0\0\0\0\0\0\0\0\0\x80\x3f';
+
+  it('are read when written by hand', () => {
+    expect(plain(readTorchFile(legacy(tensor('K\x01\x85', 'K\x01\x85'), one)))).to.deep.equal({
+      w: { shape: [1], data: [1] },
+    });
+  });
+
+  it('describe more than fits into memory: refused', () => {
+    const huge = legacy(tensor('J\xff\xff\xff\x7f\x85', 'K\x00\x85'), one);
+    expect(() => readTorchFile(huge)).to.throw(WeightsError, 'describes tensors of 2147483647 elements');
+  });
+
+  it('reach beyond their storage: refused', () => {
+    const far = legacy(tensor('K\x02\x85', 'K\x01\x85'), one);
+    expect(() => readTorchFile(far)).to.throw(
+      WeightsError,
+      'beyond its storage of 1 elements: offset 0, shape [2], strides [1]',
+    );
+    const negative = legacy(tensor('K\x01\x85', 'J\xff\xff\xff\xff\x85'), one);
+    expect(() => readTorchFile(negative)).to.throw(WeightsError, 'strides [-1]');
+  });
+
+  it('lack the data of a tensor: refused', () => {
+    const lacking = legacy(tensor('K\x01\x85', 'K\x01\x85'));
+    expect(() => readTorchFile(lacking)).to.throw(WeightsError, 'whose data the file does not hold');
+  });
+
+  it('are parts of a storage', () => {
+    const view = storage.replace('NtQ', '(U\x01vK\x01K\x01ttQ').replace('K\x01(', 'K\x02(');
+    const bytes = legacy(
+      `}U\x01wctorch._utils\n_rebuild_tensor_v2\n${view}K\x00K\x01\x85K\x01\x85tRs`,
+      '\x80\x02]U\x010a.\x02\0\0\0\0\0\0\0\0\0\x80\x3f\0\0\0\x40',
+    );
+    expect(plain(readTorchFile(bytes))).to.deep.equal({ w: { shape: [1], data: [2] } });
+  });
+
+  it('hold something else than a state_dict: told what', () => {
+    const told: [string, string][] = [
+      ['K\x05', 'not a dictionary of tensors'],
+      ['}U\x05epochK\x05s', 'epoch is not a tensor with a name. There are epoch; expected tensors alone'],
+      ['}q\x00U\x05modelh\x00s', 'model is not a tensor'],
+      ['ctorch\nComplexFloatStorage\n)R', 'asks to run torch.ComplexFloatStorage, which is no function'],
+      [
+        '(U\x07storagectorch\nQInt8Storage\nU\x010U\x03cpuK\x01NtQ',
+        'holds a torch.QInt8Storage, whose elements are not read',
+      ],
+      ['cnumpy.core.multiarray\nscalar\n', 'asks to run numpy.core.multiarray.scalar'],
+    ];
+    for (const [object, message] of told) expect(() => readTorchFile(legacy(object))).to.throw(WeightsError, message);
+  });
+
+  it('are no files of torch.save', () => {
+    expect(() => readTorchFile(Uint8Array.of(1, 2, 3))).to.throw(WeightsError, 'neither a zip archive nor a pickle');
+    expect(() => readTorchFile(Uint8Array.from(Buffer.from('\x80\x02}.', 'latin1')))).to.throw(
+      WeightsError,
+      'a pickle, but not of torch.save',
+    );
+  });
+});
+
+describe('normalizeState', () => {
+  const tensor = { shape: [], data: Float32Array.of(1) };
+
+  it('strips the prefix only where all names have it', () => {
+    const keys = (...names: string[]) => [...normalizeState(new Map(names.map((name) => [name, tensor]))).keys()];
+    expect(keys('module.a.weight', 'module.a.num_batches_tracked')).to.deep.equal(['a.weight']);
+    expect(keys('module.a', 'b')).to.deep.equal(['module.a', 'b']);
+    expect(keys()).to.deep.equal([]);
+  });
+});

@@ -1,0 +1,114 @@
+/**
+ * Reads what torch.save writes: since PyTorch 1.6 a zip archive, before that pickles and raw data in a row. The formats are
+ * described by code alone: pytorch, torch/serialization.py, `_save` and `_legacy_save`.
+ */
+import type { TorchState } from '../torchState.js';
+import { ByteReader, decodeText, WeightsError } from './bytes.js';
+import { ELEMENT_BYTES } from './elements.js';
+import { findTensors, normalizeState } from './normalize.js';
+import { type PickleHost, type PickleValue, readPickle } from './pickle.js';
+import { type Storage, torchHost } from './torchTensor.js';
+import { readZip } from './zip.js';
+
+const MAGIC = 0x1950a86a20f9469cfc6cn;
+const PROTOCOL = 1001;
+
+/** Tensors may share storages and repeat elements, so a small file can describe more than fits into memory. */
+const MAX_ELEMENTS_PER_BYTE = 4;
+const MAX_ELEMENTS_ANYWAY = 2 ** 22;
+
+/** @throws WeightsError unless the bytes are as many as the storage's elements take. */
+function fill(key: string, storage: Storage, bytes: Uint8Array): void {
+  const expected = storage.count * ELEMENT_BYTES[storage.type];
+  if (bytes.length !== expected) {
+    throw new WeightsError(
+      `The storage ${key} has ${bytes.length} bytes; ${storage.count} elements of ${storage.type} take ${expected}.`,
+    );
+  }
+  storage.bytes = bytes;
+}
+
+function readArchive(bytes: Uint8Array): PickleValue {
+  const files = readZip(bytes);
+  const pickles = [...files.keys()].filter((name) => /(^|\/)data\.pkl$/.test(name));
+  const [name] = pickles;
+  if (name === undefined || pickles.length > 1) {
+    throw new WeightsError(
+      `The zip archive is not of torch.save: it holds ${pickles.length} files data.pkl; expected one.`,
+    );
+  }
+  const folder = name.slice(0, -'data.pkl'.length);
+  const order = files.get(`${folder}byteorder`);
+  if (order && decodeText(order, 'The byte order').trim() !== 'little') {
+    throw new WeightsError(
+      'The file was written on a big-endian machine, which is not read; save it on a little-endian one.',
+    );
+  }
+  const host = torchHost();
+  const value = readPickle(new ByteReader(files.get(name) as Uint8Array), host);
+  for (const [key, storage] of host.storages) {
+    const data = files.get(`${folder}data/${key}`);
+    if (!data) throw new WeightsError(`The archive lacks ${folder}data/${key}, the data of a tensor.`);
+    fill(key, storage, data);
+  }
+  return value;
+}
+
+/** Allows no name at all: for the pickles before the one with the tensors. */
+const plain: PickleHost = {
+  global: () => undefined,
+  persistent: () => {
+    throw new WeightsError('The file refers to a storage where none can be.');
+  },
+};
+
+/** Pickles of the magic number, the version, the machine, the object and the storages' keys; then each storage's count and data. */
+function readLegacy(bytes: Uint8Array): PickleValue {
+  const reader = new ByteReader(bytes);
+  if (readPickle(reader, plain) !== MAGIC) {
+    throw new WeightsError('The file is a pickle, but not of torch.save; expected a state_dict that torch.save wrote.');
+  }
+  const protocol = readPickle(reader, plain);
+  if (protocol !== PROTOCOL)
+    throw new WeightsError(`The file's protocol is ${String(protocol)}; expected ${PROTOCOL}.`);
+  // sys_info: sizes and byte order of the machine. The data are little-endian whatever it says.
+  readPickle(reader, plain);
+  const host = torchHost();
+  const value = readPickle(reader, host);
+  const keys = readPickle(reader, plain);
+  if (!Array.isArray(keys)) throw new WeightsError("The file lacks the list of its storages' keys; it is damaged.");
+  for (const key of keys) {
+    const storage = typeof key === 'string' ? host.storages.get(key) : undefined;
+    if (!storage || storage.bytes)
+      throw new WeightsError("The list of the storages' keys is wrong; the file is damaged.");
+    const count = reader.u64(`the size of the storage ${key}`);
+    fill(String(key), storage, reader.take(count * ELEMENT_BYTES[storage.type], `the storage ${key}`));
+  }
+  return value;
+}
+
+/** Whether these are the first bytes of a zip archive. */
+export const isZip = (bytes: Uint8Array): boolean =>
+  bytes.length >= 4 && new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true) === 0x04034b50;
+
+/** Whether these are the first bytes of a pickle of protocols 2 to 5. */
+export const isPickle = (bytes: Uint8Array): boolean => bytes[0] === 0x80 && [2, 3, 4, 5].includes(bytes[1] as number);
+
+/**
+ * The weights in a .pth, .pt or .th file, as float32: of a state_dict, or of one under `state_dict`, `model` or `state_dict_ema`;
+ * names as `normalizeState` leaves them. Nothing in the file is executed.
+ * @throws WeightsError if the file asks to run anything, is damaged, or holds something else than a state_dict.
+ */
+export function readTorchFile(bytes: Uint8Array): TorchState {
+  if (!isZip(bytes) && !isPickle(bytes)) {
+    throw new WeightsError('The file is neither a zip archive nor a pickle, so torch.save did not write it.');
+  }
+  const tensors = findTensors(isZip(bytes) ? readArchive(bytes) : readLegacy(bytes));
+  const elements = [...tensors.values()].reduce((sum, { count }) => sum + count, 0);
+  if (elements > Math.max(MAX_ELEMENTS_ANYWAY, bytes.length * MAX_ELEMENTS_PER_BYTE)) {
+    throw new WeightsError(
+      `The file of ${bytes.length} bytes describes tensors of ${elements} elements; it is damaged or a trap.`,
+    );
+  }
+  return normalizeState(new Map([...tensors].map(([key, tensor]) => [key, tensor.contiguous()])));
+}

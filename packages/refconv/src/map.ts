@@ -1,0 +1,151 @@
+/**
+ * The refocusing transformation W_t = W_b + W_r ∗ W_b (RefConv, arXiv 2310.10563, section III; class RepConv of Aiolus-X/RefConv).
+ *
+ * A kernel of PyTorch's shape (Cout, Cin/g, kh, kw) is read as one image of n = Cout·Cin/g channels of kh×kw pixels, channel
+ * co·(Cin/g) + ci. The map is a convolution over that image, n to n channels in groups of g, zero-padded to keep kh×kw, without bias.
+ */
+import * as tf from '@tensorflow/tfjs';
+
+/** How a kernel is to be read: the number of groups of its convolution, and whether it has the layout of a depthwise one. */
+export interface KernelLayout {
+  /**
+   * `dense`: [kh, kw, Cin/groups, Cout], as `tf.conv2d` has it. `depthwise`: [kh, kw, C, m] for m·C outputs, as
+   * `tf.depthwiseConv2d` has it.
+   */
+  kind: 'dense' | 'depthwise';
+  /** Groups of a `dense` kernel. Default: 1. A depthwise one has as many as channels. */
+  groups?: number;
+}
+
+type KernelShape = [height: number, width: number, inputs: number, outputs: number];
+
+/** n, the kernel's 2-D slices, and g, how many of them one slice of W_t sees. */
+function slices([, , inputs, outputs]: KernelShape, { kind, groups = 1 }: KernelLayout) {
+  return { count: inputs * outputs, seen: kind === 'depthwise' ? inputs : groups };
+}
+
+/** The map sees one slice alone, as it does in a convolution without groups. */
+function isPrivate({ kind, groups = 1 }: KernelLayout): boolean {
+  return kind === 'dense' && groups === 1;
+}
+
+/**
+ * The shape of W_r here, for speed that of a convolution's filter: [k, k, g, n] with n in PyTorch's order; for a dense kernel without
+ * groups, where g = 1, [k, k, Cin, Cout]. Either way it holds Cin·Cout·k² numbers.
+ */
+export function convmapShape(kernel: KernelShape, layout: KernelLayout, mapKernel: number): KernelShape {
+  if (isPrivate(layout)) return [mapKernel, mapKernel, kernel[2], kernel[3]];
+  const { count, seen } = slices(kernel, layout);
+  return [mapKernel, mapKernel, seen, count];
+}
+
+/** W_r from the layout of here to that of the official code, (Cout·Cin/g, g, k, k): `<conv>.convmap.weight` in weight files. */
+export function toOfficialConvmap(convmap: tf.Tensor4D, layout: KernelLayout): tf.Tensor4D {
+  return tf.tidy(() => {
+    const [height, width, inputs, outputs] = convmap.shape;
+    const filters = tf.transpose(convmap, [3, 2, 0, 1]);
+    return isPrivate(layout) ? tf.reshape(filters, [inputs * outputs, 1, height, width]) : filters;
+  });
+}
+
+/**
+ * W_r from the layout of the official code to that of here.
+ * @param shape of W_r here: {@link convmapShape}.
+ * @throws RangeError where the given tensor has another shape than the official code would have.
+ */
+export function fromOfficialConvmap(official: tf.Tensor4D, shape: KernelShape, layout: KernelLayout): tf.Tensor4D {
+  const [height, width, inputs, outputs] = shape;
+  const wanted = isPrivate(layout) ? [inputs * outputs, 1, height, width] : [outputs, inputs, height, width];
+  if (official.shape.join() !== wanted.join()) {
+    throw new RangeError(`W_r must have the official shape [${wanted}] for this layer; given [${official.shape}].`);
+  }
+  return tf.tidy(() => tf.transpose(tf.reshape(official, [outputs, inputs, height, width]), [2, 3, 1, 0]));
+}
+
+/** How W_r starts. */
+export type ConvmapInit = 'zero' | 'xavier' | 'official';
+
+/**
+ * The bound of the uniform distribution that W_r is drawn from. `xavier`: PyTorch's `xavier_uniform_` of the official shape, as the
+ * paper says; `official`: PyTorch's default for convolutions (`kaiming_uniform_`, a = √5), as the official code does; `zero`: 0.
+ */
+export function convmapBound(init: ConvmapInit, kernel: KernelShape, layout: KernelLayout, mapKernel: number): number {
+  const { count, seen } = slices(kernel, layout);
+  if (init === 'zero') return 0;
+  return init === 'official' ? 1 / (mapKernel * Math.sqrt(seen)) : Math.sqrt(6 / (seen + count)) / mapKernel;
+}
+
+/**
+ * For each pixel of a kernel, the k×k pixels around it: indices into the kernel's flattened pixels, those outside one past the last.
+ */
+function neighbours(height: number, width: number, mapKernel: number): tf.Tensor1D {
+  const reach = (mapKernel - 1) / 2;
+  const indices: number[] = [];
+  for (let y = 0; y < height; y++)
+    for (let x = 0; x < width; x++)
+      for (let dy = -reach; dy <= reach; dy++)
+        for (let dx = -reach; dx <= reach; dx++) {
+          const [row, column] = [y + dy, x + dx];
+          const inside = row >= 0 && row < height && column >= 0 && column < width;
+          indices.push(inside ? row * width + column : height * width);
+        }
+  return tf.tensor1d(indices, 'int32');
+}
+
+/** The map in groups over n slices in PyTorch's order, as one matrix product: pixels [kh·kw, n] to [kh·kw, n]. */
+function mapTogether(pixels: tf.Tensor2D, [height, width]: KernelShape, convmap: tf.Tensor4D): tf.Tensor2D {
+  const [mapKernel, , seen, count] = convmap.shape;
+  const [groups, area, reach] = [count / seen, height * width, mapKernel * mapKernel];
+  const padded = tf.pad(pixels, [
+    [0, 1],
+    [0, 0],
+  ]);
+  const unfolded = tf.gather(padded, neighbours(height, width, mapKernel));
+  if (groups === 1) {
+    return tf.matMul(tf.reshape(unfolded, [area, reach * seen]), tf.reshape(convmap, [reach * seen, seen]));
+  }
+  const byGroup = (x: tf.Tensor, shape: number[]) => tf.transpose(tf.reshape(x, shape), [2, 0, 1, 3]);
+  const update = tf.matMul(
+    tf.reshape(byGroup(unfolded, [area, reach, groups, seen]), [groups, area, reach * seen]),
+    tf.reshape(byGroup(convmap, [reach, seen, groups, seen]), [groups, reach * seen, seen]),
+  );
+  return tf.reshape(tf.transpose(update, [1, 0, 2]), [area, count]);
+}
+
+/** The map of a dense kernel: each slice is filtered by its own k×k filter, which is a depthwise convolution. */
+function mapApart(basis: tf.Tensor4D, convmap: tf.Tensor4D): tf.Tensor4D {
+  const [height, width, inputs, outputs] = basis.shape;
+  const [mapKernel] = convmap.shape;
+  const count = inputs * outputs;
+  const image = tf.reshape(basis, [1, height, width, count]) as tf.Tensor4D;
+  const filters = tf.reshape(convmap, [mapKernel, mapKernel, count, 1]) as tf.Tensor4D;
+  return tf.reshape(tf.depthwiseConv2d(image, filters, 1, 'same'), basis.shape);
+}
+
+/**
+ * The transformed kernel W_t = W_b + W_r ∗ W_b.
+ * @param basis W_b, in the layout given: [kh, kw, Cin/groups, Cout] or [kh, kw, C, m].
+ * @param convmap W_r: {@link convmapShape}.
+ * @param identity whether W_b is added. Default: true.
+ * @returns the shape of the basis.
+ */
+export function transformKernel(
+  basis: tf.Tensor4D,
+  convmap: tf.Tensor4D,
+  layout: KernelLayout,
+  identity = true,
+): tf.Tensor4D {
+  return tf.tidy(() => {
+    const update = isPrivate(layout) ? mapApart(basis, convmap) : mapSlices(basis, convmap, layout);
+    return identity ? tf.add(basis, update) : update;
+  });
+}
+
+function mapSlices(basis: tf.Tensor4D, convmap: tf.Tensor4D, { kind }: KernelLayout): tf.Tensor4D {
+  const [height, width, inputs, outputs] = basis.shape;
+  const flat = [height * width, inputs * outputs] as [number, number];
+  // A depthwise kernel's [C, m] is PyTorch's order already (output c·m + q); a grouped one's [Cin/g, Cout] is not.
+  if (kind === 'depthwise') return tf.reshape(mapTogether(tf.reshape(basis, flat), basis.shape, convmap), basis.shape);
+  const update = mapTogether(tf.reshape(tf.transpose(basis, [0, 1, 3, 2]), flat), basis.shape, convmap);
+  return tf.transpose(tf.reshape(update, [height, width, outputs, inputs]), [0, 1, 3, 2]) as tf.Tensor4D;
+}

@@ -1,0 +1,91 @@
+/** A classifier's training step and evaluation, compiled. */
+import { applyMomentum, compile, softmaxCrossEntropy, tf } from '@refconv/tensorflow';
+import type { LayersModel, Scalar, Tensor, Tensor1D, Tensor2D, Tensor4D, Variable } from '@tensorflow/tfjs';
+import type { Recipe } from './recipe.js';
+
+export type StepOptions = Pick<
+  Recipe,
+  'momentum' | 'nesterov' | 'weightDecay' | 'decayNormsAndBiases' | 'labelSmoothing'
+>;
+
+export interface CompileChoice {
+  /** Operation by operation, for debugging. Default: the environment variable REFCONV_EAGER is 1. */
+  eager?: boolean;
+}
+
+/** The tf.Variables behind a model's weights, in their order. */
+export function variablesOf(weights: LayersModel['weights']): Variable[] {
+  return weights.map((weight) => (weight as unknown as { val: Variable }).val);
+}
+
+/**
+ * A model's SGD step and its evaluation as one compiled program.
+ *
+ * - `train(images, labels, learningRate)`: one step; gives the mean loss before it. `train.async` does it in another thread.
+ * - `evaluate(images, labels)`: in evaluation mode, `correct` (how many are classified rightly) and `loss` (the cross entropies'
+ *   sum, without label smoothing).
+ * - `momentumBuffers`: in the order of the model's trainable weights. `resetMomentum()` sets them to zero.
+ * - `dispose()`: frees the graph and the buffers; the model keeps its weights.
+ *
+ * @param model images [n, h, w, c] to logits [n, classes].
+ */
+export function classifier(model: LayersModel, options: StepOptions, choice: CompileChoice = {}) {
+  const { momentum, nesterov = false, weightDecay, decayNormsAndBiases, labelSmoothing } = options;
+  const weights = variablesOf(model.trainableWeights);
+  const momentumBuffers = tf.tidy(() => weights.map((weight) => tf.variable(tf.zerosLike(weight), false)));
+  const decayed = (gradient: Tensor, variable: Variable) => {
+    const spared = !decayNormsAndBiases && variable.rank <= 1;
+    return weightDecay === 0 || spared ? gradient : tf.add(gradient, tf.mul(variable, weightDecay));
+  };
+  const train = (images: Tensor4D, labels: Tensor1D, learningRate: Scalar): Scalar => {
+    const loss = () => {
+      const logits = model.apply(images, { training: true }) as Tensor2D;
+      return tf.mean(softmaxCrossEntropy(logits, labels, { labelSmoothing })) as Scalar;
+    };
+    const { value, grads } = tf.variableGrads(loss, weights);
+    weights.forEach((variable, i) => {
+      applyMomentum({
+        variable,
+        accumulator: momentumBuffers[i] as Variable,
+        gradient: decayed(grads[variable.name] as Tensor, variable),
+        learningRate,
+        momentum: tf.scalar(momentum),
+        nesterov,
+      });
+    });
+    return value;
+  };
+  const program = compile({ train, evaluate: evaluation(model) }, choice);
+  return {
+    ...program,
+    momentumBuffers,
+    resetMomentum(): void {
+      tf.tidy(() => {
+        for (const buffer of momentumBuffers) buffer.assign(tf.zeros(buffer.shape) as never);
+      });
+    },
+    dispose(): void {
+      program.dispose();
+      tf.dispose(momentumBuffers);
+    },
+  };
+}
+
+export type Classifier = ReturnType<typeof classifier>;
+
+/** The evaluation alone, compiled: no momentum buffers, no gradients. */
+export function evaluator(model: LayersModel, choice: CompileChoice = {}) {
+  return compile({ evaluate: evaluation(model) }, choice);
+}
+
+export type Evaluator = Pick<ReturnType<typeof evaluator>, 'evaluate'>;
+
+function evaluation(model: LayersModel) {
+  return (images: Tensor4D, labels: Tensor1D) => {
+    const logits = model.apply(images, { training: false }) as Tensor2D;
+    return {
+      correct: tf.sum(tf.cast(tf.equal(tf.argMax(logits, 1), labels), 'int32')) as Scalar,
+      loss: tf.sum(softmaxCrossEntropy(logits, labels)) as Scalar,
+    };
+  };
+}

@@ -1,0 +1,234 @@
+/** The training loop. */
+import { setImmediate as breathe } from 'node:timers/promises';
+import { batchCount, batches, type ImageDataset } from '@refconv/datasets';
+import { tf } from '@refconv/tensorflow';
+import type { LayersModel, Scalar } from '@tensorflow/tfjs';
+import { type CompileChoice, classifier } from './classifier.js';
+import { evaluateWith } from './evaluate.js';
+import type { MetricsRow } from './metrics.js';
+import { progress } from './progress.js';
+import { checkRecipe, type Recipe } from './recipe.js';
+import { NotFiniteError, type Position, Run, START } from './run.js';
+import { learningRateAt, scheduleOf } from './schedule.js';
+import { stopSignal } from './stop.js';
+import { batchTensors } from './tensors.js';
+
+export interface FitOptions extends CompileChoice {
+  /** Images [n, height, width, channels] to logits [n, classes]. Is trained in place. */
+  model: LayersModel;
+  data: ImageDataset;
+  /** Of each channel, in units where 255 is 1. */
+  mean: readonly number[];
+  std: readonly number[];
+  recipe: Recipe;
+  /**
+   * Where checkpoints and metrics.csv go. If it holds a run, that is taken up where it stopped, and the model gets its weights.
+   * Left out: nothing is written.
+   */
+  folder?: string;
+  /** Besides the one at the end of each epoch: a checkpoint every so many steps or seconds. Default: every 300 seconds. */
+  checkpointEvery?: { steps?: number; seconds?: number };
+  /** Takes up a run that was begun with another number of threads. Default: false, as its end is then not bit-equal. */
+  allowOtherThreads?: boolean;
+  /** Stops after the step under way, with a checkpoint. */
+  signal?: AbortSignal;
+  /** Lets Ctrl-C (SIGINT) do the same; a second one ends the process at once. Default: false. */
+  stopOnInterrupt?: boolean;
+  /** Called after each step. */
+  onStep?: (step: number, loss: number) => void;
+  /** Takes a line for each epoch, and warnings. Default: console.log. */
+  log?: (line: string) => void;
+  /** Shows the progress within an epoch, on stderr. Default: true. */
+  showProgress?: boolean;
+}
+
+export interface FitResult {
+  /** The first epoch with the highest top-1. Undefined if no epoch was finished. */
+  best: MetricsRow | undefined;
+  last: MetricsRow | undefined;
+  /** One for each epoch. */
+  rows: MetricsRow[];
+  /** Steps done since the training began, those of earlier processes included. */
+  step: number;
+  /** Whether it was stopped before its end. */
+  stopped: boolean;
+}
+
+/** The loss or a weight is no longer a finite number. The last checkpoint from before is kept. */
+export class DivergedError extends Error {
+  override name = 'DivergedError';
+}
+
+/**
+ * Trains a classifier by a recipe, evaluates it after each epoch, and keeps checkpoints. A run that is stopped or killed and
+ * started again with the same options ends bit-equal to an undisturbed one (on a CPU, with the same number of threads).
+ *
+ * @throws before anything is computed: if the recipe, the data or the folder cannot be used.
+ * @throws {DivergedError} if the loss becomes NaN or infinite.
+ * @throws if a checkpoint cannot be written; the one before is kept.
+ */
+export async function fit(options: FitOptions): Promise<FitResult> {
+  const { model, data, mean, std, folder, log = console.log, onStep, showProgress = true } = options;
+  const recipe = checkRecipe(options.recipe);
+  checkData(model, data, recipe);
+  const warn = (message: string) => log(`Warning: ${message}`);
+  const stepsPerEpoch = batchCount(data.train.count, recipe.batchSize, recipe.dropLast);
+  const schedule = scheduleOf(recipe, stepsPerEpoch);
+  const due = checkpointClock(options.checkpointEvery);
+  const program = classifier(model, recipe, options);
+  const stop = stopSignal(options);
+  try {
+    const { momentumBuffers } = program;
+    const { allowOtherThreads = false } = options;
+    const identity = { recipe, data: describe(data), mean, std };
+    const run = folder ? new Run({ folder, model, momentumBuffers, identity, allowOtherThreads, warn }) : undefined;
+    const position: Position = structuredClone((await run?.open()) ?? START);
+    if (position.step > 0) log(`Going on from step ${position.step} of ${schedule.steps} (${folder}).`);
+
+    while (position.epoch < recipe.epochs) {
+      const { epoch } = position;
+      const order = { batchSize: recipe.batchSize, dropLast: recipe.dropLast, seed: recipe.seed, epoch, shuffle: true };
+      const feed = batches(data.train, { ...order, mean, std, augment: recipe.augment });
+      for (let done = epoch * stepsPerEpoch; done < position.step; done++) feed.next();
+      const bar = showProgress ? progress(stepsPerEpoch, `epoch ${epoch + 1}/${recipe.epochs}`) : undefined;
+      try {
+        let batch = feed.next();
+        while (!batch.done) {
+          if (stop.requested) {
+            await save(run, position);
+            return result(position, true);
+          }
+          const begin = performance.now();
+          const rate = learningRateAt(position.step, schedule);
+          if (recipe.resetMomentumAfterWarmUp && position.step === schedule.warmUpSteps) program.resetMomentum();
+          const { images, labels } = batchTensors(batch.value, data.train);
+          const step = program.train.async(images, labels, rate);
+          const { size } = batch.value;
+          batch = feed.next(); // prepared while the step runs
+          const loss = value(await step);
+          tf.dispose([images, labels]);
+          if (!Number.isFinite(loss)) throw diverged(`The loss became ${loss}`, position, rate, run);
+
+          position.step++;
+          position.lossSum += loss * size;
+          position.images += size;
+          position.seconds += (performance.now() - begin) / 1000;
+          bar?.update(position.step - epoch * stepsPerEpoch, `loss ${(position.lossSum / position.images).toFixed(3)}`);
+          onStep?.(position.step, loss);
+          if (!batch.done && due(position.step)) await save(run, position);
+          await breathe(); // lets signals in
+        }
+      } finally {
+        bar?.stop();
+      }
+
+      const test = await evaluateWith(program, data.test, { mean, std });
+      const row: MetricsRow = {
+        epoch: epoch + 1,
+        step: position.step,
+        learningRate: learningRateAt(position.step - 1, schedule),
+        trainLoss: position.lossSum / position.images,
+        testLoss: test.loss,
+        testTop1: test.top1,
+        seconds: position.seconds,
+      };
+      position.rows.push(row);
+      Object.assign(position, { epoch: epoch + 1, lossSum: 0, images: 0, seconds: 0 });
+      await save(run, position);
+      await run?.appendMetrics(row);
+      log(epochLine(row, recipe.epochs));
+    }
+    return result(position, false);
+  } finally {
+    stop.dispose();
+    program.dispose();
+  }
+}
+
+async function save(run: Run | undefined, position: Position): Promise<void> {
+  await run?.save(position).catch((error) => {
+    if (error instanceof NotFiniteError) throw diverged(error.message.replace(/\.$/, ''), position, undefined, run);
+    const kept =
+      run.lastSaved === undefined ? '' : ` The checkpoint of step ${run.lastSaved} is kept; start again to go on.`;
+    throw new Error(`${(error as Error).message}${kept}`, { cause: error });
+  });
+}
+
+function diverged(
+  what: string,
+  { epoch, step }: Position,
+  rate: number | undefined,
+  run: Run | undefined,
+): DivergedError {
+  const at = rate === undefined ? '' : `, learning rate ${rate.toPrecision(3)}`;
+  const kept = run ? ` The checkpoint of step ${run.lastSaved} is kept.` : '';
+  return new DivergedError(
+    `${what} (epoch ${epoch + 1}, step ${step + 1}${at}).${kept} The same recipe would fail again: lower learningRate or ` +
+      'lengthen the warm-up, in a new folder; and see that images and weights are finite.',
+  );
+}
+
+function result({ rows, step }: Position, stopped: boolean): FitResult {
+  const best = rows.reduce<MetricsRow | undefined>((a, b) => (a && a.testTop1 >= b.testTop1 ? a : b), undefined);
+  return { best, last: rows.at(-1), rows, step, stopped };
+}
+
+/** Says after a step whether a checkpoint is due. */
+function checkpointClock({
+  steps = Number.POSITIVE_INFINITY,
+  seconds = 300,
+}: {
+  steps?: number;
+  seconds?: number;
+} = {}) {
+  if (!(steps > 0 && seconds > 0)) {
+    throw new RangeError(`checkpointEvery must be above 0; given ${steps} steps, ${seconds} seconds.`);
+  }
+  let last = performance.now();
+  return (step: number): boolean => {
+    const now = performance.now();
+    const isDue = step % steps === 0 || now - last >= 1000 * seconds;
+    if (isDue) last = now;
+    return isDue;
+  };
+}
+
+/** @throws where model, data and recipe do not fit together. */
+function checkData(model: LayersModel, { classes, train, test }: ImageDataset, { batchSize, dropLast }: Recipe): void {
+  const wanted = classes.length;
+  const given = model.outputs[0]?.shape.at(-1);
+  if (model.outputs.length !== 1 || given !== wanted) {
+    throw new Error(`The model has ${given} logits and the data ${wanted} classes; give the model ${wanted} classes.`);
+  }
+  const shape = model.inputs[0]?.shape.slice(1) ?? [];
+  for (const [name, { height, width, channels, count }] of Object.entries({ train, test })) {
+    if (count === 0) throw new Error(`The data's ${name} split has no images.`);
+    if (shape.some((size, i) => size !== null && size !== [height, width, channels][i])) {
+      throw new Error(
+        `The model takes images of [${shape}]; those of the ${name} split are [${height},${width},${channels}].`,
+      );
+    }
+  }
+  if (dropLast && train.count < batchSize) {
+    throw new Error(
+      `batchSize ${batchSize} is more than the ${train.count} training images; lower it, or set dropLast to false.`,
+    );
+  }
+}
+
+function describe({ name, classes, train, test }: ImageDataset) {
+  const size = [train.height, train.width, train.channels];
+  return { name, classes: classes.length, train: train.count, test: test.count, size };
+}
+
+function epochLine({ epoch, trainLoss, testLoss, testTop1, seconds }: MetricsRow, epochs: number): string {
+  const test = `test loss ${testLoss.toFixed(4)}, top-1 ${(100 * testTop1).toFixed(2)} %`;
+  return `epoch ${epoch}/${epochs}: train loss ${trainLoss.toFixed(4)}, ${test}, ${seconds.toFixed(1)} s`;
+}
+
+/** A scalar's value; the scalar is disposed. */
+function value(scalar: Scalar): number {
+  const [number] = scalar.dataSync();
+  scalar.dispose();
+  return number as number;
+}

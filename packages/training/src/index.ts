@@ -1,0 +1,17 @@
+export { type Checkpoint, CheckpointFolder } from './checkpoint.js';
+export { decodeCheckpoint, encodeCheckpoint, type StoredTensor } from './checkpointFile.js';
+export {
+  type Classifier,
+  type CompileChoice,
+  classifier,
+  type Evaluator,
+  evaluator,
+  type StepOptions,
+} from './classifier.js';
+export { type Evaluation, type EvaluationOptions, evaluate, evaluateWith } from './evaluate.js';
+export { DivergedError, type FitOptions, type FitResult, fit } from './fit.js';
+export { METRICS_FILE, type MetricsRow } from './metrics.js';
+export { type Progress, progress } from './progress.js';
+export { checkRecipe, OFFICIAL_CODE_RECIPE, PAPER_RECIPE, type Recipe, recipeHash } from './recipe.js';
+export { learningRateAt, type Schedule, scheduleOf } from './schedule.js';
+export { threadCount } from './threads.js';

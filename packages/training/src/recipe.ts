@@ -1,0 +1,151 @@
+/** Recipes: everything that decides how a network is trained, as a plain value. */
+import { createHash } from 'node:crypto';
+import type { Augmentation } from '@refconv/datasets';
+
+export interface Recipe {
+  /** Epochs in all, those of the warm-up included. */
+  epochs: number;
+  batchSize: number;
+  /** Leaves out an epoch's last batch where it is smaller than the others; other images in each epoch. */
+  dropLast: boolean;
+  /** The highest learning rate, reached at the end of the warm-up. */
+  learningRate: number;
+  /** Epochs, or a part of one, in which the learning rate rises linearly, step by step. */
+  warmUpEpochs: number;
+  /** The learning rate of the first step of the warm-up. */
+  warmUpStart: number;
+  /** What the cosine falls to, from the end of the warm-up to the end of the training, step by step. */
+  finalLearningRate: number;
+  momentum: number;
+  /** Nesterov's form of momentum. Default: false. */
+  nesterov?: boolean;
+  /** Sets the momentum buffers to zero after the warm-up. Default: false. */
+  resetMomentumAfterWarmUp?: boolean;
+  /** Added to each parameter's gradient, times the parameter (PyTorch's SGD). */
+  weightDecay: number;
+  /** Whether weight decay acts on the parameters of at most one dimension too: those of norms, and biases. */
+  decayNormsAndBiases: boolean;
+  /** ε of label smoothing: the target is 1 − ε on the label plus ε spread evenly over all classes. */
+  labelSmoothing: number;
+  /** Random changes of the training images. */
+  augment: Augmentation;
+  /** Seed of the images' order and augmentation: an integer from 0 to 2^53 − 1. */
+  seed: number;
+}
+
+/**
+ * The paper's recipe: SGD with momentum 0.9, batch 256, weight decay 4e-5, 5 epochs of warm-up, then a cosine from 0.1 over 100
+ * epochs; so 105 in all, as in the official code. The paper does not say where warm-up and cosine start and end: the
+ * official code's values are taken. The augmentation is the usual one for small images.
+ */
+export const PAPER_RECIPE: Readonly<Recipe> = Object.freeze({
+  epochs: 105,
+  batchSize: 256,
+  dropLast: true,
+  learningRate: 0.1,
+  warmUpEpochs: 5,
+  warmUpStart: 5e-7,
+  finalLearningRate: 5e-7,
+  momentum: 0.9,
+  nesterov: false,
+  resetMomentumAfterWarmUp: false,
+  weightDecay: 4e-5,
+  decayNormsAndBiases: true,
+  labelSmoothing: 0,
+  augment: { crop: 4, flip: true },
+  seed: 1,
+});
+
+/**
+ * What the official code (github.com/Aiolus-X/RefConv) does instead: batch 512, and after the warm-up a new optimiser, so that
+ * the momentum buffers start at zero again.
+ */
+export const OFFICIAL_CODE_RECIPE: Readonly<Recipe> = Object.freeze({
+  ...PAPER_RECIPE,
+  batchSize: 512,
+  resetMomentumAfterWarmUp: true,
+});
+
+type Check = [valid: (value: number) => boolean, expected: string];
+const COUNT: Check = [(value) => Number.isSafeInteger(value) && value >= 1, 'an integer from 1'];
+const NOT_NEGATIVE: Check = [(value) => Number.isFinite(value) && value >= 0, 'a number from 0'];
+const BELOW_ONE: Check = [(value) => value >= 0 && value < 1, 'a number from 0 to below 1'];
+
+const NUMBERS = {
+  epochs: COUNT,
+  batchSize: COUNT,
+  learningRate: [(value) => Number.isFinite(value) && value > 0, 'a number above 0'],
+  warmUpEpochs: NOT_NEGATIVE,
+  warmUpStart: NOT_NEGATIVE,
+  finalLearningRate: NOT_NEGATIVE,
+  momentum: BELOW_ONE,
+  weightDecay: NOT_NEGATIVE,
+  labelSmoothing: BELOW_ONE,
+  seed: [(value) => Number.isSafeInteger(value) && value >= 0, 'an integer from 0 to 2^53 − 1'],
+} satisfies Partial<Record<keyof Recipe, Check>> as Partial<Record<keyof Recipe, Check>>;
+
+const SWITCHES: readonly (keyof Recipe)[] = ['dropLast', 'decayNormsAndBiases', 'nesterov', 'resetMomentumAfterWarmUp'];
+
+/**
+ * Returns the recipe, with the options that were left out filled in.
+ * @throws {RangeError} naming every entry that is missing, unknown or out of range, what was given and what was expected.
+ */
+export function checkRecipe(recipe: Recipe): Required<Recipe> {
+  const full: Required<Recipe> = { nesterov: false, resetMomentumAfterWarmUp: false, ...recipe };
+  const problems: string[] = [];
+  const expect = (name: string, value: unknown, valid: boolean, expected: string) => {
+    if (!valid) problems.push(`${name} must be ${expected}; given ${JSON.stringify(value) ?? value}`);
+  };
+  for (const [name, [valid, expected]] of Object.entries(NUMBERS) as [keyof Recipe, Check][]) {
+    const value = full[name];
+    expect(name, value, typeof value === 'number' && valid(value), expected);
+  }
+  for (const name of SWITCHES) expect(name, full[name], typeof full[name] === 'boolean', 'true or false');
+  checkAugmentation(full.augment, expect);
+  if (full.warmUpEpochs > full.epochs) {
+    problems.push(`warmUpEpochs must be at most epochs; given ${full.warmUpEpochs} of ${full.epochs}`);
+  }
+  for (const [name, rate] of Object.entries({
+    warmUpStart: full.warmUpStart,
+    finalLearningRate: full.finalLearningRate,
+  })) {
+    if (rate > full.learningRate) problems.push(`${name} must be at most learningRate; given ${rate}`);
+  }
+  for (const name of Object.keys(full)) if (!(name in PAPER_RECIPE)) problems.push(`${name} is no part of a recipe`);
+  if (problems.length > 0) throw new RangeError(`The recipe cannot be used: ${problems.join('; ')}.`);
+  return full;
+}
+
+function checkAugmentation(
+  augment: Augmentation,
+  expect: (name: string, value: unknown, valid: boolean, expected: string) => void,
+): void {
+  if (typeof augment !== 'object' || augment === null) {
+    expect('augment', augment, false, 'an object such as { crop: 4, flip: true }, or {} for none');
+    return;
+  }
+  const { crop = 0, flip = false, ...others } = augment;
+  expect('augment.crop', crop, Number.isSafeInteger(crop) && crop >= 0, 'an integer from 0');
+  expect('augment.flip', flip, typeof flip === 'boolean', 'true or false');
+  for (const [name, value] of Object.entries(others))
+    expect(`augment.${name}`, value, false, 'left out: it is unknown');
+}
+
+/** SHA-256 of a value's JSON with sorted keys: the same for equal recipes, whatever the order of their entries. */
+export function hashOf(value: unknown): string {
+  return createHash('sha256').update(canonicalJson(value)).digest('hex');
+}
+
+/** JSON with sorted keys; entries that are undefined are left out. */
+export function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_, entry) =>
+    typeof entry === 'object' && entry !== null && !Array.isArray(entry)
+      ? Object.fromEntries(Object.entries(entry).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : entry,
+  );
+}
+
+/** The hash of a recipe, by which a checkpoint knows whether it belongs to it. */
+export function recipeHash(recipe: Recipe): string {
+  return hashOf(checkRecipe(recipe));
+}

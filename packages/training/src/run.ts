@@ -1,0 +1,159 @@
+/** A run's folder: its checkpoints and its metrics.csv. */
+import { appendFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { loadedInstallation } from '@refconv/tensorflow';
+import type { LayersModel, Variable } from '@tensorflow/tfjs';
+import { CheckpointFolder } from './checkpoint.js';
+import { fileError, writeAtomically } from './files.js';
+import { METRICS_FILE, type MetricsRow, metricsCsv, metricsLines } from './metrics.js';
+import { canonicalJson, hashOf } from './recipe.js';
+import { namedState, notFinite, readState, writeState } from './tensors.js';
+import { threadCount } from './threads.js';
+
+/** Where a training is: a value that, with weights and momentum buffers, decides everything that comes after. */
+export interface Position {
+  /** Epochs that are finished. */
+  epoch: number;
+  /** Steps done since the training began. */
+  step: number;
+  /** Of the epoch that is under way: the sum of the images' losses, their number, and the seconds spent. */
+  lossSum: number;
+  images: number;
+  seconds: number;
+  /** One for each epoch that is finished. */
+  rows: MetricsRow[];
+}
+
+export const START: Position = { epoch: 0, step: 0, lossSum: 0, images: 0, seconds: 0, rows: [] };
+
+/** What makes a run the run it is: its recipe and what it is trained on. */
+export type RunIdentity = Record<string, unknown>;
+
+interface Meta extends Position {
+  identity: RunIdentity;
+  identityHash: string;
+  threads: number;
+  tensorflow: string;
+}
+
+export interface RunOptions {
+  folder: string;
+  model: LayersModel;
+  momentumBuffers: readonly Variable[];
+  identity: RunIdentity;
+  allowOtherThreads: boolean;
+  warn: (message: string) => void;
+}
+
+export class Run {
+  private readonly checkpoints: CheckpointFolder<Meta>;
+  private readonly state: Map<string, Variable>;
+  private saved: number | undefined;
+
+  constructor(private readonly options: RunOptions) {
+    this.checkpoints = new CheckpointFolder(options.folder);
+    this.state = namedState(options.model, options.momentumBuffers);
+  }
+
+  /** The step of the last checkpoint that is whole. */
+  get lastSaved(): number | undefined {
+    return this.saved;
+  }
+
+  /**
+   * Takes up the training where the folder's last whole checkpoint left it: gives model and momentum buffers their values.
+   * In a folder without one it writes the first, so that a disk that is full or read-only shows before anything is computed.
+   * @throws if the folder cannot be used, or holds a run with another recipe, data, model or number of threads.
+   */
+  async open(): Promise<Position> {
+    const { folder, warn } = this.options;
+    await this.checkpoints.prepare([...this.state.values()]);
+    const checkpoint = await this.checkpoints.load(warn);
+    if (!checkpoint) {
+      await this.save(START);
+      await this.writeMetrics([]);
+      return START;
+    }
+    const { identity, identityHash, threads, tensorflow, ...position } = checkpoint.meta;
+    if (identityHash !== hashOf(this.options.identity)) {
+      throw new Error(
+        `${folder} holds a run that differs from this one: ${differences(identity, this.options.identity).join('; ')}. ` +
+          'Choose another folder, or go on with what that run was started with.',
+      );
+    }
+    this.checkThreads(threads);
+    if (tensorflow !== loadedInstallation.version) {
+      warn(`The run was begun with TensorFlow ${tensorflow}; with ${loadedInstallation.version} it is not bit-equal.`);
+    }
+    writeState(this.state, checkpoint.tensors);
+    this.saved = position.step;
+    // JSON has no NaN or infinity: a test loss may be one.
+    const rows = position.rows.map((row) => ({ ...row, testLoss: row.testLoss ?? Number.NaN }));
+    await this.writeMetrics(rows);
+    return { ...position, rows };
+  }
+
+  /**
+   * @throws if a weight is not finite: such a checkpoint would push out a good one; or if it cannot be written.
+   */
+  async save(position: Position): Promise<void> {
+    const { identity } = this.options;
+    const tensors = readState(this.state);
+    const broken = notFinite(tensors);
+    if (broken) throw new NotFiniteError(broken);
+    const meta = {
+      ...position,
+      identity,
+      identityHash: hashOf(identity),
+      threads: threadCount(),
+      tensorflow: loadedInstallation.version,
+    };
+    await this.checkpoints.save(meta, tensors);
+    this.saved = position.step;
+  }
+
+  async appendMetrics(row: MetricsRow): Promise<void> {
+    const path = join(this.options.folder, METRICS_FILE);
+    await appendFile(path, metricsLines([row])).catch((error) => {
+      throw fileError(`Writing ${path}`, error);
+    });
+  }
+
+  /** The checkpoint's rows are what counts: a row that was written after it, or half written, goes. */
+  private writeMetrics(rows: MetricsRow[]): Promise<void> {
+    return writeAtomically(join(this.options.folder, METRICS_FILE), [metricsCsv(rows)]);
+  }
+
+  private checkThreads(recorded: number): void {
+    const threads = threadCount();
+    if (threads === recorded) return;
+    const { folder, allowOtherThreads, warn } = this.options;
+    const message = `The run in ${folder} was begun with ${recorded} threads, and TensorFlow now has ${threads}`;
+    if (allowOtherThreads) warn(`${message}: its end will not be bit-equal to that of an undisturbed run.`);
+    else {
+      throw new Error(
+        `${message}, which changes results in their last bits. Set the environment variable ` +
+          `TF_NUM_INTRAOP_THREADS=${recorded}, or allow it by allowOtherThreads: true.`,
+      );
+    }
+  }
+}
+
+export class NotFiniteError extends Error {
+  override name = 'NotFiniteError';
+  constructor(readonly tensor: string) {
+    super(`${tensor} has values that are NaN or infinite.`);
+  }
+}
+
+/** The entries in which two values differ: `recipe.batchSize is 64 there, 128 here`. */
+function differences(there: unknown, here: unknown, path = ''): string[] {
+  if (canonicalJson(there) === canonicalJson(here)) return [];
+  const isRecord = (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value);
+  if (!isRecord(there) || !isRecord(here)) {
+    return [`${path} is ${JSON.stringify(there) ?? 'not set'} there, ${JSON.stringify(here) ?? 'not set'} here`];
+  }
+  const [a, b] = [there as Record<string, unknown>, here as Record<string, unknown>];
+  const keys = [...new Set([...Object.keys(a), ...Object.keys(b)])];
+  return keys.flatMap((key) => differences(a[key], b[key], path ? `${path}.${key}` : key));
+}

@@ -1,0 +1,35 @@
+import { expect } from 'chai';
+import { OFFICIAL_CODE_RECIPE } from './recipe.js';
+import { learningRateAt, scheduleOf } from './schedule.js';
+
+describe('the learning rate', () => {
+  const schedule = scheduleOf(OFFICIAL_CODE_RECIPE, 10);
+
+  it('rises linearly from step to step, then falls as a cosine', () => {
+    expect(schedule).to.include({ steps: 1050, warmUpSteps: 50 });
+    const rates = [0, 1, 25, 49, 50, 300, 550, 800, 1050].map((step) => learningRateAt(step, schedule));
+    const middle = (0.1 + 5e-7) / 2;
+    const quarter = (0.1 - 5e-7) / 2 / Math.SQRT2;
+    const step = (0.1 - 5e-7) / 50;
+    [5e-7, 5e-7 + step, middle, 0.1 - step, 0.1, middle + quarter, middle, middle - quarter, 5e-7].forEach(
+      (rate, i) => {
+        expect(rates[i]).to.be.closeTo(rate, 1e-15);
+      },
+    );
+  });
+
+  it('works without a warm-up, with nothing else, and with part of an epoch of it', () => {
+    const none = scheduleOf({ ...OFFICIAL_CODE_RECIPE, warmUpEpochs: 0 }, 10);
+    expect(learningRateAt(0, none)).to.equal(0.1);
+    const all = scheduleOf({ ...OFFICIAL_CODE_RECIPE, epochs: 5 }, 10);
+    expect(learningRateAt(49, all)).to.be.below(0.1);
+    expect(learningRateAt(50, all)).to.equal(0.1);
+    expect(scheduleOf({ ...OFFICIAL_CODE_RECIPE, warmUpEpochs: 0.25 }, 10).warmUpSteps).to.equal(3);
+  });
+
+  it('refuses steps that the training does not have', () => {
+    for (const step of [-1, 0.5, 1051, Number.NaN]) {
+      expect(() => learningRateAt(step, schedule)).to.throw(RangeError, 'from 0 to 1050');
+    }
+  });
+});

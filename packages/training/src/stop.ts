@@ -1,0 +1,21 @@
+/** The wish to stop, from a signal of the program or of the keyboard. */
+
+/**
+ * @param options `stopOnInterrupt`: the first SIGINT is taken as the wish to stop; a second one ends the process, as ever.
+ */
+export function stopSignal({ signal, stopOnInterrupt }: { signal?: AbortSignal; stopOnInterrupt?: boolean }) {
+  let interrupted = false;
+  const interrupt = () => {
+    interrupted = true;
+    process.stderr.write('\nStopping after this step, with a checkpoint; Ctrl-C again ends at once.\n');
+  };
+  if (stopOnInterrupt) process.once('SIGINT', interrupt);
+  return {
+    get requested() {
+      return interrupted || signal?.aborted === true;
+    },
+    dispose: () => {
+      process.off('SIGINT', interrupt);
+    },
+  };
+}

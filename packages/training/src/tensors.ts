@@ -1,0 +1,77 @@
+/** Batches as tensors, and a model's state as arrays by name. */
+import type { Batch, ImageSplit } from '@refconv/datasets';
+import { tf } from '@refconv/tensorflow';
+import type { LayersModel, Variable } from '@tensorflow/tfjs';
+import type { StoredTensor } from './checkpointFile.js';
+import { variablesOf } from './classifier.js';
+
+export function batchTensors({ images, labels, size }: Batch, { height, width, channels }: ImageSplit) {
+  return {
+    images: tf.tensor4d(images, [size, height, width, channels]),
+    labels: tf.tensor1d(labels, 'int32'),
+  };
+}
+
+/**
+ * Every variable that training changes, by name: the model's weights (trainable or not) under their own names, the
+ * momentum buffers under `momentum/` and the weight's name. Where two weights have the same name, the second has `#2` added.
+ */
+export function namedState(model: LayersModel, momentumBuffers: readonly Variable[]): Map<string, Variable> {
+  const state = new Map<string, Variable>();
+  const nameOf = new Map<Variable, string>();
+  const variables = variablesOf(model.weights);
+  model.weights.forEach(({ originalName }, i) => {
+    const variable = variables[i] as Variable;
+    let name = originalName;
+    for (let n = 2; state.has(name); n++) name = `${originalName}#${n}`;
+    state.set(name, variable);
+    nameOf.set(variable, name);
+  });
+  variablesOf(model.trainableWeights).forEach((variable, i) => {
+    state.set(`momentum/${nameOf.get(variable)}`, momentumBuffers[i] as Variable);
+  });
+  return state;
+}
+
+/** The values of variables, as a checkpoint stores them. */
+export function readState(state: ReadonlyMap<string, Variable>): StoredTensor[] {
+  return Array.from(state, ([name, variable]) => {
+    if (variable.dtype !== 'float32' && variable.dtype !== 'int32') {
+      throw new Error(`A checkpoint cannot hold ${name}: it is ${variable.dtype}, expected float32 or int32.`);
+    }
+    return { name, dtype: variable.dtype, shape: variable.shape, data: variable.dataSync<typeof variable.dtype>() };
+  });
+}
+
+/** The name of the first tensor that has a value which is NaN or infinite, if there is one. */
+export function notFinite(tensors: readonly StoredTensor[]): string | undefined {
+  return tensors.find(({ data }) => !data.every(Number.isFinite))?.name;
+}
+
+/**
+ * Gives variables the values of a checkpoint.
+ * @throws before anything is changed, if names or shapes differ; lists them.
+ */
+export function writeState(state: ReadonlyMap<string, Variable>, tensors: readonly StoredTensor[]): void {
+  const stored = new Map(tensors.map((tensor) => [tensor.name, tensor]));
+  const problems: string[] = [];
+  for (const [name, { shape, dtype }] of state) {
+    const found = stored.get(name);
+    if (!found) problems.push(`${name} is missing`);
+    else if (`${found.dtype}[${found.shape}]` !== `${dtype}[${shape}]`) {
+      problems.push(`${name} is ${found.dtype} [${found.shape}], the model's is ${dtype} [${shape}]`);
+    }
+  }
+  for (const name of stored.keys()) if (!state.has(name)) problems.push(`${name} is not in the model`);
+  if (problems.length > 0) {
+    const listed = problems.slice(0, 8).join('; ');
+    const more = problems.length > 8 ? `; and ${problems.length - 8} more` : '';
+    throw new Error(`The checkpoint is of another model: ${listed}${more}.`);
+  }
+  tf.tidy(() => {
+    for (const [name, variable] of state) {
+      const { data, shape, dtype } = stored.get(name) as StoredTensor;
+      variable.assign(tf.tensor(data, [...shape], dtype) as never);
+    }
+  });
+}
