@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { mobilenetv1 } from '@refconv/backbones';
 import { batches, channelStatistics, syntheticDataset } from '@refconv/datasets';
 import { tf } from '@refconv/tensorflow';
-import { classifier } from '@refconv/training';
+import { classifier, variablesOf } from '@refconv/training';
 import type { LayersModel, Tensor, Tensor1D, Tensor4D, Variable } from '@tensorflow/tfjs';
 import { expect } from 'chai';
 
@@ -40,7 +40,7 @@ const numbers = (loss: Tensor): number => {
   return value as number;
 };
 
-const variables = (model: LayersModel) => model.weights.map((weight) => (weight as unknown as { val: Variable }).val);
+const variables = (model: LayersModel) => variablesOf(model.weights);
 
 describe('the compiled training step of MobileNetV1', () => {
   const options = { momentum: 0.9, weightDecay: 5e-4, decayNormsAndBiases: true, labelSmoothing: 0 };

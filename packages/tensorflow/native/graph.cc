@@ -248,7 +248,7 @@ class Graph : public Napi::ObjectWrap<Graph> {
                         InstanceMethod<&Graph::OpDefinition>("opDefinition"), InstanceMethod<&Graph::RunSync>("run"),
                         InstanceMethod<&Graph::RunAsync>("runAsync"),
                         InstanceMethod<&Graph::ListDevices>("listDevices"),
-                        InstanceMethod<&Graph::ToGraphDef>("toGraphDef"), InstanceMethod<&Graph::Close>("close")});
+                        InstanceMethod<&Graph::Close>("close")});
   }
 
   // new Graph(config: serialized ConfigProto)
@@ -280,7 +280,7 @@ class Graph : public Napi::ObjectWrap<Graph> {
     return {Operation(pair.Get(0u)), pair.Get(1u).ToNumber().Int32Value()};
   }
 
-  // addOperation({type, name, inputs, controls, attributes, device?}): {operation, outputs: [{dtype, shape | null}]}
+  // addOperation({type, name, inputs, controls, attributes}): {operation, outputs: [{dtype, shape | null}]}
   Napi::Value AddOperation(const Napi::CallbackInfo& info) {
     Napi::Env env = info.Env();
     TF_Graph* graph = Open(env).graph;
@@ -308,8 +308,6 @@ class Graph : public Napi::ObjectWrap<Graph> {
     for (uint32_t i = 0; i < attributes.Length(); ++i) {
       SetAttribute(description, attributes.Get(i).As<Napi::Object>(), status);
     }
-    Napi::Value device = node.Get("device");
-    if (device.IsString()) TF_SetDevice(description, device.ToString().Utf8Value().c_str());
     TF_Operation* operation = TF_FinishOperation(description, status.value);
     status.check(env);
 
@@ -394,14 +392,6 @@ class Graph : public Napi::ObjectWrap<Graph> {
     TF_DeleteDeviceList(list);
     status.check(env);
     return devices;
-  }
-
-  Napi::Value ToGraphDef(const Napi::CallbackInfo& info) {
-    Status status;
-    BufferPtr buffer(TF_NewBuffer(), TF_DeleteBuffer);
-    TF_GraphToGraphDef(Open(info.Env()).graph, buffer.get(), status.value);
-    status.check(info.Env());
-    return Napi::Buffer<char>::Copy(info.Env(), static_cast<const char*>(buffer->data), buffer->length);
   }
 
   void Close(const Napi::CallbackInfo&) { core_.reset(); }

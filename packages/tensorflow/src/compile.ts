@@ -1,14 +1,14 @@
 /** compile(): tfjs functions as one TensorFlow graph. See docs/compile.md. */
 import type { Scalar, Tensor } from '@tensorflow/tfjs';
-import { backend, currentRecorder } from './backend.js';
+import { currentRecorder } from './backend.js';
 import { Graph } from './graph.js';
 import { LOG_LEVEL, nativeGraph, tf } from './load.js';
-import { dtypeNumber, type Feed, type NativeRunResult, type Output } from './native.js';
+import { DType, type Feed, type NativeRunResult, type Output } from './native.js';
 import { type OperationTime, summarizeTimings } from './profile.js';
 import { type ArgumentSpec, type Body, Recorder, type Recording } from './record.js';
 import { VariableStore } from './state.js';
 import { type Result, unflatten } from './structure.js';
-import { feedData, typedArray } from './values.js';
+import { nativeTensor, typedArray } from './values.js';
 
 /** A function that can be compiled: tensors in; a tensor, lists or records of tensors, or nothing out. */
 // biome-ignore lint/suspicious/noConfusingVoidType: a function that only assigns variables returns nothing.
@@ -111,7 +111,7 @@ class Program {
       }
       this.store.upload(recording.variables);
       this.store.separateClones(recording.updated);
-      return { recording, feeds: feedsOf(recording, specs, inputs) };
+      return { recording, feeds: feedsOf(recording, inputs) };
     };
 
     const call = (...inputs: (Tensor | number)[]): Result => {
@@ -133,9 +133,12 @@ class Program {
       const { recording, feeds } = prepare(inputs);
       // TensorFlow warns at every traced call that no GPU was traced.
       nativeGraph.setLogLevel(Math.max(LOG_LEVEL, 2));
-      const { metadata } = this.graph.run(feeds, recording.fetches, recording.targets, true);
-      nativeGraph.setLogLevel(LOG_LEVEL);
-      return summarizeTimings(metadata as Uint8Array);
+      try {
+        const { metadata } = this.graph.run(feeds, recording.fetches, recording.targets, true);
+        return summarizeTimings(metadata as Uint8Array);
+      } finally {
+        nativeGraph.setLogLevel(LOG_LEVEL);
+      }
     };
 
     return Object.assign(call, { async, profile });
@@ -173,7 +176,7 @@ class Program {
           `The function ${name} makes new variables at every call (${names}); make them once, outside of it.`,
         );
       }
-      const feeds = feedsOf(recording, specs, inputs);
+      const feeds = feedsOf(recording, inputs);
       for (const { variable, initial } of created) {
         const [value] = trial.run(feeds, [initial]).outputs as [NativeRunResult['outputs'][number]];
         const tensor = tf.tensor(typedArray(value.dtype, value.data as ArrayBuffer), variable.shape, variable.dtype);
@@ -196,12 +199,13 @@ function specOf(name: string, input: Tensor | number, position: number): Argumen
   );
 }
 
-function feedsOf(recording: Recording, specs: ArgumentSpec[], inputs: (Tensor | number)[]): Feed[] {
+function feedsOf({ placeholders }: Recording, inputs: (Tensor | number)[]): Feed[] {
   return inputs.map((input, i) => {
-    const { dtype: type, shape } = specs[i] as ArgumentSpec;
-    const dtype = dtypeNumber(type);
-    const data = typeof input === 'number' ? Float32Array.of(input) : feedData(dtype, backend.readSync(input.dataId));
-    return { output: recording.placeholders[i] as Output, dtype, shape, data };
+    const tensor =
+      typeof input === 'number'
+        ? { dtype: DType.float32, shape: [], data: Float32Array.of(input) }
+        : nativeTensor(input);
+    return { output: placeholders[i] as Output, ...tensor };
   });
 }
 

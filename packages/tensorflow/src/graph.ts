@@ -109,16 +109,6 @@ export class Graph {
     return this.native.runAsync(feeds, fetches, targets, false);
   }
 
-  /** The devices that TensorFlow uses. */
-  listDevices() {
-    return this.native.listDevices();
-  }
-
-  /** The whole graph as a serialized GraphDef. */
-  toGraphDef(): Uint8Array {
-    return this.native.toGraphDef();
-  }
-
   /** Frees the graph, its session and its variables. */
   close(): void {
     this.native.close();

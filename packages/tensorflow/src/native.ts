@@ -46,7 +46,6 @@ export interface NativeOperation {
   inputs: (Output | Output[])[];
   controls: number[];
   attributes: Attribute[];
-  device?: string;
 }
 
 export interface NativeRunResult {
@@ -62,7 +61,6 @@ export interface NativeGraph {
   run(feeds: Feed[], fetches: Output[], targets: number[], trace: boolean): NativeRunResult;
   runAsync(feeds: Feed[], fetches: Output[], targets: number[], trace: boolean): Promise<NativeRunResult>;
   listDevices(): { name: string; type: string; memoryBytes: number }[];
-  toGraphDef(): Uint8Array;
   close(): void;
 }
 

@@ -14,11 +14,7 @@ const root = Root.fromJSON({
     // tensorflow/core/protobuf/config.proto, rewriter_config.proto
     GPUOptions: { fields: { allowGrowth: field(4, 'bool') } },
     RewriterConfig: {
-      fields: {
-        arithmeticOptimization: field(7, 'int32'),
-        remapping: field(14, 'int32'),
-        layoutOptimizer: field(1, 'int32'),
-      },
+      fields: { arithmeticOptimization: field(7, 'int32') },
     },
     GraphOptions: { fields: { rewriteOptions: field(10, 'RewriterConfig') } },
     ConfigProto: {
@@ -32,7 +28,6 @@ const root = Root.fromJSON({
     NodeExecStats: {
       fields: {
         nodeName: field(1, 'string'),
-        allStartMicros: field(2, 'int64'),
         opEndRelMicros: field(4, 'int64'),
         opStartRelMicros: field(3, 'int64'),
         timelineLabel: field(8, 'string'),

@@ -8,7 +8,7 @@ import { tf } from './load.js';
 import { type Attribute, DType, dtypeNumber, type NativeTensor, type Output } from './native.js';
 import type { StateVariable, VariableStore } from './state.js';
 import { flatten, type Result } from './structure.js';
-import { feedData } from './values.js';
+import { nativeTensor } from './values.js';
 
 /** The body of a function that is recorded. */
 export type Body = (...inputs: Tensor[]) => Result;
@@ -133,11 +133,7 @@ export class Recorder implements OperationRecorder {
     if (variable) return this.readOf(variable);
     let output = this.constants.get(input.dataId);
     if (!output) {
-      output = this.constant({
-        dtype: dtypeNumber(input.dtype),
-        shape: input.shape,
-        data: feedData(dtypeNumber(input.dtype), backend.readSync(input.dataId)),
-      });
+      output = this.constant(nativeTensor(input));
       this.constants.set(input.dataId, output);
     }
     return output;

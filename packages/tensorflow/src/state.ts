@@ -3,7 +3,7 @@ import type { DataId, Variable } from '@tensorflow/tfjs';
 import { backend, detachResident, type ResidentValue, residentTensor } from './backend.js';
 import type { Graph } from './graph.js';
 import { dtypeNumber, type Feed, type Output } from './native.js';
-import { typedArray } from './values.js';
+import { nativeTensor, typedArray } from './values.js';
 
 /** A tf.Variable and its twin in the graph. */
 export interface StateVariable {
@@ -52,10 +52,10 @@ export class VariableStore {
   upload(states: StateVariable[]): void {
     const changed = states.filter(({ variable, resident }) => variable.dataId !== resident);
     if (changed.length === 0) return;
-    const feeds: Feed[] = changed.map(({ variable, dtype, feed }) => {
+    const feeds: Feed[] = changed.map(({ variable, feed }) => {
       if (variable.isDisposed)
         throw new Error(`Variable ${variable.name} is used by a compiled function but was disposed.`);
-      return { output: feed, dtype, shape: variable.shape, data: backend.readSync(variable.dataId) };
+      return { output: feed, ...nativeTensor(variable) };
     });
     this.graph.run(
       feeds,

@@ -1,5 +1,7 @@
 /** Values as they cross between JavaScript and TensorFlow. */
-import { DType, type NativeTensor } from './native.js';
+import type { TensorInfo } from '@tensorflow/tfjs';
+import { backend } from './backend.js';
+import { DType, dtypeNumber, type NativeTensor } from './native.js';
 
 /** Views bytes that TensorFlow gave as the typed array in which tfjs keeps that element type. */
 export function typedArray(dtype: number, data: ArrayBuffer): Float32Array | Int32Array | Uint8Array {
@@ -21,9 +23,17 @@ export function typedArray(dtype: number, data: ArrayBuffer): Float32Array | Int
   }
 }
 
-/** The data of a tfjs tensor in the element type that is fed; tfjs calls int32 what TensorFlow may have made as int64 or uint8. */
-export function feedData(dtype: number, data: NativeTensor['data']): NativeTensor['data'] {
-  if (dtype !== DType.int32 || data instanceof Int32Array) return data;
+/**
+ * A tfjs tensor as it is fed to TensorFlow or written into a graph. What tfjs calls int32, TensorFlow may have made as int64 or
+ * uint8.
+ */
+export function nativeTensor(tensor: TensorInfo): NativeTensor {
+  const dtype = dtypeNumber(tensor.dtype);
+  const data = backend.readSync(tensor.dataId);
+  return { dtype, shape: tensor.shape, data: dtype === DType.int32 ? asInt32(data) : data };
+}
+
+function asInt32(data: NativeTensor['data']): NativeTensor['data'] {
   if (data instanceof BigInt64Array) return Int32Array.from(data, Number);
   return data instanceof Uint8Array ? Int32Array.from(data) : data;
 }

@@ -7,6 +7,7 @@ export {
   type Evaluator,
   evaluator,
   type StepOptions,
+  variablesOf,
 } from './classifier.js';
 export { type Evaluation, type EvaluationOptions, evaluate, evaluateWith } from './evaluate.js';
 export { DivergedError, type FitOptions, type FitResult, fit } from './fit.js';

@@ -1,14 +1,13 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { mobilenetv1 } from '../mobilenetv1.js';
+import { shared } from '../testing/oracle.js';
 import { loadTorchState, type TorchState, torchState } from '../torchState.js';
 import { WeightsError } from './bytes.js';
 import { readWeights, writeWeights } from './file.js';
 
-const shared = process.env.REFCONV_SHARED ?? fileURLToPath(new URL('../../../../../shared', import.meta.url));
 const weights = join(shared, 'data', 'weights');
 
 /** Awaits an error and returns its message. */

@@ -39,8 +39,8 @@ function gradientDepth(): number {
   return (tf.engine() as unknown as { state: { gradientDepth: number } }).state.gradientDepth;
 }
 
-/** Whether a gradient is being taken of something that itself takes a gradient. */
-export function takesSecondDerivative(): boolean {
+/** Whether fused gradients cannot serve: a gradient of a gradient is being taken, or another backend is in use. */
+export function needsPlainGradients(): boolean {
   return gradientDepth() > 1 || tf.getBackend() !== 'tensorflow';
 }
 
@@ -55,7 +55,7 @@ export function replaceGradient(fused: GradientConfig, composed?: GradientConfig
   const stock = tf.getGradient(kernelName) as GradientConfig | undefined;
   if (stock) tf.unregisterGradient(kernelName);
   const twice = composed ?? stock ?? refusing(fused);
-  const chosen = () => (takesSecondDerivative() ? twice : fused);
+  const chosen = () => (needsPlainGradients() ? twice : fused);
   tf.registerGradient({
     kernelName,
     get inputsToSave() {

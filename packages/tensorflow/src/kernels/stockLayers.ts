@@ -2,7 +2,7 @@
 import type { Tensor, Tensor1D, Tensor4D } from '@tensorflow/tfjs';
 import { tf } from '../load.js';
 import { batchNormTraining } from './batchNorm.js';
-import { attribute, operation, replaceKernel, takesSecondDerivative } from './operation.js';
+import { attribute, needsPlainGradients, operation, replaceKernel } from './operation.js';
 
 interface LayerVariable {
   read(): Tensor;
@@ -34,7 +34,7 @@ function patchBatchNormalization(): void {
     const lastAxis = this.axis === -1 || this.axis === x.rank - 1;
     const channels = x.shape[x.rank - 1] as number;
     const count = x.size / channels;
-    const fused = kwargs.training && lastAxis && x.dtype === 'float32' && count >= 2 && !takesSecondDerivative();
+    const fused = kwargs.training && lastAxis && x.dtype === 'float32' && count >= 2 && !needsPlainGradients();
     if (!fused) return stockCall.call(this, inputs, kwargs);
     return tf.tidy(() => {
       const scale = (this.gamma?.read() ?? tf.ones([channels])) as Tensor1D;
