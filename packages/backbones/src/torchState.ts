@@ -12,18 +12,35 @@ export interface TorchTensor {
 
 export type TorchState = Map<string, TorchTensor>;
 
-/** Where a weight of a layer goes: the key's last part, and the axes of ours in PyTorch's order. */
+/** Where a weight of a layer goes: the key's last part, the axes of ours in PyTorch's order, and PyTorch's shape where it is another. */
 interface Place {
   suffix: string;
   axes: number[];
+  reshape?: (shape: number[]) => number[];
 }
+
+const BIAS: Place = { suffix: 'bias', axes: [0] };
+const KERNEL: Place = { suffix: 'weight', axes: [3, 2, 0, 1] };
+/** [h, w, C, m] to (C·m, 1, h, w). */
+const DEPTHWISE_KERNEL: Place = {
+  suffix: 'weight',
+  axes: [2, 3, 0, 1],
+  reshape: ([channels = 0, multiplier = 0, ...size]) => [channels * multiplier, 1, ...size],
+};
+const CONVMAP: Place = { suffix: 'convmap.weight', axes: [3, 2, 0, 1] };
 
 /** By layer class, the weights' own names and their places. Kernels are HWIO here and OIHW in PyTorch. */
 const PLACES: Record<string, Record<string, Place>> = {
-  Conv2D: { kernel: { suffix: 'weight', axes: [3, 2, 0, 1] }, bias: { suffix: 'bias', axes: [0] } },
-  // [h, w, C, 1] to (C, 1, h, w).
-  DepthwiseConv2D: { depthwise_kernel: { suffix: 'weight', axes: [2, 3, 0, 1] }, bias: { suffix: 'bias', axes: [0] } },
-  Dense: { kernel: { suffix: 'weight', axes: [1, 0] }, bias: { suffix: 'bias', axes: [0] } },
+  Conv2D: { kernel: KERNEL, bias: BIAS },
+  DepthwiseConv2D: { depthwise_kernel: DEPTHWISE_KERNEL, bias: BIAS },
+  // The layers of packages/refconv under the keys of the official code, whose W_r are (Cout·Cin/g, g, k, k).
+  RefConv2D: {
+    kernel: KERNEL,
+    bias: BIAS,
+    convmap: { ...CONVMAP, reshape: ([outputs = 0, inputs = 0, ...size]) => [outputs * inputs, 1, ...size] },
+  },
+  RefDepthwiseConv2D: { depthwise_kernel: DEPTHWISE_KERNEL, bias: BIAS, convmap: CONVMAP },
+  Dense: { kernel: { suffix: 'weight', axes: [1, 0] }, bias: BIAS },
   BatchNormalization: {
     gamma: { suffix: 'weight', axes: [0] },
     beta: { suffix: 'bias', axes: [0] },
@@ -36,6 +53,8 @@ interface Entry {
   key: string;
   variable: tf.Variable;
   axes: number[];
+  /** PyTorch's. */
+  shape: number[];
 }
 
 function entries(model: tf.LayersModel): Entry[] {
@@ -50,7 +69,9 @@ function entries(model: tf.LayersModel): Entry[] {
           `The weight ${weight.originalName} of a ${layer.getClassName()} has no counterpart in PyTorch that is known here.`,
         );
       }
-      return { key: `${layer.name}.${place.suffix}`, variable, axes: place.axes };
+      const { suffix, axes, reshape = (shape) => shape } = place;
+      const shape = reshape(axes.map((axis) => variable.shape[axis] as number));
+      return { key: `${layer.name}.${suffix}`, variable, axes, shape };
     }),
   );
 }
@@ -58,9 +79,9 @@ function entries(model: tf.LayersModel): Entry[] {
 /** The model's weights as a state_dict, in the model's order. */
 export function torchState(model: tf.LayersModel): TorchState {
   const state: TorchState = new Map();
-  for (const { key, variable, axes } of entries(model)) {
+  for (const { key, variable, axes, shape } of entries(model)) {
     const tensor = tf.transpose(variable, axes);
-    state.set(key, { shape: tensor.shape, data: tensor.dataSync<'float32'>().slice() });
+    state.set(key, { shape, data: tensor.dataSync<'float32'>().slice() });
     tensor.dispose();
   }
   return state;
@@ -72,14 +93,14 @@ export function torchState(model: tf.LayersModel): TorchState {
  */
 export function loadTorchState(model: tf.LayersModel, state: TorchState): void {
   const wanted = entries(model);
-  const shapeOf = ({ variable, axes }: Entry) => axes.map((axis) => variable.shape[axis] as number);
   const missing = wanted.filter(({ key }) => !state.has(key)).map(({ key }) => key);
   const known = new Set(wanted.map(({ key }) => key));
   const unexpected = [...state.keys()].filter((key) => !known.has(key) && !key.endsWith('num_batches_tracked'));
   const wrong = wanted.flatMap((entry) => {
     const given = state.get(entry.key)?.shape;
-    const expected = shapeOf(entry);
-    return given && given.join() !== expected.join() ? [`${entry.key}: given [${given}], expected [${expected}]`] : [];
+    return given && given.join() !== entry.shape.join()
+      ? [`${entry.key}: given [${given}], expected [${entry.shape}]`]
+      : [];
   });
   const problems = [
     missing.length ? `missing: ${missing.join(', ')}` : '',
@@ -87,11 +108,12 @@ export function loadTorchState(model: tf.LayersModel, state: TorchState): void {
     wrong.length ? `of another shape: ${wrong.join('; ')}` : '',
   ].filter(Boolean);
   if (problems.length) throw new Error(`The weights do not fit ${model.name}. Keys ${problems.join('. Keys ')}.`);
-  for (const entry of wanted) {
-    const { data } = state.get(entry.key) as TorchTensor;
+  for (const { key, variable, axes } of wanted) {
+    const { data } = state.get(key) as TorchTensor;
     tf.tidy(() => {
-      const back = entry.axes.map((_, axis) => entry.axes.indexOf(axis));
-      entry.variable.assign(tf.transpose(tf.tensor(data, shapeOf(entry)), back));
+      const permuted = axes.map((axis) => variable.shape[axis] as number);
+      const back = axes.map((_, axis) => axes.indexOf(axis));
+      variable.assign(tf.transpose(tf.tensor(data, permuted), back));
     });
   }
 }

@@ -4,7 +4,7 @@ export { type Compiled, type CompiledFunction, type CompileOptions, compile, typ
 export { BATCH_NORM_TRAINING, batchNormTraining } from './kernels/batchNorm.js';
 export { type ConvolutionOptions, conv2d, GROUPED_CONV, type Padding } from './kernels/convolution.js';
 export { type CrossEntropyOptions, softmaxCrossEntropy } from './kernels/crossEntropy.js';
-export { type Seed, statelessDropout, statelessNormal, statelessUniform } from './kernels/random.js';
+export { type Seed, statelessDropout, statelessNormal, statelessUniform, withRandomSeed } from './kernels/random.js';
 export { loadedInstallation, tf } from './load.js';
 export { applyMomentum, type MomentumUpdate } from './momentum.js';
 export type { OperationTime } from './profile.js';

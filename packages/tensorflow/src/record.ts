@@ -113,7 +113,7 @@ export class Recorder implements OperationRecorder {
       `Two recordings of the function differ: where there was ${describe(this.earlier?.[this.journal.length])}, there is now ` +
         `${describe(now)}. What is computed in JavaScript (Math.random, tf.randomUniform, tf.dropout, a counter, a learning ` +
         'rate held as a number that changes) would be frozen into the graph: pass it as an argument, or draw it with the ' +
-        'stateless random operations. The stack below shows where it enters.',
+        'stateless random operations (within withRandomSeed, Dropout layers do so). The stack below shows where it enters.',
     );
   }
 

@@ -1,5 +1,5 @@
 /** A classifier's training step and evaluation, compiled. */
-import { applyMomentum, compile, softmaxCrossEntropy, tf } from '@refconv/tensorflow';
+import { applyMomentum, compile, softmaxCrossEntropy, tf, withRandomSeed } from '@refconv/tensorflow';
 import type { LayersModel, Scalar, Tensor, Tensor1D, Tensor2D, Tensor4D, Variable } from '@tensorflow/tfjs';
 import type { Recipe } from './recipe.js';
 
@@ -21,7 +21,8 @@ export function variablesOf(weights: LayersModel['weights']): Variable[] {
 /**
  * A model's SGD step and its evaluation as one compiled program.
  *
- * - `train(images, labels, learningRate)`: one step; gives the mean loss before it. `train.async` does it in another thread.
+ * - `train(images, labels, learningRate, seed?)`: one step; gives the mean loss before it. `train.async` does it in another thread.
+ *   `seed` ([2], int32) decides what dropout drops, see {@link withRandomSeed}; a model without dropout needs none.
  * - `evaluate(images, labels)`: in evaluation mode, `correct` (how many are classified rightly) and `loss` (the cross entropies'
  *   sum, without label smoothing).
  * - `momentumBuffers`: in the order of the model's trainable weights. `resetMomentum()` sets them to zero.
@@ -37,9 +38,10 @@ export function classifier(model: LayersModel, options: StepOptions, choice: Com
     const spared = !decayNormsAndBiases && variable.rank <= 1;
     return weightDecay === 0 || spared ? gradient : tf.add(gradient, tf.mul(variable, weightDecay));
   };
-  const train = (images: Tensor4D, labels: Tensor1D, learningRate: Scalar): Scalar => {
+  const train = (images: Tensor4D, labels: Tensor1D, learningRate: Scalar, seed?: Tensor1D): Scalar => {
     const loss = () => {
-      const logits = model.apply(images, { training: true }) as Tensor2D;
+      const forward = () => model.apply(images, { training: true }) as Tensor2D;
+      const logits = seed ? withRandomSeed(seed, forward) : forward();
       return tf.mean(softmaxCrossEntropy(logits, labels, { labelSmoothing })) as Scalar;
     };
     const { value, grads } = tf.variableGrads(loss, weights);

@@ -11,7 +11,7 @@ import { checkRecipe, type Recipe } from './recipe.js';
 import { NotFiniteError, type Position, Run, START } from './run.js';
 import { learningRateAt, scheduleOf } from './schedule.js';
 import { stopSignal } from './stop.js';
-import { batchTensors } from './tensors.js';
+import { batchTensors, stepSeed } from './tensors.js';
 
 export interface FitOptions extends CompileChoice {
   /** Images [n, height, width, channels] to logits [n, classes]. Is trained in place. */
@@ -102,11 +102,12 @@ export async function fit(options: FitOptions): Promise<FitResult> {
           const rate = learningRateAt(position.step, schedule);
           if (recipe.resetMomentumAfterWarmUp && position.step === schedule.warmUpSteps) program.resetMomentum();
           const { images, labels } = batchTensors(batch.value, data.train);
-          const step = program.train.async(images, labels, rate);
+          const seed = stepSeed(recipe.seed, position.step);
+          const step = program.train.async(images, labels, rate, seed);
           const { size } = batch.value;
           batch = feed.next(); // prepared while the step runs
           const loss = value(await step);
-          tf.dispose([images, labels]);
+          tf.dispose([images, labels, seed]);
           if (!Number.isFinite(loss)) throw diverged(`The loss became ${loss}`, position, rate, run);
 
           position.step++;

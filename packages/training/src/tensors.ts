@@ -12,6 +12,11 @@ export function batchTensors({ images, labels, size }: Batch, { height, width, c
   };
 }
 
+/** The seed of a step's dropout: [the run's seed, folded to 31 bits, the step]. */
+export function stepSeed(seed: number, step: number) {
+  return tf.tensor1d([(seed % 2 ** 31) ^ Math.floor(seed / 2 ** 31), step], 'int32');
+}
+
 /**
  * Every variable that training changes, by name: the model's weights (trainable or not) under their own names, the
  * momentum buffers under `momentum/` and the weight's name. Where two weights have the same name, the second has `#2` added.

@@ -1,6 +1,14 @@
 import type { Tensor } from '@tensorflow/tfjs';
 import { expect } from 'chai';
-import { compile, type Seed, statelessDropout, statelessNormal, statelessUniform, tf } from '../index.js';
+import {
+  compile,
+  type Seed,
+  statelessDropout,
+  statelessNormal,
+  statelessUniform,
+  tf,
+  withRandomSeed,
+} from '../index.js';
 import { expectClose, withoutLeaks } from '../testing.js';
 import { normal, tensorsLeft } from './testing.js';
 
@@ -181,6 +189,54 @@ describe('statelessDropout', () => {
           `A dropout rate must be at least 0 and less than 1; given ${rate}.`,
         );
       }
+    }),
+  );
+});
+
+describe('withRandomSeed', () => {
+  const dropout = () => tf.layers.dropout({ rate: 0.5 });
+  const ones = () => tf.ones([4, 100]);
+
+  it(
+    "decides what tf.layers' Dropout drops, by its seed, in each layer and call anew",
+    withoutLeaks(() => {
+      const [first, second, images] = [
+        dropout(),
+        dropout(),
+        tf.layers.dropout({ rate: 0.5, noiseShape: [null, 1] as never }),
+      ];
+      const draw = (seed: Seed) =>
+        withRandomSeed(seed, () =>
+          [first, second, first, images].map((layer) => layer.apply(ones(), { training: true }) as Tensor),
+        ) as [Tensor, Tensor, Tensor, Tensor];
+      const [a, b, c, whole] = draw(seed(1, 1)).map(values) as [number[], number[], number[], number[]];
+      for (const other of [b, c, values(draw(seed(1, 2))[0]), values(draw(seed(2, 1))[0])]) {
+        expect(agreements(a, other)).to.be.within(140, 260);
+      }
+      expect(new Set(a)).to.deep.equal(new Set([0, 2]));
+      for (let row = 0; row < 4; row++) expect(new Set(whole.slice(100 * row, 100 * row + 100)).size).to.equal(1);
+
+      const program = compile({ draw });
+      for (const at of [seed(1, 1), seed(5, 3)]) {
+        expect(program.draw(at).map(values)).to.deep.equal(draw(at).map(values));
+      }
+      program.dispose();
+    }),
+  );
+
+  it(
+    'leaves the layer alone in evaluation and afterwards, and gives the scope back when its function throws',
+    withoutLeaks(() => {
+      const layer = dropout();
+      const evaluated = withRandomSeed(seed(1, 1), () => layer.apply(ones(), { training: false }) as Tensor);
+      expectClose(evaluated, ones(), 0);
+      const fail = () => {
+        throw new Error('on purpose');
+      };
+      expect(() => withRandomSeed(seed(1, 1), fail)).to.throw('on purpose');
+      const program = compile({ draw: (x: Tensor) => layer.apply(x, { training: true }) as Tensor });
+      expect(() => program.draw(ones())).to.throw(/withRandomSeed/);
+      program.dispose();
     }),
   );
 });

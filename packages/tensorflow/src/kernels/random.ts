@@ -35,13 +35,41 @@ export function statelessNormal(shape: number[], seed: Seed, mean = 0, deviation
 
 /**
  * Dropout: each element is zeroed with probability `rate`, the others are divided by 1 − rate.
+ * @param noiseShape the mask's shape, which must broadcast to that of `x`: [n, 1, 1, 1] drops whole images. Default: that of `x`.
  * @throws where the rate is not within [0, 1).
  */
-export function statelessDropout(x: Tensor, rate: number, seed: Seed): Tensor {
+export function statelessDropout(x: Tensor, rate: number, seed: Seed, noiseShape: number[] = x.shape): Tensor {
   if (!(rate >= 0 && rate < 1)) throw new Error(`A dropout rate must be at least 0 and less than 1; given ${rate}.`);
   if (rate === 0) return tf.clone(x);
   return tf.tidy(() => {
-    const keep = tf.cast(tf.greaterEqual(statelessUniform(x.shape, seed), rate), 'float32');
+    const keep = tf.cast(tf.greaterEqual(statelessUniform(noiseShape, seed), rate), 'float32');
     return tf.mul(x, tf.mul(keep, 1 / (1 - rate)));
   });
+}
+
+/** The seed of the layers that draw numbers while `withRandomSeed` runs, and how many draws there have been. */
+let scope: { seed: Seed; draws: number } | undefined;
+
+/**
+ * Runs a function in which tf.layers' Dropout (stochastic depth too: `noiseShape: [null, 1, 1, 1]`) draws by this seed instead of
+ * tfjs's generator: the same seed gives the same masks, another seed others. In a compiled function the seed must be an argument,
+ * say [the run's seed, the step], so that each call has masks of its own.
+ * @param seed int32 of shape [2].
+ */
+export function withRandomSeed<T>(seed: Seed, f: () => T): T {
+  const outer = scope;
+  scope = { seed, draws: 0 };
+  try {
+    return f();
+  } finally {
+    scope = outer;
+  }
+}
+
+/** A seed for the next draw within `withRandomSeed`, another one at each call; undefined outside. */
+export function nextSeed(): Seed | undefined {
+  if (!scope) return undefined;
+  // Steps of the golden ratio, so that seeds that follow each other never meet.
+  const place = Math.imul(++scope.draws, 0x9e3779b1);
+  return tf.add(scope.seed, tf.tensor1d([place, 0], 'int32'));
 }

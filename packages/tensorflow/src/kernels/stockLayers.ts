@@ -3,6 +3,7 @@ import type { Tensor, Tensor1D, Tensor4D } from '@tensorflow/tfjs';
 import { tf } from '../load.js';
 import { batchNormTraining } from './batchNorm.js';
 import { attribute, needsPlainGradients, operation, replaceKernel } from './operation.js';
+import { nextSeed, statelessDropout } from './random.js';
 
 interface LayerVariable {
   read(): Tensor;
@@ -87,6 +88,27 @@ function patchRelu6(): void {
   prototype.apply = (x) => tf.relu6(x);
 }
 
+interface Dropout {
+  rate: number;
+  getNoiseShape(x: Tensor): number[] | null | undefined;
+  call(inputs: Tensor | Tensor[], kwargs: { training?: boolean }): Tensor | Tensor[];
+}
+
+/** tfjs draws its masks in JavaScript, which a recording would freeze. */
+function patchDropout(): void {
+  const prototype = Object.getPrototypeOf(tf.layers.dropout({ rate: 0 })) as Dropout;
+  const stockCall = prototype.call;
+  prototype.call = function (this: Dropout, inputs, kwargs) {
+    if (!kwargs.training || this.rate <= 0 || this.rate >= 1) return stockCall.call(this, inputs, kwargs);
+    return tf.tidy(() => {
+      const seed = nextSeed();
+      if (!seed) return stockCall.call(this, inputs, kwargs);
+      const x = (Array.isArray(inputs) ? inputs[0] : inputs) as Tensor;
+      return statelessDropout(x, this.rate, seed, this.getNoiseShape(x) ?? undefined);
+    });
+  };
+}
+
 /** tfjs-node looks at the indices' values to check them, which a recording cannot. TensorFlow checks them itself. */
 function replaceGather(): void {
   replaceKernel('GatherV2', ({ inputs, attrs }) => {
@@ -106,5 +128,6 @@ export function patchStockLayers(): void {
   patchBatchNormalization();
   patchConvolution();
   patchRelu6();
+  patchDropout();
   replaceGather();
 }
