@@ -1,0 +1,1 @@
+export { type Cost, cost, type LayerCost, type RefConvCost, type RefocusedLayer, refconvCost } from './cost.js';
