@@ -69,7 +69,7 @@ describe('refconv info', () => {
 
 describe('a whole job by the command', () => {
   const at = temporaryFolder();
-  const quick = ['--data', 'synthetic', '--epochs', '1', '--batch-size', '64'];
+  const quick = ['--data', 'synthetic', '--epochs', '1', '--batch-size', '32', '--learning-rate', '0.05'];
 
   it('trains, refocuses, trains on, merges, converts and evaluates, and the accuracies agree', async function () {
     this.timeout(300_000);
