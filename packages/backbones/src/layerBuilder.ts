@@ -1,5 +1,5 @@
 /** What the networks' builders share: their options, and the layers that the tables of stages are made of. */
-import { batchNorm2d } from '@refconv/layers';
+import { type BatchNorm2dArgs, batchNorm2d, GroupedConv2D } from '@refconv/layers';
 import * as tf from '@tensorflow/tfjs';
 
 type Tensor = tf.SymbolicTensor;
@@ -34,11 +34,40 @@ export function resolveVariant<Preset extends { classes: number; inputSize: numb
   return { ...preset, classes, inputSize };
 }
 
-/** The number under the root of a kernel's initial standard deviation √(2 / fan); `area` is the kernel's height times its width. */
-export type Fan = (kernel: { area: number; inputs: number; outputs: number; groups: number }) => number;
+export interface Kernel {
+  /** Of its layer. */
+  name: string;
+  /** Height times width. */
+  area: number;
+  inputs: number;
+  outputs: number;
+  groups: number;
+}
 
-/** PyTorch's fan-out, which takes no account of groups. */
-export const fanOut: Fan = ({ area, outputs }) => area * outputs;
+type Initializer = ReturnType<typeof tf.initializers.zeros>;
+
+/** How a network's kernels start. */
+export type KernelRule = (kernel: Kernel, layers: LayerBuilder) => Initializer;
+
+/** Normal with the standard deviation √(2 / fan) (He et al., arXiv 1502.01852). */
+export function heNormal(fan: (kernel: Kernel) => number): KernelRule {
+  return (kernel, layers) => layers.normal(Math.sqrt(2 / fan(kernel)));
+}
+
+/** {@link heNormal} with PyTorch's fan-out, which takes no account of groups. */
+export const fanOut = heNormal(({ area, outputs }) => area * outputs);
+
+export interface ConvolutionOptions {
+  channels: number;
+  /** Default: 1. */
+  kernel?: number;
+  /** Default: 1. */
+  stride?: number;
+  /** Default: 1. */
+  groups?: number;
+  /** Whether it has a bias, which starts at 0. Default: false. */
+  bias?: boolean;
+}
 
 export type Activation = 'relu' | 'relu6';
 
@@ -48,7 +77,7 @@ export class LayerBuilder {
 
   constructor(
     private readonly seed: number,
-    private readonly fan: Fan,
+    private readonly rule: KernelRule,
   ) {}
 
   normal(stddev: number) {
@@ -68,43 +97,43 @@ export class LayerBuilder {
     return tf.input({ shape: [size, size, 3], name: 'input' });
   }
 
-  /** A convolution without bias that pads by (kernel − 1) / 2. */
-  convolution(
-    x: Tensor,
-    name: string,
-    { channels, kernel = 1, stride = 1 }: { channels: number; kernel?: number; stride?: number },
-  ): Tensor {
-    const stddev = this.deviation(kernel, channelsOf(x), channels, 1);
-    const layer = tf.layers.conv2d({
-      ...placement(name, kernel, stride),
+  /** A convolution that pads by (kernel − 1) / 2, or not at all where kernel and stride are equal. */
+  convolution(x: Tensor, name: string, options: ConvolutionOptions): Tensor {
+    const { channels, kernel = 1, stride = 1, groups = 1, bias = false } = options;
+    const args = {
+      ...placement(name, kernel, stride, bias),
       filters: channels,
-      kernelInitializer: this.normal(stddev),
-    });
+      kernelInitializer: this.rule({ name, area: kernel ** 2, inputs: channelsOf(x), outputs: channels, groups }, this),
+    };
+    const layer = groups === 1 ? tf.layers.conv2d(args) : new GroupedConv2D({ ...args, groups });
     return layer.apply(this.padded(x, name, kernel, stride)) as Tensor;
   }
 
-  /** A depthwise convolution without bias that pads by (kernel − 1) / 2. */
-  depthwise(x: Tensor, name: string, { kernel, stride }: { kernel: number; stride: number }): Tensor {
+  /** A depthwise convolution that pads by (kernel − 1) / 2. */
+  depthwise(x: Tensor, name: string, options: Omit<ConvolutionOptions, 'channels' | 'groups'>): Tensor {
+    const { kernel = 1, stride = 1, bias = false } = options;
     const channels = channelsOf(x);
     const layer = tf.layers.depthwiseConv2d({
-      ...placement(name, kernel, stride),
-      depthwiseInitializer: this.normal(this.deviation(kernel, channels, channels, channels)),
+      ...placement(name, kernel, stride, bias),
+      depthwiseInitializer: this.rule(
+        { name, area: kernel ** 2, inputs: channels, outputs: channels, groups: channels },
+        this,
+      ),
     });
     return layer.apply(this.padded(x, name, kernel, stride)) as Tensor;
   }
 
-  private deviation(kernel: number, inputs: number, outputs: number, groups: number) {
-    return Math.sqrt(2 / this.fan({ area: kernel ** 2, inputs, outputs, groups }));
-  }
-
-  /** PyTorch pads both sides; TensorFlow's `same` does so at stride 1 alone, so at others the padding is a layer, `<name>.pad`. */
+  /**
+   * PyTorch pads both sides; TensorFlow's `same` does so at stride 1 alone, so at others the padding is a layer, `<name>.pad`.
+   * Patches, whose kernel equals the stride, are not padded.
+   */
   padded(x: Tensor, name: string, kernel: number, stride: number): Tensor {
-    if (stride === 1 || kernel === 1) return x;
+    if (stride === 1 || kernel === 1 || kernel === stride) return x;
     return tf.layers.zeroPadding2d({ padding: (kernel - 1) / 2, name: `${name}.pad` }).apply(x) as Tensor;
   }
 
-  norm(x: Tensor, name: string): Tensor {
-    return batchNorm2d({ name }).apply(x) as Tensor;
+  norm(x: Tensor, name: string, options: Omit<BatchNorm2dArgs, 'name'> = {}): Tensor {
+    return batchNorm2d({ name, ...options }).apply(x) as Tensor;
   }
 
   activation(x: Tensor, name: string, activation: Activation): Tensor {
@@ -121,8 +150,8 @@ export class LayerBuilder {
   }
 }
 
-const placement = (name: string, kernelSize: number, stride: number) =>
-  ({ name, kernelSize, strides: stride, padding: stride === 1 ? 'same' : 'valid', useBias: false }) as const;
+const placement = (name: string, kernelSize: number, stride: number, useBias: boolean) =>
+  ({ name, kernelSize, strides: stride, padding: stride === 1 ? 'same' : 'valid', useBias }) as const;
 
 /** Channels of [n, h, w, c] or [n, c]. */
 export const channelsOf = (x: Tensor) => x.shape.at(-1) as number;

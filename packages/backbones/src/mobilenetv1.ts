@@ -1,6 +1,6 @@
 /** MobileNetV1 (arXiv 1704.04861), as timm 1.0's `mobilenetv1_100` (huggingface/pytorch-image-models, Apache-2.0). */
 import * as tf from '@tensorflow/tfjs';
-import { type Activation, type CommonOptions, LayerBuilder, resolveVariant } from './layerBuilder.js';
+import { type Activation, type CommonOptions, heNormal, LayerBuilder, resolveVariant } from './layerBuilder.js';
 
 /** Stages as timm groups them: output channels of the pointwise convolutions, the first block's stride, number of blocks. */
 const STAGES = [
@@ -43,7 +43,10 @@ export function mobilenetv1(options: MobileNetV1Options = {}): tf.LayersModel {
     throw new RangeError(`A width of ${width} leaves the stem without channels; give at least ${1 / STEM_CHANNELS}.`);
   }
   // timm's initialisation for this family divides the fan-out by the groups.
-  const layers = new LayerBuilder(seed, ({ area, outputs, groups }) => (area * outputs) / groups);
+  const layers = new LayerBuilder(
+    seed,
+    heNormal(({ area, outputs, groups }) => (area * outputs) / groups),
+  );
   const normed = (x: tf.SymbolicTensor, name: string) =>
     layers.activation(layers.norm(x, name), `${name}.act`, activation);
 

@@ -3,7 +3,7 @@
  * shortcuts, which have no parameters.
  */
 import * as tf from '@tensorflow/tfjs';
-import { type CommonOptions, channelsOf, LayerBuilder, resolveVariant } from './layerBuilder.js';
+import { type CommonOptions, channelsOf, heNormal, LayerBuilder, resolveVariant } from './layerBuilder.js';
 
 /** Basic blocks: channels, the first block's stride, number of blocks. */
 const STAGES = [
@@ -29,7 +29,10 @@ export interface ResNet20CifarOptions extends CommonOptions {
 export function resnet20Cifar(options: ResNet20CifarOptions = {}): tf.LayersModel {
   const { variant = 'cifar', seed = 0 } = options;
   const { classes, inputSize } = resolveVariant('resnet20_cifar', VARIANTS, variant, options);
-  const layers = new LayerBuilder(seed, ({ area, inputs }) => area * inputs);
+  const layers = new LayerBuilder(
+    seed,
+    heNormal(({ area, inputs }) => area * inputs),
+  );
   const relu = (x: tf.SymbolicTensor, name: string) => layers.activation(x, name, 'relu');
 
   const input = layers.input(inputSize);
