@@ -1,5 +1,6 @@
 /** MobileNetV2 (arXiv 1801.04381), as torchvision's `mobilenet_v2` (pytorch/vision, BSD-3-Clause). */
 import * as tf from '@tensorflow/tfjs';
+import { type Backbone, BOTH_VARIANTS, COMMON_OPTIONS, TORCHVISION_PREPROCESSING } from './backbone.js';
 import {
   type Activation,
   type CommonOptions,
@@ -126,3 +127,27 @@ export function mobilenetv2(options: MobileNetV2Options = {}): tf.LayersModel {
   });
   return tf.model({ inputs: input, outputs: classifier.apply(x) as tf.SymbolicTensor, name: 'mobilenetv2' });
 }
+
+export const MOBILENETV2: Backbone = {
+  build: mobilenetv2,
+  family: 'MobileNetV2',
+  reference: 'torchvision mobilenet_v2',
+  licence: 'BSD-3-Clause',
+  variants: BOTH_VARIANTS,
+  options: [...COMMON_OPTIONS, 'width', 'activation', 'dropout'],
+  published: [
+    {
+      weights: 'mobilenet_v2-b0353104.pth',
+      top1: 71.878,
+      source: 'torchvision, MobileNet_V2_Weights.IMAGENET1K_V1',
+      preprocessing: TORCHVISION_PREPROCESSING,
+    },
+    {
+      weights: 'mobilenet_v2-7ebf99e0.pth',
+      top1: 72.154,
+      source: 'torchvision, MobileNet_V2_Weights.IMAGENET1K_V2',
+      preprocessing: { ...TORCHVISION_PREPROCESSING, resize: 232 },
+    },
+  ],
+  refconv: 'The stem and the depthwise 3×3 convolutions: all but the 1×1 ones, which have no spatial kernel.',
+};
