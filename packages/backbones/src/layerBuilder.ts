@@ -1,5 +1,5 @@
 /** What the networks' builders share: their options, and the layers that the tables of stages are made of. */
-import { type BatchNorm2dArgs, batchNorm2d, GroupedConv2D } from '@refconv/layers';
+import { type BatchNorm2dArgs, batchNorm2d, GroupedConv2D, HardSigmoid, HardSwish } from '@refconv/layers';
 import * as tf from '@tensorflow/tfjs';
 
 type Tensor = tf.SymbolicTensor;
@@ -34,6 +34,22 @@ export function resolveVariant<Preset extends { classes: number; inputSize: numb
   return { ...preset, classes, inputSize };
 }
 
+/** @throws RangeError where a factor on channel numbers is not positive. */
+export function checkWidth(width: number): void {
+  if (!(width > 0 && width < Infinity)) throw new RangeError(`width must be positive; given ${width}.`);
+}
+
+/** @throws RangeError where the option, a share of what is dropped in training, is not in [0, 1). */
+export function checkRate(option: 'dropout' | 'stochasticDepth', rate: number): void {
+  if (!(rate >= 0 && rate < 1)) throw new RangeError(`${option} must be in [0, 1); given ${rate}.`);
+}
+
+/** The multiple of 8 nearest to a number of channels, but never less than 90 % of it (torchvision's _make_divisible). */
+export function toMultipleOf8(channels: number): number {
+  const rounded = Math.max(8, Math.floor((channels + 4) / 8) * 8);
+  return rounded < 0.9 * channels ? rounded + 8 : rounded;
+}
+
 export interface Kernel {
   /** Of its layer. */
   name: string;
@@ -57,6 +73,10 @@ export function heNormal(fan: (kernel: Kernel) => number): KernelRule {
 /** {@link heNormal} with PyTorch's fan-out, which takes no account of groups. */
 export const fanOut = heNormal(({ area, outputs }) => area * outputs);
 
+/** What PyTorch's convolutions start from where nothing else is said: uniform in ±1 / √(fan-in). */
+export const torchDefault: KernelRule = ({ area, inputs, groups }, layers) =>
+  layers.uniform(1 / Math.sqrt((area * inputs) / groups));
+
 export interface ConvolutionOptions {
   channels: number;
   /** Default: 1. */
@@ -69,7 +89,14 @@ export interface ConvolutionOptions {
   bias?: boolean;
 }
 
-export type Activation = 'relu' | 'relu6';
+/** 'swish' is also known as SiLU. */
+export type Activation = 'relu' | 'relu6' | 'swish' | 'sigmoid' | 'hardSwish' | 'hardSigmoid';
+
+/** Those that tf.layers lacks, or has with another meaning. */
+const ACTIVATION_LAYERS: Partial<Record<Activation, new (args: { name: string }) => tf.layers.Layer>> = {
+  hardSwish: HardSwish,
+  hardSigmoid: HardSigmoid,
+};
 
 /** Makes the layers of one network, with initial weights that follow from its seed and the layers' order. */
 export class LayerBuilder {
@@ -137,7 +164,23 @@ export class LayerBuilder {
   }
 
   activation(x: Tensor, name: string, activation: Activation): Tensor {
-    return tf.layers.activation({ activation, name }).apply(x) as Tensor;
+    const Layer = ACTIVATION_LAYERS[activation];
+    // Only those that tf.layers knows are left.
+    const stock = activation as NonNullable<Parameters<typeof tf.layers.activation>[0]['activation']>;
+    const layer = Layer ? new Layer({ name }) : tf.layers.activation({ activation: stock, name });
+    return layer.apply(x) as Tensor;
+  }
+
+  /** Drops single features in training; at rate 0 there is no layer. */
+  dropout(x: Tensor, name: string, rate: number): Tensor {
+    return rate === 0 ? x : (tf.layers.dropout({ rate, name }).apply(x) as Tensor);
+  }
+
+  /** Drops all of [n, h, w, c] for some of the images in training (stochastic depth, arXiv 1603.09382); at rate 0 there is no layer. */
+  stochasticDepth(x: Tensor, name: string, rate: number): Tensor {
+    // tfjs fills a null in from the input's shape, which its types leave out.
+    const noiseShape = [null, 1, 1, 1] as unknown as number[];
+    return rate === 0 ? x : (tf.layers.dropout({ rate, noiseShape, name }).apply(x) as Tensor);
   }
 
   add(x: Tensor, y: Tensor, name: string): Tensor {
