@@ -1,9 +1,13 @@
 export type { Backbone, BackboneOptions, Preprocessing, PublishedResult } from './backbone.js';
+export { type ConvNeXtOptions, convnextTiny } from './convnext.js';
+export { type FasterNetOptions, fasternetS } from './fasternet.js';
 export { type MobileNetV1Options, mobilenetv1 } from './mobilenetv1.js';
 export { type MobileNetV2Options, mobilenetv2 } from './mobilenetv2.js';
 export { BACKBONES, buildBackbone } from './registry.js';
 export { type ResNet18Options, resnet18 } from './resnet18.js';
 export { type ResNet20CifarOptions, resnet20Cifar } from './resnet20_cifar.js';
+export { type ShuffleNetV1Options, shufflenetv1G3, shufflenetv1G8 } from './shufflenetv1.js';
+export { type ShuffleNetV2Options, shufflenetv2 } from './shufflenetv2.js';
 export { loadTorchState, type TorchState, type TorchTensor, torchState } from './torchState.js';
 export { WeightsError } from './weights/bytes.js';
 export { parseWeights, readWeights, writeWeights } from './weights/file.js';

@@ -1,16 +1,25 @@
 /** The networks by their ids. */
 import type { LayersModel } from '@tensorflow/tfjs';
 import type { Backbone, BackboneOptions } from './backbone.js';
+import { CONVNEXT_TINY } from './convnext.js';
+import { FASTERNET_S } from './fasternet.js';
 import { MOBILENETV1 } from './mobilenetv1.js';
 import { MOBILENETV2 } from './mobilenetv2.js';
 import { RESNET18 } from './resnet18.js';
 import { RESNET20_CIFAR } from './resnet20_cifar.js';
+import { SHUFFLENETV1_G3, SHUFFLENETV1_G8 } from './shufflenetv1.js';
+import { SHUFFLENETV2 } from './shufflenetv2.js';
 
 export const BACKBONES: Readonly<Record<string, Backbone>> = {
   mobilenetv1: MOBILENETV1,
   mobilenetv2: MOBILENETV2,
+  shufflenetv1_g3: SHUFFLENETV1_G3,
+  shufflenetv1_g8: SHUFFLENETV1_G8,
+  shufflenetv2: SHUFFLENETV2,
   resnet18: RESNET18,
   resnet20_cifar: RESNET20_CIFAR,
+  fasternet_s: FASTERNET_S,
+  convnext_tiny: CONVNEXT_TINY,
 };
 
 /**

@@ -1,8 +1,9 @@
 /** RefConv in a whole network against what the official class computes in PyTorch. */
-import { BACKBONES, buildBackbone, loadTorchState, torchState } from '@refconv/backbones';
+import { buildBackbone, loadTorchState, torchState } from '@refconv/backbones';
 import { applyMomentum, compile, softmaxCrossEntropy } from '@refconv/tensorflow';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
+import { withoutDropping } from '../../backbones/dist/testing/expected.js';
 import {
   type EvalCase,
   generatedImages,
@@ -27,9 +28,7 @@ const images = (example: EvalCase | TrainCase) => {
 
 /** The refocused network with generated basis and W_r. */
 async function build(id: string, oracle: Oracle, size: number): Promise<tf.LayersModel> {
-  // The oracles were made without dropout.
-  const dropout = BACKBONES[id]?.options.includes('dropout') ? { dropout: 0 } : {};
-  const plain = buildBackbone(id, { inputSize: size, ...dropout });
+  const plain = buildBackbone(id, { inputSize: size, ...withoutDropping(id) });
   loadTorchState(plain, generatedState(oracle.state));
   const model = await refocus(plain, { init: 'zero' });
   plain.dispose();

@@ -1,5 +1,12 @@
 /** What the tests expect of each network beside its oracle. */
 import type { BackboneOptions } from '../backbone.js';
+import { BACKBONES } from '../registry.js';
+
+/** The options that leave dropout and stochastic depth out, where the network has them: the oracles were made so. */
+export function withoutDropping(id: string): BackboneOptions {
+  const dropping = ['dropout', 'stochasticDepth'] as const;
+  return Object.fromEntries(dropping.flatMap((name) => (BACKBONES[id]?.options.includes(name) ? [[name, 0]] : [])));
+}
 
 export interface Expected {
   parameters: Partial<Record<'imagenet' | 'cifar', number>>;
@@ -50,6 +57,26 @@ export const EXPECTED: Record<string, Expected> = {
         return ends[layer] ?? `layers.${Number(feature) - 1}.${renamed[part as string] ?? part}`;
       },
     },
+  },
+  shufflenetv1_g3: {
+    parameters: { imagenet: 1_864_728, cifar: 914_328 },
+    cifarShapes: { 'first_conv.0': [32, 32, 24], 'features.0.concat': [16, 16, 240], 'features.15.add': [4, 4, 960] },
+  },
+  shufflenetv1_g8: {
+    parameters: { imagenet: 2_433_768, cifar: 913_128 },
+    cifarShapes: { 'first_conv.0': [32, 32, 24], 'features.0.concat': [16, 16, 384], 'features.15.add': [4, 4, 1536] },
+  },
+  shufflenetv2: {
+    parameters: { imagenet: 2_278_604, cifar: 1_263_854 },
+    cifarShapes: { 'conv1.0': [32, 32, 24], 'stage2.3.concat': [16, 16, 116], 'conv5.0': [4, 4, 1024] },
+  },
+  fasternet_s: {
+    parameters: { imagenet: 31_181_032, cifar: 29_907_082 },
+    cifarShapes: { 'patch_embed.proj': [32, 32, 128], 'stages.3.blocks.1.add': [4, 4, 1024] },
+  },
+  convnext_tiny: {
+    parameters: { imagenet: 28_589_128, cifar: 27_823_498 },
+    cifarShapes: { 'features.0.0': [32, 32, 96], 'features.7.2.add': [4, 4, 768] },
   },
   resnet18: {
     parameters: { imagenet: 11_689_512, cifar: 11_173_962 },
