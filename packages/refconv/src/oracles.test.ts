@@ -58,7 +58,17 @@ function expectLogits(model: tf.LayersModel, example: EvalCase, eager: boolean) 
 const PARAMETERS: Record<string, { basis: number; map: number }> = {
   mobilenetv1: { basis: 45_504, map: 25_114_464 },
   mobilenetv2: { basis: 65_088, map: 40_611_168 },
+  mobilenetv3_small: { basis: 59_016, map: 8_273_520 },
+  mobilenetv3_large: { basis: 92_040, map: 28_670_832 },
+  mobilenetv3_small_torchvision: { basis: 59_016, map: 8_273_520 },
+  mobilenetv3_large_torchvision: { basis: 92_040, map: 28_670_832 },
+  efficientnet_b0: { basis: 182_880, map: 67_692_384 },
+  mobilenext: { basis: 137_520, map: 90_836_064 },
+  hbonet: { basis: 108_804, map: 42_265_296 },
   resnet18: { basis: 10_994_880, map: 10_987_200 },
+  resnet50: { basis: 11_326_656, map: 11_318_976 },
+  densenet121: { basis: 2_147_520, map: 2_139_840 },
+  densenet169: { basis: 3_032_256, map: 3_024_576 },
 };
 
 for (const id of Object.keys(PARAMETERS))
