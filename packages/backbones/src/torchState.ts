@@ -32,6 +32,7 @@ const CONVMAP: Place = { suffix: 'convmap.weight', axes: [3, 2, 0, 1] };
 /** By layer class, the weights' own names and their places. Kernels are HWIO here and OIHW in PyTorch. */
 const PLACES: Record<string, Record<string, Place>> = {
   Conv2D: { kernel: KERNEL, bias: BIAS },
+  GroupedConv2D: { kernel: KERNEL, bias: BIAS },
   DepthwiseConv2D: { depthwise_kernel: DEPTHWISE_KERNEL, bias: BIAS },
   // The layers of packages/refconv under the keys of the official code, whose W_r are (Cout·Cin/g, g, k, k).
   RefConv2D: {

@@ -4,3 +4,4 @@ export {
   type BatchNormalizationArgs,
   batchNorm2d,
 } from './batchNormalization.js';
+export { GroupedConv2D, type GroupedConv2DArgs } from './groupedConv2D.js';
