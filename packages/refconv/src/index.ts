@@ -1,12 +1,4 @@
-export {
-  isRefConv,
-  RefConv2D,
-  type RefConv2DArgs,
-  type RefConvLayer,
-  type RefConvLayerOptions,
-  RefDepthwiseConv2D,
-  type RefDepthwiseConv2DArgs,
-} from './layers.js';
+export type { Convolution, ConvolutionLayer, PlainClass } from './convolution.js';
 export {
   type ConvmapInit,
   convmapBound,
@@ -17,8 +9,27 @@ export {
   transformKernel,
 } from './map.js';
 export {
+  type Block,
+  defineMethod,
+  type MergedWeights,
+  type Method,
+  type MethodDefinition,
+  type Reparameterization,
+  type ReparameterizedLayer,
+  type Site,
+} from './method.js';
+export {
+  isRefConv,
   officialConvmap,
+  RefConv2D,
+  type RefConv2DArgs,
+  type RefConvLayer,
+  type RefConvLayerOptions,
   type RefConvOptions,
+  RefDepthwiseConv2D,
+  type RefDepthwiseConv2DArgs,
+  RefGroupedConv2D,
+  type RefGroupedConv2DArgs,
   type RefocusOptions,
   refconv,
   refconvLayers,
@@ -27,12 +38,9 @@ export {
   setOfficialConvmap,
 } from './refconv.js';
 export {
-  type ConvolutionLayer,
   isSpatial,
   merge,
-  type PlainClass,
-  type Reparameterization,
-  type ReparameterizedLayer,
+  type ReparameterizeOptions,
   reparameterize,
   reparameterizedLayers,
   type Selection,
