@@ -143,3 +143,20 @@ export function centred(convolution: Convolution, x: tf.Tensor4D, axes: { rows?:
   });
   return crop(x, sides as Zeros);
 }
+
+/** A 1×1 convolution in the same groups, depthwise ones by a product; as strided as the layer's own where nothing else is given. */
+export function pointwise(
+  convolution: Convolution,
+  x: tf.Tensor4D,
+  kernel: tf.Tensor4D,
+  { strides = convolution.layer.strides }: { strides?: [number, number] } = {},
+): tf.Tensor4D {
+  const { kind, groups } = convolution;
+  if (kind === 'depthwise' && kernel.shape[3] === 1) {
+    const [rows, columns] = strides;
+    const picked = rows * columns === 1 ? x : tf.stridedSlice(x, [0, 0, 0, 0], x.shape, [1, rows, columns, 1]);
+    return tf.mul(picked, tf.reshape(kernel, [-1]));
+  }
+  if (kind === 'depthwise') return tf.depthwiseConv2d(x, kernel, strides, 'valid');
+  return groups > 1 ? groupedConv2d(x, kernel, strides, 'valid') : tf.conv2d(x, kernel, strides, 'valid');
+}

@@ -1,4 +1,7 @@
+export { type ACBOptions, acb } from './acb.js';
 export type { Convolution, ConvolutionLayer, PlainClass } from './convolution.js';
+export { type CWNOptions, cwn } from './cwn.js';
+export { type DBBOptions, dbb } from './dbb.js';
 export {
   type ConvmapInit,
   convmapBound,
@@ -18,6 +21,8 @@ export {
   type ReparameterizedLayer,
   type Site,
 } from './method.js';
+export { buildMethod, METHODS, type MethodId } from './methods.js';
+export { type OWNOptions, own } from './own.js';
 export {
   isRefConv,
   officialConvmap,
@@ -45,3 +50,5 @@ export {
   reparameterizedLayers,
   type Selection,
 } from './reparameterization.js';
+export { type RepVGGOptions, repvgg } from './repvgg.js';
+export { type WNOptions, wn } from './wn.js';

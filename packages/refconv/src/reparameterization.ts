@@ -76,6 +76,12 @@ interface Candidate {
   bare?: boolean;
 }
 
+interface Refused {
+  name: string;
+  reason: string;
+  bare?: boolean;
+}
+
 function candidate(
   layer: ConvolutionLayer,
   { before, after }: Neighbours,
@@ -111,7 +117,7 @@ export async function reparameterize(
   checkChoice('start', start, ['pretrained', 'scratch']);
   checkChoice('withoutBatchNorm', withoutBatchNorm, ['refuse', 'bias']);
   const absorbed = new Map<tf.layers.Layer, ConvolutionLayer>();
-  const refused: { name: string; reason: string; bare?: boolean }[] = [];
+  const refused: Refused[] = [];
 
   const { result, exchanged } = await rewrite(model, (layer, config, neighbours) => {
     if (absorbed.has(layer)) {
@@ -161,21 +167,16 @@ function checkChoice(name: string, given: string, known: string[]): void {
     throw new RangeError(`${name} must be ${known.map((choice) => `'${choice}'`).join(' or ')}; given '${given}'.`);
 }
 
-function refusalOf(method: string, refused: { name: string; reason: string; bare?: boolean }[]): string {
-  const [{ name, reason, bare } = { name: '', reason: '' }, ...others] = refused;
-  const more = others.length ? ` Nor ${others.map((other) => other.name).join(', ')}.` : '';
+function refusalOf(method: string, [first, ...others]: Refused[]): string {
+  const { name, reason, bare } = first as Refused;
   const remedy = bare
-    ? "Leave such layers out by `select`, or let merged convolutions have a bias: `withoutBatchNorm: 'bias'`."
+    ? "Leave it out by `select`, or let merged convolutions have a bias: `withoutBatchNorm: 'bias'`."
     : 'Leave it out by `select`.';
-  return `${method} cannot take the layer ${name}: ${reason}${more} ${remedy}`;
+  const more = others.length ? ` Nor can it take ${others.map((other) => other.name).join(', ')}.` : '';
+  return `${method} cannot take the layer ${name}: ${reason} ${remedy}${more}`;
 }
 
-function nothingTaken(
-  model: tf.LayersModel,
-  method: string,
-  selected: boolean,
-  refused: { name: string; reason: string }[],
-): string {
+function nothingTaken(model: tf.LayersModel, method: string, selected: boolean, refused: Refused[]): string {
   const which = selected ? ' that `select` accepts' : ' with a kernel above 1×1 whose windows overlap';
   const [first] = refused;
   return (

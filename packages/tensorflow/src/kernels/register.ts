@@ -3,10 +3,12 @@ import { registerActivations } from './activations.js';
 import { registerBatchNorm } from './batchNorm.js';
 import { registerConvolutions } from './convolution.js';
 import { registerCrossEntropy } from './crossEntropy.js';
+import { registerEigen } from './eigen.js';
 import { patchStockLayers } from './stockLayers.js';
 
 registerActivations();
 registerBatchNorm();
 registerConvolutions();
 registerCrossEntropy();
+registerEigen();
 patchStockLayers();
