@@ -70,6 +70,7 @@ export interface Convolution {
   readonly inputs: number;
   readonly outputs: number;
   readonly groups: number;
+  readonly dilations: [number, number];
   /** Zeros that a layer before this one has put around the image; a convolution that pads by itself has none. */
   readonly zeros: Zeros;
 }
@@ -79,10 +80,21 @@ export function convolutionOf(layer: ConvolutionLayer, kernel: tf.Tensor4D, zero
   const { shape: kernelShape } = kernel;
   const [, , third, fourth] = kernelShape;
   if ('depthwiseKernel' in layer) {
-    return { layer, kind: 'depthwise', kernelShape, inputs: third, outputs: third * fourth, groups: third, zeros };
+    // tf.layers' DepthwiseConv2D ignores its dilationRate.
+    const dilations: [number, number] = [1, 1];
+    return {
+      layer,
+      kind: 'depthwise',
+      kernelShape,
+      inputs: third,
+      outputs: third * fourth,
+      groups: third,
+      dilations,
+      zeros,
+    };
   }
-  const { groups = 1 } = layer;
-  return { layer, kind: 'dense', kernelShape, inputs: third * groups, outputs: fourth, groups, zeros };
+  const { groups = 1, dilationRate: dilations } = layer;
+  return { layer, kind: 'dense', kernelShape, inputs: third * groups, outputs: fourth, groups, dilations, zeros };
 }
 
 /** The kernel of a layer of one of the plain classes, or of one that extends it. */
@@ -92,24 +104,23 @@ export function plainKernel(layer: ConvolutionLayer, plainClass = layer.getClass
 
 /** The convolution with another kernel, and where given with other strides and padding. */
 export function convolve(
-  { layer, kind, groups }: Convolution,
+  { layer, kind, groups, dilations }: Convolution,
   x: tf.Tensor4D,
   kernel: tf.Tensor4D,
   { strides = layer.strides, padding = layer.padding as 'same' | 'valid' } = {},
 ): tf.Tensor4D {
-  const { dilationRate } = layer;
-  if (kind === 'depthwise') return tf.depthwiseConv2d(x, kernel, strides, padding, 'NHWC', dilationRate);
-  if (groups > 1) return groupedConv2d(x, kernel, strides, padding, dilationRate);
-  return tf.conv2d(x, kernel, strides, padding, 'NHWC', dilationRate);
+  if (kind === 'depthwise') return tf.depthwiseConv2d(x, kernel, strides, padding, 'NHWC', dilations);
+  if (groups > 1) return groupedConv2d(x, kernel, strides, padding, dilations);
+  return tf.conv2d(x, kernel, strides, padding, 'NHWC', dilations);
 }
 
 /** The zeros that the layer itself puts around images of this shape. */
-export function ownPadding({ layer, kernelShape, kind }: Convolution, imageShape: number[]): Zeros {
+export function ownPadding({ layer, kernelShape, kind, dilations }: Convolution, imageShape: number[]): Zeros {
   const { padInfo } = tf.backend_util.computeConv2DInfo(
     imageShape as [number, number, number, number],
     kernelShape,
     layer.strides,
-    layer.dilationRate,
+    dilations,
     layer.padding as 'same',
     undefined,
     kind === 'depthwise',
@@ -132,12 +143,12 @@ export function crop(x: tf.Tensor4D, [[top, bottom], [left, right]]: Zeros): tf.
  * of the k×k kernel's.
  */
 export function centred(convolution: Convolution, x: tf.Tensor4D, axes: { rows?: boolean; columns?: boolean }) {
-  const { layer, kernelShape } = convolution;
+  const { layer, kernelShape, dilations } = convolution;
   const padding = ownPadding(convolution, x.shape);
   const sides = ([axes.rows, axes.columns] as const).map((reduced, axis) => {
     if (!reduced) return [0, 0];
     const reach = ((kernelShape[axis] as number) - 1) / 2;
-    const middle = reach * (layer.dilationRate[axis] as number);
+    const middle = reach * (dilations[axis] as number);
     const [before] = padding[axis] as [number, number];
     return [middle - before, layer.padding === 'valid' ? middle : 0];
   });
@@ -152,10 +163,8 @@ export function pointwise(
   { strides = convolution.layer.strides }: { strides?: [number, number] } = {},
 ): tf.Tensor4D {
   const { kind, groups } = convolution;
-  if (kind === 'depthwise' && kernel.shape[3] === 1) {
-    const [rows, columns] = strides;
-    const picked = rows * columns === 1 ? x : tf.stridedSlice(x, [0, 0, 0, 0], x.shape, [1, rows, columns, 1]);
-    return tf.mul(picked, tf.reshape(kernel, [-1]));
+  if (kind === 'depthwise' && kernel.shape[3] === 1 && strides.every((stride) => stride === 1)) {
+    return tf.mul(x, tf.reshape(kernel, [-1]));
   }
   if (kind === 'depthwise') return tf.depthwiseConv2d(x, kernel, strides, 'valid');
   return groups > 1 ? groupedConv2d(x, kernel, strides, 'valid') : tf.conv2d(x, kernel, strides, 'valid');

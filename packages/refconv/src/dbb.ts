@@ -52,10 +52,10 @@ export const dbb = defineMethod<DBBOptions>({
     return { ...completeBlock(options), largestKernel, expansion };
   },
   refusal(convolution, { largestKernel }) {
-    const { kernelShape, kind, layer } = convolution;
+    const { kernelShape, kind, dilations } = convolution;
     const size = Math.max(...kernelShape.slice(0, 2));
     if (size > largestKernel) return `its kernel is larger than ${largestKernel}, which \`largestKernel\` allows.`;
-    if (layer.dilationRate.some((rate) => rate > 1)) return 'it is dilated, and the block is defined without dilation.';
+    if (dilations.some((rate) => rate > 1)) return 'it is dilated, and the block is defined without dilation.';
     if (kind === 'depthwise' && kernelShape[3] > 1)
       return 'it has a depth multiplier, and must have as many outputs as inputs.';
     return middleRefusal(convolution);

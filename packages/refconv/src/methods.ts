@@ -13,7 +13,7 @@ export const METHODS = { refconv, acb, repvgg, dbb, wn, cwn, own } as const;
 export type MethodId = keyof typeof METHODS;
 
 /** The method of an id. @throws RangeError for an unknown id, and for what is no option's value. */
-export function buildMethod(id: string, options: Record<string, unknown> = {}): Reparameterization {
+export function buildMethod(id: string, options: object = {}): Reparameterization {
   if (!Object.hasOwn(METHODS, id)) {
     throw new RangeError(`There is no method '${id}'; there are ${Object.keys(METHODS).join(', ')}.`);
   }

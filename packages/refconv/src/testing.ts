@@ -1,6 +1,7 @@
 /** Helpers of this package's tests: single convolutions, and the names and layouts of the official blocks. */
 import { batchNorm2d, GroupedConv2D } from '@refconv/layers';
 import * as tf from '@tensorflow/tfjs';
+import { expect } from 'chai';
 import { generatedImages, generatedState } from '../../backbones/dist/testing/oracle.js';
 import type { ReparameterizedLayer } from './index.js';
 
@@ -113,4 +114,51 @@ export function setOfficialWeights(layer: ReparameterizedLayer): void {
 function generated(key: string, shape: number[]): tf.Tensor {
   const [made] = [...generatedState([[key, shape]]).values()];
   return tf.tensor(made?.data as Float32Array, shape);
+}
+
+export const topology = (model: tf.LayersModel) => model.toJSON(undefined, false);
+
+/** What a model makes of random images in evaluation. */
+export function outputs(model: tf.LayersModel, seed = 7): Float32Array {
+  return tf.tidy(() => {
+    const shape = (model.inputs[0] as tf.SymbolicTensor).shape.map((size) => size ?? 2);
+    const x = tf.randomNormal(shape, 0, 1, 'float32', seed);
+    return (model.apply(x, { training: false }) as tf.Tensor).dataSync<'float32'>().slice();
+  });
+}
+
+/** Expects values to be the same within `tolerance` of the largest. */
+export function expectSame(actual: Float32Array, expected: Float32Array, tolerance: number): void {
+  expect(actual.length).to.equal(expected.length);
+  const largest = expected.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
+  const apart = actual.reduce((max, value, i) => Math.max(max, Math.abs(value - (expected[i] as number))), 0);
+  expect(apart).to.be.at.most(tolerance * largest);
+}
+
+/** The message that a promise was rejected with. */
+export const rejected = async (promise: Promise<unknown>): Promise<string> =>
+  promise.then(
+    () => 'nothing was thrown',
+    (error: Error) => error.message,
+  );
+
+/**
+ * Sets weights at random: kernels by their fan-in, unless they are to stay, batch norms' scales and variances between 0.5 and 1.5.
+ */
+export function setRandomWeights(model: tf.LayersModel, seed: number, kernels = true): void {
+  const variables = model.weights.map((weight) => (weight as unknown as { val: tf.Variable }).val);
+  variables.forEach((variable, i) => {
+    if (variable.rank > 1 && !kernels) return;
+    tf.tidy(() => {
+      const { shape, name, size } = variable;
+      const positive = /gamma|variance|weight_g/.test(name);
+      // Depthwise kernels see one channel.
+      const fanIn = /depthwise|convmap/.test(name) ? (shape[0] as number) ** 2 : size / (shape.at(-1) as number);
+      const deviation = shape.length > 1 ? Math.sqrt(2 / fanIn) : 0.1;
+      const drawn = positive
+        ? tf.randomUniform(shape, 0.5, 1.5, 'float32', seed + i)
+        : tf.randomNormal(shape, 0, deviation, 'float32', seed + i);
+      variable.assign(drawn as never);
+    });
+  });
 }
