@@ -4,6 +4,7 @@ import { registerBatchNorm } from './batchNorm.js';
 import { registerConvolutions } from './convolution.js';
 import { registerCrossEntropy } from './crossEntropy.js';
 import { registerEigen } from './eigen.js';
+import { registerMapSlices } from './mapSlices.js';
 import { patchStockLayers } from './stockLayers.js';
 
 registerActivations();
@@ -11,4 +12,5 @@ registerBatchNorm();
 registerConvolutions();
 registerCrossEntropy();
 registerEigen();
+registerMapSlices();
 patchStockLayers();
