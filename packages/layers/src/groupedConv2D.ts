@@ -63,28 +63,10 @@ export class GroupedConv2D extends Stock {
   override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
     const x = (Array.isArray(inputs) ? inputs[0] : inputs) as tf.Tensor4D;
     return tf.tidy(() => {
-      const kernel = this.kernel.read() as tf.Tensor4D;
-      const convolved = tf.getKernel(KERNEL, tf.getBackend()) ? this.fused(x, kernel) : this.composed(x, kernel);
+      const { strides, padding, dilationRate } = this;
+      const convolved = groupedConv2d(x, this.kernel.read() as tf.Tensor4D, strides, padding, dilationRate);
       return this.activation.apply(this.bias ? tf.add(convolved, this.bias.read()) : convolved);
     });
-  }
-
-  private fused(x: tf.Tensor4D, filter: tf.Tensor4D): tf.Tensor {
-    const { strides, padding: pad, dilationRate: dilations } = this;
-    const attributes = { strides, pad, dilations, dataFormat: 'NHWC' };
-    return tf.engine().runKernel(KERNEL, { x, filter }, attributes) as tf.Tensor;
-  }
-
-  private composed(x: tf.Tensor4D, kernel: tf.Tensor4D): tf.Tensor {
-    const convolve = (part: tf.Tensor4D, filter: tf.Tensor4D) =>
-      tf.conv2d(part, filter, this.strides, this.padding, 'NHWC', this.dilationRate);
-    // tfjs has no gradient of a split into one.
-    if (this.groups === 1) return convolve(x, kernel);
-    const kernels = tf.split<tf.Tensor4D>(kernel, this.groups, 3);
-    return tf.concat(
-      tf.split<tf.Tensor4D>(x, this.groups, 3).map((part, group) => convolve(part, kernels[group] as tf.Tensor4D)),
-      3,
-    );
   }
 
   override getConfig(): tf.serialization.ConfigDict {
@@ -93,3 +75,29 @@ export class GroupedConv2D extends Stock {
 }
 
 tf.serialization.registerClass(GroupedConv2D);
+
+/**
+ * tf.conv2d with groups: images [n, h, w, Cin] and a kernel [kh, kw, Cin / groups, filters], whose third dimension must divide the
+ * channels. Strides or dilations must be 1.
+ */
+export function groupedConv2d(
+  x: tf.Tensor4D,
+  filter: tf.Tensor4D,
+  strides: number | [number, number],
+  pad: 'same' | 'valid',
+  dilations: number | [number, number] = 1,
+): tf.Tensor4D {
+  if (tf.getKernel(KERNEL, tf.getBackend())) {
+    return tf.engine().runKernel(KERNEL, { x, filter }, { strides, pad, dilations, dataFormat: 'NHWC' }) as tf.Tensor4D;
+  }
+  const groups = x.shape[3] / filter.shape[2];
+  const convolve = (part: tf.Tensor4D, kernel: tf.Tensor4D) => tf.conv2d(part, kernel, strides, pad, 'NHWC', dilations);
+  // tfjs has no gradient of a split into one.
+  if (groups === 1) return convolve(x, filter);
+  const kernels = tf.split<tf.Tensor4D>(filter, groups, 3);
+  const parts = tf.split<tf.Tensor4D>(x, groups, 3);
+  return tf.concat(
+    parts.map((part, group) => convolve(part, kernels[group] as tf.Tensor4D)),
+    3,
+  );
+}

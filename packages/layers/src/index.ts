@@ -2,7 +2,9 @@ export {
   type BatchNorm2dArgs,
   BatchNormalization,
   type BatchNormalizationArgs,
+  type BatchNormVariables,
   batchNorm2d,
+  normalizeBatch,
 } from './batchNormalization.js';
 export {
   ChannelShuffle,
@@ -12,6 +14,6 @@ export {
   ChannelSplit,
   type ChannelSplitArgs,
 } from './channels.js';
-export { GroupedConv2D, type GroupedConv2DArgs } from './groupedConv2D.js';
+export { GroupedConv2D, type GroupedConv2DArgs, groupedConv2d } from './groupedConv2D.js';
 export { HardSigmoid, HardSwish } from './hardActivations.js';
 export { LayerScale, type LayerScaleArgs } from './layerScale.js';
