@@ -1,0 +1,24 @@
+/** What `npm start` finds out, as `result.json` holds it. */
+import type { MetricsRow, Recipe } from '@refconv/training';
+import type { Agreement, Cost, Speed } from './compare.js';
+
+/** The three trainings: the baseline, and two that go on from it, without and with RefConv. */
+export const CURVES = ['baseline', 'control', 'refconv'] as const;
+export type Curve = (typeof CURVES)[number];
+
+export const RESULT_FILE = 'result.json';
+
+export interface StartResult {
+  network: string;
+  data: { name: string; source: string; train: number; test: number };
+  /** Of each of the three trainings. */
+  recipe: Recipe;
+  /** A row for each epoch; each training counts its own from 1. */
+  curves: Record<Curve, MetricsRow[]>;
+  /** Trainable parameters of the refocused network: W_r takes the place of the frozen kernels. */
+  refocusedParameters: number;
+  cost: { baseline: Cost; merged: Cost };
+  agreement: Agreement;
+  speed: Speed;
+  machine: { tensorflow: string; threads: number; cpu: string; node: string };
+}
