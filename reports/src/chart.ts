@@ -38,7 +38,7 @@ export function curvesChart(points: readonly CurvePoint[], baselineEpochs: numbe
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
     width: 400,
     height: 280,
-    background: 'transparent',
+    background: 'white',
     data: { values: points.map((point) => ({ ...point })) },
     config: {
       axis: { labelFontSize: 13, titleFontSize: 13, titleFontWeight: 'normal', titlePadding: 8 },
@@ -62,7 +62,7 @@ export function curvesChart(points: readonly CurvePoint[], baselineEpochs: numbe
           y: {
             field: 'top1',
             type: 'quantitative',
-            title: 'test images classified rightly, %',
+            title: 'test accuracy, %',
             scale: { zero: false },
           },
           color: {

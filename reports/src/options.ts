@@ -3,10 +3,10 @@ import { parseArgs } from 'node:util';
 import type { StartSettings } from '@refconv/experiments';
 
 export const HELP = `Usage: npm start -- [options]
-  --epochs N       epochs of the baseline, and as many more with and without RefConv (default 8)
+  --epochs N       epochs of the baseline, and as many more with and without RefConv (default 5)
   --images N       training images (default 10000)
   --batch N        images a step (default 64)
-  --rate R         highest learning rate (default 0.05)
+  --rate R         highest learning rate (default 0.1)
   --width W        width multiplier of MobileNetV1 (default 0.25)
   --seed N         seed of the weights, the order and the augmentation (default 1)
   --output FOLDER  where everything goes (default: a folder in results/ named after the options above)
@@ -38,10 +38,10 @@ export function readOptions(args: string[]): Options {
   const { values } = parseArgs({
     args,
     options: {
-      epochs: { type: 'string', default: '8' },
+      epochs: { type: 'string', default: '5' },
       images: { type: 'string', default: '10000' },
       batch: { type: 'string', default: '64' },
-      rate: { type: 'string', default: '0.05' },
+      rate: { type: 'string', default: '0.1' },
       width: { type: 'string', default: '0.25' },
       seed: { type: 'string', default: '1' },
       output: { type: 'string' },

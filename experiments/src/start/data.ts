@@ -43,7 +43,7 @@ export async function startData(options: {
 }
 
 /** Images chosen at random, the same ones for every seed of the training. */
-function subset(split: ImageSplit, count: number): ImageSplit {
+export function subset(split: ImageSplit, count: number): ImageSplit {
   if (count > split.count) throw new Error(`There are ${split.count} training images; given --images ${count}.`);
   if (count === split.count) return split;
   const size = split.height * split.width * split.channels;

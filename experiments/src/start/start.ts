@@ -88,7 +88,7 @@ export async function start(options: StartOptions): Promise<StartResult | undefi
     const agreed = agreement(refocused, merged, data.test, { mean, std });
     log(
       `Merged and refocused predict the same on ${number(agreed.samePredictions)} of ${number(agreed.images)} test images; ` +
-        `logits up to ${agreed.largestLogit.toFixed(1)} differ by at most ${agreed.largestLogitDifference.toExponential(1)}`,
+        `of logits up to ${agreed.largestLogit.toFixed(1)}, the largest difference is ${agreed.largestLogitDifference.toPrecision(2)}`,
     );
     const speed = speedOf({ baseline, merged, refocused }, data.test);
     log(
