@@ -61,9 +61,9 @@ ${[
 <caption>What the networks cost</caption>
 <thead><tr><th scope="col"></th><th scope="col">trainable parameters</th><th scope="col">MACs an image</th><th scope="col">ms for ${speed.batchSize} images</th></tr></thead>
 <tbody>
-<tr><th scope="row">baseline</th><td>${count(cost.baseline.parameters)}</td><td>${count(cost.baseline.macs)}</td><td>${speed.baseline.toFixed(1)}</td></tr>
-<tr><th scope="row">refocused, in training</th><td>${count(result.refocusedParameters)}</td><td></td><td>${speed.refocused.toFixed(1)}</td></tr>
-<tr><th scope="row">merged</th><td>${count(cost.merged.parameters)}</td><td>${count(cost.merged.macs)}</td><td>${speed.merged.toFixed(1)}</td></tr>
+<tr><th scope="row">baseline</th><td>${count(cost.baseline.trainable)}</td><td>${count(cost.baseline.macs)}</td><td>${speed.baseline.toFixed(1)}</td></tr>
+<tr><th scope="row">refocused, in training</th><td>${count(cost.refocused.trainable)}</td><td></td><td>${speed.refocused.toFixed(1)}</td></tr>
+<tr><th scope="row">merged</th><td>${count(cost.merged.trainable)}</td><td>${count(cost.merged.macs)}</td><td>${speed.merged.toFixed(1)}</td></tr>
 </tbody>
 </table></div>
 <p>Times are medians of ${speed.rounds} rounds in which the networks took turns. Merged ÷ baseline, taken round by round:

@@ -1,20 +1,11 @@
-import { mobilenetv1 } from '@refconv/backbones';
 import { syntheticDataset } from '@refconv/datasets';
 import { tf } from '@refconv/tensorflow';
 import { expect } from 'chai';
-import { agreement, costOf, speedOf } from './compare.js';
+import { agreement, speedOf } from './compare.js';
 
 const statistics = { mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] };
 
 describe('comparing networks', () => {
-  it('counts the parameters and MACs of MobileNetV1', () => {
-    const tensors = tf.memory().numTensors;
-    const model = mobilenetv1({ variant: 'cifar' });
-    expect(costOf(model)).to.deep.equal({ parameters: 3_217_226, macs: 46_354_432 });
-    model.dispose();
-    expect(tf.memory().numTensors).to.equal(tensors);
-  });
-
   it('sees where two networks differ, image by image, and times them', () => {
     const tensors = tf.memory().numTensors;
     const build = (seed: number) =>

@@ -1,4 +1,4 @@
-/** What two networks have in common: predictions, size and speed. */
+/** What networks have in common: predictions and speed. */
 import { batches, type ImageSplit } from '@refconv/datasets';
 import { compile, tf } from '@refconv/tensorflow';
 import type { LayersModel, Tensor2D, Tensor4D } from '@tensorflow/tfjs';
@@ -44,27 +44,6 @@ export function agreement(a: LayersModel, b: LayersModel, split: ImageSplit, sta
   }
   for (const program of programs) program.dispose();
   return result;
-}
-
-export interface Cost {
-  /** Trainable: a batch norm's running statistics are not counted. */
-  parameters: number;
-  /** Of one image: convolutions and dense layers. */
-  macs: number;
-}
-
-/** The cost of a plain network: every kernel (what has two dimensions or more) works once at every position of its output. */
-export function costOf(model: LayersModel): Cost {
-  const size = (shape: readonly (number | null)[]) => shape.reduce<number>((product, n) => product * (n as number), 1);
-  const macs = model.layers.flatMap((layer) => {
-    const positions = size((layer.outputShape as number[]).slice(1, -1));
-    return layer.weights.filter(({ shape }) => shape.length > 1).map(({ shape }) => positions * size(shape));
-  });
-  return { parameters: trainableParameters(model), macs: macs.reduce((sum, n) => sum + n, 0) };
-}
-
-export function trainableParameters(model: LayersModel): number {
-  return model.trainableWeights.reduce((sum, { shape }) => sum + tf.util.sizeFromShape(shape as number[]), 0);
 }
 
 export interface Speed {

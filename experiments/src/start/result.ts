@@ -1,6 +1,7 @@
 /** What `npm start` finds out, as `result.json` holds it. */
+import type { Cost } from '@refconv/analysis';
 import type { MetricsRow, Recipe } from '@refconv/training';
-import type { Agreement, Cost, Speed } from './compare.js';
+import type { Agreement, Speed } from './compare.js';
 
 /** The three trainings: the baseline, and two that go on from it, without and with RefConv. */
 export const CURVES = ['baseline', 'control', 'refconv'] as const;
@@ -15,9 +16,7 @@ export interface StartResult {
   recipe: Recipe;
   /** A row for each epoch; each training counts its own from 1. */
   curves: Record<Curve, MetricsRow[]>;
-  /** Trainable parameters of the refocused network: W_r takes the place of the frozen kernels. */
-  refocusedParameters: number;
-  cost: { baseline: Cost; merged: Cost };
+  cost: Record<'baseline' | 'refocused' | 'merged', Omit<Cost, 'layers'>>;
   agreement: Agreement;
   speed: Speed;
   machine: { tensorflow: string; threads: number; cpu: string; node: string };

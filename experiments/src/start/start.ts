@@ -2,12 +2,21 @@
 import { writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
+import { cost } from '@refconv/analysis';
 import { mobilenetv1 } from '@refconv/backbones';
 import { merge, refocus } from '@refconv/refconv';
 import { loadedInstallation } from '@refconv/tensorflow';
-import { type FitOptions, fit, type MetricsRow, PAPER_RECIPE, type Recipe, threadCount } from '@refconv/training';
+import {
+  type FitOptions,
+  fit,
+  type MetricsRow,
+  PAPER_RECIPE,
+  type Recipe,
+  saveModel,
+  threadCount,
+} from '@refconv/training';
 import type { LayersModel } from '@tensorflow/tfjs';
-import { agreement, costOf, speedOf, trainableParameters } from './compare.js';
+import { agreement, speedOf } from './compare.js';
 import type { StartData } from './data.js';
 import { type Curve, RESULT_FILE, type StartResult } from './result.js';
 
@@ -41,7 +50,7 @@ export function startRecipe({ epochs, batchSize, learningRate, seed }: StartSett
 
 /**
  * Trains the three, compares the refocused network with its merged form and that with the baseline. In `folder`: the checkpoints
- * and metrics.csv of `baseline`, `control` and `refconv`, the `merged` model as tfjs loads it, and result.json.
+ * and metrics.csv of `baseline`, `control` and `refconv`, the `merged` model as a folder that tfjs loads, and result.json.
  * @returns undefined if it was stopped before the end.
  * @throws what {@link fit} throws.
  */
@@ -66,8 +75,10 @@ export async function start(options: StartOptions): Promise<StartResult | undefi
 
   try {
     const baseline = build();
-    const cost = costOf(baseline);
-    log(`Baseline: MobileNetV1 ×${width}, ${number(cost.parameters)} parameters, ${number(cost.macs)} MACs an image`);
+    const baselineCost = costOf(baseline);
+    log(
+      `Baseline: MobileNetV1 ×${width}, ${number(baselineCost.trainable)} parameters, ${number(baselineCost.macs)} MACs an image`,
+    );
     if (!(await train('baseline', baseline))) return undefined;
 
     log(`Control: the baseline, ${recipe.epochs} epochs more without RefConv`);
@@ -76,15 +87,15 @@ export async function start(options: StartOptions): Promise<StartResult | undefi
     if (!(await train('control', control))) return undefined;
 
     const refocused = owned(await refocus(baseline, { seed }));
-    const refocusedParameters = trainableParameters(refocused);
+    const refocusedCost = costOf(refocused);
     log(
-      `RefConv: the baseline refocused, ${recipe.epochs} epochs more; ${number(refocusedParameters)} parameters train`,
+      `RefConv: the baseline refocused, ${recipe.epochs} epochs more; ${number(refocusedCost.trainable)} parameters train`,
     );
     if (!(await train('refconv', refocused))) return undefined;
 
     const merged = owned(await merge(refocused));
     const mergedCost = costOf(merged);
-    log(`Merged: ${number(mergedCost.parameters)} parameters, ${number(mergedCost.macs)} MACs an image`);
+    log(`Merged: ${number(mergedCost.trainable)} parameters, ${number(mergedCost.macs)} MACs an image`);
     const agreed = agreement(refocused, merged, data.test, { mean, std });
     log(
       `Merged and refocused predict the same on ${number(agreed.samePredictions)} of ${number(agreed.images)} test images; ` +
@@ -96,15 +107,14 @@ export async function start(options: StartOptions): Promise<StartResult | undefi
         `merged ÷ baseline ${speed.ratio[1].toFixed(2)} (median of ${speed.rounds} rounds)`,
     );
 
-    await merged.save(`file://${join(folder, 'merged')}`);
+    await saveModel(merged, join(folder, 'merged'), { mean, std, classes: data.classes }, { replace: true });
     const { name, source, train: images, test } = data;
     const result: StartResult = {
       network: `MobileNetV1 ×${width}`,
       data: { name, source, train: images.count, test: test.count },
       recipe,
       curves: curves as Record<Curve, MetricsRow[]>,
-      refocusedParameters,
-      cost: { baseline: cost, merged: mergedCost },
+      cost: { baseline: baselineCost, refocused: refocusedCost, merged: mergedCost },
       agreement: agreed,
       speed,
       machine: {
@@ -119,6 +129,11 @@ export async function start(options: StartOptions): Promise<StartResult | undefi
   } finally {
     for (const model of models) model.dispose();
   }
+}
+
+function costOf(model: LayersModel) {
+  const { layers: _, ...sums } = cost(model);
+  return sums;
 }
 
 const number = (value: number) => value.toLocaleString('en');

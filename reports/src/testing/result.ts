@@ -18,8 +18,11 @@ export const RESULT: StartResult = {
   data: { name: 'cifar10', source: '/home/me/<script>alert("&")</script>', train: 10_000, test: 2_500 },
   recipe: { ...PAPER_RECIPE, epochs: 2, warmUpEpochs: 0.1, seed: 7 },
   curves: { baseline: rows(0.1234, 0.2345), control: rows(0.3456, 0.5), refconv: rows(0.0987, 0.4567) },
-  refocusedParameters: 1_774_082,
-  cost: { baseline: { parameters: 215_642, macs: 3_331_072 }, merged: { parameters: 215_642, macs: 3_331_072 } },
+  cost: {
+    baseline: { trainable: 215_642, frozen: 10_944, macs: 3_331_072 },
+    refocused: { trainable: 1_774_082, frozen: 13_584, macs: 3_331_072 },
+    merged: { trainable: 215_642, frozen: 10_944, macs: 3_331_072 },
+  },
   agreement: { images: 2_500, samePredictions: 2_499, largestLogitDifference: 1.25e-6, largestLogit: 9.87 },
   speed: { rounds: 21, batchSize: 250, baseline: 40.12, merged: 41.23, refocused: 43.21, ratio: [0.91, 1.02, 1.13] },
   machine: { tensorflow: '2.21.0 (cpu)', threads: 2, cpu: 'A processor', node: 'v20.19.0' },
