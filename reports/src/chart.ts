@@ -24,7 +24,7 @@ export function curvePoints({ curves, recipe }: Pick<StartResult, 'curves' | 're
     curves[curve].map(({ epoch, testTop1 }) => ({
       curve: STYLES[curve].name,
       epoch: curve === 'baseline' ? epoch : recipe.epochs + epoch,
-      top1: 100 * testTop1,
+      top1: Math.round(1e6 * testTop1) / 1e4,
     })),
   );
 }

@@ -16,7 +16,12 @@ async function main(): Promise<void> {
   const { name, train, test, source } = given.data;
   console.log(`Data: ${name}, ${train.count} training and ${test.count} test images (${source})`);
   const folder = resolve(options.output ?? defaultFolder(name, options));
-  const result = await start({ ...given, ...options, folder, stopOnInterrupt: true });
+  const stop = new AbortController();
+  process.once('SIGINT', () => {
+    stop.abort();
+    console.error('\nStopping after this step, with a checkpoint; Ctrl-C again ends at once.');
+  });
+  const result = await start({ ...given, ...options, folder, signal: stop.signal });
   if (!result) {
     console.log('Stopped. The same command goes on from here.');
     process.exitCode = 130; // as a shell reports an interrupted program

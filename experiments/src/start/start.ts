@@ -32,10 +32,7 @@ export interface StartSettings {
   seed: number;
 }
 
-export interface StartOptions
-  extends StartSettings,
-    StartData,
-    Pick<FitOptions, 'signal' | 'stopOnInterrupt' | 'onStep'> {
+export interface StartOptions extends StartSettings, StartData, Pick<FitOptions, 'signal' | 'onStep'> {
   /** Where everything goes. What an interrupted run left there is taken up. */
   folder: string;
   log?: (line: string) => void;
@@ -56,7 +53,7 @@ export function startRecipe({ epochs, batchSize, learningRate, seed }: StartSett
  */
 export async function start(options: StartOptions): Promise<StartResult | undefined> {
   const { data, mean, std, folder, width, seed, log = console.log, ...others } = options;
-  const { signal, stopOnInterrupt, onStep, showProgress } = others;
+  const { signal, onStep, showProgress } = others;
   const recipe = startRecipe(options);
   const models: LayersModel[] = [];
   const owned = (model: LayersModel) => {
@@ -67,10 +64,11 @@ export async function start(options: StartOptions): Promise<StartResult | undefi
     owned(mobilenetv1({ variant: 'cifar', width, classes: data.classes.length, inputSize: data.train.height, seed }));
   const curves: Partial<Record<Curve, MetricsRow[]>> = {};
   const train = async (curve: Curve, model: LayersModel): Promise<boolean> => {
-    const control = { signal, stopOnInterrupt, onStep, showProgress, log };
+    const control = { signal, onStep, showProgress, log };
     const { rows, stopped } = await fit({ model, data, mean, std, recipe, folder: join(folder, curve), ...control });
     curves[curve] = rows;
-    return !stopped;
+    // A wish that came during the last evaluation.
+    return !stopped && signal?.aborted !== true;
   };
 
   try {
@@ -99,7 +97,7 @@ export async function start(options: StartOptions): Promise<StartResult | undefi
     const agreed = agreement(refocused, merged, data.test, { mean, std });
     log(
       `Merged and refocused predict the same on ${number(agreed.samePredictions)} of ${number(agreed.images)} test images; ` +
-        `of logits up to ${agreed.largestLogit.toFixed(1)}, the largest difference is ${agreed.largestLogitDifference.toPrecision(2)}`,
+        `largest difference of a logit ${agreed.largestLogitDifference.toPrecision(2)}, largest logit ${agreed.largestLogit.toFixed(1)}`,
     );
     const speed = speedOf({ baseline, merged, refocused }, data.test);
     log(
