@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { frozenGraph, loadedInstallation } from '@refconv/tensorflow';
 import type { LayersModel, SymbolicTensor, Tensor } from '@tensorflow/tfjs';
-import { withAnyBatch } from './anyBatch.js';
+import { RECORDED, withAnyBatch } from './anyBatch.js';
 import { type OverwriteOption, writeWhole } from './files.js';
 import { decodeGraph, encodeSavedModel, type GraphDef, type TensorInfo, tensorShape } from './tensorflowProto.js';
 
@@ -51,7 +51,7 @@ export async function exportSavedModel(
 
 function inferenceGraph(model: LayersModel, batch: number | undefined) {
   const { inputs, outputs } = model;
-  const [one, two] = batch === undefined ? [record(model, 2), record(model, 3)] : [record(model, batch)];
+  const [one, two] = (batch === undefined ? RECORDED : [batch]).map((size) => record(model, size));
   const graph = decodeGraph(one.definition);
   const open = two ? withAnyBatch(graph, decodeGraph(two.definition)) : graph;
   const describe = (tensors: SymbolicTensor[], nodes: string[], single: string) =>
