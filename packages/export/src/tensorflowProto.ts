@@ -92,6 +92,8 @@ export const decodeGraph = (bytes: Uint8Array) => root.lookupType('GraphDef').de
 export const decodeAttribute = (bytes: Uint8Array) =>
   root.lookupType('AttrValue').decode(bytes) as unknown as AttrValue;
 export const encodeAttribute = (value: AttrValue) => encode('AttrValue', value);
+export const decodeSavedModel = (bytes: Uint8Array) =>
+  root.lookupType('SavedModel').decode(bytes) as unknown as SavedModel;
 export const encodeSavedModel = (value: SavedModel) => encode('SavedModel', value);
 
 function encode(name: string, value: object): Uint8Array {
