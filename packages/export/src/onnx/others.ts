@@ -107,7 +107,8 @@ const merging =
 
 const concatenate: Converter = ({ graph, name, config, shapes }, inputs) => {
   const parts = alike(graph, inputs) as [Value, ...Value[]];
-  const axis = axisOf(parts[0], (config.axis as number | undefined) ?? -1);
+  // tfjs takes any negative axis for the last.
+  const axis = axisOf(parts[0], Math.max((config.axis as number | undefined) ?? -1, -1));
   const names = parts.map(({ name }) => name);
   return {
     name: graph.operation('Concat', name, names, { axis: { int: axis } }),
