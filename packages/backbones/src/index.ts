@@ -1,6 +1,7 @@
+export type { Backbone, BackboneOptions, Preprocessing, PublishedResult } from './backbone.js';
 export { type MobileNetV1Options, mobilenetv1 } from './mobilenetv1.js';
 export { type MobileNetV2Options, mobilenetv2 } from './mobilenetv2.js';
-export { BACKBONES, type Backbone, type BackboneOptions, buildBackbone } from './registry.js';
+export { BACKBONES, buildBackbone } from './registry.js';
 export { type ResNet18Options, resnet18 } from './resnet18.js';
 export { type ResNet20CifarOptions, resnet20Cifar } from './resnet20_cifar.js';
 export { loadTorchState, type TorchState, type TorchTensor, torchState } from './torchState.js';

@@ -1,63 +1,16 @@
 /** The networks by their ids. */
 import type { LayersModel } from '@tensorflow/tfjs';
-import { type MobileNetV1Options, mobilenetv1 } from './mobilenetv1.js';
-import { type MobileNetV2Options, mobilenetv2 } from './mobilenetv2.js';
-import { type ResNet18Options, resnet18 } from './resnet18.js';
-import { resnet20Cifar } from './resnet20_cifar.js';
-
-/** What any of the networks can be told; each takes some of it (see {@link Backbone.options}). */
-export type BackboneOptions = MobileNetV1Options & MobileNetV2Options & ResNet18Options;
-
-export interface Backbone {
-  /** Images [n, size, size, 3] to logits [n, classes]. */
-  build: (options?: BackboneOptions) => LayersModel;
-  family: string;
-  /** The implementation that layer names and function follow. */
-  reference: string;
-  /** The reference's licence (SPDX). */
-  licence: string;
-  /** The variants, the default first. */
-  variants: readonly string[];
-  /** The options that this network takes. */
-  options: readonly (keyof BackboneOptions)[];
-}
-
-const COMMON = ['variant', 'classes', 'inputSize', 'seed'] as const;
-const BOTH = ['imagenet', 'cifar'] as const;
+import type { Backbone, BackboneOptions } from './backbone.js';
+import { MOBILENETV1 } from './mobilenetv1.js';
+import { MOBILENETV2 } from './mobilenetv2.js';
+import { RESNET18 } from './resnet18.js';
+import { RESNET20_CIFAR } from './resnet20_cifar.js';
 
 export const BACKBONES: Readonly<Record<string, Backbone>> = {
-  mobilenetv1: {
-    build: mobilenetv1,
-    family: 'MobileNetV1',
-    reference: 'timm 1.0 mobilenetv1_100',
-    licence: 'Apache-2.0',
-    variants: BOTH,
-    options: [...COMMON, 'width', 'activation'],
-  },
-  mobilenetv2: {
-    build: mobilenetv2,
-    family: 'MobileNetV2',
-    reference: 'torchvision mobilenet_v2',
-    licence: 'BSD-3-Clause',
-    variants: BOTH,
-    options: [...COMMON, 'width', 'activation', 'dropout'],
-  },
-  resnet18: {
-    build: resnet18,
-    family: 'ResNet',
-    reference: 'torchvision resnet18',
-    licence: 'BSD-3-Clause',
-    variants: BOTH,
-    options: COMMON,
-  },
-  resnet20_cifar: {
-    build: (options) => resnet20Cifar(options as Parameters<typeof resnet20Cifar>[0]),
-    family: 'ResNet',
-    reference: 'akamaster/pytorch_resnet_cifar10 resnet20',
-    licence: 'BSD-2-Clause',
-    variants: ['cifar'],
-    options: COMMON,
-  },
+  mobilenetv1: MOBILENETV1,
+  mobilenetv2: MOBILENETV2,
+  resnet18: RESNET18,
+  resnet20_cifar: RESNET20_CIFAR,
 };
 
 /**

@@ -1,5 +1,6 @@
 /** ResNet-18 (arXiv 1512.03385), as torchvision's `resnet18` (pytorch/vision, BSD-3-Clause). */
 import * as tf from '@tensorflow/tfjs';
+import { type Backbone, BOTH_VARIANTS, COMMON_OPTIONS, TORCHVISION_PREPROCESSING } from './backbone.js';
 import { type CommonOptions, channelsOf, fanOut, LayerBuilder, resolveVariant } from './layerBuilder.js';
 
 /** Basic blocks: channels, the first block's stride, number of blocks. */
@@ -70,3 +71,21 @@ export function resnet18(options: ResNet18Options = {}): tf.LayersModel {
   });
   return tf.model({ inputs: input, outputs: classifier.apply(x) as tf.SymbolicTensor, name: 'resnet18' });
 }
+
+export const RESNET18: Backbone = {
+  build: resnet18,
+  family: 'ResNet',
+  reference: 'torchvision resnet18',
+  licence: 'BSD-3-Clause',
+  variants: BOTH_VARIANTS,
+  options: COMMON_OPTIONS,
+  published: [
+    {
+      weights: 'resnet18-f37072fd.pth',
+      top1: 69.758,
+      source: 'torchvision, ResNet18_Weights.IMAGENET1K_V1',
+      preprocessing: TORCHVISION_PREPROCESSING,
+    },
+  ],
+  refconv: 'The 7×7 stem and all 3×3 convolutions; the shortcuts are 1×1.',
+};

@@ -109,9 +109,18 @@ export interface BatchNorm2dArgs {
   epsilon?: number;
   /** PyTorch's momentum, the share of the new batch in the running statistics: 1 − tf.layers' momentum. Default: 0.1. */
   momentum?: number;
+  /** What β starts from. Default: 0. */
+  offset?: number;
 }
 
 /** Batch normalisation over the channels of [n, h, w, c] with PyTorch's defaults and running statistics. */
-export function batchNorm2d({ name, epsilon = 1e-5, momentum = 0.1 }: BatchNorm2dArgs = {}): BatchNormalization {
-  return new BatchNormalization({ ...(name && { name }), epsilon, momentum: 1 - momentum, unbiasedVariance: true });
+export function batchNorm2d(args: BatchNorm2dArgs = {}): BatchNormalization {
+  const { name, epsilon = 1e-5, momentum = 0.1, offset = 0 } = args;
+  return new BatchNormalization({
+    ...(name && { name }),
+    epsilon,
+    momentum: 1 - momentum,
+    unbiasedVariance: true,
+    ...(offset !== 0 && { betaInitializer: tf.initializers.constant({ value: offset }) }),
+  });
 }
