@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BACKBONES } from '@refconv/backbones';
+import { ChannelShuffle, ChannelSplit, GroupedConv2D, HardSigmoid, HardSwish, LayerScale } from '@refconv/layers';
 import { merge, refocus } from '@refconv/refconv';
 import { tf } from '@refconv/tensorflow';
 import type { LayersModel, layers, SymbolicTensor, Tensor } from '@tensorflow/tfjs';
@@ -114,6 +115,16 @@ const CASES: Record<string, () => LayersModel> = {
   PReLU: () => sequence(l.prelu(), l.prelu({ sharedAxes: [1, 2] })),
   'PReLU of features': () => sequence(l.flatten(), l.prelu()),
   Softmax: () => sequence(l.conv2d({ filters: 3, kernelSize: 1 }), l.softmax({ axis: -1 })),
+  GroupedConv2D: () => sequence(new GroupedConv2D({ filters: 6, kernelSize: 3, groups: 2, strides: 2 })),
+  'HardSigmoid and HardSwish': () => sequence(new HardSigmoid({}), new HardSwish({})),
+  LayerScale: () => sequence(l.conv2d({ filters: 3, kernelSize: 1 }), new LayerScale({})),
+  'LayerScale after LayerNormalization': () => sequence(l.layerNormalization(), new LayerScale({})),
+  'ChannelShuffle and ChannelSplit': () =>
+    functional((x) => {
+      const shuffled = apply(new ChannelShuffle({ groups: 2 }), apply(l.conv2d({ filters: 6, kernelSize: 1 }), x));
+      const [a, b] = new ChannelSplit({ sizes: [1, 5] }).apply(shuffled) as SymbolicTensor[];
+      return apply(l.concatenate(), apply(new ChannelShuffle({ groups: 5 }), b), a);
+    }),
   'merges of images in both layouts': () =>
     functional((x) => {
       const a = apply(l.conv2d({ filters: 4, kernelSize: 1 }), x);
