@@ -10,6 +10,8 @@ export interface BackboneOptions extends CommonOptions {
   activation?: Activation;
   /** Share of the features dropped before the classifier in training. */
   dropout?: number;
+  /** Share of the images that the last block drops in training, of the others less. */
+  stochasticDepth?: number;
 }
 
 /** How images are prepared for published weights: resized, cropped at the centre, then (pixel − mean) / std. */

@@ -44,11 +44,13 @@ export function checkRate(option: 'dropout' | 'stochasticDepth', rate: number): 
   if (!(rate >= 0 && rate < 1)) throw new RangeError(`${option} must be in [0, 1); given ${rate}.`);
 }
 
-/** The multiple of 8 nearest to a number of channels, but never less than 90 % of it (torchvision's _make_divisible). */
-export function toMultipleOf8(channels: number): number {
-  const rounded = Math.max(8, Math.floor((channels + 4) / 8) * 8);
-  return rounded < 0.9 * channels ? rounded + 8 : rounded;
+/** The divisor's multiple nearest to a number of channels, but never less than 90 % of it (torchvision's _make_divisible). */
+export function toMultipleOf(divisor: number, channels: number): number {
+  const rounded = Math.max(divisor, Math.floor((channels + divisor / 2) / divisor) * divisor);
+  return rounded < 0.9 * channels ? rounded + divisor : rounded;
 }
+
+export const toMultipleOf8 = (channels: number) => toMultipleOf(8, channels);
 
 export interface Kernel {
   /** Of its layer. */
@@ -90,7 +92,7 @@ export interface ConvolutionOptions {
 }
 
 /** 'swish' is also known as SiLU. */
-export type Activation = 'relu' | 'relu6' | 'swish' | 'sigmoid' | 'hardSwish' | 'hardSigmoid';
+export type Activation = 'relu' | 'relu6' | 'gelu' | 'swish' | 'sigmoid' | 'hardSwish' | 'hardSigmoid';
 
 /** Those that tf.layers lacks, or has with another meaning. */
 const ACTIVATION_LAYERS: Partial<Record<Activation, new (args: { name: string }) => tf.layers.Layer>> = {
@@ -185,6 +187,17 @@ export class LayerBuilder {
 
   add(x: Tensor, y: Tensor, name: string): Tensor {
     return tf.layers.add({ name }).apply([x, y]) as Tensor;
+  }
+
+  /** One after the other along the channels. */
+  concatenate(parts: Tensor[], name: string): Tensor {
+    return tf.layers.concatenate({ name }).apply(parts) as Tensor;
+  }
+
+  /** 3×3 at stride 2, padded by 1. To be used after a ReLU: zeros stand in for PyTorch's −∞. */
+  maxPool(x: Tensor, name: string): Tensor {
+    const pool = tf.layers.maxPooling2d({ poolSize: 3, strides: 2, padding: 'valid', name });
+    return pool.apply(this.padded(x, name, 3, 2)) as Tensor;
   }
 
   /** [n, h, w, c] to the mean over h and w, [n, c]. */

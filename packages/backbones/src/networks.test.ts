@@ -2,7 +2,7 @@ import { applyMomentum, compile, softmaxCrossEntropy, tf } from '@refconv/tensor
 import type { LayersModel, Scalar, Tensor, Tensor1D, Tensor2D, Tensor4D, Variable } from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import { BACKBONES, buildBackbone } from './registry.js';
-import { EXPECTED } from './testing/expected.js';
+import { EXPECTED, withoutDropping } from './testing/expected.js';
 import {
   type EvalCase,
   fnv,
@@ -135,9 +135,7 @@ for (const [id, { parameters, cifarShapes, kuangliu }] of Object.entries(EXPECTE
     }
 
     const build = (size: number) => {
-      // The oracles were made without dropout.
-      const dropout = BACKBONES[id]?.options.includes('dropout') ? { dropout: 0 } : {};
-      const model = buildBackbone(id, { inputSize: size, ...dropout });
+      const model = buildBackbone(id, { inputSize: size, ...withoutDropping(id) });
       loadTorchState(model, generatedState(oracle.state));
       return model;
     };

@@ -1,16 +1,41 @@
 /** The networks by their ids. */
 import type { LayersModel } from '@tensorflow/tfjs';
 import type { Backbone, BackboneOptions } from './backbone.js';
+import { CONVNEXT_TINY } from './convnext.js';
+import { DENSENET121, DENSENET169 } from './densenet.js';
+import { EFFICIENTNET_B0 } from './efficientnet_b0.js';
+import { FASTERNET_S } from './fasternet.js';
+import { HBONET } from './hbonet.js';
 import { MOBILENETV1 } from './mobilenetv1.js';
 import { MOBILENETV2 } from './mobilenetv2.js';
-import { RESNET18 } from './resnet18.js';
+import { MOBILENETV3_LARGE, MOBILENETV3_SMALL } from './mobilenetv3.js';
+import { MOBILENETV3_LARGE_TORCHVISION, MOBILENETV3_SMALL_TORCHVISION } from './mobilenetv3_torchvision.js';
+import { MOBILENEXT } from './mobilenext.js';
+import { RESNET18, RESNET50 } from './resnet.js';
 import { RESNET20_CIFAR } from './resnet20_cifar.js';
+import { SHUFFLENETV1_G3, SHUFFLENETV1_G8 } from './shufflenetv1.js';
+import { SHUFFLENETV2 } from './shufflenetv2.js';
 
 export const BACKBONES: Readonly<Record<string, Backbone>> = {
   mobilenetv1: MOBILENETV1,
   mobilenetv2: MOBILENETV2,
+  mobilenetv3_small: MOBILENETV3_SMALL,
+  mobilenetv3_large: MOBILENETV3_LARGE,
+  mobilenetv3_small_torchvision: MOBILENETV3_SMALL_TORCHVISION,
+  mobilenetv3_large_torchvision: MOBILENETV3_LARGE_TORCHVISION,
+  efficientnet_b0: EFFICIENTNET_B0,
+  shufflenetv1_g3: SHUFFLENETV1_G3,
+  shufflenetv1_g8: SHUFFLENETV1_G8,
+  shufflenetv2: SHUFFLENETV2,
+  mobilenext: MOBILENEXT,
+  hbonet: HBONET,
   resnet18: RESNET18,
+  resnet50: RESNET50,
+  densenet121: DENSENET121,
+  densenet169: DENSENET169,
   resnet20_cifar: RESNET20_CIFAR,
+  fasternet_s: FASTERNET_S,
+  convnext_tiny: CONVNEXT_TINY,
 };
 
 /**

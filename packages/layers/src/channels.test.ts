@@ -1,7 +1,7 @@
 import '@refconv/tensorflow';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
-import { ChannelShuffle, ChannelSplit } from './channels.js';
+import { ChannelShuffle, ChannelSlice, ChannelSplit } from './channels.js';
 import { LayerScale } from './layerScale.js';
 
 const values = (tensor: unknown) => [...(tensor as tf.Tensor).dataSync()];
@@ -49,6 +49,21 @@ for (const backend of ['tensorflow', 'cpu']) {
       expect(tf.memory().numTensors).to.equal(tensors);
     });
 
+    it('slices', () => {
+      const tensors = tf.memory().numTensors;
+      tf.tidy(() => {
+        const x = numbered();
+        const layer = new ChannelSlice({ begin: 2, size: 3 });
+        const y = layer.apply(x) as tf.Tensor;
+        expect(y.shape).to.deep.equal(layer.computeOutputShape(x.shape));
+        expect(values(y)).to.deep.equal([2, 3, 4, 14, 15, 16]);
+        const gradient = tf.grad((x) => tf.sum(tf.square(layer.apply(x) as tf.Tensor)))(x);
+        const expected = values(x).map((value) => (value % 12 >= 2 && value % 12 < 5 ? 2 * value : 0));
+        expect(values(gradient)).to.deep.equal(expected);
+      });
+      expect(tf.memory().numTensors).to.equal(tensors);
+    });
+
     it('scales', () => {
       const tensors = tf.memory().numTensors;
       tf.tidy(() => {
@@ -75,7 +90,8 @@ describe('layers over channels', () => {
     const shuffled = new ChannelShuffle({ groups: 3 }).apply(input) as tf.SymbolicTensor;
     const [a, b] = new ChannelSplit({ sizes: [4, 8] }).apply(shuffled) as [tf.SymbolicTensor, tf.SymbolicTensor];
     const scaled = new LayerScale({ initialValue: 3 }).apply(b) as tf.SymbolicTensor;
-    const joined = tf.layers.concatenate().apply([scaled, a]) as tf.SymbolicTensor;
+    const first = new ChannelSlice({ begin: 1, size: 2 }).apply(a) as tf.SymbolicTensor;
+    const joined = tf.layers.concatenate().apply([scaled, first]) as tf.SymbolicTensor;
     const model = tf.model({ inputs: input, outputs: joined });
     const loaded = await tf.models.modelFromJSON({ modelTopology: model.toJSON(undefined, false) } as never);
     tf.tidy(() => {
@@ -105,6 +121,16 @@ describe('layers over channels', () => {
     expect(() => split(4, 4).apply(tf.input({ shape: [2, 2, 12] }))).to.throw(
       RangeError,
       'split splits 8 channels as 4 + 4; given 12.',
+    );
+    const slice = (begin: number, size: number) => new ChannelSlice({ begin, size, name: 'slice' });
+    expect(() => slice(-1, 2)).to.throw(
+      RangeError,
+      'begin must be an integer from 0 and size a positive one; given -1 and 2 for slice.',
+    );
+    expect(() => slice(0, 0)).to.throw(RangeError, 'given 0 and 0');
+    expect(() => slice(10, 3).apply(tf.input({ shape: [2, 2, 12] }))).to.throw(
+      RangeError,
+      'slice takes channels up to 13; given 12.',
     );
   });
 });

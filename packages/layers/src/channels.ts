@@ -90,5 +90,52 @@ export class ChannelSplit extends tf.layers.Layer {
   }
 }
 
+export type ChannelSliceArgs = LayerArgs & {
+  /** The first channel taken. */
+  begin: number;
+  /** The number of channels taken. */
+  size: number;
+};
+
+/**
+ * Takes channels that lie together. Unlike the parts of {@link ChannelSplit}, those of several slices may overlap.
+ * @throws RangeError where `begin` is no integer from 0, `size` no positive integer, or the input has too few channels.
+ */
+export class ChannelSlice extends tf.layers.Layer {
+  static className = 'ChannelSlice';
+  readonly begin: number;
+  readonly size: number;
+
+  constructor(args: ChannelSliceArgs) {
+    super(args);
+    this.begin = args.begin;
+    this.size = args.size;
+    const isValid = Number.isInteger(this.begin) && Number.isInteger(this.size) && this.begin >= 0 && this.size >= 1;
+    if (!isValid)
+      throw new RangeError(
+        `begin must be an integer from 0 and size a positive one; given ${this.begin} and ${this.size} for ${this.name}.`,
+      );
+  }
+
+  override computeOutputShape(inputShape: Shape | Shape[]): Shape {
+    const shape = onlyShape(inputShape);
+    const [channels, end] = [shape.at(-1) as number, this.begin + this.size];
+    if (channels < end) throw new RangeError(`${this.name} takes channels up to ${end}; given ${channels}.`);
+    return [...shape.slice(0, -1), this.size];
+  }
+
+  override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
+    const x = onlyTensor(inputs);
+    this.computeOutputShape(x.shape);
+    const before = x.shape.slice(0, -1);
+    return tf.slice(x, [...before.map(() => 0), this.begin], [...before, this.size]);
+  }
+
+  override getConfig(): tf.serialization.ConfigDict {
+    return { ...super.getConfig(), begin: this.begin, size: this.size };
+  }
+}
+
 tf.serialization.registerClass(ChannelShuffle);
+tf.serialization.registerClass(ChannelSlice);
 tf.serialization.registerClass(ChannelSplit);

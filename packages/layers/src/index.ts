@@ -4,7 +4,14 @@ export {
   type BatchNormalizationArgs,
   batchNorm2d,
 } from './batchNormalization.js';
-export { ChannelShuffle, type ChannelShuffleArgs, ChannelSplit, type ChannelSplitArgs } from './channels.js';
+export {
+  ChannelShuffle,
+  type ChannelShuffleArgs,
+  ChannelSlice,
+  type ChannelSliceArgs,
+  ChannelSplit,
+  type ChannelSplitArgs,
+} from './channels.js';
 export { GroupedConv2D, type GroupedConv2DArgs } from './groupedConv2D.js';
 export { HardSigmoid, HardSwish } from './hardActivations.js';
 export { LayerScale, type LayerScaleArgs } from './layerScale.js';
