@@ -1,7 +1,15 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BACKBONES } from '@refconv/backbones';
-import { ChannelShuffle, ChannelSplit, GroupedConv2D, HardSigmoid, HardSwish, LayerScale } from '@refconv/layers';
+import {
+  ChannelShuffle,
+  ChannelSlice,
+  ChannelSplit,
+  GroupedConv2D,
+  HardSigmoid,
+  HardSwish,
+  LayerScale,
+} from '@refconv/layers';
 import { merge, refocus } from '@refconv/refconv';
 import { tf } from '@refconv/tensorflow';
 import type { LayersModel, layers, SymbolicTensor, Tensor } from '@tensorflow/tfjs';
@@ -119,6 +127,13 @@ const CASES: Record<string, () => LayersModel> = {
   'HardSigmoid and HardSwish': () => sequence(new HardSigmoid({}), new HardSwish({})),
   LayerScale: () => sequence(l.conv2d({ filters: 3, kernelSize: 1 }), new LayerScale({})),
   'LayerScale after LayerNormalization': () => sequence(l.layerNormalization(), new LayerScale({})),
+  'ChannelSlice in both layouts': () =>
+    functional((x) => {
+      const slices = [apply(l.conv2d({ filters: 6, kernelSize: 1 }), x), x].map((from, begin) =>
+        apply(new ChannelSlice({ begin, size: 3 }), from),
+      );
+      return apply(l.add(), ...slices);
+    }),
   'ChannelShuffle and ChannelSplit': () =>
     functional((x) => {
       const shuffled = apply(new ChannelShuffle({ groups: 2 }), apply(l.conv2d({ filters: 6, kernelSize: 1 }), x));

@@ -132,6 +132,12 @@ const channelSplit: Converter = ({ graph, name, config, shapes }, [x]) => {
   return parts.map((part, i) => ({ ...x, name: part, shape: shapes[i] }));
 };
 
+const channelSlice: Converter = ({ graph, name, config, shapes }, [x]) => {
+  const [begin, size] = [config.begin as number, config.size as number];
+  const inputs = [x.name, ...[begin, begin + size, axisOf(x, -1)].map((value) => graph.integers([value]))];
+  return { ...x, name: graph.operation('Slice', name, inputs), shape: shapes[0] };
+};
+
 const rescaling: Converter = ({ graph, name, config }, [x]) => {
   const [scale, offset] = [config.scale as number, (config.offset as number | undefined) ?? 0];
   const scaled = graph.operation('Mul', `${name}.scaled`, [x.name, graph.scalar(scale)]);
@@ -156,6 +162,7 @@ export const otherConverters: Record<string, Converter> = {
   Average: merging('Add', ({ graph, name }, sum, count) => graph.operation('Div', name, [sum, graph.scalar(count)])),
   Concatenate: concatenate,
   ChannelShuffle: channelShuffle,
+  ChannelSlice: channelSlice,
   ChannelSplit: channelSplit,
   Rescaling: rescaling,
   Dropout: nothing,

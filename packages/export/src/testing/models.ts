@@ -50,7 +50,7 @@ export function smallBackbone(id: string): LayersModel {
   const small: BackboneOptions = {
     variant: 'cifar',
     ...(!variants.includes('cifar') && { variant: 'imagenet', inputSize: 64 }),
-    ...(options.includes('width') && { width: 0.25 }),
+    ...(options.includes('width') && { width: id.startsWith('shufflenet') ? 0.5 : 0.25 }),
   };
   return randomize(buildBackbone(id, small));
 }
