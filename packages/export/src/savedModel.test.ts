@@ -1,14 +1,13 @@
 import { spawnSync } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { BACKBONES } from '@refconv/backbones';
 import { merge, refocus } from '@refconv/refconv';
 import { tf } from '@refconv/tensorflow';
 import type { LayersModel, SymbolicTensor, Tensor } from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import { exportSavedModel } from './savedModel.js';
 import { decodeSavedModel } from './tensorflowProto.js';
-import { expectClose, images, inFolder, messageOf, randomize, smallBackbone } from './testing/models.js';
+import { expectClose, images, inFolder, messageOf, randomize, smallBackbone, TESTED } from './testing/models.js';
 
 /** Exports, loads, and compares with the model for batches of these sizes. */
 async function expectRoundTrip(model: LayersModel, folder: string, batches = [1, 5]): Promise<void> {
@@ -36,7 +35,7 @@ const small = (
   );
 
 describe('exportSavedModel', () => {
-  for (const id of Object.keys(BACKBONES)) {
+  for (const id of TESTED) {
     it(
       `writes ${id}, which tfjs-node loads`,
       inFolder(async (folder) => {

@@ -44,13 +44,19 @@ function uniform(count: number, from: number, to: number, seed: number): Float32
   return Float32Array.from({ length: count }, next);
 }
 
+/** Networks that take long to build, for runs with REFCONV_LONG=1 alone. */
+const LARGE = ['resnet18', 'resnet50', 'densenet169', 'fasternet_s'];
+
+/** The ids of the networks to test. */
+export const TESTED = Object.keys(BACKBONES).filter((id) => process.env.REFCONV_LONG === '1' || !LARGE.includes(id));
+
 /** A backbone as small as it comes, with random weights. */
 export function smallBackbone(id: string): LayersModel {
   const { variants = [], options = [] } = BACKBONES[id] ?? {};
   const small: BackboneOptions = {
     variant: 'cifar',
     ...(!variants.includes('cifar') && { variant: 'imagenet', inputSize: 64 }),
-    ...(options.includes('width') && { width: id.startsWith('shufflenet') ? 0.5 : 0.25 }),
+    ...(options.includes('width') && !id.startsWith('shufflenet') && { width: 0.25 }),
   };
   return randomize(buildBackbone(id, small));
 }
