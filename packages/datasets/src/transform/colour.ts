@@ -9,7 +9,7 @@ function grey(data: Uint8Array, i: number): number {
 }
 
 function clip(value: number): number {
-  return value < 0 ? 0 : value > 255 ? 255 : value;
+  return Math.max(0, Math.min(255, value));
 }
 
 /** Every value through a table of its channel, or of all. */
