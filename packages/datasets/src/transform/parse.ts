@@ -239,14 +239,15 @@ function toNumber(text: string): number {
   return text.trim() === '' ? Number.NaN : Number(text);
 }
 
-/** Leading arguments by place, the others by name, those with their default left out. */
+/** Leading numbers by place, the others and ranges by name, those with their default left out. */
 function print(name: string, definition: Definition, values: Map<string, string>): string {
   const pieces: string[] = [];
   let byPlace = true;
-  for (const { name: key, byDefault } of definition.arguments) {
+  for (const { name: key, kind, byDefault } of definition.arguments) {
     const value = values.get(key) as string;
-    if (value === byDefault) byPlace = false;
-    else pieces.push(byPlace ? value : `${key}=${value}`);
+    if (value === byDefault || kind === 'range') byPlace = false;
+    if (value === byDefault) continue;
+    pieces.push(byPlace ? value : `${key}=${value}`);
   }
   return pieces.length === 0 ? name : `${name}(${pieces.join(',')})`;
 }
