@@ -14,8 +14,20 @@ export {
   findCifar10,
   loadCifar10,
 } from './cifar10.js';
+export { CIFAR100_CLASSES, findCifar100, loadCifar100 } from './cifar100.js';
+export { type ContactSheetOptions, contactSheet } from './contactSheet.js';
 export { checkSplit, type ImageDataset, type ImageSplit } from './dataset.js';
+export type { JpegDecoder } from './image/decode.js';
+export type { Rectangle, RgbImage } from './image/image.js';
+export { type ImageFolderOptions, imageFolder } from './imagenet/imageFolder.js';
+export { type ImageNet, type ImageNetOptions, loadImageNet } from './imagenet/imagenet.js';
+export { type LoadedBatch, Loader, type LoaderOptions } from './loader/loader.js';
+export type { BrokenImage } from './loader/protocol.js';
+export { type ImageSource, imageName, memorySource, subset } from './loader/source.js';
 export { cacheFolder, type Environment } from './places.js';
 export { Random, type StreamKey, stream } from './random.js';
 export { channelStatistics } from './statistics.js';
 export { type SyntheticOptions, syntheticDataset } from './synthetic.js';
+export { IMAGENET_MEAN, IMAGENET_STD, parseTransform, type Transform } from './transform/parse.js';
+export type { Mix } from './transform/tensor.js';
+export { type Verification, type VerifyOptions, verificationText, verifyDataset } from './verify.js';

@@ -19,6 +19,10 @@ const root = Root.fromJSON({
     GraphOptions: { fields: { rewriteOptions: field(10, 'RewriterConfig') } },
     ConfigProto: {
       fields: {
+        deviceCount: { ...field(1, 'int32'), keyType: 'string' } as protobuf.IField,
+        intraOpParallelismThreads: field(2, 'int32'),
+        interOpParallelismThreads: field(5, 'int32'),
+        usePerSessionThreads: field(9, 'bool'),
         gpuOptions: field(6, 'GPUOptions'),
         allowSoftPlacement: field(7, 'bool'),
         graphOptions: field(10, 'GraphOptions'),
@@ -51,7 +55,7 @@ export function decodeOpInputs(bytes: Uint8Array): ArgDef[] {
   return (root.lookupType('OpDef').decode(bytes) as unknown as { inputArg: ArgDef[] }).inputArg;
 }
 
-/** A serialized ConfigProto for the sessions of compiled functions. */
+/** A serialized ConfigProto, for a session. */
 export function encodeSessionConfig(config: object): Uint8Array {
   const type = root.lookupType('ConfigProto');
   return type.encode(type.fromObject(config)).finish();

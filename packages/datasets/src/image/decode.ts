@@ -1,0 +1,123 @@
+/** Bytes of a file to 8-bit RGB. */
+import sharp from 'sharp';
+import type { Rectangle, RgbImage } from './image.js';
+import { jpegHeader } from './jpegHeader.js';
+
+/**
+ * Decodes a part of a JPEG with one or three components. A module that a loader is told to use (`jpegDecoder`) exports
+ * `createJpegDecoder(): JpegDecoder`; each of its workers calls that once.
+ */
+export interface JpegDecoder {
+  /**
+   * @param part what is wanted; undefined: all. @returns `[height, width, 3]`, not used any more after the next call.
+   * @throws if the file is damaged.
+   */
+  decode(bytes: Uint8Array, part: Rectangle | undefined): Uint8Array;
+}
+
+export interface DecodeOptions {
+  /** Turns the image upright as its Exif tag says. torchvision does not. */
+  upright: boolean;
+  /** Larger images are refused before they are decoded. */
+  maxPixels: number;
+  /** Decodes the whole of a JPEG before a part is used: a part's edges then have the same bits as in the whole. */
+  whole: boolean;
+  jpeg: JpegDecoder | undefined;
+}
+
+/** The size of an image, known before its pixels are. */
+export interface OpenImage {
+  width: number;
+  height: number;
+  /** The Exif tag was not 1. */
+  rotated: boolean;
+  /** The format's name, and what is unusual. */
+  format: string;
+  /** At least the part asked for: `at` says which. */
+  pixels(part: Rectangle): Promise<{ image: RgbImage; at: { left: number; top: number } }>;
+}
+
+sharp.cache(false);
+// A loader's workers are the parallelism.
+sharp.concurrency(1);
+
+/**
+ * Reads the header of a JPEG, PNG, WebP, GIF, TIFF or whatever else libvips knows.
+ *
+ * Grey images get three equal channels, CMYK becomes sRGB, 16 bits become 8, transparency is left out, of an animation
+ * the first picture counts, and colour profiles are not applied (as in Pillow's `convert('RGB')`, but for 16 bits,
+ * which Pillow cuts off).
+ *
+ * @throws if the bytes are no image that can be read, or one of more than `maxPixels`.
+ */
+export async function openImage(bytes: Uint8Array, options: DecodeOptions): Promise<OpenImage> {
+  if (bytes.length === 0) throw new Error('the file is empty');
+  const header = jpegHeader(bytes);
+  const rotated = (header?.orientation ?? 1) !== 1;
+  const { jpeg } = options;
+  if (
+    header &&
+    jpeg &&
+    header.width > 0 &&
+    header.height > 0 &&
+    header.components < 4 &&
+    !(rotated && options.upright)
+  ) {
+    checkPixels(header, options);
+    const { width, height } = header;
+    const pixels = async (part: Rectangle) => {
+      const region = options.whole ? { left: 0, top: 0, width, height } : part;
+      const data = jpeg.decode(bytes, options.whole ? undefined : part);
+      return { image: { data, width: region.width, height: region.height }, at: region };
+    };
+    return { width, height, rotated, format: header.components === 1 ? 'jpeg, grey' : 'jpeg', pixels };
+  }
+  return openBySharp(bytes, options);
+}
+
+async function openBySharp(bytes: Uint8Array, { upright, maxPixels }: DecodeOptions): Promise<OpenImage> {
+  // libvips may wait for a file's end; a reused buffer must not change under it, and it does not: it is waited for.
+  const input = { limitInputPixels: maxPixels, failOn: 'truncated' as const, ignoreIcc: true, pages: 1 };
+  const {
+    format = 'unknown',
+    orientation = 1,
+    ...metadata
+  } = await sharp(bytes, { ...input, limitInputPixels: false }).metadata();
+  checkPixels(metadata, { maxPixels });
+  const turned = upright && orientation > 4;
+  const [width, height] = turned ? [metadata.height, metadata.width] : [metadata.width, metadata.height];
+  const kinds = [
+    format,
+    metadata.space === 'b-w' || metadata.space === 'grey16' ? 'grey' : metadata.space === 'cmyk' ? 'cmyk' : '',
+    metadata.depth === 'ushort' ? '16-bit' : '',
+    (metadata.pages ?? 1) > 1 ? 'animated' : '',
+  ];
+  const pixels = async () => {
+    const image = sharp(bytes, { ...input, sequentialRead: true });
+    if (upright) image.rotate();
+    const { data, info } = await image
+      .removeAlpha()
+      .toColourspace('srgb')
+      .raw({ depth: 'uchar' })
+      .toBuffer({ resolveWithObject: true });
+    return { image: rgb(data, info), at: { left: 0, top: 0 } };
+  };
+  return { width, height, rotated: orientation !== 1, format: kinds.filter(Boolean).join(', '), pixels };
+}
+
+function rgb(
+  data: Uint8Array,
+  { width, height, channels }: { width: number; height: number; channels: number },
+): RgbImage {
+  if (channels === 3) return { data, width, height };
+  if (channels !== 1) throw new Error(`decoding gave ${channels} channels, expected 1 or 3`);
+  const out = new Uint8Array(3 * data.length);
+  for (let i = 0; i < data.length; i++) out.fill(data[i] as number, 3 * i, 3 * i + 3);
+  return { data: out, width, height };
+}
+
+function checkPixels({ width, height }: { width: number; height: number }, { maxPixels }: { maxPixels: number }): void {
+  if (width * height > maxPixels) {
+    throw new Error(`it has ${width} x ${height} pixels, more than maxPixels ${maxPixels} allows`);
+  }
+}

@@ -1,0 +1,55 @@
+/** What a JPEG's header says, without decoding: ITU-T T.81, Annex B; Exif 2.3, 4.5. */
+export interface JpegHeader {
+  width: number;
+  height: number;
+  /** 1 grey, 3 colour, 4 CMYK or YCCK. */
+  components: number;
+  /** The Exif tag, 1 (upright) to 8. */
+  orientation: number;
+}
+
+const START = 0xffd8;
+const APP1 = 0xe1;
+const ORIENTATION = 0x0112;
+
+/** Undefined where the bytes are not a JPEG, or end before its size is told. */
+export function jpegHeader(bytes: Uint8Array): JpegHeader | undefined {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (bytes.length < 4 || view.getUint16(0) !== START) return undefined;
+  let orientation = 1;
+  for (let at = 2; at + 9 < bytes.length; ) {
+    if (bytes[at] !== 0xff) return undefined;
+    const marker = bytes[at + 1] as number;
+    // Fill bytes, and markers that stand alone.
+    if (marker === 0xff) at += 1;
+    else if (marker === 0x01 || (marker >= 0xd0 && marker <= 0xd8)) at += 2;
+    else {
+      const length = view.getUint16(at + 2);
+      // SOF0 to SOF15, without DHT, JPG and DAC.
+      if (marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc) {
+        const [height, width] = [view.getUint16(at + 5), view.getUint16(at + 7)];
+        return { width, height, components: bytes[at + 9] as number, orientation };
+      }
+      if (marker === APP1) orientation = exifOrientation(bytes.subarray(at + 4, at + 2 + length)) ?? orientation;
+      at += 2 + length;
+    }
+  }
+  return undefined;
+}
+
+function exifOrientation(segment: Uint8Array): number | undefined {
+  if (segment.length < 14 || String.fromCharCode(...segment.subarray(0, 6)) !== 'Exif\0\0') return undefined;
+  const view = new DataView(segment.buffer, segment.byteOffset + 6, segment.byteLength - 6);
+  const little = view.getUint16(0) === 0x4949;
+  const directory = view.getUint32(4, little);
+  if (directory + 2 > view.byteLength) return undefined;
+  const entries = view.getUint16(directory, little);
+  for (let i = 0; i < entries; i++) {
+    const entry = directory + 2 + 12 * i;
+    if (entry + 12 > view.byteLength) return undefined;
+    if (view.getUint16(entry, little) !== ORIENTATION) continue;
+    const value = view.getUint16(entry + 8, little);
+    return value >= 1 && value <= 8 ? value : undefined;
+  }
+  return undefined;
+}

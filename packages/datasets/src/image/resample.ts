@@ -1,0 +1,175 @@
+/** Antialiased bilinear resize, bit-equal to Pillow's, and so to torchvision's on a PIL image. */
+import { readFileSync } from 'node:fs';
+import type { Rectangle, RgbImage } from './image.js';
+
+/** Output pixels from `first` on, `count` of them, of a line of `from` pixels resized to `to`. */
+interface Line {
+  from: number;
+  to: number;
+  first: number;
+  count: number;
+}
+
+/** For every output pixel the first source pixel and how many (`spans`), and their weights in units of 2^-22. */
+interface Weights {
+  spans: Int32Array;
+  values: Int32Array;
+  taps: number;
+}
+
+/** Node's own types leave it out. */
+declare const WebAssembly: {
+  Module: new (code: Uint8Array) => object;
+  Instance: new (module: object) => { exports: unknown };
+};
+
+interface Memory {
+  buffer: ArrayBuffer;
+  grow(pages: number): number;
+}
+
+interface Module {
+  memory: Memory;
+  horizontal(...numbers: number[]): void;
+  vertical(...numbers: number[]): void;
+}
+
+const PAGE = 65536;
+const EDGE = 16;
+const CACHED = 256;
+
+let loaded: Module | undefined;
+const cache = new Map<string, Weights>();
+
+/**
+ * Triangle filter over `max(1, from / to)` pixels on either side, normalised and rounded as in Pillow
+ * (src/libImaging/Resample.c, precompute_coeffs and normalize_coeffs_8bpc).
+ */
+function weightsOf({ from, to, first, count }: Line): Weights {
+  const key = `${from} ${to} ${first} ${count}`;
+  const known = cache.get(key);
+  if (known) return known;
+  const scale = from / to;
+  const support = Math.max(1, scale);
+  const taps = Math.ceil(support) * 2 + 1;
+  const weights = { spans: new Int32Array(2 * count), values: new Int32Array(taps * count), taps };
+  const line = new Float64Array(taps);
+  for (let i = 0; i < count; i++) {
+    const center = (first + i + 0.5) * scale;
+    const start = Math.max(0, Math.trunc(center - support + 0.5));
+    const length = Math.min(from, Math.trunc(center + support + 0.5)) - start;
+    let sum = 0;
+    for (let k = 0; k < length; k++) {
+      line[k] = Math.max(0, 1 - Math.abs((k + start - center + 0.5) * (1 / support)));
+      sum += line[k] as number;
+    }
+    weights.spans[2 * i] = start;
+    weights.spans[2 * i + 1] = length;
+    for (let k = 0; k < length; k++) {
+      weights.values[i * taps + k] = Math.trunc(0.5 + ((line[k] as number) / sum) * 2 ** 22);
+    }
+  }
+  if (cache.size >= CACHED) cache.clear();
+  cache.set(key, weights);
+  return weights;
+}
+
+/** What part of the source the window `window` of the image, resized to `width` x `height`, is made from. */
+export function sourceOf(source: { width: number; height: number }, resize: Resize): Rectangle {
+  const { width, height, window } = resize;
+  const reach = ({ spans }: Weights) => {
+    const first = spans[0] as number;
+    return [first, (spans.at(-2) as number) + (spans.at(-1) as number) - first] as const;
+  };
+  const [left, columns] = reach(weightsOf({ from: source.width, to: width, first: window.left, count: window.width }));
+  const [top, rows] = reach(weightsOf({ from: source.height, to: height, first: window.top, count: window.height }));
+  return { left, top, width: columns, height: rows };
+}
+
+export interface Resize {
+  /** The size that the whole source would be given. */
+  width: number;
+  height: number;
+  /** The part of the result that is wanted. */
+  window: Rectangle;
+}
+
+/**
+ * The window of the resized source, `[window.height, window.width, 3]`; valid until the next call.
+ *
+ * @param size of the whole source.
+ * @param part the pixels of the rectangle `at` of it: at least {@link sourceOf}.
+ */
+export function resample(
+  size: { width: number; height: number },
+  part: RgbImage,
+  at: { left: number; top: number },
+  { width, height, window }: Resize,
+): Uint8Array {
+  const wasm = module();
+  const across = weightsOf({ from: size.width, to: width, first: window.left, count: window.width });
+  const down = weightsOf({ from: size.height, to: height, first: window.top, count: window.height });
+  // Only the rows that the second pass reads go through the first.
+  const firstRow = down.spans[0] as number;
+  const rows = (down.spans.at(-2) as number) + (down.spans.at(-1) as number) - firstRow;
+  const line = 3 * window.width;
+  const stride = 3 * part.width;
+  const used = part.data.subarray((firstRow - at.top) * stride, (firstRow - at.top + rows) * stride);
+
+  const layout = new Layout();
+  const source = layout.take(used.length);
+  const middle = layout.take(rows * line);
+  const result = layout.take(window.height * line);
+  const [acrossSpans, acrossValues, downSpans, downValues] = [
+    layout.take(across.spans.byteLength),
+    layout.take(across.values.byteLength),
+    layout.take(down.spans.byteLength),
+    layout.take(down.values.byteLength),
+  ];
+  layout.reserve(wasm.memory);
+  const bytes = new Uint8Array(wasm.memory.buffer);
+  const words = new Int32Array(wasm.memory.buffer);
+  bytes.set(used, source);
+  words.set(shifted(across.spans, at.left), acrossSpans / 4);
+  words.set(across.values, acrossValues / 4);
+  words.set(shifted(down.spans, firstRow), downSpans / 4);
+  words.set(down.values, downValues / 4);
+
+  let columns = source;
+  // Pillow leaves out a pass that would change nothing; its weights would give the same, but not as fast.
+  const unchanged = width === size.width && part.width === window.width && at.left === window.left;
+  if (!unchanged) {
+    wasm.horizontal(source, stride, rows, acrossSpans, acrossValues, across.taps, window.width, middle);
+    columns = middle;
+  }
+  wasm.vertical(columns, line, downSpans, downValues, down.taps, window.height, result);
+  return bytes.subarray(result, result + window.height * line);
+}
+
+/** Places in the module's memory, one after the other. */
+class Layout {
+  private end = 1024;
+
+  take(length: number): number {
+    const start = this.end;
+    this.end = Math.ceil((start + length + EDGE) / 16) * 16;
+    return start;
+  }
+
+  reserve(memory: Memory): void {
+    const missing = Math.ceil((this.end - memory.buffer.byteLength) / PAGE);
+    if (missing > 0) memory.grow(missing);
+  }
+}
+
+function shifted(spans: Int32Array, by: number): Int32Array {
+  return by === 0 ? spans : spans.map((value, i) => (i % 2 === 0 ? value - by : value));
+}
+
+function module(): Module {
+  if (!loaded) {
+    const code = readFileSync(new URL('../wasm/resample.wasm', import.meta.url));
+    loaded = new WebAssembly.Instance(new WebAssembly.Module(code)).exports as Module;
+  }
+  return loaded;
+}

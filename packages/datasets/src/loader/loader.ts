@@ -1,0 +1,337 @@
+/** Batches of images, decoded and augmented by worker threads while a training step runs. */
+import { availableParallelism } from 'node:os';
+import { Worker } from 'node:worker_threads';
+import { type Batch, batchCount, epochOrder } from '../batches.js';
+import type { JpegDecoder } from '../image/decode.js';
+import { parseTransform, type Transform } from '../transform/parse.js';
+import type { Mix } from '../transform/tensor.js';
+import {
+  type BatchMessage,
+  type BrokenImage,
+  batchRange,
+  Control,
+  type EpochMessage,
+  type Slot,
+  type WorkerMessage,
+  type WorkerSetUp,
+} from './protocol.js';
+import { type ImageSource, shared } from './source.js';
+
+export interface LoaderOptions {
+  /** See {@link parseTransform}. */
+  transform: string;
+  batchSize: number;
+  /** An integer from 0 to 2^53 - 1; what is random depends on it, the epoch and the image's index alone. Default 0. */
+  seed?: number;
+  /** A new order in every epoch; otherwise that of the source. Default false. */
+  shuffle?: boolean;
+  /** Leaves out the last batch where it is smaller than the others. Default false. */
+  dropLast?: boolean;
+  /** Threads that decode. Default: one for each processor. Changes nothing in the batches. */
+  workers?: number;
+  /** Batches that are kept ready ahead of the one in use. Default 3. */
+  prefetch?: number;
+  /** Every `of`-th image of the epoch's order, from the `rank`-th on; with `dropLast` the same number for each rank. */
+  shard?: { rank: number; of: number };
+  /** `skip`: a batch is smaller by what cannot be read, and {@link Loader.broken} lists it. Default: `fail`. */
+  onBroken?: 'fail' | 'skip';
+  /**
+   * Bit-equal to torchvision's preprocessing of JPEG files: the whole file is decoded before a crop is taken from it.
+   * Otherwise decoding may leave out what lies outside of a crop, which changes a few pixels at its edges. Default false.
+   */
+  exact?: boolean;
+  /** Turns images upright by their Exif tag; torchvision does not. Default false. */
+  upright?: boolean;
+  /** Images of more pixels are broken. Default 100 million. */
+  maxPixels?: number;
+  /** Files of more bytes are broken. Default 256 MiB. */
+  maxBytes?: number;
+  /** The address of a module that exports `createJpegDecoder`, as {@link JpegDecoder} says. Default: libvips, by sharp. */
+  jpegDecoder?: string;
+}
+
+export interface LoadedBatch extends Batch {
+  /** `[size]`: the images' indices in the source. */
+  indices: Int32Array;
+  /** The number of the batch in its epoch, from 0. */
+  number: number;
+  /** Only where the transform has mixup or cutmix. */
+  mix?: Mix;
+}
+
+const DEFAULTS = {
+  seed: 0,
+  shuffle: false,
+  dropLast: false,
+  prefetch: 3,
+  shard: { rank: 0, of: 1 },
+  onBroken: 'fail' as 'fail' | 'skip',
+  exact: false,
+  upright: false,
+  maxPixels: 100e6,
+  maxBytes: 2 ** 28,
+};
+
+/**
+ * Loads the batches of one epoch after the other. Order and augmentation depend on (seed, epoch, index) alone: they are
+ * the same for any number of workers, and after an epoch was left and taken up again at some batch.
+ */
+export class Loader {
+  readonly transform: Transform;
+  /** `[height, width, 3]` of each image. */
+  readonly imageShape: readonly [number, number, number];
+  /** Batches in an epoch. */
+  readonly batchesPerEpoch: number;
+  /** Images in an epoch, of this rank. */
+  readonly imagesPerEpoch: number;
+  /** What could not be read so far. */
+  readonly broken: BrokenImage[] = [];
+
+  private readonly options: typeof DEFAULTS & LoaderOptions & { workers: number };
+  private readonly slots: Slot[];
+  private workers: Worker[] = [];
+  private running = false;
+  private closed = false;
+
+  /** @throws {RangeError} if an option is out of range or does not fit the source. */
+  constructor(
+    readonly source: ImageSource,
+    options: LoaderOptions,
+  ) {
+    const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+    this.options = { workers: availableParallelism(), ...DEFAULTS, ...options, ...given };
+    this.transform = parseTransform(options.transform);
+    this.imageShape = shapeOf(source, this.transform);
+    checkOptions(source, this.options);
+    const { batchSize, dropLast, prefetch, shard } = this.options;
+    this.imagesPerEpoch = shardCount(source.count, shard, dropLast);
+    this.batchesPerEpoch = batchCount(this.imagesPerEpoch, batchSize, dropLast);
+    if (this.batchesPerEpoch === 0) {
+      fail(`no batch of ${batchSize} can be made of ${this.imagesPerEpoch} images; give a smaller batchSize.`);
+    }
+    if (dropLast) this.imagesPerEpoch = this.batchesPerEpoch * batchSize;
+    const [height, width] = this.imageShape;
+    const length = Math.min(prefetch + 1, this.batchesPerEpoch);
+    this.slots = Array.from({ length }, () => ({
+      images: shared(Float32Array, batchSize * height * width * 3),
+      labels: shared(Int32Array, batchSize),
+      indices: shared(Int32Array, batchSize),
+    }));
+  }
+
+  /**
+   * The batches of an epoch, from the `from`-th on. A batch's arrays are valid until the next one is asked for. Leaving
+   * the loop ends the epoch; one epoch at a time.
+   *
+   * @throws {Error} if an image cannot be read (names its path), unless they are to be skipped.
+   */
+  async *epoch(epoch: number, { from = 0 }: { from?: number } = {}): AsyncGenerator<LoadedBatch, void, undefined> {
+    if (!Number.isSafeInteger(epoch) || epoch < 0) fail(`epoch must be an integer from 0, ${epoch} given.`);
+    if (!Number.isInteger(from) || from < 0 || from > this.batchesPerEpoch) {
+      fail(`from must be a batch from 0 to ${this.batchesPerEpoch}, ${from} given.`);
+    }
+    if (this.closed) throw new Error('The loader is closed; make a new one.');
+    if (this.running) throw new Error('An epoch of this loader is under way; leave it first, or make another loader.');
+    this.running = true;
+    const run = new EpochRun(this.startWorkers(), this.slots, this.options.batchSize, this.order(epoch));
+    try {
+      run.begin(epoch, from);
+      for (let number = from; number < this.batchesPerEpoch; number++) {
+        const { size, weight, broken } = await run.batch(number);
+        this.broken.push(...broken);
+        if (broken[0] && this.options.onBroken === 'fail') {
+          throw new Error(
+            `${broken[0].path} cannot be read: ${broken[0].reason}. Mend or delete it, or let broken images be skipped ` +
+              "(onBroken: 'skip').",
+          );
+        }
+        // Where all of its images are broken there is no batch.
+        if (size > 0) yield this.view(number, size, weight);
+        run.release(number);
+      }
+    } finally {
+      await run.end();
+      this.running = false;
+    }
+  }
+
+  /** Ends the workers. */
+  async close(): Promise<void> {
+    this.closed = true;
+    const workers = this.workers;
+    this.workers = [];
+    await Promise.all(workers.map((worker) => worker.terminate()));
+  }
+
+  private view(number: number, size: number, weight: number | undefined): LoadedBatch {
+    const { images, labels, indices } = this.slots[number % this.slots.length] as Slot;
+    const [height, width, channels] = this.imageShape;
+    const batch = {
+      images: images.subarray(0, size * height * width * channels),
+      labels: labels.subarray(0, size),
+      indices: indices.subarray(0, size),
+      size,
+      number,
+    };
+    if (weight === undefined) return batch;
+    const turned = Int32Array.from({ length: size }, (_, i) => labels[(i + size - 1) % size] as number);
+    return { ...batch, mix: { weight, labels: turned } };
+  }
+
+  private order(epoch: number): Uint32Array {
+    const { shuffle, seed, shard } = this.options;
+    const { count } = this.source;
+    const all = shuffle ? epochOrder(count, seed, epoch) : undefined;
+    const order = shared(Uint32Array, this.imagesPerEpoch);
+    for (let i = 0, k = shard.rank; i < order.length; i++, k += shard.of) order[i] = all ? (all[k] as number) : k;
+    return order;
+  }
+
+  private startWorkers(): Worker[] {
+    if (this.workers.length > 0) return this.workers;
+    const { place, labels } = this.source;
+    const { batchSize, seed, exact, upright, maxPixels, maxBytes, jpegDecoder } = this.options;
+    const [height, width] = this.imageShape;
+    const workerData: WorkerSetUp = {
+      ...{ place, labels, batchSize, seed, exact, upright, maxPixels, maxBytes, jpegDecoder },
+      ...{ transform: this.transform.text, size: [height, width], slots: this.slots },
+    };
+    const url = new URL('./worker.js', import.meta.url);
+    this.workers = Array.from({ length: this.options.workers }, () => {
+      const worker = new Worker(url, { workerData });
+      // A forgotten loader does not keep the process alive; waiting for a batch does.
+      worker.unref();
+      return worker;
+    });
+    return this.workers;
+  }
+}
+
+/** One pass over an order, and the messages that belong to it. */
+class EpochRun {
+  private readonly control: Int32Array;
+  private readonly finished = new Map<number, BatchMessage>();
+  private readonly broken = new Map<number, BrokenImage[]>();
+  private idle = 0;
+  private begun = false;
+  private failure: Error | undefined;
+  private wake = () => {};
+  private readonly onMessage = (message: WorkerMessage) => this.take(message);
+  private readonly onError = (error: unknown) => {
+    this.failure ??= error instanceof Error ? error : new Error(String(error));
+    this.wake();
+  };
+  private readonly onExit = () => this.onError(new Error('A worker of the loader has ended.'));
+
+  constructor(
+    private readonly workers: Worker[],
+    private readonly slots: Slot[],
+    private readonly batchSize: number,
+    private readonly order: Uint32Array,
+  ) {
+    this.control = shared(Int32Array, Control.slots + slots.length);
+  }
+
+  begin(epoch: number, from: number): void {
+    const { order, control, batchSize, slots } = this;
+    const next = Math.min(from * batchSize, order.length);
+    control[Control.next] = next;
+    control[Control.limit] = Math.min(order.length, next + slots.length * batchSize);
+    for (const worker of this.workers) {
+      worker.on('message', this.onMessage).on('error', this.onError).on('exit', this.onExit);
+      worker.ref();
+      worker.postMessage({ epoch, order, from, control } satisfies EpochMessage);
+    }
+    this.begun = true;
+  }
+
+  /** The batch when it is done, with what of it is broken. */
+  async batch(number: number): Promise<BatchMessage & { broken: BrokenImage[] }> {
+    const [begin, end] = batchRange(number, this.batchSize, this.order.length);
+    for (;;) {
+      if (this.failure) throw this.failure;
+      const message = this.finished.get(number);
+      const broken = this.broken.get(number) ?? [];
+      // Another worker's report on a broken image may come later than this batch.
+      if (message && message.size + broken.length === end - begin) {
+        broken.sort((a, b) => a.index - b.index);
+        return { ...message, broken };
+      }
+      await new Promise<void>((resolve) => {
+        this.wake = resolve;
+      });
+    }
+  }
+
+  /** Lets the memory of a batch be written again. */
+  release(number: number): void {
+    const { control, order, batchSize, slots } = this;
+    this.finished.delete(number);
+    this.broken.delete(number);
+    Atomics.store(control, Control.slots + (number % slots.length), 0);
+    const limit = Math.min(order.length, (number + 1 + slots.length) * batchSize);
+    Atomics.store(control, Control.limit, limit);
+    Atomics.notify(control, Control.limit);
+  }
+
+  /** Waits until no worker writes any more. */
+  async end(): Promise<void> {
+    if (!this.begun) return;
+    Atomics.store(this.control, Control.stop, 1);
+    Atomics.notify(this.control, Control.limit);
+    while (this.idle < this.workers.length && !this.failure) {
+      await new Promise<void>((resolve) => {
+        this.wake = resolve;
+      });
+    }
+    for (const worker of this.workers) {
+      worker.off('message', this.onMessage).off('error', this.onError).off('exit', this.onExit);
+      worker.unref();
+    }
+  }
+
+  private take(message: WorkerMessage): void {
+    if (message.kind === 'idle') this.idle++;
+    else if (message.kind === 'batch') this.finished.set(message.batch, message);
+    else {
+      const { batch, index, path, reason } = message;
+      this.broken.set(batch, [...(this.broken.get(batch) ?? []), { index, path, reason }]);
+    }
+    this.wake();
+  }
+}
+
+/** How many images a rank has. */
+function shardCount(count: number, { rank, of }: { rank: number; of: number }, even: boolean): number {
+  return even ? Math.floor(count / of) : Math.ceil((count - rank) / of);
+}
+
+function shapeOf({ place }: ImageSource, { size, steps }: Transform): readonly [number, number, number] {
+  if (size !== undefined) return [size, size, 3];
+  if (place.kind !== 'memory') {
+    fail('the images of files have many sizes; begin the transform with randomResizedCrop, or resize and a crop.');
+  }
+  const { height, width } = place as Extract<typeof place, { kind: 'memory' }>;
+  const square = steps.find(({ name }) => name === 'randomErasing' || name === 'mixup' || name === 'cutmix');
+  if (square && height !== width) fail(`${square.name} needs square images, ${height} x ${width} given.`);
+  return [height, width, 3];
+}
+
+function checkOptions(source: ImageSource, options: typeof DEFAULTS & LoaderOptions & { workers: number }): void {
+  const { seed, shard, onBroken } = options;
+  if (source.count === 0) fail('the source has no images.');
+  for (const name of ['batchSize', 'workers', 'prefetch', 'maxPixels', 'maxBytes'] as const) {
+    const value = options[name];
+    if (!Number.isInteger(value) || value < 1) fail(`${name} must be an integer from 1, ${value} given.`);
+  }
+  if (!Number.isSafeInteger(seed) || seed < 0) fail(`seed must be an integer from 0 to 2^53 - 1, ${seed} given.`);
+  const { rank, of } = shard;
+  if (!Number.isInteger(of) || of < 1 || of > source.count || !Number.isInteger(rank) || rank < 0 || rank >= of) {
+    fail(`shard must have a rank from 0 to of - 1, ${rank} of ${of} given for ${source.count} images.`);
+  }
+  if (onBroken !== 'fail' && onBroken !== 'skip') fail(`onBroken must be 'fail' or 'skip', ${onBroken} given.`);
+}
+
+function fail(message: string): never {
+  throw new RangeError(`Loader: ${message}`);
+}

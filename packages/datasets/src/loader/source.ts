@@ -1,0 +1,174 @@
+/** Where a loader's images come from. Kept in shared memory, so that workers need no copies. */
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ImageSplit } from '../dataset.js';
+import type { RawImage } from '../transform/render.js';
+
+/** Labelled images in files, in an archive, or in memory. */
+export interface ImageSource {
+  /** Short name, e.g. `imagenet`. */
+  name: string;
+  /** Class names; a label is an index into them. */
+  classes: string[];
+  count: number;
+  /** `[count]`. */
+  labels: Int32Array;
+  /** Where the images lie: what workers are handed. */
+  place: Place;
+  /** Where it came from: a path, or how it was generated. */
+  source: string;
+}
+
+export type Place =
+  | { kind: 'files'; root: string; names: TextList }
+  /** Files within an uncompressed archive; without names they are told by their offsets. */
+  | { kind: 'archive'; path: string; offsets: Float64Array; sizes: Uint32Array; names: TextList }
+  | { kind: 'memory'; images: Uint8Array; width: number; height: number };
+
+/** Many strings in two shared buffers; goes to a worker without being copied. */
+export interface TextList {
+  /** UTF-8, one after the other. */
+  bytes: Uint8Array;
+  /** `[count + 1]`: where each begins. */
+  starts: Float64Array;
+}
+
+export function textList(texts: readonly string[]): TextList {
+  const encoder = new TextEncoder();
+  const starts = shared(Float64Array, texts.length + 1);
+  let total = 0;
+  for (let i = 0; i < texts.length; i++) {
+    starts[i] = total;
+    total += Buffer.byteLength(texts[i] as string);
+  }
+  starts[texts.length] = total;
+  const bytes = shared(Uint8Array, total);
+  texts.forEach((text, i) => {
+    bytes.set(encoder.encode(text), starts[i]);
+  });
+  return { bytes, starts };
+}
+
+export function textAt({ bytes, starts }: TextList, index: number): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString(
+    'utf8',
+    starts[index],
+    starts[index + 1],
+  );
+}
+
+type NumberArray = Uint8Array | Int32Array | Uint32Array | Float32Array | Float64Array;
+
+/** A typed array in memory that workers share. */
+export function shared<T extends NumberArray>(
+  kind: { new (buffer: SharedArrayBuffer): T; BYTES_PER_ELEMENT: number },
+  length: number,
+): T {
+  return new kind(new SharedArrayBuffer(length * kind.BYTES_PER_ELEMENT));
+}
+
+/** The path of an image, or what stands for it in a message. */
+export function imageName(place: Place, index: number): string {
+  if (place.kind === 'files') return join(place.root, textAt(place.names, index));
+  if (place.kind === 'archive') return `${place.path}: ${textAt(place.names, index)}`;
+  return `image ${index}`;
+}
+
+/** A split in memory as a source. Its pixels are copied once, into memory that workers share. */
+export function memorySource(
+  split: ImageSplit,
+  { name, classes, source }: Pick<ImageSource, 'name' | 'classes' | 'source'>,
+): ImageSource {
+  const { count, width, height, channels } = split;
+  if (channels !== 3) {
+    throw new RangeError(`A loader takes images with 3 channels, ${channels} given; batches() takes others.`);
+  }
+  const images = shared(Uint8Array, split.images.length);
+  images.set(split.images);
+  const labels = shared(Int32Array, count);
+  labels.set(split.labels);
+  return { name, classes, count, labels, place: { kind: 'memory', images, width, height }, source };
+}
+
+/** Part of a source, for trials: the images with these indices. */
+export function subset(source: ImageSource, indices: ArrayLike<number>): ImageSource {
+  const { place } = source;
+  const chosen = Array.from(indices);
+  const outside = chosen.find((i) => !Number.isInteger(i) || i < 0 || i >= source.count);
+  if (outside !== undefined) {
+    throw new RangeError(`subset: index ${outside} given, expected integers from 0 to ${source.count - 1}.`);
+  }
+  const pick = <T extends Float64Array | Uint32Array | Int32Array>(
+    kind: { new (buffer: SharedArrayBuffer): T; BYTES_PER_ELEMENT: number },
+    from: T,
+  ): T => {
+    const to = shared(kind, chosen.length);
+    chosen.forEach((i, k) => {
+      to[k] = from[i] as number;
+    });
+    return to;
+  };
+  const base = { ...source, count: chosen.length, labels: pick(Int32Array, source.labels) };
+  if (place.kind === 'memory') {
+    const pixels = 3 * place.width * place.height;
+    const images = shared(Uint8Array, chosen.length * pixels);
+    chosen.forEach((i, k) => {
+      images.set(place.images.subarray(i * pixels, (i + 1) * pixels), k * pixels);
+    });
+    return { ...base, place: { ...place, images } };
+  }
+  const names = textList(chosen.map((i) => textAt(place.names, i)));
+  if (place.kind === 'files') return { ...base, place: { ...place, names } };
+  const [offsets, sizes] = [pick(Float64Array, place.offsets), pick(Uint32Array, place.sizes)];
+  return { ...base, place: { ...place, names, offsets, sizes } };
+}
+
+/** Reads one image after the other into a buffer that grows with the largest. */
+export class Reader {
+  private buffer = new Uint8Array(1 << 18);
+  private archive: number | undefined;
+
+  /** @param maxBytes larger files are refused. */
+  constructor(
+    private readonly place: Place,
+    private readonly maxBytes: number,
+  ) {}
+
+  /** Valid until the next call. */
+  read(index: number): Uint8Array | RawImage {
+    const { place } = this;
+    if (place.kind === 'memory') {
+      const { width, height, images } = place;
+      const pixels = 3 * width * height;
+      return { image: { width, height, data: images.subarray(index * pixels, (index + 1) * pixels) } };
+    }
+    if (place.kind === 'archive') {
+      this.archive ??= openSync(place.path, 'r');
+      return this.fill(this.archive, place.offsets[index] as number, place.sizes[index] as number);
+    }
+    const file = openSync(imageName(place, index), 'r');
+    try {
+      const status = fstatSync(file);
+      if (!status.isFile()) throw new Error('it is not a file');
+      return this.fill(file, 0, status.size);
+    } finally {
+      closeSync(file);
+    }
+  }
+
+  close(): void {
+    if (this.archive !== undefined) closeSync(this.archive);
+    this.archive = undefined;
+  }
+
+  private fill(file: number, offset: number, size: number): Uint8Array {
+    if (size > this.maxBytes) throw new Error(`the file has ${size} bytes, more than ${this.maxBytes}`);
+    if (size > this.buffer.length) this.buffer = new Uint8Array(Math.ceil(size * 1.25));
+    for (let done = 0; done < size; ) {
+      const read = readSync(file, this.buffer, done, size - done, offset + done);
+      if (read === 0) throw new Error(`the file ends after ${done} of ${size} bytes`);
+      done += read;
+    }
+    return this.buffer.subarray(0, size);
+  }
+}

@@ -1,0 +1,82 @@
+/** A loader's worker thread: takes positions of the epoch's order, one at a time, and writes images to shared memory. */
+import { parentPort, workerData } from 'node:worker_threads';
+import type { JpegDecoder } from '../image/decode.js';
+import { stream } from '../random.js';
+import { parseTransform, type Step } from '../transform/parse.js';
+import { Renderer } from '../transform/render.js';
+import { mix } from '../transform/tensor.js';
+import { batchRange, Control, type EpochMessage, type Slot, type WorkerMessage, type WorkerSetUp } from './protocol.js';
+import { imageName, Reader } from './source.js';
+
+const { place, labels, size, batchSize, seed, slots, ...setUp } = workerData as WorkerSetUp;
+const transform = parseTransform(setUp.transform);
+const mixing = transform.steps.find(({ name }) => name === 'mixup' || name === 'cutmix');
+const pixels = size[0] * size[1] * 3;
+
+const jpeg: JpegDecoder | undefined = setUp.jpegDecoder && (await import(setUp.jpegDecoder)).createJpegDecoder();
+const { upright, maxPixels, exact } = setUp;
+const renderer = new Renderer(transform, { upright, maxPixels, whole: exact, jpeg });
+const reader = new Reader(place, setUp.maxBytes);
+
+const post = (message: WorkerMessage) => parentPort?.postMessage(message);
+parentPort?.on('message', run);
+
+async function run({ epoch, order, control }: EpochMessage): Promise<void> {
+  for (;;) {
+    const position = takePosition(control, order.length);
+    if (position === undefined) break;
+    const batch = Math.floor(position / batchSize);
+    const number = batch % slots.length;
+    const slot = slots[number] as Slot;
+    const [begin, end] = batchRange(batch, batchSize, order.length);
+    const index = order[position] as number;
+    await load(epoch, index, batch, slot, position - begin);
+    if (Atomics.add(control, Control.slots + number, 1) + 1 === end - begin) finish(epoch, batch, slot, end - begin);
+  }
+  post({ kind: 'idle' });
+}
+
+/** Undefined at the epoch's end. Sleeps while all batches' memory is full; the main thread need not wake up for it. */
+function takePosition(control: Int32Array, total: number): number | undefined {
+  for (;;) {
+    if (Atomics.load(control, Control.stop) !== 0) return undefined;
+    const position = Atomics.load(control, Control.next);
+    if (position >= total) return undefined;
+    const limit = Atomics.load(control, Control.limit);
+    if (position >= limit) Atomics.wait(control, Control.limit, limit);
+    else if (Atomics.compareExchange(control, Control.next, position, position + 1) === position) return position;
+  }
+}
+
+async function load(epoch: number, index: number, batch: number, slot: Slot, at: number): Promise<void> {
+  slot.labels[at] = labels[index] as number;
+  slot.indices[at] = index;
+  try {
+    const out = slot.images.subarray(at * pixels, (at + 1) * pixels);
+    await renderer.render(reader.read(index), stream(seed, 'augment', epoch, index), out);
+  } catch (error) {
+    slot.indices[at] = -1;
+    const reason = error instanceof Error ? error.message : String(error);
+    post({ kind: 'broken', batch, index, path: imageName(place, index), reason });
+  }
+}
+
+/** What concerns a batch as a whole is done by whoever finished its last image. */
+function finish(epoch: number, batch: number, { images, labels, indices }: Slot, count: number): void {
+  let size = 0;
+  for (let i = 0; i < count; i++) {
+    if (indices[i] === -1) continue;
+    if (i !== size) {
+      images.copyWithin(size * pixels, i * pixels, (i + 1) * pixels);
+      labels[size] = labels[i] as number;
+      indices[size] = indices[i] as number;
+    }
+    size++;
+  }
+  const weight = mixing && size > 0 ? mixBatch(mixing, epoch, batch, images, size) : undefined;
+  post({ kind: 'batch', batch, size, weight });
+}
+
+function mixBatch(step: Step, epoch: number, batch: number, images: Float32Array, count: number): number {
+  return mix(images, count, size[0], step, stream(seed, 'mix', epoch, batch));
+}

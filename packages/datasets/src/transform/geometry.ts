@@ -1,0 +1,128 @@
+/** Which part of an image is used, and at what size: all of it linear, so that decoding can leave out the rest. */
+import type { Rectangle } from '../image/image.js';
+import type { Resize } from '../image/resample.js';
+import type { Random } from '../random.js';
+import type { Step } from './parse.js';
+
+interface Size {
+  width: number;
+  height: number;
+}
+
+export interface Placement {
+  /** The part of the image that counts as the whole for the resize, as its edges are repeated, not looked beyond. */
+  crop: Rectangle;
+  resize: Resize;
+  /** Of the result, and where in it the window of `resize` goes; around it there is black. */
+  size: Size;
+  offset: { left: number; top: number };
+}
+
+/**
+ * Draws what is random.
+ * @throws {Error} if a crop is larger than the image.
+ */
+export function placeImage(image: Size, steps: readonly Step[], random: Random): Placement {
+  let placement = whole(image);
+  for (const { name, numbers, ranges } of steps) {
+    const side = numbers.size as number;
+    if (name === 'randomResizedCrop') {
+      const crop = randomResizedCrop(image, ranges as Record<'scale' | 'ratio', readonly [number, number]>, random);
+      const window = { left: 0, top: 0, width: side, height: side };
+      const square = { width: side, height: side };
+      placement = { crop, resize: { ...square, window }, size: square, offset: { left: 0, top: 0 } };
+    } else if (name === 'resize') {
+      placement = whole(image, shorterSide(image, side));
+    } else if (name === 'centerCrop') {
+      const { width, height } = placement.resize;
+      const at = { left: roundHalfEven((width - side) / 2), top: roundHalfEven((height - side) / 2) };
+      placement = cut(placement, at, side, 0);
+    } else if (name === 'randomCrop') {
+      const { width, height } = placement.resize;
+      const padding = numbers.padding as number;
+      const [rows, columns] = [height + 2 * padding - side + 1, width + 2 * padding - side + 1];
+      checkFits(placement, side, padding);
+      const top = random.integer(rows) - padding;
+      placement = cut(placement, { top, left: random.integer(columns) - padding }, side, padding);
+    }
+  }
+  return placement;
+}
+
+/**
+ * The crop of "Inception" training: a share of the area, uniform in `scale`, with an aspect ratio whose logarithm is
+ * uniform; after ten that do not fit, the largest in the middle. As in torchvision.transforms.RandomResizedCrop.
+ */
+export function randomResizedCrop(
+  { width, height }: Size,
+  { scale, ratio }: { scale: readonly [number, number]; ratio: readonly [number, number] },
+  random: Random,
+): Rectangle {
+  const between = (low: number, high: number) => low + (high - low) * random.uniform();
+  for (let attempt = 0; attempt < 10; attempt++) {
+    const area = width * height * between(...scale);
+    const aspect = Math.exp(between(Math.log(ratio[0]), Math.log(ratio[1])));
+    const w = roundHalfEven(Math.sqrt(area * aspect));
+    const h = roundHalfEven(Math.sqrt(area / aspect));
+    if (w > 0 && w <= width && h > 0 && h <= height) {
+      const top = random.integer(height - h + 1);
+      return { top, left: random.integer(width - w + 1), width: w, height: h };
+    }
+  }
+  const own = width / height;
+  const w = own > ratio[1] ? roundHalfEven(height * ratio[1]) : width;
+  const h = own < ratio[0] ? roundHalfEven(width / ratio[0]) : height;
+  return { top: Math.floor((height - h) / 2), left: Math.floor((width - w) / 2), width: w, height: h };
+}
+
+/** The shorter side becomes `side`, the longer one in proportion, rounded down: torchvision.transforms.Resize. */
+function shorterSide({ width, height }: Size, side: number): Size {
+  return width <= height
+    ? { width: side, height: Math.trunc((side * height) / width) }
+    : { width: Math.trunc((side * width) / height), height: side };
+}
+
+function whole(image: Size, size: Size = image): Placement {
+  const all = { left: 0, top: 0, ...size };
+  return {
+    crop: { left: 0, top: 0, width: image.width, height: image.height },
+    resize: { ...size, window: all },
+    size,
+    offset: { left: 0, top: 0 },
+  };
+}
+
+/** A square out of the resized image; what lies outside of that is padding. */
+function cut(placement: Placement, at: { left: number; top: number }, side: number, padding: number): Placement {
+  checkFits(placement, side, padding);
+  const { width, height } = placement.resize;
+  const [left, top] = [Math.max(0, at.left), Math.max(0, at.top)];
+  const window = {
+    left,
+    top,
+    width: Math.min(width, at.left + side) - left,
+    height: Math.min(height, at.top + side) - top,
+  };
+  return {
+    crop: placement.crop,
+    resize: { width, height, window },
+    size: { width: side, height: side },
+    offset: { left: left - at.left, top: top - at.top },
+  };
+}
+
+function checkFits({ resize: { width, height } }: Placement, side: number, padding: number): void {
+  if (Math.min(width, height) + 2 * padding < side) {
+    throw new Error(
+      `the image is ${width} x ${height} where a square of ${side} is to be cut out` +
+        `${padding > 0 ? `, ${padding} pixels of padding around it` : ''}; put resize(${side}) before it`,
+    );
+  }
+}
+
+/** As Python's round(). */
+export function roundHalfEven(value: number): number {
+  const down = Math.floor(value);
+  const rest = value - down;
+  return rest > 0.5 || (rest === 0.5 && down % 2 !== 0) ? down + 1 : down;
+}

@@ -1,0 +1,61 @@
+import { expect } from 'chai';
+import { parseTransform } from './parse.js';
+
+describe('parseTransform', () => {
+  it('prints the shortest form, whatever was written, and hashes that', () => {
+    const short = parseTransform('randomResizedCrop(224)|flip|normalize(imagenet)');
+    const long = parseTransform(
+      ' randomResizedCrop( size=224, scale=0.08..1 ) | flip(0.5) | normalize(statistics=imagenet) ',
+    );
+    expect(long.text).to.equal('randomResizedCrop(224)|flip|normalize(imagenet)');
+    expect(long).to.deep.equal(short);
+    expect(short.hash).to.match(/^[0-9a-f]{16}$/);
+    expect(short.size).to.equal(224);
+    expect(short.mean).to.deep.equal([0.485, 0.456, 0.406]);
+    expect(parseTransform('randomResizedCrop(192)|flip|normalize(imagenet)').hash).to.not.equal(short.hash);
+  });
+
+  it('reads its own text again', () => {
+    for (const text of [
+      '',
+      'resize(256)|centerCrop(224)|normalize(imagenet)',
+      'randomCrop(32,4)|flip|normalize(cifar10)',
+      'randomResizedCrop(160,scale=0.35..1)|flip(0.3)|colorJitter(0.4,0.4,0.4,0.1)|randAugment(magnitude=5)|range255|bgr',
+      'centerCrop(8)|normalize(0.5/0.5/0.5,0.2/0.2/0.2)|randomErasing(0.25)|mixup(0.2)',
+    ]) {
+      const { text: printed, ...rest } = parseTransform(text);
+      expect(printed).to.equal(text);
+      expect(parseTransform(printed)).to.deep.include(rest);
+    }
+  });
+
+  it('knows whether anything is random', () => {
+    expect(parseTransform('resize(256)|centerCrop(224)').random).to.equal(false);
+    expect(parseTransform('centerCrop(224)|flip').random).to.equal(true);
+  });
+
+  for (const [text, message] of [
+    ['crop(224)', '"crop(224)" is not known. There are randomResizedCrop, resize'],
+    ['randomResizedCrop', 'lacks size; it takes size, scale, ratio'],
+    ['randomResizedCrop(0)', 'has size 0; expected an integer from 1 to 8192'],
+    ['randomResizedCrop(224,scale=1..0.5)', 'expected a range above 0'],
+    ['randomResizedCrop(224,scale=0.5..2)', 'a share of the image is at most 1'],
+    ['centerCrop(8)|flip(1.5)', 'has p 1.5; expected a number from 0 to 1'],
+    ['centerCrop(8)|flip(q=1)', 'has an argument "q=1"; it takes p'],
+    ['flip|centerCrop(8)', '"centerCrop(8)" changes shape and must stand before what changes pixels'],
+    ['flip|flip', 'stands twice'],
+    ['resize(256)', 'images must all get one size'],
+    ['centerCrop(8)|resize(9)', 'images must all get one size'],
+    ['normalize(mnist)', 'expects imagenet, cifar10, half, or mean and deviation'],
+    ['normalize(0/0/0,1/0/1)', 'expects imagenet, cifar10, half, or mean and deviation'],
+    ['normalize(half)|range255', 'range255 and normalize exclude each other'],
+    ['centerCrop(8)|mixup(0.2)|cutmix(1)', 'mixup and cutmix exclude each other'],
+    ['centerCrop(8)|mixup(0)', 'alpha 0, which changes nothing'],
+    ['centerCrop(8)|colorJitter(hue=0.7)', 'has hue 0.7; expected 0 to 0.5'],
+    ['centerCrop(8)||flip', '"" is not known'],
+  ] as const) {
+    it(`refuses "${text}"`, () => {
+      expect(() => parseTransform(text)).to.throw(RangeError, message);
+    });
+  }
+});

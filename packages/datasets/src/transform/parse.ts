@@ -1,0 +1,270 @@
+/** Transforms as a string: `randomResizedCrop(224)|flip|normalize(imagenet)`. */
+import { createHash } from 'node:crypto';
+import { CIFAR10_MEAN, CIFAR10_STD } from '../batches.js';
+
+/** Of ImageNet's training images, in units where 255 is 1: what torchvision, timm and most published weights use. */
+export const IMAGENET_MEAN: readonly number[] = [0.485, 0.456, 0.406];
+/** See {@link IMAGENET_MEAN}. */
+export const IMAGENET_STD: readonly number[] = [0.229, 0.224, 0.225];
+
+const STATISTICS: Readonly<Record<string, { mean: readonly number[]; std: readonly number[] }>> = {
+  imagenet: { mean: IMAGENET_MEAN, std: IMAGENET_STD },
+  cifar10: { mean: CIFAR10_MEAN, std: CIFAR10_STD },
+  // 2x - 1, as in TensorFlow's "inception" preprocessing.
+  half: { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] },
+};
+
+/** A number, a range `0.08..1`, or a list `0.485/0.456/0.406`. */
+type Kind = 'size' | 'count' | 'share' | 'factor' | 'range' | 'statistics' | 'magnitude';
+
+interface Argument {
+  name: string;
+  kind: Kind;
+  /** Left out: must be given. */
+  byDefault?: string;
+}
+
+interface Definition {
+  /** A step may only follow steps of its own stage or an earlier one. */
+  stage: number;
+  /** Changes from image to image and epoch to epoch. */
+  random: boolean;
+  arguments: readonly Argument[];
+}
+
+const [GEOMETRY, PIXELS, FORMAT, TENSOR, BATCH] = [0, 1, 2, 3, 4];
+const STAGES = ['shape', 'pixels', 'normalisation', 'erasing', 'whole batches'];
+const argument = (name: string, kind: Kind, byDefault?: string): Argument => ({ name, kind, byDefault });
+const step = (stage: number, random: boolean, ...list: Argument[]): Definition => ({ stage, random, arguments: list });
+
+const STEPS = {
+  randomResizedCrop: step(
+    GEOMETRY,
+    true,
+    argument('size', 'size'),
+    argument('scale', 'range', '0.08..1'),
+    argument('ratio', 'range', '0.75..1.3333333333333333'),
+  ),
+  resize: step(GEOMETRY, false, argument('size', 'size')),
+  centerCrop: step(GEOMETRY, false, argument('size', 'size')),
+  randomCrop: step(GEOMETRY, true, argument('size', 'size'), argument('padding', 'count', '0')),
+  flip: step(PIXELS, true, argument('p', 'share', '0.5')),
+  colorJitter: step(
+    PIXELS,
+    true,
+    argument('brightness', 'factor', '0'),
+    argument('contrast', 'factor', '0'),
+    argument('saturation', 'factor', '0'),
+    argument('hue', 'share', '0'),
+  ),
+  randAugment: step(PIXELS, true, argument('operations', 'count', '2'), argument('magnitude', 'magnitude', '9')),
+  normalize: step(FORMAT, false, argument('statistics', 'statistics'), argument('std', 'statistics', '')),
+  range255: step(FORMAT, false),
+  bgr: step(FORMAT, false),
+  randomErasing: step(
+    TENSOR,
+    true,
+    argument('p', 'share', '0.5'),
+    argument('scale', 'range', '0.02..0.33'),
+    argument('ratio', 'range', '0.3..3.3'),
+  ),
+  mixup: step(BATCH, true, argument('alpha', 'factor')),
+  cutmix: step(BATCH, true, argument('alpha', 'factor')),
+} satisfies Record<string, Definition>;
+
+export type StepName = keyof typeof STEPS;
+
+/** One step with all its arguments, in the order of its definition. */
+export interface Step {
+  name: StepName;
+  numbers: Readonly<Record<string, number>>;
+  ranges: Readonly<Record<string, readonly [number, number]>>;
+}
+
+/** A transform that was read and found right. */
+export interface Transform {
+  steps: readonly Step[];
+  /** `[size, size]` of what comes out; undefined where it is the size of what goes in. */
+  size: number | undefined;
+  /** Subtracted, then divided by, channel by channel in the order R, G, B, in units where 255 is 1. */
+  mean: readonly number[];
+  std: readonly number[];
+  bgr: boolean;
+  random: boolean;
+  /** The shortest way to write it; the same for transforms that do the same. */
+  text: string;
+  /** 16 hexadecimal digits of `text`'s SHA-256. */
+  hash: string;
+}
+
+/**
+ * Reads a transform.
+ *
+ * | step | |
+ * | --- | --- |
+ * | `randomResizedCrop(size, scale=0.08..1, ratio=0.75..1.3333333333333333)` | torchvision's law |
+ * | `resize(size)` | the shorter side |
+ * | `centerCrop(size)`, `randomCrop(size, padding=0)` | |
+ * | `flip(p=0.5)` | left and right |
+ * | `colorJitter(brightness=0, contrast=0, saturation=0, hue=0)`, `randAugment(operations=2, magnitude=9)` | |
+ * | `normalize(imagenet)`, also `cifar10`, `half` or `normalize(0.5/0.5/0.5, 0.2/0.2/0.2)` | mean and deviation |
+ * | `range255`, `bgr` | instead of 0 to 1; channels turned round |
+ * | `randomErasing(p=0.5, scale=0.02..0.33, ratio=0.3..3.3)` | with the mean |
+ * | `mixup(alpha)`, `cutmix(alpha)` | at most one of them |
+ *
+ * @throws {RangeError} names the step, what was given and what is expected.
+ */
+export function parseTransform(text: string): Transform {
+  const steps: Step[] = [];
+  const written: string[] = [];
+  const names = new Set<string>();
+  let mean: readonly number[] = [0, 0, 0];
+  let std: readonly number[] = [1, 1, 1];
+  let stage = 0;
+  for (const part of text.split('|').map((piece) => piece.trim())) {
+    if (part === '' && text.trim() === '') break;
+    const fail = (why: string): never => {
+      throw new RangeError(`transform "${text}": "${part}" ${why}`);
+    };
+    const [, name = '', list] = /^([A-Za-z0-9]+)(?:\(([^()]*)\))?$/.exec(part) ?? [];
+    if (!isStep(name)) fail(`is not known. There are ${Object.keys(STEPS).join(', ')}.`);
+    const definition: Definition = STEPS[name as StepName];
+    if (names.has(name)) fail('stands twice.');
+    names.add(name);
+    if (definition.stage < stage)
+      fail(`changes ${STAGES[definition.stage]} and must stand before what changes ${STAGES[stage]}.`);
+    stage = definition.stage;
+    const values = readArguments(definition, list, fail);
+    if (name === 'normalize') {
+      ({ mean, std } = statistics(values.get('statistics') as string, values.get('std') as string, fail));
+    } else {
+      steps.push(asStep(name as StepName, definition, values, fail));
+    }
+    written.push(print(name, definition, values));
+  }
+  if (names.has('range255')) {
+    if (names.has('normalize')) throw new RangeError(`transform "${text}": range255 and normalize exclude each other.`);
+    std = [1 / 255, 1 / 255, 1 / 255];
+  }
+  if (names.has('mixup') && names.has('cutmix')) {
+    throw new RangeError(`transform "${text}": mixup and cutmix exclude each other.`);
+  }
+  const size = outputSize(text, steps);
+  const canonical = written.join('|');
+  const hash = createHash('sha256').update(canonical).digest('hex').slice(0, 16);
+  const random = steps.some(({ name }) => STEPS[name].random);
+  return { steps, size, mean, std, bgr: names.has('bgr'), random, text: canonical, hash };
+}
+
+function isStep(name: string): name is StepName {
+  return Object.hasOwn(STEPS, name);
+}
+
+function readArguments(
+  definition: Definition,
+  list: string | undefined,
+  fail: (why: string) => never,
+): Map<string, string> {
+  const values = new Map<string, string>();
+  const known = definition.arguments;
+  const expected = known.length === 0 ? 'none' : known.map(({ name }) => name).join(', ');
+  const given = (list ?? '').split(',').map((piece) => piece.trim());
+  if (given.length === 1 && given[0] === '') given.pop();
+  for (const [i, piece] of given.entries()) {
+    const [key, value] = piece.includes('=') ? piece.split('=', 2) : [known[i]?.name, piece];
+    const name = key?.trim() ?? '';
+    if (!known.some((one) => one.name === name)) fail(`has an argument "${piece}"; it takes ${expected}.`);
+    if (values.has(name)) fail(`has ${name} twice.`);
+    values.set(name, (value ?? '').trim());
+  }
+  for (const { name, byDefault } of known) {
+    if (values.has(name)) continue;
+    if (byDefault === undefined) fail(`lacks ${name}; it takes ${expected}.`);
+    values.set(name, byDefault as string);
+  }
+  return values;
+}
+
+const CHECKS: Record<Exclude<Kind, 'range' | 'statistics'>, { test: (value: number) => boolean; expected: string }> = {
+  size: { test: (v) => Number.isInteger(v) && v >= 1 && v <= 8192, expected: 'an integer from 1 to 8192' },
+  count: { test: (v) => Number.isInteger(v) && v >= 0 && v <= 1024, expected: 'an integer from 0' },
+  share: { test: (v) => v >= 0 && v <= 1, expected: 'a number from 0 to 1' },
+  factor: { test: (v) => v >= 0 && v < 1000, expected: 'a number from 0' },
+  magnitude: { test: (v) => Number.isInteger(v) && v >= 0 && v <= 30, expected: 'an integer from 0 to 30' },
+};
+
+function asStep(
+  name: StepName,
+  definition: Definition,
+  values: Map<string, string>,
+  fail: (why: string) => never,
+): Step {
+  const numbers: Record<string, number> = {};
+  const ranges: Record<string, readonly [number, number]> = {};
+  for (const { name: key, kind } of definition.arguments) {
+    const value = values.get(key) as string;
+    if (kind === 'range') {
+      const [low = Number.NaN, high = Number.NaN] = value.split('..').map(toNumber);
+      if (!(low > 0 && low <= high)) fail(`has ${key} ${value}; expected a range above 0, such as 0.08..1.`);
+      if (key === 'scale' && high > 1) fail(`has ${key} ${value}; a share of the image is at most 1.`);
+      ranges[key] = [low, high];
+      values.set(key, `${low}..${high}`);
+    } else if (kind !== 'statistics') {
+      const number = toNumber(value);
+      const { test, expected } = CHECKS[kind];
+      if (!test(number)) fail(`has ${key} ${value}; expected ${expected}.`);
+      numbers[key] = number;
+      values.set(key, `${number}`);
+    }
+  }
+  if (name === 'colorJitter' && (numbers.hue as number) > 0.5) fail(`has hue ${numbers.hue}; expected 0 to 0.5.`);
+  if ((name === 'mixup' || name === 'cutmix') && numbers.alpha === 0)
+    fail('has alpha 0, which changes nothing; leave it out.');
+  return { name, numbers, ranges };
+}
+
+function statistics(given: string, std: string, fail: (why: string) => never) {
+  const named = Object.hasOwn(STATISTICS, given) ? STATISTICS[given] : undefined;
+  if (named && std === '') return named;
+  const lists = { mean: given.split('/').map(toNumber), std: std.split('/').map(toNumber) };
+  for (const list of Object.values(lists)) {
+    if (list.length !== 3 || !list.every(Number.isFinite) || (list === lists.std && !list.every((v) => v > 0))) {
+      fail(`expects ${Object.keys(STATISTICS).join(', ')}, or mean and deviation as 0.5/0.5/0.5, 0.2/0.2/0.2.`);
+    }
+  }
+  return lists;
+}
+
+function toNumber(text: string): number {
+  return text.trim() === '' ? Number.NaN : Number(text);
+}
+
+/** Leading numbers by place, the others and ranges by name, those with their default left out. */
+function print(name: string, definition: Definition, values: Map<string, string>): string {
+  const pieces: string[] = [];
+  let byPlace = true;
+  for (const { name: key, kind, byDefault } of definition.arguments) {
+    const value = values.get(key) as string;
+    if (value === byDefault || kind === 'range') byPlace = false;
+    if (value === byDefault) continue;
+    pieces.push(byPlace ? value : `${key}=${value}`);
+  }
+  return pieces.length === 0 ? name : `${name}(${pieces.join(',')})`;
+}
+
+function outputSize(text: string, steps: readonly Step[]): number | undefined {
+  const geometry = steps.filter(({ name }) => STEPS[name].stage === GEOMETRY);
+  const [first, second, third] = geometry.map(({ name }) => name);
+  const crop = (name: string | undefined) => name === 'centerCrop' || name === 'randomCrop';
+  const fine =
+    first === undefined ||
+    (second === undefined && first !== 'resize') ||
+    (first === 'resize' && crop(second) && third === undefined);
+  if (!fine) {
+    throw new RangeError(
+      `transform "${text}": images must all get one size: by randomResizedCrop, by centerCrop or randomCrop, ` +
+        'or by resize and then one of these two.',
+    );
+  }
+  return geometry.at(-1)?.numbers.size;
+}

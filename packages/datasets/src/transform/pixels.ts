@@ -1,0 +1,111 @@
+/** Random changes of an image that has its final size. */
+import type { RgbImage } from '../image/image.js';
+import type { Random } from '../random.js';
+import {
+  autoContrast,
+  brightness,
+  contrast,
+  equalize,
+  hue,
+  posterize,
+  saturation,
+  sharpness,
+  solarize,
+} from './colour.js';
+import type { Step } from './parse.js';
+
+/** Applies flip, colorJitter and randAugment in place. */
+export function changePixels(image: RgbImage, steps: readonly Step[], random: Random): void {
+  for (const { name, numbers } of steps) {
+    if (name === 'flip') {
+      // As the batches in memory draw it, where it is a coin.
+      const p = numbers.p as number;
+      if (p === 0.5 ? random.integer(2) === 1 : random.uniform() < p) mirror(image);
+    } else if (name === 'colorJitter') colorJitter(image, numbers, random);
+    else if (name === 'randAugment') {
+      for (let i = 0; i < (numbers.operations as number); i++) augment(image, numbers.magnitude as number, random);
+    }
+  }
+}
+
+function mirror({ data, width, height }: RgbImage): void {
+  for (let y = 0; y < height; y++) {
+    let a = 3 * y * width;
+    let b = a + 3 * (width - 1);
+    for (; a < b; a += 3, b -= 3) {
+      for (let c = 0; c < 3; c++) {
+        const value = data[a + c] as number;
+        data[a + c] = data[b + c] as number;
+        data[b + c] = value;
+      }
+    }
+  }
+}
+
+/** torchvision.transforms.ColorJitter: the four in random order, each factor uniform in max(0, 1 - x) to 1 + x. */
+function colorJitter(image: RgbImage, numbers: Readonly<Record<string, number>>, random: Random): void {
+  const changes = { brightness, contrast, saturation, hue };
+  const order = random.shuffle(Uint32Array.of(0, 1, 2, 3));
+  for (const i of order) {
+    const [name, change] = Object.entries(changes)[i] as [string, typeof hue];
+    const amount = numbers[name] as number;
+    if (amount === 0) continue;
+    const low = name === 'hue' ? -amount : Math.max(0, 1 - amount);
+    const high = name === 'hue' ? amount : 1 + amount;
+    change(image, low + (high - low) * random.uniform());
+  }
+}
+
+/** Largest magnitude; magnitudes are counted in thirtieths of it. */
+const STEPS = 30;
+
+/**
+ * One of RandAugment's operations (Cubuk et al., arXiv 1909.13719), with the list and the magnitudes of
+ * torchvision.transforms.RandAugment: nearest pixel, black outside.
+ */
+function augment(image: RgbImage, magnitude: number, random: Random): void {
+  const share = magnitude / STEPS;
+  const operation = random.integer(14);
+  const sign = random.integer(2) === 1 ? -1 : 1;
+  const { width, height } = image;
+  const factor = 1 + sign * 0.9 * share;
+  const angle = (sign * 30 * share * Math.PI) / 180;
+  const shear = sign * 0.3 * share;
+  const shift = (size: number) => Math.trunc(sign * (150 / 331) * size * share);
+  const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
+  const [x, y] = [width / 2, height / 2];
+  const operations = [
+    () => {},
+    () => warp(image, [1, shear, 0, 0, 1, 0]),
+    () => warp(image, [1, 0, 0, shear, 1, 0]),
+    () => warp(image, [1, 0, shift(width), 0, 1, 0]),
+    () => warp(image, [1, 0, 0, 0, 1, shift(height)]),
+    () => warp(image, [cos, sin, x - cos * x - sin * y, -sin, cos, y + sin * x - cos * y]),
+    () => brightness(image, factor),
+    () => saturation(image, factor),
+    () => contrast(image, factor),
+    () => sharpness(image, factor),
+    () => posterize(image, 8 - Math.round(4 * share)),
+    () => solarize(image, 255 * (1 - share)),
+    () => autoContrast(image),
+    () => equalize(image),
+  ];
+  operations[operation]?.();
+}
+
+/** The pixel at (x, y) comes from (a x + b y + c, d x + e y + f), centres of pixels at halves. */
+function warp(
+  { data, width, height }: RgbImage,
+  [a, b, c, d, e, f]: [number, number, number, number, number, number],
+): void {
+  const before = data.slice();
+  for (let y = 0, out = 0; y < height; y++) {
+    for (let x = 0; x < width; x++, out += 3) {
+      const u = Math.floor(a * (x + 0.5) + b * (y + 0.5) + c);
+      const v = Math.floor(d * (x + 0.5) + e * (y + 0.5) + f);
+      const inside = u >= 0 && v >= 0 && u < width && v < height;
+      const from = 3 * (v * width + u);
+      for (let k = 0; k < 3; k++) data[out + k] = inside ? (before[from + k] as number) : 0;
+    }
+  }
+}

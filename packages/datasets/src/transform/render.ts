@@ -1,0 +1,69 @@
+/** One image, from the bytes of its file to its place in a batch. */
+import { type DecodeOptions, type OpenImage, openImage } from '../image/decode.js';
+import type { RgbImage } from '../image/image.js';
+import { resample, sourceOf } from '../image/resample.js';
+import type { Random } from '../random.js';
+import { type Placement, placeImage } from './geometry.js';
+import type { Transform } from './parse.js';
+import { changePixels } from './pixels.js';
+import { erase, Normaliser } from './tensor.js';
+
+/** An image that is not decoded any more: one of a set in memory. */
+export interface RawImage {
+  image: RgbImage;
+}
+
+/** Applies a transform to one image after the other. */
+export class Renderer {
+  private readonly normaliser: Normaliser;
+  private readonly erasing;
+
+  constructor(
+    private readonly transform: Transform,
+    private readonly options: DecodeOptions,
+  ) {
+    this.normaliser = new Normaliser(transform);
+    this.erasing = transform.steps.find(({ name }) => name === 'randomErasing');
+  }
+
+  /**
+   * @param out takes `[size, size, 3]`.
+   * @throws {Error} if the bytes cannot be decoded, or do not give an image of the size that `out` has.
+   */
+  async render(source: Uint8Array | RawImage, random: Random, out: Float32Array): Promise<void> {
+    const image = await this.pixels(source, random);
+    if (image.data.length !== out.length) {
+      throw new Error(`it is ${image.width} x ${image.height}, which the transform does not change, unlike the others`);
+    }
+    this.normaliser.write(image, out);
+    if (this.erasing) erase(out, image.width, this.erasing, random);
+  }
+
+  /** As {@link render}, before normalisation. Valid until the next call. */
+  async pixels(source: Uint8Array | RawImage, random: Random): Promise<RgbImage> {
+    const { steps } = this.transform;
+    const open = source instanceof Uint8Array ? await openImage(source, this.options) : raw(source.image);
+    const placement = placeImage(open, steps, random);
+    const image = await cutOut(open, placement);
+    changePixels(image, steps, random);
+    return image;
+  }
+}
+
+function raw(image: RgbImage): Pick<OpenImage, 'width' | 'height' | 'pixels'> {
+  return { width: image.width, height: image.height, pixels: async () => ({ image, at: { left: 0, top: 0 } }) };
+}
+
+async function cutOut(open: Pick<OpenImage, 'pixels'>, { crop, resize, size, offset }: Placement): Promise<RgbImage> {
+  const needed = sourceOf(crop, resize);
+  const { image, at } = await open.pixels({ ...needed, left: crop.left + needed.left, top: crop.top + needed.top });
+  const { window } = resize;
+  const data = resample(crop, image, { left: at.left - crop.left, top: at.top - crop.top }, resize);
+  if (window.width === size.width && window.height === size.height) return { data, ...size };
+  const padded = new Uint8Array(3 * size.width * size.height);
+  for (let y = 0; y < window.height; y++) {
+    const line = data.subarray(3 * y * window.width, 3 * (y + 1) * window.width);
+    padded.set(line, 3 * ((offset.top + y) * size.width + offset.left));
+  }
+  return { data: padded, ...size };
+}
