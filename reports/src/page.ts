@@ -137,5 +137,6 @@ figure svg text { fill: var(--ink); } figure svg > rect { fill: none; } figure s
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { padding: .3rem .6rem .3rem 0; border-bottom: 1px solid var(--line); text-align: right; }
 th:first-child { text-align: left; } th { font-weight: normal; color: var(--soft); }
+@media (max-width: 30rem) { table { font-size: .85rem; } th, td { padding-right: .35rem; } }
 dt { color: var(--soft); } dd { margin: 0 0 .5rem; overflow-wrap: anywhere; }
 `;
