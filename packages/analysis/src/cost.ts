@@ -1,5 +1,5 @@
 /** What a network costs: parameters, and multiply-adds of one image. */
-import { type ConvolutionLayer, isSpatial, type RefConvOptions, refconv, type Selection } from '@refconv/refconv';
+import { reparameterizedLayers } from '@refconv/refconv';
 import type * as tf from '@tensorflow/tfjs';
 
 export interface LayerCost {
@@ -26,6 +26,8 @@ export interface Cost {
 }
 
 const size = (shape: readonly (number | null)[]) => shape.reduce<number>((product, n) => product * (n as number), 1);
+
+const numbersOf = (weights: tf.LayersModel['weights']) => weights.reduce((sum, { shape }) => sum + size(shape), 0);
 
 /** The classes that are counted, by the shape that the kernel is applied at each position of: the output's or the input's. */
 const COUNTED: Record<string, 'output' | 'input'> = {
@@ -78,62 +80,52 @@ function layerCost({ layer, uses }: { layer: tf.layers.Layer; uses: number }): L
  */
 export function cost(model: tf.LayersModel): Cost {
   const layers = [...leaves(model)].flatMap(layerCost);
-  const count = (weights: tf.LayersModel['weights']) => weights.reduce((sum, { shape }) => sum + size(shape), 0);
   return {
-    trainable: count(model.trainableWeights),
-    frozen: count(model.nonTrainableWeights),
+    trainable: numbersOf(model.trainableWeights),
+    frozen: numbersOf(model.nonTrainableWeights),
     macs: layers.reduce((sum, { macs }) => sum + macs, 0),
     layers,
   };
 }
 
-export interface RefocusedLayer {
+/** A layer of a re-parameterised model. */
+export interface TrainingLayerCost {
   name: string;
+  /** The method's name. */
+  method: string;
+  /** Of the convolution that it stands for: [kh, kw, Cin/groups, Cout], depthwise [kh, kw, C, m]. */
   kernel: number[];
   strides: number[];
-  /** Numbers in W_b, which is frozen. */
-  basis: number;
-  /** Numbers in W_r. */
-  map: number;
-  /** Multiply-adds of W_r ∗ W_b, once a step whatever the batch. */
-  mapMacs: number;
+  trainable: number;
+  frozen: number;
+  /** Multiply-adds in training: of one image, and of the functions of the weights, once a step whatever the batch. */
+  macs: { image: number; step: number };
 }
 
-export interface RefConvCost {
-  layers: RefocusedLayer[];
-  basis: number;
-  map: number;
-  mapMacs: number;
-  /** Numbers that are trained once the model is refocused. */
+export interface TrainingCost {
   trainable: number;
+  frozen: number;
+  /** Of the whole model, forward: for one image, and once a step. */
+  macs: { image: number; step: number };
+  /** The re-parameterised layers, each once. */
+  layers: TrainingLayerCost[];
 }
 
 /**
- * What `refocus(model, options)` would make of a plain model, without making it.
- * @param select which convolutions; default: as `refocus` does.
+ * What a re-parameterised model costs in training; of a plain model, what {@link cost} says.
+ * @throws where an input's height or width is not known.
  */
-export function refconvCost(model: tf.LayersModel, options: RefConvOptions = {}, select?: Selection): RefConvCost {
-  const { refusal } = refconv(options);
-  const { mapKernel = 3 } = options;
-  const taken = [...leaves(model)]
-    .map(({ layer }) => layer)
-    .filter((layer): layer is ConvolutionLayer => {
-      if (!['Conv2D', 'DepthwiseConv2D', 'GroupedConv2D'].includes(layer.getClassName())) return false;
-      const convolution = layer as ConvolutionLayer;
-      return select ? select(convolution) : isSpatial(convolution) && refusal(convolution) === undefined;
-    });
-  const layers = taken.map((layer): RefocusedLayer => {
-    const kernel = layer.weights[0]?.shape as [number, number, number, number];
-    const [height, width, inputs, outputs] = kernel;
-    const { groups = 1 } = layer as Partial<{ groups: number }>;
-    const [seen, made] =
-      layer.getClassName() === 'DepthwiseConv2D' ? [inputs, inputs * outputs] : [inputs * groups, outputs];
-    const map = mapKernel ** 2 * seen * made;
-    const { name, strides } = layer;
-    return { name, kernel, strides, basis: size(kernel), map, mapMacs: map * height * width };
+export function trainingCost(model: tf.LayersModel): TrainingCost {
+  const plain = cost(model);
+  const layers = reparameterizedLayers(model).map((layer): TrainingLayerCost => {
+    const { name, method, strides, trainableWeights, nonTrainableWeights } = layer;
+    const kernel = layer.weights.find(({ originalName }) => KERNEL.test(originalName))?.shape as number[];
+    const [trainable, frozen] = [numbersOf(trainableWeights), numbersOf(nonTrainableWeights)];
+    return { name, method, kernel, strides, trainable, frozen, macs: layer.trainingMacs() };
   });
-  const sum = (key: 'basis' | 'map' | 'mapMacs') => layers.reduce((total, layer) => total + layer[key], 0);
-  const [basis, map] = [sum('basis'), sum('map')];
-  const frozenBasis = options.trainableBasis ? 0 : basis;
-  return { layers, basis, map, mapMacs: sum('mapMacs'), trainable: cost(model).trainable - frozenBasis + map };
+  const names = new Set(layers.map(({ name }) => name));
+  const untouched = plain.layers.reduce((sum, { name, macs }) => sum + (names.has(name) ? 0 : macs), 0);
+  const sum = (key: 'image' | 'step') => layers.reduce((total, { macs }) => total + macs[key], 0);
+  const { trainable, frozen } = plain;
+  return { trainable, frozen, macs: { image: untouched + sum('image'), step: sum('step') }, layers };
 }

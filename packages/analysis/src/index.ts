@@ -1,1 +1,8 @@
-export { type Cost, cost, type LayerCost, type RefConvCost, type RefocusedLayer, refconvCost } from './cost.js';
+export {
+  type Cost,
+  cost,
+  type LayerCost,
+  type TrainingCost,
+  type TrainingLayerCost,
+  trainingCost,
+} from './cost.js';

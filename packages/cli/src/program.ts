@@ -1,6 +1,7 @@
 /** The commands, their options, help and examples. What they do is loaded when one is called, so that help is quick. */
 import { Command, Option } from 'commander';
 import {
+  assignment,
   count,
   index,
   indices,
@@ -12,6 +13,11 @@ import {
   positives,
   share,
 } from './values.js';
+
+/** Those of packages/refconv, which is loaded later. */
+const METHOD_IDS = ['refconv', 'acb', 'repvgg', 'dbb', 'wn', 'cwn', 'own'];
+
+const IMAGES = 'cifar10[:DIR], cifar100[:DIR], imagenet[:DIR], synthetic, or folder:DIR with a folder for each class';
 
 /** The options that say which network. */
 function withNetwork(command: Command): Command {
@@ -66,6 +72,23 @@ function withRefConv(command: Command): Command {
     .option('--select <regexp>', 'only convolutions whose name matches', pattern);
 }
 
+/** The options of RefConv and its rivals. */
+function withMethod(command: Command, preset?: string): Command {
+  const method = new Option('--method <name>', 're-parameterise the network').choices(METHOD_IDS);
+  return withRefConv(command)
+    .addOption(preset ? method.default(preset) : method)
+    .option('--option <name=value>', 'an option of another method than RefConv; can be repeated', assignment)
+    .addOption(
+      new Option('--start <from>', 'where the blocks of structural methods start').choices(['pretrained', 'scratch']),
+    )
+    .addOption(
+      new Option(
+        '--without-batch-norm <do>',
+        'what structural methods do where no batch norm follows a convolution: refuse, or merge into a bias',
+      ).choices(['refuse', 'bias']),
+    );
+}
+
 function examples(command: Command, ...lines: string[]): Command {
   return command.addHelpText('after', `\nExamples:\n${lines.map((line) => `  $ refconv ${line}`).join('\n')}\n`);
 }
@@ -81,7 +104,7 @@ export function program(): Command {
     .configureHelp({ sortSubcommands: false });
 
   examples(
-    withRefConv(
+    withMethod(
       withData(
         withNetwork(
           root.command('train').description('Train a network; an interrupted training goes on by the same command.'),
@@ -89,7 +112,6 @@ export function program(): Command {
       ),
     )
       .requiredOption('--output <dir>', 'the run: metrics.csv, checkpoints, and in the end the model in DIR/model')
-      .addOption(new Option('--method <name>', 're-parameterise the network first').choices(['refconv']))
       .addOption(
         new Option('--recipe <name>', "the paper's, or what its official code does instead")
           .choices(['paper', 'official'])
@@ -155,18 +177,38 @@ export function program(): Command {
   ).action(async (options) => (await import('./commands/convert.js')).convert(options));
 
   examples(
-    withRefConv(
+    withMethod(
       withNetwork(
-        root.command('info').description('Parameters, multiply-adds, and the convolutions that RefConv takes.'),
+        root
+          .command('info')
+          .description('Parameters, multiply-adds, and what RefConv or another method makes of them in training.'),
       ),
+      'refconv',
     )
       .option('--all', 'a table of all networks')
       .option('--json', 'as JSON')
       .option('--csv', 'as CSV'),
     'info --backbone mobilenetv2',
+    'info --backbone resnet18 --method acb',
     'info --model merged',
     'info --all --csv',
   ).action(async (options) => (await import('./commands/info.js')).info(options));
+
+  examples(
+    withNetwork(
+      root.command('export').description('Write a plain or merged network for other programs: SavedModel or ONNX.'),
+    )
+      .addOption(
+        new Option('--format <name>', "TensorFlow's SavedModel, ONNX, or tfjs's own model folder")
+          .choices(['savedmodel', 'onnx', 'tfjs'])
+          .makeOptionMandatory(),
+      )
+      .requiredOption('--output <path>', 'a new folder, or for ONNX a new file')
+      .option('--batch <n>', 'images of a batch of the SavedModel; default: any number', count)
+      .option('--nhwc', 'ONNX with images as [n, height, width, 3]; default: [n, 3, height, width]'),
+    'export --model merged --format onnx --output merged.onnx',
+    'export --model merged --format savedmodel --output merged_savedmodel',
+  ).action(async (options) => (await import('./commands/export.js')).exportCommand(options));
 
   examples(
     withNetwork(root.command('logits').description('What a network computes from an array of images.'))
@@ -191,6 +233,35 @@ export function program(): Command {
       .option('--refconv', 'the weights hold `<convolution>.convmap.weight` too, and must'),
     'losses --backbone resnet18 --weights resnet18.safetensors --input images.npy --labels 3,1,2,0 --steps 3 --lr 0.002',
   ).action(async (options) => (await import('./commands/losses.js')).losses(options));
+
+  const data = root.command('data').description('Look at a data set.');
+
+  examples(
+    data
+      .command('verify')
+      .description('Decode every image: counts, broken and duplicate files, sizes, mean and standard deviation.')
+      .requiredOption('--data <set>', IMAGES)
+      .addOption(new Option('--split <name>', 'which images').choices(['train', 'test']).default('train'))
+      .option('--workers <n>', 'threads; default: one for each processor', count)
+      .option('--json', 'the whole result as JSON'),
+    'data verify --data imagenet:/data/imagenet --split test --json',
+    'data verify --data folder:photos',
+  ).action(async (options) => (await import('./commands/data.js')).verify(options));
+
+  examples(
+    data
+      .command('show')
+      .description('A contact sheet of a batch, as the network would see it.')
+      .requiredOption('--data <set>', IMAGES)
+      .requiredOption('--output <file>', 'a new .png')
+      .addOption(new Option('--split <name>', 'which images').choices(['train', 'test']).default('train'))
+      .option('--transform <text>', 'such as "randomResizedCrop(224)|flip|normalize(imagenet)"')
+      .option('--images <n>', 'how many', count, 24)
+      .option('--seed <n>', 'of order and augmentation', index, 0)
+      .option('--epoch <n>', 'whose augmentation', index, 0),
+    'data show --data folder:photos --transform "randomResizedCrop(160)|flip|normalize(imagenet)" --output sheet.png',
+    'data show --data cifar10 --output sheet.png',
+  ).action(async (options) => (await import('./commands/data.js')).show(options));
 
   return root;
 }

@@ -21,6 +21,12 @@ export interface SourceOptions extends BackboneOptions {
   refconv?: boolean;
 }
 
+/** The options that say which network, of all that a command has. */
+export function sourceOptions(options: SourceOptions): SourceOptions {
+  const { model, backbone, weights, refconv, variant, width, activation, classes, inputSize, seed } = options;
+  return { model, backbone, weights, refconv, variant, width, activation, classes, inputSize, seed };
+}
+
 /** What is known of the images that the network is for. */
 export interface Images {
   height: number;

@@ -49,3 +49,15 @@ export const pattern: Parser<RegExp> = (text) => {
     throw new InvalidArgumentError(`Expected a regular expression; given '${text}': ${(error as Error).message}.`);
   }
 };
+
+/** Collects name=value; the value is JSON where it can be, else text. */
+export function assignment(text: string, earlier: Record<string, unknown> = {}): Record<string, unknown> {
+  const [, name, value] = /^([A-Za-z]\w*)=(.*)$/s.exec(text) ?? [];
+  if (name === undefined || value === undefined)
+    throw new InvalidArgumentError(`Expected name=value; given '${text}'.`);
+  try {
+    return { ...earlier, [name]: JSON.parse(value) };
+  } catch {
+    return { ...earlier, [name]: value };
+  }
+}

@@ -20,12 +20,18 @@ export interface StateVariable {
   resident: DataId | undefined;
 }
 
+/** So many variables are read one by one between two calls. */
+const READ_SINGLY = 4;
+
 /**
  * The variables of one compiled program. After its first call a variable's value lives in the graph alone: reading the
  * tf.Variable reads it from there, and assigning to the tf.Variable is noticed at the next call.
  */
 export class VariableStore {
   private readonly states = new Map<Variable, StateVariable>();
+  /** How many variables were read one by one since the last call, and then all the others' values. */
+  private reads = 0;
+  private ahead = new Map<StateVariable, ArrayBuffer>();
 
   constructor(private readonly graph: Graph) {}
 
@@ -43,12 +49,51 @@ export class VariableStore {
         feed,
         store: this.graph.assign(handle, feed, dtype),
         current,
-        value: { read: () => typedArray(dtype, this.graph.run([], [current]).outputs[0]?.data as ArrayBuffer) },
+        value: { read: () => typedArray(dtype, this.read(state as StateVariable)) },
         resident: undefined,
       };
       this.states.set(variable, state);
     }
     return state;
+  }
+
+  /**
+   * A variable's value. TensorFlow takes long to make a set of outputs ready for the first time, so whoever reads more than a few
+   * variables is taken to want them all, which is one set.
+   */
+  private read(state: StateVariable): ArrayBuffer {
+    const known = this.ahead.get(state);
+    if (known) {
+      this.ahead.delete(state);
+      return known;
+    }
+    const wanted = ++this.reads > READ_SINGLY ? this.held() : [state];
+    const values = this.fetch(wanted);
+    if (wanted.length > 1) this.ahead = values;
+    const value = values.get(state) ?? (this.fetch([state]).get(state) as ArrayBuffer);
+    this.ahead.delete(state);
+    return value;
+  }
+
+  /** To be told after each call: what was read ahead may have changed. */
+  changed(): void {
+    this.reads = 0;
+    this.ahead.clear();
+  }
+
+  private fetch(states: StateVariable[]): Map<StateVariable, ArrayBuffer> {
+    const fetched = this.graph.run(
+      [],
+      states.map(({ current }) => current),
+    );
+    return new Map(states.map((state, i) => [state, fetched.outputs[i]?.data as ArrayBuffer]));
+  }
+
+  /** Those whose values are in the graph alone. */
+  private held(): StateVariable[] {
+    return [...this.states.values()].filter(
+      ({ variable, resident }) => resident && !variable.isDisposed && variable.dataId === resident,
+    );
   }
 
   /** Brings the graph up to date with variables that are new to it or were assigned since. */
@@ -80,18 +125,13 @@ export class VariableStore {
 
   /** Gives the values back to the tf.Variables. One run reads them all: TensorFlow makes every set of outputs ready anew. */
   release(): void {
-    const held = [...this.states.values()].filter(
-      ({ variable, resident }) => resident && !variable.isDisposed && variable.dataId === resident,
-    );
+    const held = this.held();
     if (held.length > 0) {
-      const { outputs } = this.graph.run(
-        [],
-        held.map(({ current }) => current),
-      );
-      held.forEach(({ resident, value, dtype }, i) => {
-        value.read = () => typedArray(dtype, outputs[i]?.data as ArrayBuffer);
-        detachResident(resident as DataId);
-      });
+      const values = this.fetch(held);
+      for (const state of held) {
+        state.value.read = () => typedArray(state.dtype, values.get(state) as ArrayBuffer);
+        detachResident(state.resident as DataId);
+      }
     }
     this.states.clear();
   }

@@ -1,18 +1,18 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { refocus } from '@refconv/refconv';
+import type { MethodId } from '@refconv/refconv';
 import { fit, OFFICIAL_CODE_RECIPE, PAPER_RECIPE, type Recipe, saveModel } from '@refconv/training';
 import { normalisation, openData } from '../data.js';
-import { openSource, type SourceOptions } from '../source.js';
-import { type RefConvFlags, refocusOptions, sourceOptions } from './refocus.js';
+import { type MethodFlags, reparameterized } from '../method.js';
+import { openSource, type SourceOptions, sourceOptions } from '../source.js';
 
-interface TrainOptions extends SourceOptions, RefConvFlags {
+interface TrainOptions extends SourceOptions, MethodFlags {
   data: string;
   download?: boolean;
   mean?: number[];
   std?: number[];
   output: string;
-  method?: 'refconv';
+  method?: MethodId;
   recipe: 'paper' | 'official';
   epochs?: number;
   batchSize?: number;
@@ -57,8 +57,8 @@ export async function train(options: TrainOptions): Promise<void> {
   const { data, ...ofData } = await openData(options.data, options);
   const source = await openSource(sourceOptions(options), { height: data.train.height, classes: data.classes.length });
   const { mean, std } = normalisation(options, source.notes, ofData);
-  const model = options.method ? await refocus(source.model, refocusOptions(options)) : source.model;
-  if (model !== source.model) source.model.dispose();
+  const { method } = options;
+  const model = method ? await reparameterized(source.model, method, options) : source.model;
   const { count, height, width } = data.train;
   console.log(`${data.name}: ${count} training and ${data.test.count} test images of ${height}×${width}`);
   const { last, best, stopped } = await fit({
