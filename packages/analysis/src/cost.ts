@@ -96,6 +96,7 @@ export interface TrainingLayerCost {
   /** Of the convolution that it stands for: [kh, kw, Cin/groups, Cout], depthwise [kh, kw, C, m]. */
   kernel: number[];
   strides: number[];
+  /** Without the bias that the plain convolution has too: of RefConv, W_r. */
   trainable: number;
   frozen: number;
   /** Multiply-adds in training: of one image, and of the functions of the weights, once a step whatever the batch. */
@@ -120,7 +121,8 @@ export function trainingCost(model: tf.LayersModel): TrainingCost {
   const layers = reparameterizedLayers(model).map((layer): TrainingLayerCost => {
     const { name, method, strides, trainableWeights, nonTrainableWeights } = layer;
     const kernel = layer.weights.find(({ originalName }) => KERNEL.test(originalName))?.shape as number[];
-    const [trainable, frozen] = [numbersOf(trainableWeights), numbersOf(nonTrainableWeights)];
+    const learned = trainableWeights.filter(({ originalName }) => !/(^|\/)bias(_\d+)?$/.test(originalName));
+    const [trainable, frozen] = [numbersOf(learned), numbersOf(nonTrainableWeights)];
     return { name, method, kernel, strides, trainable, frozen, macs: layer.trainingMacs() };
   });
   const names = new Set(layers.map(({ name }) => name));

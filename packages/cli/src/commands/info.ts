@@ -22,7 +22,7 @@ interface Row {
   convolutions: number;
   /** Numbers of the method's layers that are not trained: RefConv's W_b, the others' moving statistics. */
   frozen: number;
-  /** Numbers of the method's layers that are trained: RefConv's W_r. */
+  /** Numbers of the method's layers that are trained, without plain biases: RefConv's W_r. */
   learned: number;
   trainable: number;
   training_macs: number;
