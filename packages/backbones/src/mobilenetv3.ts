@@ -108,9 +108,8 @@ export function mobilenetv3(size: keyof typeof SIZES, options: MobileNetV3Option
   const layers = new LayerBuilder(seed, torchDefault);
   const linear = (x: tf.SymbolicTensor, path: string, units: number, useBias: boolean) => {
     const bound = 1 / Math.sqrt(channelsOf(x));
-    const kernelInitializer = layers.uniform(bound);
-    const bias = { useBias, ...(useBias && { biasInitializer: layers.uniform(bound) }) };
-    return tf.layers.dense({ units, kernelInitializer, ...bias, name: path }).apply(x) as tf.SymbolicTensor;
+    const initializers = { kernelInitializer: layers.uniform(bound), biasInitializer: layers.uniform(bound) };
+    return tf.layers.dense({ units, useBias, ...initializers, name: path }).apply(x) as tf.SymbolicTensor;
   };
   const reshape = (x: tf.SymbolicTensor, path: string) =>
     tf.layers.reshape({ targetShape: [1, 1, channelsOf(x)], name: path }).apply(x) as tf.SymbolicTensor;
