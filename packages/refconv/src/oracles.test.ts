@@ -57,6 +57,11 @@ const PARAMETERS: Record<string, { basis: number; map: number }> = {
   resnet50: { basis: 11_326_656, map: 11_318_976 },
   densenet121: { basis: 2_147_520, map: 2_139_840 },
   densenet169: { basis: 3_032_256, map: 3_024_576 },
+  shufflenetv1_g3: { basis: 20_088, map: 3_240_648 },
+  shufflenetv1_g8: { basis: 31_752, map: 8_295_048 },
+  shufflenetv2: { basis: 22_788, map: 3_638_952 },
+  fasternet_s: { basis: 3_179_520, map: 3_179_520 },
+  convnext_tiny: { basis: 324_576, map: 29_113_344 },
 };
 
 const FAST = ['mobilenetv1', 'resnet18'];
