@@ -16,4 +16,5 @@ export {
 } from './channels.js';
 export { GroupedConv2D, type GroupedConv2DArgs, groupedConv2d } from './groupedConv2D.js';
 export { HardSigmoid, HardSwish } from './hardActivations.js';
+export { LayerNormalization } from './layerNormalization.js';
 export { LayerScale, type LayerScaleArgs } from './layerScale.js';
