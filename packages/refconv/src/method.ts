@@ -218,7 +218,11 @@ function layerClass<O extends Options>(definition: MethodDefinition<O>, plainCla
     }
 
     mergedWeights(): MergedWeights {
-      return tf.tidy(() => this.block.merged() as MergedWeights & tf.TensorContainerObject);
+      return tf.tidy(() => {
+        const { kernel, bias } = this.block.merged();
+        // Clones, since what a method gives may be a weight itself, which the caller must not dispose of.
+        return { kernel: tf.clone(kernel), ...(bias && { bias: tf.clone(bias) }) };
+      });
     }
 
     trainingMacs() {
