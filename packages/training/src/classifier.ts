@@ -33,7 +33,7 @@ export function variablesOf(weights: LayersModel['weights']): Variable[] {
 export function classifier(model: LayersModel, options: StepOptions, choice: CompileChoice = {}) {
   const { momentum, nesterov = false, weightDecay, decayNormsAndBiases, labelSmoothing } = options;
   const weights = variablesOf(model.trainableWeights);
-  const momentumBuffers = tf.tidy(() => weights.map((weight) => tf.variable(tf.zerosLike(weight), false)));
+  const momentumBuffers = tf.tidy(() => weights.map((weight) => tf.variable(tf.zeros(weight.shape), false)));
   const decayed = (gradient: Tensor, variable: Variable) => {
     const spared = !decayNormsAndBiases && variable.rank <= 1;
     return weightDecay === 0 || spared ? gradient : tf.add(gradient, tf.mul(variable, weightDecay));
