@@ -1,4 +1,5 @@
 /** The methods against what the official code computes in float64 from generated weights. */
+import { torchState } from '@refconv/backbones';
 import '@refconv/tensorflow';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
@@ -352,6 +353,7 @@ describe('RefConv layers against the official class', () => {
       tf.tidy(() => {
         const torch = torchLayout(layer.mergedWeights().kernel, kind);
         expectFirst(torch.dataSync(), first, 1e-5);
+        expect(torchState(model).get('conv.convmap.weight')?.data).to.deep.equal(convmap.dataSync());
         expect(norm(torch)).to.be.closeTo(l2, 1e-5 * l2);
         for (const either of [model, merged]) {
           const y = either.apply(generatedImage(inputs), { training: false }) as tf.Tensor;

@@ -261,6 +261,36 @@ describe('the methods in training', () => {
   }
 });
 
+describe('the methods without the engine, on the backend cpu', () => {
+  before(() => tf.setBackend('cpu'));
+  after(() => tf.setBackend('tensorflow'));
+
+  for (const id of IDS)
+    for (const args of [
+      { kind: 'dense', inputs: 4, outputs: 4, groups: 2 },
+      { kind: 'dw', inputs: 4, outputs: 4, groups: 1 },
+    ] as const) {
+      it(`${id}, ${args.kind}: gradients of all weights, and merging`, async () => {
+        const tensors = tf.memory().numTensors;
+        const plain = convolutionModel({ ...args, kernel: 3, stride: 2, batchNorm: true, size: 7 });
+        const model = await reparameterize(plain, buildMethod(id), { start: 'scratch' });
+        tf.tidy(() => {
+          const variables = model.trainableWeights.map((weight) => (weight as unknown as { val: tf.Variable }).val);
+          const x = tf.randomNormal([2, 7, 7, 4], 0, 1, 'float32', 1);
+          const loss = () => tf.sum(tf.square(model.apply(x, { training: true }) as tf.Tensor)) as tf.Scalar;
+          const { grads } = tf.variableGrads(loss, variables);
+          for (const variable of variables) {
+            expect((grads[variable.name] as tf.Tensor).dataSync().every(Number.isFinite), variable.name).to.equal(true);
+          }
+        });
+        const merged = await merge(model);
+        expectSame(outputs(merged), outputs(model), 1e-5);
+        for (const each of [plain, model, merged]) each.dispose();
+        expect(tf.memory().numTensors).to.equal(tensors);
+      });
+    }
+});
+
 describe('what the methods refuse', () => {
   const bare = () => {
     const conv = (name: string) =>
