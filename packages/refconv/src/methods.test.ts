@@ -354,13 +354,14 @@ describe('what the methods refuse', () => {
   }
 
   it('WN: an output of zeros', async () => {
+    const tensors = tf.memory().numTensors;
     const model = convolutionModel(shape({ batchNorm: false }));
-    const [kernel] = model.getWeights();
-    model.setWeights([tf.zerosLike(kernel as tf.Tensor)]);
+    tf.tidy(() => model.setWeights([tf.zerosLike(model.getWeights()[0] as tf.Tensor)]));
     expect(await rejected(reparameterize(model, buildMethod('wn')))).to.contain(
       'output 0 has only zeros; give an `epsilon`',
     );
     model.dispose();
+    expect(tf.memory().numTensors).to.equal(tensors);
   });
 
   it('options that are none', () => {
