@@ -11,11 +11,12 @@ import { median, pairedRatios, spread } from './statistics.js';
 import { WorkerFailed, WorkerProcess } from './workerProcess.js';
 
 const NAMES = ['plain', ...Object.keys(METHODS)];
-const NETWORKS = ['resnet18', 'mobilenetv2'];
+const NETWORKS = ['resnet18', 'mobilenetv2', 'mobilenetv1'];
+const USUAL_NETWORKS = NETWORKS.slice(0, 2);
 const ROUND_MILLISECONDS = 1000;
 
 const USAGE = `Usage: npm run bench -- methods [options]
-  --network a,b    which of ${NETWORKS.join(', ')} (default: all)
+  --network a,b    which of ${NETWORKS.join(', ')} (default: the first two)
   --methods a,b    which of ${NAMES.slice(1).join(', ')} (default: all); the plain network always runs
   --batch N        images a step (default: 64)
   --size N         height and width of the images; 32 and 224 are usual, below 64 the networks are their cifar variants (default: 32)
@@ -34,8 +35,8 @@ export function parseMethodOptions(args: string[]): MethodOptions {
   const string = { type: 'string' } as const;
   const options = { network: string, methods: string, batch: string, size: string, rounds: string };
   const { values } = parseArgs({ args, options });
-  const list = (flag: string, value: string | undefined, known: string[]) => {
-    const names = value?.split(',').map((name) => name.trim()) ?? known;
+  const list = (flag: string, value: string | undefined, known: string[], usual = known) => {
+    const names = value?.split(',').map((name) => name.trim()) ?? usual;
     const unknown = names.filter((name) => !known.includes(name));
     if (unknown.length) throw new Error(`--${flag} does not know ${unknown.join(', ')}; it knows ${known.join(', ')}.`);
     return known.filter((name) => names.includes(name));
@@ -46,7 +47,7 @@ export function parseMethodOptions(args: string[]): MethodOptions {
     throw new Error(`--${flag} must be a whole number of at least ${least}; given ${values[flag]}.`);
   };
   return {
-    networks: list('network', values.network, NETWORKS),
+    networks: list('network', values.network, NETWORKS, USUAL_NETWORKS),
     methods: ['plain', ...list('methods', values.methods, NAMES.slice(1))],
     batch: whole('batch', 64, 1),
     size: whole('size', 32, 8),
