@@ -23,8 +23,15 @@ export function contestantOf(
     const { value, grads } = tf.variableGrads(loss, variables);
     const momentum = tf.scalar(MOMENTUM);
     variables.forEach((variable, i) => {
-      const gradient = tf.add(grads[variable.name], tf.mul(variable, WEIGHT_DECAY));
-      applyMomentum({ variable, accumulator: accumulators[i], gradient, learningRate, momentum });
+      const gradient = grads[variable.name];
+      applyMomentum({
+        variable,
+        accumulator: accumulators[i],
+        gradient,
+        learningRate,
+        momentum,
+        weightDecay: WEIGHT_DECAY,
+      });
     });
     return value;
   };
