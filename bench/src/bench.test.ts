@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { parseMethodOptions } from './methods.js';
 import { parseOptions } from './options.js';
 import { watchOthers } from './otherLoad.js';
 import type { CaseResult, Measurement } from './runCase.js';
@@ -22,6 +23,26 @@ describe('the command line', () => {
     expect(() => parseOptions(['--case', 'D'])).to.throw('--case does not know D; it knows A, B, C.');
     expect(() => parseOptions(['--rounds', '1'])).to.throw('at least 2');
     expect(() => parseOptions(['--fast'])).to.throw('--fast');
+  });
+});
+
+describe('the command line of the methods', () => {
+  it('takes methods in their order, and always the plain network', () => {
+    const { methods, networks, batch } = parseMethodOptions(['--methods', 'dbb,refconv', '--batch', '8']);
+    expect({ methods, networks, batch }).to.deep.equal({
+      methods: ['plain', 'refconv', 'dbb'],
+      networks: ['resnet18', 'mobilenetv2'],
+      batch: 8,
+    });
+  });
+
+  it('refuses what it does not know', () => {
+    expect(() => parseMethodOptions(['--methods', 'abc'])).to.throw(
+      '--methods does not know abc; it knows refconv, acb',
+    );
+    expect(() => parseMethodOptions(['--batch', '0'])).to.throw(
+      '--batch must be a whole number of at least 1; given 0.',
+    );
   });
 });
 

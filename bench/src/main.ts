@@ -3,6 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { CASES, type Case, quickened } from './cases.js';
 import { findPython, type MachineLimits, machine, measureLimits } from './machine.js';
+import { benchMethods } from './methods.js';
 import { type Options, parseOptions, USAGE } from './options.js';
 import { type Findings, report, versionsOf } from './report.js';
 import { type CaseResult, runCase } from './runCase.js';
@@ -50,6 +51,7 @@ async function write(findings: Findings): Promise<void> {
 }
 
 async function main(): Promise<void> {
+  if (process.argv[2] === 'methods') return benchMethods(process.argv.slice(3), log);
   let options: Options;
   try {
     options = parseOptions(process.argv.slice(2));

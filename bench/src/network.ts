@@ -1,6 +1,5 @@
 /** What the contestants on Node share: counting a model, and a batch to feed it with. */
 import type * as tfjs from '@tensorflow/tfjs';
-import type { Setting } from './protocol.js';
 
 type Tf = Pick<typeof tfjs, 'randomNormal' | 'tensor1d'>;
 
@@ -29,7 +28,10 @@ export function multiplyAdds(model: tfjs.LayersModel): number {
 }
 
 /** One batch, which every step trains on: images [n, size, size, 3] and class numbers [n]. */
-export function randomBatch(tf: Tf, { batch, inputSize, classes }: Setting) {
+export function randomBatch(
+  tf: Tf,
+  { batch, inputSize, classes }: { batch: number; inputSize: number; classes: number },
+) {
   const x = tf.randomNormal([batch, inputSize, inputSize, 3], 0, 1, 'float32', 1) as tfjs.Tensor4D;
   const labels = tf.tensor1d(
     Array.from({ length: batch }, (_, i) => (i * 7) % classes),

@@ -2,7 +2,7 @@
 import { writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { OperationTime } from '@refconv/tensorflow';
-import { type Profile, type Ready, type Setting, type Steps, WARM_UP_STEPS } from './protocol.js';
+import { type Profile, type Ready, type Steps, WARM_UP_STEPS } from './protocol.js';
 
 /** A network and how it is trained, ready for the first step. */
 export interface Contestant {
@@ -19,11 +19,13 @@ export interface Contestant {
 const PROFILED_STEPS = 3;
 
 /** Warms the contestant up, says so, and obeys the lines on stdin until that ends. */
-export async function serve(build: (setting: Setting) => Contestant): Promise<void> {
+export async function serve<Setting>(build: (setting: Setting) => Contestant | Promise<Contestant>): Promise<void> {
   console.log = console.error; // stdout is for the answers.
   const setting = JSON.parse(process.argv[2] as string) as Setting;
   const libraryMemoryMB = peakMemoryMB();
-  const [contestant, buildMilliseconds] = timed(() => build(setting));
+  const start = performance.now();
+  const contestant = await build(setting);
+  const buildMilliseconds = performance.now() - start;
   const warmUp = Array.from({ length: WARM_UP_STEPS }, () => timed(() => contestant.step())[1]);
   const { parameters, multiplyAdds, versions } = contestant;
   const recordingMilliseconds = contestant.recordingMilliseconds?.();

@@ -14,7 +14,8 @@ export const USAGE = `Usage: npm run bench -- [options]
   --case A,B,C         which cases (default: all)
   --contestants a,b,c  which of ${CONTESTANTS.join(', ')} (default: all)
   --rounds N           rounds, of which the first is thrown away (default: 7)
-  --quick              tiny networks and 2 rounds, to try the benchmark itself`;
+  --quick              tiny networks and 2 rounds, to try the benchmark itself
+   or: npm run bench -- methods [options], which compares RefConv and its rivals; methods --help lists them`;
 
 /** @throws Error where an option is unknown or a value is not one of those allowed. */
 export function parseOptions(args: string[]): Options {

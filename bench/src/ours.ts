@@ -1,59 +1,12 @@
 /** Worker of the contestants `compiled` and `eager`: the same function, with and without compile(). */
 import { mobilenetv1 } from '@refconv/backbones';
-import { applyMomentum, compile, softmaxCrossEntropy, tf } from '@refconv/tensorflow';
-import type { Scalar, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs';
-import { countParameters, multiplyAdds, randomBatch, trainableVariables, versions } from './network.js';
-import { type Contestant, serve } from './nodeWorker.js';
-import { LEARNING_RATE, MOMENTUM, type Setting, WEIGHT_DECAY } from './protocol.js';
+import { contestantOf } from './contestant.js';
+import { multiplyAdds } from './network.js';
+import { serve } from './nodeWorker.js';
+import type { Setting } from './protocol.js';
 
-function build(setting: Setting, eager: boolean): Contestant {
+await serve((setting: Setting) => {
   const { variant, inputSize, classes, width } = setting;
   const model = mobilenetv1({ variant, inputSize, classes, width });
-  const variables = trainableVariables(model);
-  const accumulators = variables.map((variable) => tf.variable(tf.zerosLike(variable), false));
-  const { x, labels } = randomBatch(tf, setting);
-
-  const trainStep = (images: Tensor4D, targets: Tensor1D, learningRate: Scalar) => {
-    const loss = () => {
-      const logits = model.apply(images, { training: true }) as Tensor2D;
-      return tf.mean(softmaxCrossEntropy(logits, targets)) as Scalar;
-    };
-    const { value, grads } = tf.variableGrads(loss, variables);
-    const momentum = tf.scalar(MOMENTUM);
-    variables.forEach((variable, i) => {
-      const gradient = tf.add(grads[variable.name], tf.mul(variable, WEIGHT_DECAY));
-      applyMomentum({ variable, accumulator: accumulators[i], gradient, learningRate, momentum });
-    });
-    return value;
-  };
-
-  // Once compiled, the function itself runs only to be recorded.
-  let inside = 0;
-  const timedStep: typeof trainStep = (...inputs) => {
-    const start = performance.now();
-    try {
-      return trainStep(...inputs);
-    } finally {
-      inside += performance.now() - start;
-    }
-  };
-
-  const program = compile({ train: eager ? trainStep : timedStep }, { eager });
-  return {
-    parameters: countParameters(variables),
-    multiplyAdds: multiplyAdds(model),
-    versions: versions(tf as never),
-    step: () => {
-      const loss = program.train(x, labels, LEARNING_RATE);
-      const [value] = loss.dataSync();
-      loss.dispose();
-      return value as number;
-    },
-    ...(!eager && {
-      recordingMilliseconds: () => inside,
-      profile: () => program.train.profile(x, labels, LEARNING_RATE),
-    }),
-  };
-}
-
-await serve((setting) => build(setting, process.argv[3] === 'eager'));
+  return contestantOf(model, setting, { multiplyAdds: multiplyAdds(model), eager: process.argv[3] === 'eager' });
+});

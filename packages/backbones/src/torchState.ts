@@ -42,6 +42,7 @@ const PLACES: Record<string, Record<string, Place>> = {
     convmap: { ...CONVMAP, reshape: ([outputs = 0, inputs = 0, ...size]) => [outputs * inputs, 1, ...size] },
   },
   RefDepthwiseConv2D: { depthwise_kernel: DEPTHWISE_KERNEL, bias: BIAS, convmap: CONVMAP },
+  RefGroupedConv2D: { kernel: KERNEL, bias: BIAS, convmap: CONVMAP },
   Dense: { kernel: { suffix: 'weight', axes: [1, 0] }, bias: BIAS },
   LayerNormalization: { gamma: SCALE, beta: BIAS },
   LayerScale: { layer_scale: { suffix: 'layer_scale', axes: [0], reshape: (shape) => [...shape, 1, 1] } },

@@ -1,4 +1,5 @@
 /** The methods against what the official code computes in float64 from generated weights. */
+import { torchState } from '@refconv/backbones';
 import '@refconv/tensorflow';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
@@ -9,13 +10,18 @@ import {
   dbb,
   merge,
   own,
+  type RefConvLayer,
   type ReparameterizedLayer,
+  refconvLayers,
+  refocus,
   reparameterize,
   reparameterizedLayers,
   repvgg,
+  setOfficialConvmap,
   wn,
 } from './index.js';
-import { convolutionModel, generatedImage, setOfficialWeights, torchLayout } from './testing.js';
+import { REFCONV_ANCHORS } from './refconvAnchors.js';
+import { convolutionModel, generated, generatedImage, setOfficialWeights, torchLayout } from './testing.js';
 
 type Numbers = number[];
 type Structural = [
@@ -324,6 +330,39 @@ describe('the weight methods against the official modules', () => {
         expect(total(torch)).to.be.closeTo(sum, tolerance * l2);
       });
       for (const each of [plain, model, value, kernel]) each.dispose();
+      expect(tf.memory().numTensors).to.equal(tensors);
+    });
+  }
+});
+
+describe('RefConv layers against the official class', () => {
+  for (const [name, { sizes, stride = 1, first, l2, outL2, outSum }] of Object.entries(REFCONV_ANCHORS)) {
+    it(name, async () => {
+      const tensors = tf.memory().numTensors;
+      const [inputs, outputs, groups, kernel] = sizes;
+      const kind = groups === inputs ? 'dw' : 'dense';
+      const plain = convolutionModel({ kind, inputs, outputs, kernel, stride, groups, batchNorm: false });
+      const weight = generated('weight', [outputs, inputs / groups, kernel, kernel]);
+      const basis = tf.transpose(weight, kind === 'dw' ? [2, 3, 0, 1] : [2, 3, 1, 0]);
+      plain.getLayer('conv').setWeights([basis]);
+      const model = await refocus(plain);
+      const [layer] = refconvLayers(model) as [RefConvLayer];
+      const convmap = generated('convmap.weight', [(outputs * inputs) / groups, groups, 3, 3]) as tf.Tensor4D;
+      setOfficialConvmap(layer, convmap);
+      const merged = await merge(model);
+      tf.tidy(() => {
+        const torch = torchLayout(layer.mergedWeights().kernel, kind);
+        expectFirst(torch.dataSync(), first, 1e-5);
+        expect(torchState(model).get('conv.convmap.weight')?.data).to.deep.equal(convmap.dataSync());
+        expect(norm(torch)).to.be.closeTo(l2, 1e-5 * l2);
+        for (const either of [model, merged]) {
+          const y = either.apply(generatedImage(inputs), { training: false }) as tf.Tensor;
+          expect(norm(y)).to.be.closeTo(outL2, 1e-5 * outL2);
+          expect(total(y)).to.be.closeTo(outSum, 1e-5 * outL2);
+        }
+      });
+      tf.dispose([weight, basis, convmap]);
+      for (const each of [plain, model, merged]) each.dispose();
       expect(tf.memory().numTensors).to.equal(tensors);
     });
   }

@@ -3,91 +3,10 @@ import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import { uniform } from '../../backbones/dist/testing/oracle.js';
 import { convmapBound, convmapShape, fromOfficialConvmap, toOfficialConvmap, transformKernel } from './map.js';
+import { REFCONV_ANCHORS } from './refconvAnchors.js';
+import { generated } from './testing.js';
 
 type Shape4 = [number, number, number, number];
-
-/** A tensor generated from its name, as the anchors' are. */
-function generated(name: string, shape: Shape4): tf.Tensor4D {
-  const count = shape.reduce((product, size) => product * size, 1);
-  const bound = Math.sqrt(6 / (count / shape[0]));
-  return tf.tensor4d(
-    Float32Array.from(uniform(name, count), (u) => (2 * u - 1) * bound),
-    shape,
-  );
-}
-
-interface Anchor {
-  sizes: [inputs: number, outputs: number, groups: number, kernel: number];
-  /** Of the output alone. Default: 1. */
-  stride?: number;
-  first: number[];
-  l2: number;
-  sum: number;
-  outL2: number;
-  outSum: number;
-}
-
-/** Computed by the official class in float64; W_t and the output for a generated image of 9×9. */
-const ANCHORS: Record<string, Anchor> = {
-  'dense 4->6 k3': {
-    sizes: [4, 6, 1, 3],
-    first: [2.513480577e-1, -3.777610688e-2, 2.290527197e-1],
-    l2: 5.688436194,
-    sum: 9.255881831,
-    outL2: 26.15529999,
-    outSum: 37.741863,
-  },
-  'dw 8 k3': {
-    sizes: [8, 8, 8, 3],
-    first: [4.960191402e-2, 4.256462247e-1, -1.930267744e-1],
-    l2: 5.527590788,
-    sum: 2.990288242,
-    outL2: 27.50496186,
-    outSum: -20.57041175,
-  },
-  'dw 8 k5': {
-    sizes: [8, 8, 8, 5],
-    stride: 2,
-    first: [7.79700862e-1, -1.271725494, 6.337841671e-1],
-    l2: 6.87065177,
-    sum: -2.354678712,
-    outL2: 14.62177426,
-    outSum: 23.53646571,
-  },
-  'grouped 8->16 g2 k3': {
-    sizes: [8, 16, 2, 3],
-    first: [3.796025905e-1, 1.265373549e-1, 1.657967544e-1],
-    l2: 8.616403613,
-    sum: 5.445673529,
-    outL2: 40.92102709,
-    outSum: -12.52193681,
-  },
-  'grouped 16->8 g4 k3': {
-    sizes: [16, 8, 4, 3],
-    first: [1.041579386e-1, 1.528686553e-1, 2.09179536e-2],
-    l2: 6.090297949,
-    sum: -1.135510539,
-    outL2: 28.76619918,
-    outSum: 3.748916196,
-  },
-  'dense 3->4 k7': {
-    sizes: [3, 4, 1, 7],
-    stride: 2,
-    first: [1.721778539e-1, -1.173449625e-2, -1.065037985e-1],
-    l2: 4.697738858,
-    sum: 6.252771733,
-    outL2: 10.01716292,
-    outSum: 9.954820658,
-  },
-  'dw 8 k7': {
-    sizes: [8, 8, 8, 7],
-    first: [2.428119171e-1, 2.527170428e-2, 1.856733774e-1],
-    l2: 6.388568611,
-    sum: 4.624442413,
-    outL2: 24.8443607,
-    outSum: -23.86045573,
-  },
-};
 
 const norm = (x: tf.Tensor) => tf.norm(x).dataSync()[0] as number;
 const total = (x: tf.Tensor) => tf.sum(x).dataSync()[0] as number;
@@ -107,7 +26,7 @@ describe('transformKernel', () => {
       before(() => tf.setBackend(backend));
       after(() => tf.setBackend('tensorflow'));
 
-      for (const [name, { sizes, stride = 1, first, l2, sum, outL2, outSum }] of Object.entries(ANCHORS)) {
+      for (const [name, { sizes, stride = 1, first, l2, sum, outL2, outSum }] of Object.entries(REFCONV_ANCHORS)) {
         it(`computes what the official code does: ${name}`, () => {
           const tensors = tf.memory().numTensors;
           tf.tidy(() => {
@@ -115,9 +34,9 @@ describe('transformKernel', () => {
             const depthwise = groups === inputs;
             const layout = depthwise ? ({ kind: 'depthwise' } as const) : ({ kind: 'dense', groups } as const);
             const seen = inputs / groups;
-            const weight = generated('weight', [outputs, seen, k, k]);
+            const weight = generated('weight', [outputs, seen, k, k]) as tf.Tensor4D;
             const basis = tf.transpose(weight, depthwise ? [2, 3, 0, 1] : [2, 3, 1, 0]) as tf.Tensor4D;
-            const official = generated('convmap.weight', [outputs * seen, groups, 3, 3]);
+            const official = generated('convmap.weight', [outputs * seen, groups, 3, 3]) as tf.Tensor4D;
             const shape = convmapShape(basis.shape, layout, 3);
             const convmap = fromOfficialConvmap(official, shape, layout);
             expect(convmap.shape).to.deep.equal(shape);

@@ -218,7 +218,11 @@ function layerClass<O extends Options>(definition: MethodDefinition<O>, plainCla
     }
 
     mergedWeights(): MergedWeights {
-      return tf.tidy(() => this.block.merged() as MergedWeights & tf.TensorContainerObject);
+      return tf.tidy(() => {
+        const { kernel, bias } = this.block.merged();
+        // Clones, since what a method gives may be a weight itself, which the caller must not dispose of.
+        return { kernel: tf.clone(kernel), ...(bias && { bias: tf.clone(bias) }) };
+      });
     }
 
     trainingMacs() {
@@ -246,7 +250,7 @@ function layerClass<O extends Options>(definition: MethodDefinition<O>, plainCla
 
 /** A method of some options, and the classes of its layers. */
 export interface Method<O extends Options> {
-  /** The method with its options. @throws RangeError for what is no option's value. */
+  /** The method with its options. @throws RangeError for what is no option, or no option's value. */
   (options?: Partial<O>): Reparameterization;
   readonly layers: Readonly<Record<PlainClass, new (args: never) => ReparameterizedLayer>>;
 }
@@ -260,6 +264,11 @@ export function defineMethod<O extends Options>(definition: MethodDefinition<O>)
   };
   const method = (options: Partial<O> = {}): Reparameterization => {
     const complete = definition.complete(options);
+    const unknown = Object.keys(options).filter((option) => !(option in complete));
+    if (unknown.length) {
+      const known = Object.keys(complete).join(', ') || 'none';
+      throw new RangeError(`${definition.name} has no option ${unknown.join(', ')}; it has ${known}.`);
+    }
     return {
       name: definition.name,
       structural: definition.structural ?? false,

@@ -1,5 +1,6 @@
 /** What all methods promise: they merge to the plain model, start where they say, train compiled, and refuse what they cannot take. */
 import { buildBackbone } from '@refconv/backbones';
+import { batchNorm2d } from '@refconv/layers';
 import { applyMomentum, compile, softmaxCrossEntropy } from '@refconv/tensorflow';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
@@ -93,6 +94,41 @@ describe('the methods on single convolutions', () => {
         expect(tf.memory().numTensors).to.equal(tensors);
       }
   });
+});
+
+describe('structural methods in nested models', () => {
+  const conv = (name: string) =>
+    tf.layers.conv2d({ name, filters: 3, kernelSize: 3, padding: 'same', inputShape: [6, 6, 3] });
+  const nestedModel = () => {
+    const block = tf.sequential({ name: 'block', layers: [conv('a'), batchNorm2d({ name: 'a.bn' })] });
+    const input = tf.input({ shape: [6, 6, 3] });
+    return tf.model({ inputs: input, outputs: block.apply(tf.layers.reLU().apply(input)) as tf.SymbolicTensor });
+  };
+  /** One convolution with its batch norm, used twice. */
+  const sharingModel = () => {
+    const [first, second] = [conv('shared'), batchNorm2d({ name: 'bn' })];
+    const once = (x: tf.SymbolicTensor) => second.apply(first.apply(x)) as tf.SymbolicTensor;
+    const input = tf.input({ shape: [6, 6, 3] });
+    return tf.model({ name: 'sharing', inputs: input, outputs: once(once(input)) });
+  };
+
+  for (const id of STRUCTURAL) {
+    it(`${id}: exchange and merge inside them; refuse a chain that is used twice`, async () => {
+      const nested = nestedModel();
+      setRandomWeights(nested, 1);
+      const model = await reparameterize(nested, buildMethod(id));
+      expectSame(outputs(model), outputs(nested), 1e-5);
+      setRandomWeights(model, 2);
+      const merged = await merge(model);
+      expect(topology(merged)).to.deep.equal(topology(nested));
+      expectSame(outputs(merged), outputs(model), 1e-5);
+      const sharing = sharingModel();
+      expect(await rejected(reparameterize(sharing, buildMethod(id)))).to.contain(
+        'cannot take the layer shared: no batch norm reads its output, alone',
+      );
+      for (const each of [nested, model, merged]) each.dispose();
+    });
+  }
 });
 
 const NETWORKS: Record<string, () => tf.LayersModel> = {
@@ -225,6 +261,36 @@ describe('the methods in training', () => {
   }
 });
 
+describe('the methods without the engine, on the backend cpu', () => {
+  before(() => tf.setBackend('cpu'));
+  after(() => tf.setBackend('tensorflow'));
+
+  for (const id of IDS)
+    for (const args of [
+      { kind: 'dense', inputs: 4, outputs: 4, groups: 2 },
+      { kind: 'dw', inputs: 4, outputs: 4, groups: 1 },
+    ] as const) {
+      it(`${id}, ${args.kind}: gradients of all weights, and merging`, async () => {
+        const tensors = tf.memory().numTensors;
+        const plain = convolutionModel({ ...args, kernel: 3, stride: 2, batchNorm: true, size: 7 });
+        const model = await reparameterize(plain, buildMethod(id), { start: 'scratch' });
+        tf.tidy(() => {
+          const variables = model.trainableWeights.map((weight) => (weight as unknown as { val: tf.Variable }).val);
+          const x = tf.randomNormal([2, 7, 7, 4], 0, 1, 'float32', 1);
+          const loss = () => tf.sum(tf.square(model.apply(x, { training: true }) as tf.Tensor)) as tf.Scalar;
+          const { grads } = tf.variableGrads(loss, variables);
+          for (const variable of variables) {
+            expect((grads[variable.name] as tf.Tensor).dataSync().every(Number.isFinite), variable.name).to.equal(true);
+          }
+        });
+        const merged = await merge(model);
+        expectSame(outputs(merged), outputs(model), 1e-5);
+        for (const each of [plain, model, merged]) each.dispose();
+        expect(tf.memory().numTensors).to.equal(tensors);
+      });
+    }
+});
+
 describe('what the methods refuse', () => {
   const bare = () => {
     const conv = (name: string) =>
@@ -288,18 +354,21 @@ describe('what the methods refuse', () => {
   }
 
   it('WN: an output of zeros', async () => {
+    const tensors = tf.memory().numTensors;
     const model = convolutionModel(shape({ batchNorm: false }));
-    const [kernel] = model.getWeights();
-    model.setWeights([tf.zerosLike(kernel as tf.Tensor)]);
+    tf.tidy(() => model.setWeights([tf.zerosLike(model.getWeights()[0] as tf.Tensor)]));
     expect(await rejected(reparameterize(model, buildMethod('wn')))).to.contain(
       'output 0 has only zeros; give an `epsilon`',
     );
     model.dispose();
+    expect(tf.memory().numTensors).to.equal(tensors);
   });
 
   it('options that are none', () => {
     const build = (id: string, options: object) => () => buildMethod(id, options);
     expect(build('acc', {})).to.throw(RangeError, "There is no method 'acc'; there are refconv, acb");
+    expect(build('acb', { gama: 1 })).to.throw(RangeError, 'ACB has no option gama; it has gamma, singleInit, seed');
+    expect(build('refconv', { kernel: 1 })).to.throw(RangeError, 'RefConv has no option kernel; it has mapKernel');
     expect(build('acb', { gamma: Number.NaN })).to.throw(RangeError, 'gamma must be a number; given NaN');
     expect(build('dbb', { expansion: 0 })).to.throw(RangeError, 'expansion must be a positive integer; given 0');
     expect(build('wn', { variant: 'keras' })).to.throw(RangeError, "variant must be 'torch' or 'oni'; given 'keras'");

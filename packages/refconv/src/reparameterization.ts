@@ -54,9 +54,10 @@ class AbsorbedBatchNorm extends tf.layers.Layer {
 }
 tf.serialization.registerClass(AbsorbedBatchNorm);
 
-/** The zeros that a layer puts around images. */
-function zerosOf(layer: tf.layers.Layer | undefined): Zeros {
-  return layer?.getClassName() === 'ZeroPadding2D' ? (layer.getConfig().padding as Zeros) : NO_ZEROS;
+/** The zeros that a layer puts around the images of a convolution that does not pad by itself. */
+function zerosAround({ padding }: ConvolutionLayer, before: tf.layers.Layer | undefined): Zeros {
+  const padded = padding === 'valid' && before?.getClassName() === 'ZeroPadding2D';
+  return padded ? (before.getConfig().padding as Zeros) : NO_ZEROS;
 }
 
 /** The batch norm that a structural method can take over: the one that reads the convolution's output, which nothing else reads. */
@@ -88,7 +89,7 @@ function candidate(
   method: Reparameterization,
   withoutBatchNorm: 'refuse' | 'bias',
 ): Candidate {
-  const convolution = convolutionOf(layer, plainKernel(layer).read(), zerosOf(before));
+  const convolution = convolutionOf(layer, plainKernel(layer).read(), zerosAround(layer, before));
   if (!method.structural) return { convolution, refusal: method.refusal(convolution) };
   const refusal = layer.dataFormat === 'channelsFirst' ? 'its images are channelsFirst.' : method.refusal(convolution);
   if (refusal) return { convolution, refusal };
@@ -146,18 +147,16 @@ export async function reparameterize(
     const wrong = refused.filter(({ bare }) => select || bare);
     if (wrong.length) throw new Error(refusalOf(method.name, wrong));
     if (!exchanged.length) throw new Error(nothingTaken(model, method.name, Boolean(select), refused));
+    const batchNorms = new Map([...absorbed].map(([batchNorm, layer]) => [layer, batchNorm]));
+    for (const { from, to } of exchanged) {
+      if (!isReparameterized(to)) continue;
+      const convolution = from as ConvolutionLayer;
+      const trained = { convolution, batchNorm: batchNorms.get(convolution) };
+      await method.start(to, start === 'pretrained' ? trained : undefined);
+    }
   } catch (error) {
     result.dispose();
     throw error;
-  }
-  const batchNorms = new Map([...absorbed].map(([batchNorm, layer]) => [layer, batchNorm]));
-  for (const { from, to } of exchanged) {
-    if (!isReparameterized(to)) continue;
-    const convolution = from as ConvolutionLayer;
-    await method.start(
-      to,
-      start === 'pretrained' ? { convolution, batchNorm: batchNorms.get(convolution) } : undefined,
-    );
   }
   return result;
 }

@@ -111,7 +111,8 @@ export function setOfficialWeights(layer: ReparameterizedLayer): void {
   }
 }
 
-function generated(key: string, shape: number[]): tf.Tensor {
+/** A tensor generated from its key, as the oracles' are. */
+export function generated(key: string, shape: number[]): tf.Tensor {
   const [made] = [...generatedState([[key, shape]]).values()];
   return tf.tensor(made?.data as Float32Array, shape);
 }

@@ -353,7 +353,16 @@ describe('applyMomentum', () => {
             {
               step: (learningRate: Scalar) => {
                 const gradient = tf.mul(w, 2);
-                applyMomentum({ variable: w, accumulator, gradient, learningRate, momentum: tf.scalar(0.9), nesterov });
+                const momentum = tf.scalar(0.9);
+                applyMomentum({
+                  variable: w,
+                  accumulator,
+                  gradient,
+                  learningRate,
+                  momentum,
+                  weightDecay: 0.1,
+                  nesterov,
+                });
                 return tf.mul(w, 1);
               },
             },

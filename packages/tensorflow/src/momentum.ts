@@ -12,13 +12,16 @@ export interface MomentumUpdate {
   gradient: Tensor;
   learningRate: Scalar;
   momentum: Scalar;
+  /** Times the variable, it is added to the gradient. Default: 0. */
+  weightDecay?: number;
   /** Nesterov's form. Default: false. */
   nesterov?: boolean;
 }
 
 /**
- * accumulator ← momentum·accumulator + gradient; variable ← variable − learningRate·accumulator (PyTorch's SGD).
- * In a compiled function both change in place, by one operation (ResourceApplyMomentum), which also keeps runs bit-equal.
+ * gradient ← gradient + weightDecay·variable; accumulator ← momentum·accumulator + gradient; variable ← variable − learningRate·accumulator (PyTorch's SGD).
+ * In a compiled function both change in place, by one operation (ResourceApplyMomentum), which also keeps runs bit-equal; the decay is
+ * computed when the gradient is there and not, as TensorFlow otherwise might, for all variables when the step begins.
  */
 export function applyMomentum({
   variable,
@@ -26,18 +29,21 @@ export function applyMomentum({
   gradient,
   learningRate,
   momentum,
+  weightDecay = 0,
   nesterov = false,
 }: MomentumUpdate): void {
   const recorder = currentRecorder();
+  const decayed = () => (weightDecay === 0 ? gradient : tf.add(gradient, tf.mul(variable, weightDecay)));
   if (recorder instanceof Recorder) {
     const attributes = [attribute.type('T', variable), attribute.bool('use_nesterov', nesterov)];
-    const inputs = [variable, accumulator, learningRate, gradient, momentum];
+    const inputs = [variable, accumulator, learningRate, recorder.after(gradient, decayed), momentum];
     recorder.updateInPlace('ResourceApplyMomentum', attributes, inputs, [variable, accumulator]);
     return;
   }
   tf.tidy(() => {
-    const next = tf.add(tf.mul(accumulator, momentum), gradient);
-    const direction = nesterov ? tf.add(tf.mul(next, momentum), gradient) : next;
+    const slope = decayed();
+    const next = tf.add(tf.mul(accumulator, momentum), slope);
+    const direction = nesterov ? tf.add(tf.mul(next, momentum), slope) : next;
     accumulator.assign(next as never);
     variable.assign(tf.sub(variable, tf.mul(direction, learningRate)) as never);
   });

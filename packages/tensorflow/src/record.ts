@@ -61,6 +61,8 @@ export class Recorder implements OperationRecorder {
   /** Which variable held which data when the recording began. */
   private readonly variableOf = new Map<DataId, Variable>();
   private readonly recorded = new Map<number, RecordedOperation>();
+  /** What operations wait for besides their inputs. */
+  private awaited: number[] = [];
   readonly journal: JournalEntry[] = [];
 
   constructor(
@@ -80,7 +82,7 @@ export class Recorder implements OperationRecorder {
   execute(op: string, attributes: Attribute[], inputs: TensorInfo[], outputs: number): Tensor[] {
     const asked = { op, inputs: inputs.map((input) => this.resolve(input)), attributes };
     const recorded = fuse(asked, ([operation]) => this.recorded.get(operation));
-    const made = this.add(recorded.op, recorded.inputs, recorded.attributes);
+    const made = this.add(recorded.op, recorded.inputs, recorded.attributes, this.awaited);
     this.recorded.set(made.operation, recorded);
     return made.outputs.slice(0, outputs).map(({ dtype, shape: inferred }, index) => {
       const shape = OPAQUE_OUTPUT[op] === index ? [0] : inferred;
@@ -176,6 +178,16 @@ export class Recorder implements OperationRecorder {
       entry.read = this.graph.read(entry.state.handle, entry.state.dtype);
     }
     return entry.read;
+  }
+
+  /** Records what `body` does, to be run when the tensor has been computed, so that its results take no memory before. */
+  after<T>(tensor: TensorInfo, body: () => T): T {
+    this.awaited = [this.resolve(tensor)[0]];
+    try {
+      return body();
+    } finally {
+      this.awaited = [];
+    }
   }
 
   /**

@@ -33,11 +33,7 @@ export function variablesOf(weights: LayersModel['weights']): Variable[] {
 export function classifier(model: LayersModel, options: StepOptions, choice: CompileChoice = {}) {
   const { momentum, nesterov = false, weightDecay, decayNormsAndBiases, labelSmoothing } = options;
   const weights = variablesOf(model.trainableWeights);
-  const momentumBuffers = tf.tidy(() => weights.map((weight) => tf.variable(tf.zerosLike(weight), false)));
-  const decayed = (gradient: Tensor, variable: Variable) => {
-    const spared = !decayNormsAndBiases && variable.rank <= 1;
-    return weightDecay === 0 || spared ? gradient : tf.add(gradient, tf.mul(variable, weightDecay));
-  };
+  const momentumBuffers = tf.tidy(() => weights.map((weight) => tf.variable(tf.zeros(weight.shape), false)));
   const train = (images: Tensor4D, labels: Tensor1D, learningRate: Scalar, seed?: Tensor1D): Scalar => {
     const loss = () => {
       const forward = () => model.apply(images, { training: true }) as Tensor2D;
@@ -49,9 +45,10 @@ export function classifier(model: LayersModel, options: StepOptions, choice: Com
       applyMomentum({
         variable,
         accumulator: momentumBuffers[i] as Variable,
-        gradient: decayed(grads[variable.name] as Tensor, variable),
+        gradient: grads[variable.name] as Tensor,
         learningRate,
         momentum: tf.scalar(momentum),
+        weightDecay: decayNormsAndBiases || variable.rank > 1 ? weightDecay : 0,
         nesterov,
       });
     });
