@@ -87,7 +87,8 @@ export class Loader {
   /** What could not be read so far. */
   readonly broken: BrokenImage[] = [];
 
-  private readonly options: typeof DEFAULTS & LoaderOptions & { workers: number };
+  /** As given, and the defaults of what was not. */
+  readonly options: Readonly<typeof DEFAULTS & LoaderOptions & { workers: number }>;
   private readonly slots: Slot[];
   private workers: Worker[] = [];
   private running = false;
