@@ -66,9 +66,14 @@ export async function openImage(bytes: Uint8Array, options: DecodeOptions): Prom
     checkPixels(header, options);
     const { width, height } = header;
     const pixels = async (part: Rectangle) => {
-      const region = options.whole ? { left: 0, top: 0, width, height } : part;
-      const data = jpeg.decode(bytes, options.whole ? undefined : part);
-      return { image: { data, width: region.width, height: region.height }, at: region };
+      try {
+        const region = options.whole ? { left: 0, top: 0, width, height } : part;
+        const data = jpeg.decode(bytes, options.whole ? undefined : part);
+        return { image: { data, width: region.width, height: region.height }, at: region };
+      } catch {
+        // What is broken is for libvips to say, and why.
+        return (await openBySharp(bytes, options)).pixels(part);
+      }
     };
     return { width, height, rotated, format: header.components === 1 ? 'jpeg, grey' : 'jpeg', pixels };
   }
