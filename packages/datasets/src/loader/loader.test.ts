@@ -1,4 +1,5 @@
 import { rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
@@ -201,6 +202,13 @@ describe('Loader', () => {
   it('names an image that is too small for the crop', async () => {
     const error = await collect(load({ transform: 'centerCrop(200)' }), 0).catch((e) => e);
     expect(error.message).to.contain('.JPEG cannot be read').and.contain('put resize(200) before it');
+  });
+
+  it('takes the default for an option that is given as undefined', () => {
+    expect(load({ workers: undefined, prefetch: undefined }).options).to.include({
+      prefetch: 3,
+      workers: availableParallelism(),
+    });
   });
 
   it('refuses a second epoch at the same time, and to go on when closed', async () => {

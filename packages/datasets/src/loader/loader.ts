@@ -100,7 +100,7 @@ export class Loader {
     options: LoaderOptions,
   ) {
     const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
-    this.options = { workers: availableParallelism(), ...DEFAULTS, ...options, ...given };
+    this.options = { workers: availableParallelism(), ...DEFAULTS, ...(given as unknown as LoaderOptions) };
     this.transform = parseTransform(options.transform);
     this.imageShape = shapeOf(source, this.transform);
     checkOptions(source, this.options);
