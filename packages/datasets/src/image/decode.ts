@@ -1,5 +1,4 @@
 /** Bytes of a file to 8-bit RGB. */
-import sharp from 'sharp';
 import type { Rectangle, RgbImage } from './image.js';
 import { jpegHeader } from './jpegHeader.js';
 
@@ -37,9 +36,18 @@ export interface OpenImage {
   pixels(part: Rectangle): Promise<{ image: RgbImage; at: { left: number; top: number } }>;
 }
 
-sharp.cache(false);
-// A loader's workers are the parallelism.
-sharp.concurrency(1);
+let loading: Promise<typeof import('sharp').default> | undefined;
+
+/** Loaded when it is needed first: with a JPEG decoder of its own, a worker may never need it. */
+function loadSharp(): NonNullable<typeof loading> {
+  loading ??= import('sharp').then(({ default: sharp }) => {
+    sharp.cache(false);
+    // A loader's workers are the parallelism.
+    sharp.concurrency(1);
+    return sharp;
+  });
+  return loading;
+}
 
 /**
  * Reads the header of a JPEG, PNG, WebP, GIF, TIFF or whatever else libvips knows.
@@ -81,6 +89,7 @@ export async function openImage(bytes: Uint8Array, options: DecodeOptions): Prom
 }
 
 async function openBySharp(bytes: Uint8Array, { upright, maxPixels }: DecodeOptions): Promise<OpenImage> {
+  const sharp = await loadSharp();
   // libvips may wait for a file's end; a reused buffer must not change under it, and it does not: it is waited for.
   const input = { limitInputPixels: maxPixels, failOn: 'truncated' as const, ignoreIcc: true, pages: 1 };
   const {
