@@ -90,7 +90,6 @@ export async function openImage(bytes: Uint8Array, options: DecodeOptions): Prom
 
 async function openBySharp(bytes: Uint8Array, { upright, maxPixels }: DecodeOptions): Promise<OpenImage> {
   const sharp = await loadSharp();
-  // libvips may wait for a file's end; a reused buffer must not change under it, and it does not: it is waited for.
   const input = { limitInputPixels: maxPixels, failOn: 'truncated' as const, ignoreIcc: true, pages: 1 };
   const {
     format = 'unknown',
