@@ -1,6 +1,7 @@
 /** MobileNetV1 (arXiv 1704.04861), as timm 1.0's `mobilenetv1_100` (huggingface/pytorch-image-models, Apache-2.0). */
 import * as tf from '@tensorflow/tfjs';
-import { type Activation, type CommonOptions, LayerBuilder, resolveVariant } from './layerBuilder.js';
+import { type Backbone, BOTH_VARIANTS, COMMON_OPTIONS, TORCHVISION_PREPROCESSING } from './backbone.js';
+import { type Activation, type CommonOptions, heNormal, LayerBuilder, resolveVariant } from './layerBuilder.js';
 
 /** Stages as timm groups them: output channels of the pointwise convolutions, the first block's stride, number of blocks. */
 const STAGES = [
@@ -43,7 +44,10 @@ export function mobilenetv1(options: MobileNetV1Options = {}): tf.LayersModel {
     throw new RangeError(`A width of ${width} leaves the stem without channels; give at least ${1 / STEM_CHANNELS}.`);
   }
   // timm's initialisation for this family divides the fan-out by the groups.
-  const layers = new LayerBuilder(seed, ({ area, outputs, groups }) => (area * outputs) / groups);
+  const layers = new LayerBuilder(
+    seed,
+    heNormal(({ area, outputs, groups }) => (area * outputs) / groups),
+  );
   const normed = (x: tf.SymbolicTensor, name: string) =>
     layers.activation(layers.norm(x, name), `${name}.act`, activation);
 
@@ -69,3 +73,33 @@ export function mobilenetv1(options: MobileNetV1Options = {}): tf.LayersModel {
   const logits = classifier.apply(layers.globalPool(x, 'global_pool')) as tf.SymbolicTensor;
   return tf.model({ inputs: input, outputs: logits, name: 'mobilenetv1' });
 }
+
+export const MOBILENETV1: Backbone = {
+  build: mobilenetv1,
+  family: 'MobileNetV1',
+  reference: 'timm 1.0 mobilenetv1_100',
+  licence: 'Apache-2.0',
+  variants: BOTH_VARIANTS,
+  options: [...COMMON_OPTIONS, 'width', 'activation'],
+  published: [
+    {
+      weights: 'mobilenetv1_100.ra4_e3600_r224_in1k',
+      top1: 75.388,
+      source: 'timm, results-imagenet.csv',
+      preprocessing: {
+        ...TORCHVISION_PREPROCESSING,
+        interpolation: 'bicubic',
+        mean: [0.5, 0.5, 0.5],
+        std: [0.5, 0.5, 0.5],
+      },
+    },
+    {
+      weights: 'TF-slim, by the paper',
+      top1: 70.6,
+      source: 'arXiv 1704.04861, table 8',
+      preprocessing: TORCHVISION_PREPROCESSING,
+      note: 'no PyTorch weights: another padding and batch-norm constant; the preprocessing is what re-implementations use',
+    },
+  ],
+  refconv: 'The stem and the depthwise 3×3 convolutions: all but the pointwise ones, which have no spatial kernel.',
+};

@@ -1,12 +1,16 @@
 /** MobileNetV2 (arXiv 1801.04381), as torchvision's `mobilenet_v2` (pytorch/vision, BSD-3-Clause). */
 import * as tf from '@tensorflow/tfjs';
+import { type Backbone, BOTH_VARIANTS, COMMON_OPTIONS, TORCHVISION_PREPROCESSING } from './backbone.js';
 import {
   type Activation,
   type CommonOptions,
   channelsOf,
+  checkRate,
+  checkWidth,
   fanOut,
   LayerBuilder,
   resolveVariant,
+  toMultipleOf8,
 } from './layerBuilder.js';
 
 /** Inverted residuals: the factor of the expansion, output channels, number of blocks. */
@@ -61,12 +65,6 @@ export interface MobileNetV2Options extends CommonOptions {
   dropout?: number;
 }
 
-/** The multiple of 8 nearest to a number of channels, but never less than 90 % of it (torchvision's _make_divisible). */
-function toMultipleOf8(channels: number): number {
-  const rounded = Math.max(8, Math.floor((channels + 4) / 8) * 8);
-  return rounded < 0.9 * channels ? rounded + 8 : rounded;
-}
-
 /**
  * Builds MobileNetV2: images [n, size, size, 3] to logits [n, classes]. Layer names are torchvision's module paths, in both
  * variants; the additions (`features.3.add`), the paddings (`….pad`) and cifar's shortcuts (`features.2.shortcut.0`) have none
@@ -79,8 +77,8 @@ export function mobilenetv2(options: MobileNetV2Options = {}): tf.LayersModel {
   const { variant = 'imagenet', width = 1, seed = 0 } = options;
   const preset = resolveVariant('mobilenetv2', VARIANTS, variant, options);
   const { activation = preset.activation, dropout = preset.dropout } = options;
-  if (!(width > 0 && width < Infinity)) throw new RangeError(`width must be positive; given ${width}.`);
-  if (!(dropout >= 0 && dropout < 1)) throw new RangeError(`dropout must be in [0, 1); given ${dropout}.`);
+  checkWidth(width);
+  checkRate('dropout', dropout);
   const scaled = (channels: number) => toMultipleOf8(channels * width);
   const layers = new LayerBuilder(seed, fanOut);
   /** torchvision's Conv2dNormActivation: normalisation and activation follow at the paths' ends 1 and 2. */
@@ -118,7 +116,7 @@ export function mobilenetv2(options: MobileNetV2Options = {}): tf.LayersModel {
   const head = { channels: toMultipleOf8(HEAD_CHANNELS * Math.max(1, width)) };
   x = finish(layers.convolution(x, `features.${feature}.0`, head), `features.${feature}`);
   x = layers.globalPool(x, 'global_pool');
-  if (dropout > 0) x = tf.layers.dropout({ rate: dropout, name: 'classifier.0' }).apply(x) as tf.SymbolicTensor;
+  x = layers.dropout(x, 'classifier.0', dropout);
   const classifier = tf.layers.dense({
     units: preset.classes,
     name: 'classifier.1',
@@ -126,3 +124,27 @@ export function mobilenetv2(options: MobileNetV2Options = {}): tf.LayersModel {
   });
   return tf.model({ inputs: input, outputs: classifier.apply(x) as tf.SymbolicTensor, name: 'mobilenetv2' });
 }
+
+export const MOBILENETV2: Backbone = {
+  build: mobilenetv2,
+  family: 'MobileNetV2',
+  reference: 'torchvision mobilenet_v2',
+  licence: 'BSD-3-Clause',
+  variants: BOTH_VARIANTS,
+  options: [...COMMON_OPTIONS, 'width', 'activation', 'dropout'],
+  published: [
+    {
+      weights: 'mobilenet_v2-b0353104.pth',
+      top1: 71.878,
+      source: 'torchvision, MobileNet_V2_Weights.IMAGENET1K_V1',
+      preprocessing: TORCHVISION_PREPROCESSING,
+    },
+    {
+      weights: 'mobilenet_v2-7ebf99e0.pth',
+      top1: 72.154,
+      source: 'torchvision, MobileNet_V2_Weights.IMAGENET1K_V2',
+      preprocessing: { ...TORCHVISION_PREPROCESSING, resize: 232 },
+    },
+  ],
+  refconv: 'The stem and the depthwise 3×3 convolutions: all but the 1×1 ones, which have no spatial kernel.',
+};

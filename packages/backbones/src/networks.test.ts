@@ -1,82 +1,11 @@
-import { applyMomentum, compile, softmaxCrossEntropy, tf } from '@refconv/tensorflow';
-import type { LayersModel, Scalar, Tensor, Tensor1D, Tensor2D, Tensor4D, Variable } from '@tensorflow/tfjs';
+import { tf, withRandomSeed } from '@refconv/tensorflow';
+import type { LayersModel, Tensor } from '@tensorflow/tfjs';
 import { expect } from 'chai';
-import { BACKBONES, type BackboneOptions, buildBackbone } from './registry.js';
-import {
-  type EvalCase,
-  fnv,
-  generatedImages,
-  generatedState,
-  type Oracle,
-  readAnchor,
-  readOracle,
-  uniform,
-} from './testing/oracle.js';
+import { BACKBONES, buildBackbone } from './registry.js';
+import { EXPECTED, withoutDropping } from './testing/expected.js';
+import { generatedImages, generatedState, readAnchor } from './testing/oracle.js';
+import { logitsOf } from './testing/reference.js';
 import { loadTorchState, type TorchTensor, torchState } from './torchState.js';
-
-interface Expected {
-  parameters: Partial<Record<'imagenet' | 'cifar', number>>;
-  /** Layers whose sizes the cifar variant must have, [h, w, c]. */
-  cifarShapes: Record<string, number[]>;
-  /** How kuangliu/pytorch-cifar's variant is reached: its anchor, our options, and its name of a layer of ours. */
-  kuangliu?: { anchor: string; options?: BackboneOptions; name: (layer: string) => string };
-}
-
-const EXPECTED: Record<string, Expected> = {
-  mobilenetv1: {
-    parameters: { imagenet: 4_231_976, cifar: 3_217_226 },
-    cifarShapes: { conv_stem: [32, 32, 32], 'blocks.4.1.conv_pw': [2, 2, 1024] },
-    kuangliu: {
-      anchor: 'cifar_mobilenet',
-      options: { activation: 'relu' },
-      name: (layer) => {
-        const [, stage, block, part] = /^blocks\.(\d)\.(\d)\.(\w+)$/.exec(layer) ?? [];
-        const renamed: Record<string, string> = { conv_stem: 'conv1', conv_dw: 'conv1', conv_pw: 'conv2' };
-        if (part === undefined) return layer === 'classifier' ? 'linear' : (renamed[layer] ?? layer);
-        const before = [0, 1, 3, 5, 11][Number(stage)] as number;
-        return `layers.${before + Number(block)}.${renamed[part] ?? part}`;
-      },
-    },
-  },
-  mobilenetv2: {
-    parameters: { imagenet: 3_504_872, cifar: 2_296_922 },
-    cifarShapes: { 'features.0.0': [32, 32, 32], 'features.3.add': [32, 32, 24], 'features.18.0': [4, 4, 1280] },
-    kuangliu: {
-      anchor: 'cifar_mobilenetv2',
-      name: (layer) => {
-        const ends: Record<string, string> = {
-          'features.0.0': 'conv1',
-          'features.0.1': 'bn1',
-          'features.18.0': 'conv2',
-          'features.18.1': 'bn2',
-          'classifier.1': 'linear',
-        };
-        const [, feature, part] = /^features\.(\d+)\.(.+)$/.exec(layer) ?? [];
-        const renamed: Record<string, string> = {
-          'conv.0.0': 'conv1',
-          'conv.0.1': 'bn1',
-          'conv.1.0': 'conv2',
-          'conv.1.1': 'bn2',
-          'conv.2': 'conv3',
-          'conv.3': 'bn3',
-        };
-        return ends[layer] ?? `layers.${Number(feature) - 1}.${renamed[part as string] ?? part}`;
-      },
-    },
-  },
-  resnet18: {
-    parameters: { imagenet: 11_689_512, cifar: 11_173_962 },
-    cifarShapes: { conv1: [32, 32, 64], 'layer1.1.relu2': [32, 32, 64], 'layer4.1.relu2': [4, 4, 512] },
-    kuangliu: {
-      anchor: 'cifar_resnet18',
-      name: (layer) => layer.replace('downsample', 'shortcut').replace('fc', 'linear'),
-    },
-  },
-  resnet20_cifar: {
-    parameters: { cifar: 269_722 },
-    cifarShapes: { conv1: [32, 32, 16], 'layer2.0.shortcut.pad': [256, 32, 1], 'layer3.2.relu2': [8, 8, 64] },
-  },
-};
 
 /** Trainable parameters: tfjs's countParams counts the moving statistics too. */
 const trainable = (model: LayersModel) =>
@@ -84,56 +13,6 @@ const trainable = (model: LayersModel) =>
     (sum, weight) => sum + weight.shape.reduce<number>((product, size) => product * (size as number), 1),
     0,
   );
-
-const evaluator = (model: LayersModel, eager: boolean) =>
-  compile({ evaluate: (x: Tensor4D) => model.apply(x, { training: false }) as Tensor }, { eager });
-
-function logitsOf(model: LayersModel, { input, shape }: Pick<EvalCase, 'input' | 'shape'>, eager = false): number[] {
-  const [n, c, h, w] = shape;
-  const program = evaluator(model, eager);
-  const x = tf.tensor4d(generatedImages({ input, shape }), [n, h, w, c]);
-  const logits = program.evaluate(x);
-  const values = [...logits.dataSync()];
-  tf.dispose([x, logits]);
-  program.dispose();
-  return values;
-}
-
-/** The loss before each step of SGD. */
-function lossesOf(model: LayersModel, example: Oracle['train'], eager: boolean): number[] {
-  const { shape, labels, optimizer, losses } = example;
-  const [n, c, h, w] = shape;
-  const weights = model.trainableWeights.map((weight) => (weight as unknown as { val: Variable }).val);
-  const slots = tf.tidy(() => weights.map((weight) => tf.variable(tf.zerosLike(weight), false)));
-  const program = compile(
-    {
-      train: (x: Tensor4D, y: Tensor1D) => {
-        const loss = () => tf.mean(softmaxCrossEntropy(model.apply(x, { training: true }) as Tensor2D, y)) as Scalar;
-        const { value, grads } = tf.variableGrads(loss, weights);
-        weights.forEach((variable, i) => {
-          const gradient = tf.add(grads[variable.name] as Tensor, tf.mul(variable, optimizer.weightDecay));
-          const [learningRate, momentum] = [tf.scalar(optimizer.lr), tf.scalar(optimizer.momentum)];
-          applyMomentum({ variable, accumulator: slots[i] as Variable, gradient, learningRate, momentum });
-        });
-        return value;
-      },
-    },
-    { eager },
-  );
-  const x = tf.tensor4d(generatedImages(example), [n, h, w, c]);
-  const y = tf.tensor1d(labels, 'int32');
-  const found = losses.map(() => program.train(x, y).dataSync()[0] as number);
-  program.dispose();
-  tf.dispose([x, y, ...slots]);
-  return found;
-}
-
-describe('the rule that tensors are generated by', () => {
-  it('gives the published numbers', () => {
-    expect(fnv('input')).to.equal(0xf9d86f7b);
-    expect([...uniform('input', 2)].map((value) => value.toFixed(10))).to.deep.equal(['0.7990331361', '0.1116203063']);
-  });
-});
 
 it('every network has an expectation', () => {
   expect(Object.keys(EXPECTED)).to.have.members(Object.keys(BACKBONES));
@@ -169,6 +48,35 @@ for (const [id, { parameters, cifarShapes, kuangliu }] of Object.entries(EXPECTE
       expect(states[0]).not.to.deep.equal(states[2]);
     });
 
+    const dropping = Object.keys(withoutDropping(id));
+    if (dropping.length) {
+      it(`drops by the seed, in training alone, where it has ${dropping.join(' and ')}`, () => {
+        const common = { variant: 'cifar', ...(id.startsWith('mobile') && { width: 0.25 }) } as const;
+        const model = buildBackbone(id, { ...common, ...Object.fromEntries(dropping.map((name) => [name, 0.5])) });
+        const without = buildBackbone(id, { ...common, ...withoutDropping(id) });
+        const dropouts = ({ layers }: LayersModel) =>
+          layers.filter((layer) => layer.getClassName() === 'Dropout').length;
+        expect([dropouts(model) > 0, dropouts(without)]).to.deep.equal([true, 0]);
+        const tensors = tf.memory().numTensors;
+        const x = tf.tensor4d(generatedImages({ input: 'input', shape: [4, 3, 32, 32] }), [4, 32, 32, 3]);
+        const logits = (model: LayersModel, training: boolean, draw = 0) => {
+          const seed = tf.tensor1d([1, draw], 'int32');
+          const y = withRandomSeed(seed, () => model.apply(x, { training }) as Tensor);
+          const values = [...y.dataSync()];
+          tf.dispose([seed, y]);
+          return values;
+        };
+        expect(logits(model, false)).to.deep.equal(logits(without, false));
+        expect(logits(model, true, 1)).to.deep.equal(logits(model, true, 1));
+        expect(logits(model, true, 1)).not.to.deep.equal(logits(model, true, 2));
+        expect(logits(without, true, 1)).to.deep.equal(logits(without, true, 2));
+        x.dispose();
+        expect(tf.memory().numTensors).to.equal(tensors);
+        model.dispose();
+        without.dispose();
+      });
+    }
+
     const anchor = kuangliu && readAnchor(kuangliu.anchor);
     if (anchor) {
       it("computes in its cifar variant what kuangliu/pytorch-cifar's does", () => {
@@ -187,49 +95,6 @@ for (const [id, { parameters, cifarShapes, kuangliu }] of Object.entries(EXPECTE
         expect(logits.indexOf(Math.max(...logits))).to.equal(anchor.argmax);
         expect(logits.reduce((sum, value) => sum + value)).to.be.closeTo(anchor.sum, 10 * tolerance);
         expect(Math.hypot(...logits)).to.be.closeTo(anchor.l2, 10 * tolerance);
-        model.dispose();
-      });
-    }
-
-    const oracle = readOracle(id);
-    if (!oracle) {
-      it.skip(`(no oracle for ${id}; REFCONV_SHARED names their folder)`);
-      return;
-    }
-
-    const build = (size: number) => {
-      // The oracles were made without dropout.
-      const dropout = BACKBONES[id]?.options.includes('dropout') ? { dropout: 0 } : {};
-      const model = buildBackbone(id, { inputSize: size, ...dropout });
-      loadTorchState(model, generatedState(oracle.state));
-      return model;
-    };
-
-    for (const example of oracle.eval) {
-      const size = example.shape[2];
-      it(`evaluates as the reference does at ${size} pixels, compiled${size < 224 ? ' and eager' : ''}`, () => {
-        const model = build(size);
-        const tolerance = (1e-4 + 3 * example.spread) * Math.max(...example.logits.map(Math.abs));
-        for (const eager of size < 224 ? [false, true] : [false]) {
-          const logits = logitsOf(model, example, eager);
-          expect(logits.length).to.equal(example.logits.length);
-          example.logits.forEach((value, i) => {
-            expect(logits[i]).to.be.closeTo(value, tolerance);
-          });
-        }
-        model.dispose();
-      });
-    }
-
-    for (const eager of [false, true]) {
-      it(`trains as the reference does, ${eager ? 'eager' : 'compiled'}`, () => {
-        const { shape, losses, spread } = oracle.train;
-        const model = build(shape[2]);
-        const found = lossesOf(model, oracle.train, eager);
-        losses.forEach((loss, step) => {
-          const tolerance = 1e-4 + 1e-3 * loss + 3 * (spread[step] as number) * loss;
-          expect(found[step]).to.be.closeTo(loss, tolerance);
-        });
         model.dispose();
       });
     }

@@ -1,63 +1,41 @@
 /** The networks by their ids. */
 import type { LayersModel } from '@tensorflow/tfjs';
-import { type MobileNetV1Options, mobilenetv1 } from './mobilenetv1.js';
-import { type MobileNetV2Options, mobilenetv2 } from './mobilenetv2.js';
-import { type ResNet18Options, resnet18 } from './resnet18.js';
-import { resnet20Cifar } from './resnet20_cifar.js';
-
-/** What any of the networks can be told; each takes some of it (see {@link Backbone.options}). */
-export type BackboneOptions = MobileNetV1Options & MobileNetV2Options & ResNet18Options;
-
-export interface Backbone {
-  /** Images [n, size, size, 3] to logits [n, classes]. */
-  build: (options?: BackboneOptions) => LayersModel;
-  family: string;
-  /** The implementation that layer names and function follow. */
-  reference: string;
-  /** The reference's licence (SPDX). */
-  licence: string;
-  /** The variants, the default first. */
-  variants: readonly string[];
-  /** The options that this network takes. */
-  options: readonly (keyof BackboneOptions)[];
-}
-
-const COMMON = ['variant', 'classes', 'inputSize', 'seed'] as const;
-const BOTH = ['imagenet', 'cifar'] as const;
+import type { Backbone, BackboneOptions } from './backbone.js';
+import { CONVNEXT_TINY } from './convnext.js';
+import { DENSENET121, DENSENET169 } from './densenet.js';
+import { EFFICIENTNET_B0 } from './efficientnet_b0.js';
+import { FASTERNET_S } from './fasternet.js';
+import { HBONET } from './hbonet.js';
+import { MOBILENETV1 } from './mobilenetv1.js';
+import { MOBILENETV2 } from './mobilenetv2.js';
+import { MOBILENETV3_LARGE, MOBILENETV3_SMALL } from './mobilenetv3.js';
+import { MOBILENETV3_LARGE_TORCHVISION, MOBILENETV3_SMALL_TORCHVISION } from './mobilenetv3_torchvision.js';
+import { MOBILENEXT } from './mobilenext.js';
+import { RESNET18, RESNET50 } from './resnet.js';
+import { RESNET20_CIFAR } from './resnet20_cifar.js';
+import { SHUFFLENETV1_G3, SHUFFLENETV1_G8 } from './shufflenetv1.js';
+import { SHUFFLENETV2 } from './shufflenetv2.js';
 
 export const BACKBONES: Readonly<Record<string, Backbone>> = {
-  mobilenetv1: {
-    build: mobilenetv1,
-    family: 'MobileNetV1',
-    reference: 'timm 1.0 mobilenetv1_100',
-    licence: 'Apache-2.0',
-    variants: BOTH,
-    options: [...COMMON, 'width', 'activation'],
-  },
-  mobilenetv2: {
-    build: mobilenetv2,
-    family: 'MobileNetV2',
-    reference: 'torchvision mobilenet_v2',
-    licence: 'BSD-3-Clause',
-    variants: BOTH,
-    options: [...COMMON, 'width', 'activation', 'dropout'],
-  },
-  resnet18: {
-    build: resnet18,
-    family: 'ResNet',
-    reference: 'torchvision resnet18',
-    licence: 'BSD-3-Clause',
-    variants: BOTH,
-    options: COMMON,
-  },
-  resnet20_cifar: {
-    build: (options) => resnet20Cifar(options as Parameters<typeof resnet20Cifar>[0]),
-    family: 'ResNet',
-    reference: 'akamaster/pytorch_resnet_cifar10 resnet20',
-    licence: 'BSD-2-Clause',
-    variants: ['cifar'],
-    options: COMMON,
-  },
+  mobilenetv1: MOBILENETV1,
+  mobilenetv2: MOBILENETV2,
+  mobilenetv3_small: MOBILENETV3_SMALL,
+  mobilenetv3_large: MOBILENETV3_LARGE,
+  mobilenetv3_small_torchvision: MOBILENETV3_SMALL_TORCHVISION,
+  mobilenetv3_large_torchvision: MOBILENETV3_LARGE_TORCHVISION,
+  efficientnet_b0: EFFICIENTNET_B0,
+  shufflenetv1_g3: SHUFFLENETV1_G3,
+  shufflenetv1_g8: SHUFFLENETV1_G8,
+  shufflenetv2: SHUFFLENETV2,
+  mobilenext: MOBILENEXT,
+  hbonet: HBONET,
+  resnet18: RESNET18,
+  resnet50: RESNET50,
+  densenet121: DENSENET121,
+  densenet169: DENSENET169,
+  resnet20_cifar: RESNET20_CIFAR,
+  fasternet_s: FASTERNET_S,
+  convnext_tiny: CONVNEXT_TINY,
 };
 
 /**

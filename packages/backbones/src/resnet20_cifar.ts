@@ -3,7 +3,8 @@
  * shortcuts, which have no parameters.
  */
 import * as tf from '@tensorflow/tfjs';
-import { type CommonOptions, channelsOf, LayerBuilder, resolveVariant } from './layerBuilder.js';
+import { type Backbone, COMMON_OPTIONS } from './backbone.js';
+import { type CommonOptions, channelsOf, heNormal, LayerBuilder, resolveVariant } from './layerBuilder.js';
 
 /** Basic blocks: channels, the first block's stride, number of blocks. */
 const STAGES = [
@@ -29,7 +30,10 @@ export interface ResNet20CifarOptions extends CommonOptions {
 export function resnet20Cifar(options: ResNet20CifarOptions = {}): tf.LayersModel {
   const { variant = 'cifar', seed = 0 } = options;
   const { classes, inputSize } = resolveVariant('resnet20_cifar', VARIANTS, variant, options);
-  const layers = new LayerBuilder(seed, ({ area, inputs }) => area * inputs);
+  const layers = new LayerBuilder(
+    seed,
+    heNormal(({ area, inputs }) => area * inputs),
+  );
   const relu = (x: tf.SymbolicTensor, name: string) => layers.activation(x, name, 'relu');
 
   const input = layers.input(inputSize);
@@ -82,3 +86,29 @@ function optionA(x: tf.SymbolicTensor, path: string, stride: number, channels: n
   ];
   return stages.reduce((y, layer) => layer.apply(y) as tf.SymbolicTensor, subsampled);
 }
+
+export const RESNET20_CIFAR: Backbone = {
+  build(options) {
+    return resnet20Cifar(options as ResNet20CifarOptions);
+  },
+  family: 'ResNet',
+  reference: 'akamaster/pytorch_resnet_cifar10 resnet20',
+  licence: 'BSD-2-Clause',
+  variants: ['cifar'],
+  options: COMMON_OPTIONS,
+  published: [
+    {
+      weights: 'resnet20-12fca82f.th',
+      top1: 91.73,
+      source: 'akamaster/pytorch_resnet_cifar10, README (CIFAR-10)',
+      preprocessing: {
+        crop: 32,
+        channels: 'RGB',
+        range: [0, 1],
+        mean: [0.485, 0.456, 0.406],
+        std: [0.229, 0.224, 0.225],
+      },
+    },
+  ],
+  refconv: 'All convolutions: each is 3×3, and the shortcuts have none.',
+};

@@ -20,6 +20,7 @@ interface Place {
 }
 
 const BIAS: Place = { suffix: 'bias', axes: [0] };
+const SCALE: Place = { suffix: 'weight', axes: [0] };
 const KERNEL: Place = { suffix: 'weight', axes: [3, 2, 0, 1] };
 /** [h, w, C, m] to (C·m, 1, h, w). */
 const DEPTHWISE_KERNEL: Place = {
@@ -32,6 +33,7 @@ const CONVMAP: Place = { suffix: 'convmap.weight', axes: [3, 2, 0, 1] };
 /** By layer class, the weights' own names and their places. Kernels are HWIO here and OIHW in PyTorch. */
 const PLACES: Record<string, Record<string, Place>> = {
   Conv2D: { kernel: KERNEL, bias: BIAS },
+  GroupedConv2D: { kernel: KERNEL, bias: BIAS },
   DepthwiseConv2D: { depthwise_kernel: DEPTHWISE_KERNEL, bias: BIAS },
   // The layers of packages/refconv under the keys of the official code, whose W_r are (Cout·Cin/g, g, k, k).
   RefConv2D: {
@@ -41,9 +43,11 @@ const PLACES: Record<string, Record<string, Place>> = {
   },
   RefDepthwiseConv2D: { depthwise_kernel: DEPTHWISE_KERNEL, bias: BIAS, convmap: CONVMAP },
   Dense: { kernel: { suffix: 'weight', axes: [1, 0] }, bias: BIAS },
+  LayerNormalization: { gamma: SCALE, beta: BIAS },
+  LayerScale: { layer_scale: { suffix: 'layer_scale', axes: [0], reshape: (shape) => [...shape, 1, 1] } },
   BatchNormalization: {
-    gamma: { suffix: 'weight', axes: [0] },
-    beta: { suffix: 'bias', axes: [0] },
+    gamma: SCALE,
+    beta: BIAS,
     moving_mean: { suffix: 'running_mean', axes: [0] },
     moving_variance: { suffix: 'running_var', axes: [0] },
   },

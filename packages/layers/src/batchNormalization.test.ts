@@ -107,6 +107,15 @@ describe('BatchNormalization', () => {
     });
   });
 
+  it('starts from the offset given', () => {
+    tf.tidy(() => {
+      const layer = batchNorm2d({ offset: 1e-4 });
+      expectClose(layer.apply(tf.zeros([3, 2]), { training: false }) as tf.Tensor, tf.fill([3, 2], 1e-4));
+      expect((layer.getWeights()[1] as tf.Tensor).dataSync()[0]).to.be.closeTo(1e-4, 1e-10);
+      layer.dispose();
+    });
+  });
+
   it('shares tfjs with the engine', () => {
     expect(engine.getBackend()).to.equal(tf.getBackend());
   });

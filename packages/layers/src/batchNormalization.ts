@@ -13,17 +13,21 @@ export interface BatchNormalizationArgs extends StockArgs {
 
 interface LayerVariable {
   read(): tf.Tensor;
-  write(value: tf.Tensor): LayerVariable;
+  write(value: tf.Tensor): unknown;
 }
 
-interface StockLayer extends tf.layers.Layer {
-  axis: number;
-  epsilon: number;
-  momentum: number;
+/** The variables of a batch normalisation, all [c]. */
+export interface BatchNormVariables {
   gamma?: LayerVariable;
   beta?: LayerVariable;
   movingMean: LayerVariable;
   movingVariance: LayerVariable;
+}
+
+interface StockLayer extends tf.layers.Layer, BatchNormVariables {
+  axis: number;
+  epsilon: number;
+  momentum: number;
 }
 
 /** tfjs does not export its layer's class, but makes instances of it. */
@@ -52,47 +56,7 @@ export class BatchNormalization extends Stock {
     const x = (Array.isArray(inputs) ? inputs[0] : inputs) as tf.Tensor;
     const lastAxis = this.axis === -1 || this.axis === x.rank - 1;
     if (!kwargs.training || !this.unbiasedVariance || !lastAxis) return super.call(inputs, kwargs);
-    return tf.tidy(() => {
-      const channels = x.shape[x.rank - 1] as number;
-      const scale = this.gamma?.read() ?? tf.ones([channels]);
-      const offset = this.beta?.read() ?? tf.zeros([channels]);
-      return tf.getKernel(FUSED_KERNEL, tf.getBackend())
-        ? this.fused(x, scale, offset)
-        : this.composed(x, scale, offset);
-    });
-  }
-
-  private fused(x: tf.Tensor, scale: tf.Tensor, offset: tf.Tensor): tf.Tensor {
-    const channels = x.shape[x.rank - 1] as number;
-    const images = x.rank === 4 ? x : tf.reshape(x, [x.size / channels, 1, 1, channels]);
-    const inputs = {
-      x: images,
-      scale,
-      offset,
-      runningMean: this.movingMean.read(),
-      runningVariance: this.movingVariance.read(),
-    };
-    const attributes = { epsilon: this.epsilon, averageFactor: 1 - this.momentum };
-    const [y, mean, variance] = tf.engine().runKernel(FUSED_KERNEL, inputs, attributes) as [
-      tf.Tensor,
-      tf.Tensor,
-      tf.Tensor,
-    ];
-    this.movingMean.write(mean);
-    this.movingVariance.write(variance);
-    return x.rank === 4 ? y : tf.reshape(y, x.shape);
-  }
-
-  private composed(x: tf.Tensor, scale: tf.Tensor, offset: tf.Tensor): tf.Tensor {
-    const axes = x.shape.map((_, axis) => axis).slice(0, -1);
-    const { mean, variance } = tf.moments(x, axes);
-    const count = x.size / (x.shape[x.rank - 1] as number);
-    const average = (moving: LayerVariable, value: tf.Tensor) =>
-      moving.write(tf.add(tf.mul(moving.read(), this.momentum), tf.mul(value, 1 - this.momentum)));
-    average(this.movingMean, mean);
-    average(this.movingVariance, tf.mul(variance, count / (count - 1)));
-    const factor = tf.mul(tf.rsqrt(tf.add(variance, this.epsilon)), scale);
-    return tf.add(tf.mul(tf.sub(x, mean), factor), offset);
+    return normalizeBatch(x, this, this.epsilon, this.momentum);
   }
 
   override getConfig(): tf.serialization.ConfigDict {
@@ -103,15 +67,67 @@ export class BatchNormalization extends Stock {
 
 tf.serialization.registerClass(BatchNormalization);
 
+/**
+ * Normalises the channels of x [.., c] by the batch's statistics, and moves the running ones as PyTorch does: momentum is the share
+ * of the old ones, the variance that goes in is unbiased.
+ */
+export function normalizeBatch(
+  x: tf.Tensor,
+  variables: BatchNormVariables,
+  epsilon: number,
+  momentum: number,
+): tf.Tensor {
+  return tf.tidy(() => {
+    const channels = x.shape[x.rank - 1] as number;
+    const scale = variables.gamma?.read() ?? tf.ones([channels]);
+    const offset = variables.beta?.read() ?? tf.zeros([channels]);
+    const { movingMean, movingVariance } = variables;
+    if (tf.getKernel(FUSED_KERNEL, tf.getBackend())) {
+      const images = x.rank === 4 ? x : tf.reshape(x, [x.size / channels, 1, 1, channels]);
+      const inputs = {
+        x: images,
+        scale,
+        offset,
+        runningMean: movingMean.read(),
+        runningVariance: movingVariance.read(),
+      };
+      const attributes = { epsilon, averageFactor: 1 - momentum };
+      const outputs = tf.engine().runKernel(FUSED_KERNEL, inputs, attributes);
+      const [y, mean, variance] = outputs as [tf.Tensor, tf.Tensor, tf.Tensor];
+      movingMean.write(mean);
+      movingVariance.write(variance);
+      return x.rank === 4 ? y : tf.reshape(y, x.shape);
+    }
+    const axes = x.shape.map((_, axis) => axis).slice(0, -1);
+    const { mean, variance } = tf.moments(x, axes);
+    const count = x.size / channels;
+    const average = (moving: LayerVariable, value: tf.Tensor) =>
+      moving.write(tf.add(tf.mul(moving.read(), momentum), tf.mul(value, 1 - momentum)));
+    average(movingMean, mean);
+    average(movingVariance, tf.mul(variance, count / (count - 1)));
+    const factor = tf.mul(tf.rsqrt(tf.add(variance, epsilon)), scale);
+    return tf.add(tf.mul(tf.sub(x, mean), factor), offset);
+  });
+}
+
 export interface BatchNorm2dArgs {
   name?: string;
   /** Added to the variance. Default: 1e-5, as in PyTorch. */
   epsilon?: number;
   /** PyTorch's momentum, the share of the new batch in the running statistics: 1 − tf.layers' momentum. Default: 0.1. */
   momentum?: number;
+  /** What β starts from. Default: 0. */
+  offset?: number;
 }
 
 /** Batch normalisation over the channels of [n, h, w, c] with PyTorch's defaults and running statistics. */
-export function batchNorm2d({ name, epsilon = 1e-5, momentum = 0.1 }: BatchNorm2dArgs = {}): BatchNormalization {
-  return new BatchNormalization({ ...(name && { name }), epsilon, momentum: 1 - momentum, unbiasedVariance: true });
+export function batchNorm2d(args: BatchNorm2dArgs = {}): BatchNormalization {
+  const { name, epsilon = 1e-5, momentum = 0.1, offset = 0 } = args;
+  return new BatchNormalization({
+    ...(name && { name }),
+    epsilon,
+    momentum: 1 - momentum,
+    unbiasedVariance: true,
+    ...(offset !== 0 && { betaInitializer: tf.initializers.constant({ value: offset }) }),
+  });
 }

@@ -2,5 +2,18 @@ export {
   type BatchNorm2dArgs,
   BatchNormalization,
   type BatchNormalizationArgs,
+  type BatchNormVariables,
   batchNorm2d,
+  normalizeBatch,
 } from './batchNormalization.js';
+export {
+  ChannelShuffle,
+  type ChannelShuffleArgs,
+  ChannelSlice,
+  type ChannelSliceArgs,
+  ChannelSplit,
+  type ChannelSplitArgs,
+} from './channels.js';
+export { GroupedConv2D, type GroupedConv2DArgs, groupedConv2d } from './groupedConv2D.js';
+export { HardSigmoid, HardSwish } from './hardActivations.js';
+export { LayerScale, type LayerScaleArgs } from './layerScale.js';

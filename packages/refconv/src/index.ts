@@ -1,12 +1,7 @@
-export {
-  isRefConv,
-  RefConv2D,
-  type RefConv2DArgs,
-  type RefConvLayer,
-  type RefConvLayerOptions,
-  RefDepthwiseConv2D,
-  type RefDepthwiseConv2DArgs,
-} from './layers.js';
+export { type ACBOptions, acb } from './acb.js';
+export type { Convolution, ConvolutionLayer, PlainClass } from './convolution.js';
+export { type CWNOptions, cwn } from './cwn.js';
+export { type DBBOptions, dbb } from './dbb.js';
 export {
   type ConvmapInit,
   convmapBound,
@@ -17,8 +12,29 @@ export {
   transformKernel,
 } from './map.js';
 export {
+  type Block,
+  defineMethod,
+  type MergedWeights,
+  type Method,
+  type MethodDefinition,
+  type Reparameterization,
+  type ReparameterizedLayer,
+  type Site,
+} from './method.js';
+export { buildMethod, METHODS, type MethodId } from './methods.js';
+export { type OWNOptions, own } from './own.js';
+export {
+  isRefConv,
   officialConvmap,
+  RefConv2D,
+  type RefConv2DArgs,
+  type RefConvLayer,
+  type RefConvLayerOptions,
   type RefConvOptions,
+  RefDepthwiseConv2D,
+  type RefDepthwiseConv2DArgs,
+  RefGroupedConv2D,
+  type RefGroupedConv2DArgs,
   type RefocusOptions,
   refconv,
   refconvLayers,
@@ -27,13 +43,12 @@ export {
   setOfficialConvmap,
 } from './refconv.js';
 export {
-  type ConvolutionLayer,
   isSpatial,
   merge,
-  type PlainClass,
-  type Reparameterization,
-  type ReparameterizedLayer,
+  type ReparameterizeOptions,
   reparameterize,
   reparameterizedLayers,
   type Selection,
 } from './reparameterization.js';
+export { type RepVGGOptions, repvgg } from './repvgg.js';
+export { type WNOptions, wn } from './wn.js';

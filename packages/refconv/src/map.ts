@@ -112,14 +112,21 @@ function mapTogether(pixels: tf.Tensor2D, [height, width]: KernelShape, convmap:
   return tf.reshape(tf.transpose(update, [1, 0, 2]), [area, count]);
 }
 
-/** The map of a dense kernel: each slice is filtered by its own k×k filter, which is a depthwise convolution. */
-function mapApart(basis: tf.Tensor4D, convmap: tf.Tensor4D): tf.Tensor4D {
+/** The kernel that @refconv/tensorflow registers on a CPU: {@link mapApart} in one operation. */
+const FUSED_KERNEL = 'MapSlices';
+
+/** W_t of a dense kernel: each slice is filtered by its own k×k filter, which is a depthwise convolution. */
+function mapApart(basis: tf.Tensor4D, convmap: tf.Tensor4D, identity: boolean): tf.Tensor4D {
+  if (tf.getKernel(FUSED_KERNEL, tf.getBackend())) {
+    return tf.engine().runKernel(FUSED_KERNEL, { basis, map: convmap }, { identity }) as tf.Tensor4D;
+  }
   const [height, width, inputs, outputs] = basis.shape;
   const [mapKernel] = convmap.shape;
   const count = inputs * outputs;
   const image = tf.reshape(basis, [1, height, width, count]) as tf.Tensor4D;
   const filters = tf.reshape(convmap, [mapKernel, mapKernel, count, 1]) as tf.Tensor4D;
-  return tf.reshape(tf.depthwiseConv2d(image, filters, 1, 'same'), basis.shape);
+  const update: tf.Tensor4D = tf.reshape(tf.depthwiseConv2d(image, filters, 1, 'same'), basis.shape);
+  return identity ? tf.add(basis, update) : update;
 }
 
 /**
@@ -136,7 +143,8 @@ export function transformKernel(
   identity = true,
 ): tf.Tensor4D {
   return tf.tidy(() => {
-    const update = isPrivate(layout) ? mapApart(basis, convmap) : mapSlices(basis, convmap, layout);
+    if (isPrivate(layout)) return mapApart(basis, convmap, identity);
+    const update = mapSlices(basis, convmap, layout);
     return identity ? tf.add(basis, update) : update;
   });
 }

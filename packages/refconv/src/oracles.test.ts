@@ -1,8 +1,9 @@
 /** RefConv in a whole network against what the official class computes in PyTorch. */
-import { BACKBONES, buildBackbone, loadTorchState, torchState } from '@refconv/backbones';
+import { buildBackbone, loadTorchState, torchState } from '@refconv/backbones';
 import { applyMomentum, compile, softmaxCrossEntropy } from '@refconv/tensorflow';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
+import { withoutDropping } from '../../backbones/dist/testing/expected.js';
 import {
   type EvalCase,
   generatedImages,
@@ -27,9 +28,7 @@ const images = (example: EvalCase | TrainCase) => {
 
 /** The refocused network with generated basis and W_r. */
 async function build(id: string, oracle: Oracle, size: number): Promise<tf.LayersModel> {
-  // The oracles were made without dropout.
-  const dropout = BACKBONES[id]?.options.includes('dropout') ? { dropout: 0 } : {};
-  const plain = buildBackbone(id, { inputSize: size, ...dropout });
+  const plain = buildBackbone(id, { inputSize: size, ...withoutDropping(id) });
   loadTorchState(plain, generatedState(oracle.state));
   const model = await refocus(plain, { init: 'zero' });
   plain.dispose();
@@ -59,7 +58,17 @@ function expectLogits(model: tf.LayersModel, example: EvalCase, eager: boolean) 
 const PARAMETERS: Record<string, { basis: number; map: number }> = {
   mobilenetv1: { basis: 45_504, map: 25_114_464 },
   mobilenetv2: { basis: 65_088, map: 40_611_168 },
+  mobilenetv3_small: { basis: 59_016, map: 8_273_520 },
+  mobilenetv3_large: { basis: 92_040, map: 28_670_832 },
+  mobilenetv3_small_torchvision: { basis: 59_016, map: 8_273_520 },
+  mobilenetv3_large_torchvision: { basis: 92_040, map: 28_670_832 },
+  efficientnet_b0: { basis: 182_880, map: 67_692_384 },
+  mobilenext: { basis: 137_520, map: 90_836_064 },
+  hbonet: { basis: 108_804, map: 42_265_296 },
   resnet18: { basis: 10_994_880, map: 10_987_200 },
+  resnet50: { basis: 11_326_656, map: 11_318_976 },
+  densenet121: { basis: 2_147_520, map: 2_139_840 },
+  densenet169: { basis: 3_032_256, map: 3_024_576 },
 };
 
 for (const id of Object.keys(PARAMETERS))

@@ -222,7 +222,7 @@ describe('refocus and merge', () => {
     const net = network();
     expect(await rejected(refocus(net, { select: () => true }))).to.equal(
       "RefConv cannot take the layer stem: its kernel is 2×2, smaller than the map's 3×3; give a smaller `mapKernel`. " +
-        'Leave it out by `select`.',
+        'Leave it out by `select`. Nor can it take project.',
     );
     const one = await refocus(net, { select: (layer) => isSpatial(layer) && layer.name === 'last', mapKernel: 1 });
     expect(refconvLayers(one).map(({ name }) => name)).to.deep.equal(['last']);

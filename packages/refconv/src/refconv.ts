@@ -1,60 +1,170 @@
-/** RefConv as a re-parameterisation of whole models. */
-import type * as tf from '@tensorflow/tfjs';
-import { completeOptions, isRefConv, mapRefusal, type RefConvLayer, type RefConvLayerOptions } from './layers.js';
-import { fromOfficialConvmap, toOfficialConvmap } from './map.js';
+/** RefConv (arXiv 2310.10563; class RepConv of Aiolus-X/RefConv, MIT): the kernel W_b is frozen, and a map of it, W_r, is learned. */
+import * as tf from '@tensorflow/tfjs';
+import type { Convolution, KernelVariable } from './convolution.js';
 import {
+  type ConvmapInit,
+  convmapBound,
+  convmapShape,
+  fromOfficialConvmap,
+  type KernelLayout,
+  toOfficialConvmap,
+  transformKernel,
+} from './map.js';
+import {
+  type Block,
+  defineMethod,
+  type Initializer,
   type Reparameterization,
-  reparameterize,
-  reparameterizedLayers,
-  type Selection,
-} from './reparameterization.js';
+  type ReparameterizedLayer,
+} from './method.js';
+import { type ReparameterizeOptions, reparameterize, reparameterizedLayers } from './reparameterization.js';
+
+/** The options that a layer has and saves. */
+export interface RefConvLayerOptions {
+  /** Height and width of the map's filters: 1, 3 or 5, not above the kernel's. Default: 3. */
+  mapKernel?: number;
+  /** How W_r starts. Default: 'xavier'. */
+  init?: ConvmapInit;
+  /** Seed of W_r; each layer draws other numbers. Default: 0. */
+  seed?: number;
+  /** Whether the basis is added to its map. Default: true. */
+  identity?: boolean;
+  /** Whether the basis is trained too; the paper freezes it. Default: false. */
+  trainableBasis?: boolean;
+}
 
 export interface RefConvOptions extends RefConvLayerOptions {
   /** What W_b starts from: the model's kernels, or ones drawn by the layers' own initialisers. Default: 'pretrained'. */
   basis?: 'pretrained' | 'random';
-  /** Seed of W_r, and of a random basis; each layer draws other numbers. Default: 0. */
-  seed?: number;
 }
 
-export interface RefocusOptions extends RefConvOptions {
-  /** Which Conv2D and DepthwiseConv2D layers. Default: kernels above 1×1, not below the map's, whose windows overlap. */
-  select?: Selection;
+export interface RefocusOptions extends RefConvOptions, Pick<ReparameterizeOptions, 'select'> {}
+
+/** A layer of RefConv: weights `kernel` or `depthwise_kernel` (W_b), `convmap` (W_r) and, as in the plain layer, `bias`. */
+export interface RefConvLayer extends ReparameterizedLayer, RefConvParts {}
+
+/** What a RefConv layer has besides. */
+interface RefConvParts {
+  readonly layout: KernelLayout;
+  /** W_b, [kh, kw, Cin/groups, Cout] or, depthwise, [kh, kw, C, m]. */
+  readonly basis: KernelVariable;
+  /** W_r: `convmapShape` tells its layout. */
+  readonly convmap: KernelVariable;
+  readonly options: Required<RefConvLayerOptions>;
+  /** Draws another basis, by the initialiser that the plain layer has for its kernel. */
+  drawBasis(): void;
 }
 
-/** A layer's own seed: the 32-bit FNV-1a hash of its name, from the seed given. */
-function layerSeed(seed: number, name: string): number {
-  let hash = (0x811c9dc5 ^ seed) >>> 0;
-  for (const character of name) hash = Math.imul(hash ^ (character.codePointAt(0) as number), 0x01000193);
-  return hash >>> 0;
+type RefConvBlock = Block & RefConvParts;
+
+/** The options with their defaults. */
+function complete(options: RefConvLayerOptions): Required<RefConvLayerOptions> {
+  const { mapKernel = 3, init = 'xavier', seed = 0, identity = true, trainableBasis = false } = options;
+  if (![1, 3, 5].includes(mapKernel)) throw new RangeError(`mapKernel must be 1, 3 or 5; given ${mapKernel}.`);
+  if (!['zero', 'xavier', 'official'].includes(init)) {
+    throw new RangeError(`init must be 'zero', 'xavier' or 'official'; given '${init}'.`);
+  }
+  return { mapKernel, init, seed, identity, trainableBasis };
+}
+
+const layoutOf = ({ kind, groups }: Convolution): KernelLayout =>
+  kind === 'dense' && groups > 1 ? { kind, groups } : { kind };
+
+const refocusing = defineMethod<Required<RefConvLayerOptions>>({
+  name: 'RefConv',
+  prefix: 'Ref',
+  complete,
+  refusal({ kernelShape: [height, width] }, { mapKernel }) {
+    if (Math.min(height, width) >= mapKernel) return undefined;
+    return `its kernel is ${height}×${width}, smaller than the map's ${mapKernel}×${mapKernel}; give a smaller \`mapKernel\`.`;
+  },
+  freezesKernel: ({ trainableBasis }) => !trainableBasis,
+  build(site): RefConvBlock {
+    const { convolution, options, kernel: basis, kernelInitializer, kernelRegularizer } = site;
+    const { mapKernel, init, identity } = options;
+    const { kernelShape } = convolution;
+    const layout = layoutOf(convolution);
+    const bound = convmapBound(init, kernelShape, layout, mapKernel);
+    const initializer =
+      init === 'zero'
+        ? tf.initializers.zeros()
+        : tf.initializers.randomUniform({ minval: -bound, maxval: bound, seed: site.seed() });
+    // What regularised the kernel regularises W_r.
+    const convmap = site.weight('convmap', convmapShape(kernelShape, layout, mapKernel), initializer, {
+      regularizer: kernelRegularizer,
+    }) as KernelVariable;
+    const parts: RefConvParts = {
+      layout,
+      basis,
+      convmap,
+      options,
+      // Another seed than that of W_r, which would make them alike.
+      drawBasis: () => draw(basis, kernelInitializer, site.seed('basis')),
+    };
+    Object.assign(site.layer, parts);
+    const [height, width] = kernelShape;
+    return {
+      ...parts,
+      merged: () => ({ kernel: transformKernel(basis.read(), convmap.read(), layout, identity) }),
+      macs: ({ output }) => ({
+        image: basis.read().size * output,
+        step: convmap.read().size * height * width,
+      }),
+    };
+  },
+});
+
+/** Writes what an initialiser draws with another seed. */
+function draw(variable: KernelVariable, initializer: Initializer, seed: number): void {
+  const config = { ...initializer.getConfig(), seed };
+  const seeded = new (initializer.constructor as new (config: object) => Initializer)(config);
+  const drawn = seeded.apply(variable.read().shape);
+  variable.write(drawn);
+  drawn.dispose();
 }
 
 /** The method with its options. @throws RangeError for what is no option's value. */
-export function refconv(options: RefConvOptions = {}): Reparameterization {
-  const { basis = 'pretrained' } = options;
-  const layerOptions = completeOptions(options);
+export function refconv({ basis = 'pretrained', ...options }: RefConvOptions = {}): Reparameterization {
   if (!['pretrained', 'random'].includes(basis)) {
     throw new RangeError(`basis must be 'pretrained' or 'random'; given '${basis}'.`);
   }
   return {
-    name: 'RefConv',
-    refusal: ({ kernelSize }) => mapRefusal(layerOptions.mapKernel, kernelSize),
-    replacement: (convolution) => ({
-      className: convolution.getClassName() === 'Conv2D' ? 'RefConv2D' : 'RefDepthwiseConv2D',
-      options: { ...layerOptions, seed: layerSeed(layerOptions.seed, convolution.name) },
-    }),
+    ...refocusing(options),
     start: (layer) => {
-      // Another seed than that of W_r, which would make them alike.
-      if (basis === 'random') (layer as RefConvLayer).drawBasis(layerSeed(layerOptions.seed, `${layer.name}/basis`));
+      if (basis === 'random') (layer as RefConvLayer).drawBasis();
     },
   };
+}
+
+type Args<Stock extends (...args: never[]) => unknown> = Parameters<Stock>[0] & {
+  reparameterization?: RefConvLayerOptions;
+};
+export type RefConv2DArgs = Args<typeof tf.layers.conv2d>;
+export type RefDepthwiseConv2DArgs = Args<typeof tf.layers.depthwiseConv2d>;
+export type RefGroupedConv2DArgs = RefConv2DArgs & { groups?: number };
+
+/** Conv2D with the kernel W_t; arguments are tf.layers' and `reparameterization`, {@link RefConvLayerOptions}. */
+export const RefConv2D = refocusing.layers.Conv2D as new (args: RefConv2DArgs) => RefConvLayer;
+/** DepthwiseConv2D with the kernel W_t. */
+export const RefDepthwiseConv2D = refocusing.layers.DepthwiseConv2D as new (
+  args: RefDepthwiseConv2DArgs,
+) => RefConvLayer;
+/** GroupedConv2D with the kernel W_t. */
+export const RefGroupedConv2D = refocusing.layers.GroupedConv2D as new (args: RefGroupedConv2DArgs) => RefConvLayer;
+
+export function isRefConv(layer: tf.layers.Layer): layer is RefConvLayer {
+  return [RefConv2D, RefDepthwiseConv2D, RefGroupedConv2D].some((layerClass) => layer instanceof layerClass);
 }
 
 /**
  * A copy of a model with RefConv layers in the place of its spatial convolutions, over frozen copies of their kernels; the given model
  * stays as it is. See {@link reparameterize}.
  */
-export async function refocus(model: tf.LayersModel, options: RefocusOptions = {}): Promise<tf.LayersModel> {
-  return reparameterize(model, refconv(options), options.select);
+export async function refocus(
+  model: tf.LayersModel,
+  { select, ...options }: RefocusOptions = {},
+): Promise<tf.LayersModel> {
+  return reparameterize(model, refconv(options), { select });
 }
 
 /** The RefConv layers of a model, those of nested models too, each once. */

@@ -1,110 +1,244 @@
-/** What all re-parameterisations have in common: a model's convolutions are exchanged for training, and merged afterwards. */
-import type * as tf from '@tensorflow/tfjs';
-import { rewrite } from './rewrite.js';
-
-/** The layers of tf.layers that can be exchanged. */
-export type PlainClass = 'Conv2D' | 'DepthwiseConv2D';
-
-/** A Conv2D or DepthwiseConv2D of tf.layers. */
-export interface ConvolutionLayer extends tf.layers.Layer {
-  readonly kernelSize: number[];
-  readonly strides: number[];
-  readonly useBias: boolean;
-}
-
-/** The layer that stands in a convolution's place. Its config is the plain layer's and one key more, `reparameterization`. */
-export interface ReparameterizedLayer extends ConvolutionLayer {
-  /** The class that it stands in for, and that merging gives back. */
-  readonly plainClass: PlainClass;
-  /** The kernel, and the bias if merging changes it, with which a plain layer computes the same in evaluation. */
-  mergedWeights(): { kernel: tf.Tensor4D; bias?: tf.Tensor1D };
-}
-
-/** A method, with its options. */
-export interface Reparameterization {
-  readonly name: string;
-  /** Why the method cannot take a convolution; undefined where it can. */
-  refusal(convolution: ConvolutionLayer): string | undefined;
-  /**
-   * The registered class of the layer in its place, and its options: `config.reparameterization`. Weights of the same name are
-   * copied from the plain layer.
-   */
-  replacement(convolution: ConvolutionLayer): { className: string; options: tf.serialization.ConfigDict };
-  /** Sets further weights of the new layer, once those of the plain one have been copied. */
-  start?(layer: ReparameterizedLayer): void;
-}
+/** Exchanges a model's convolutions for a method's layers, and merges them afterwards. */
+import * as tf from '@tensorflow/tfjs';
+import {
+  type Convolution,
+  type ConvolutionLayer,
+  convolutionOf,
+  isConvolution,
+  NO_ZEROS,
+  plainKernel,
+  type Zeros,
+} from './convolution.js';
+import { isReparameterized, type Reparameterization, type ReparameterizedLayer } from './method.js';
+import { type Neighbours, rewrite } from './rewrite.js';
 
 /** Chooses convolutions. */
 export type Selection = (convolution: ConvolutionLayer) => boolean;
 
-function isConvolution(layer: tf.layers.Layer): layer is ConvolutionLayer {
-  return ['Conv2D', 'DepthwiseConv2D'].includes(layer.getClassName());
-}
-
-export function isReparameterized(layer: tf.layers.Layer): layer is ReparameterizedLayer {
-  return 'mergedWeights' in layer;
+export interface ReparameterizeOptions {
+  /** Which convolutions; one that the method cannot take is then an error. Default: the spatial ones that it can take. */
+  select?: Selection;
+  /**
+   * Where the blocks start: as the trained model, or from scratch with the initial values of the method's official code. Methods with
+   * one kernel take the model's own in both cases. Default: 'pretrained'.
+   */
+  start?: 'pretrained' | 'scratch';
+  /**
+   * What a structural method does where no batch norm follows a convolution alone: refuse the model, or take the convolution, and give
+   * the merged one a bias if it had none. Default: 'refuse'.
+   */
+  withoutBatchNorm?: 'refuse' | 'bias';
 }
 
 /** Spatial convolutions: the kernel is larger than 1×1, and its windows overlap (patchifying ones have stride = kernel). */
 export const isSpatial: Selection = ({ kernelSize, strides }) =>
   kernelSize.some((size) => size > 1) && kernelSize.some((size, axis) => size !== strides[axis]);
 
+/** Stands in the place of a batch norm that a block before it has taken over, and keeps its config. */
+class AbsorbedBatchNorm extends tf.layers.Layer {
+  static className = 'AbsorbedBatchNorm';
+  readonly batchNorm: tf.serialization.ConfigDict;
+
+  constructor(args: ConstructorParameters<typeof tf.layers.Layer>[0] & { batchNorm: tf.serialization.ConfigDict }) {
+    super(args);
+    this.batchNorm = args.batchNorm;
+  }
+
+  override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
+    return (Array.isArray(inputs) ? inputs[0] : inputs) as tf.Tensor;
+  }
+
+  override getConfig(): tf.serialization.ConfigDict {
+    return { ...super.getConfig(), batchNorm: this.batchNorm };
+  }
+}
+tf.serialization.registerClass(AbsorbedBatchNorm);
+
+/** The zeros that a layer puts around images. */
+function zerosOf(layer: tf.layers.Layer | undefined): Zeros {
+  return layer?.getClassName() === 'ZeroPadding2D' ? (layer.getConfig().padding as Zeros) : NO_ZEROS;
+}
+
+/** The batch norm that a structural method can take over: the one that reads the convolution's output, which nothing else reads. */
+function batchNormAfter(layer: ConvolutionLayer, after: tf.layers.Layer | undefined): tf.layers.Layer | undefined {
+  const linear = !layer.activation || layer.activation.getClassName() === 'linear';
+  if (!linear || after?.getClassName() !== 'BatchNormalization') return undefined;
+  const { axis } = after as tf.layers.Layer & { axis: number };
+  return [-1, 3].includes(axis) ? after : undefined;
+}
+
+/** A method's questions of one convolution, and the answers. */
+interface Candidate {
+  convolution: Convolution;
+  batchNorm?: tf.layers.Layer;
+  refusal?: string;
+  /** Refused only for want of a batch norm. */
+  bare?: boolean;
+}
+
+interface Refused {
+  name: string;
+  reason: string;
+  bare?: boolean;
+}
+
+function candidate(
+  layer: ConvolutionLayer,
+  { before, after }: Neighbours,
+  method: Reparameterization,
+  withoutBatchNorm: 'refuse' | 'bias',
+): Candidate {
+  const convolution = convolutionOf(layer, plainKernel(layer).read(), zerosOf(before));
+  if (!method.structural) return { convolution, refusal: method.refusal(convolution) };
+  const refusal = layer.dataFormat === 'channelsFirst' ? 'its images are channelsFirst.' : method.refusal(convolution);
+  if (refusal) return { convolution, refusal };
+  const batchNorm = batchNormAfter(layer, after);
+  if (batchNorm || withoutBatchNorm === 'bias') return { convolution, batchNorm };
+  return {
+    convolution,
+    bare: true,
+    refusal: 'no batch norm reads its output, alone and without an activation between.',
+  };
+}
+
 /**
  * A copy of a model whose convolutions are exchanged for a method's layers; names, links and weights stay. The given model is
  * left as it is. Works on any tf.LayersModel: sequential, functional, nested, with shared layers. The copy is not compiled.
- * @param select which convolutions; one that the method cannot take is then an error. Default: the spatial ones that it can take.
- * @throws Error where no convolution is left, or a selected one cannot be taken.
+ *
+ * A structural method takes a convolution together with the batch norm that alone reads its output.
+ * @throws Error where no convolution is left, a selected one cannot be taken, or one has no such batch norm.
  */
 export async function reparameterize(
   model: tf.LayersModel,
   method: Reparameterization,
-  select?: Selection,
+  options: ReparameterizeOptions = {},
 ): Promise<tf.LayersModel> {
-  const chosen = (layer: tf.layers.Layer): layer is ConvolutionLayer => {
-    if (!isConvolution(layer)) return false;
-    const refusal = method.refusal(layer);
-    if (!select) return isSpatial(layer) && refusal === undefined;
-    if (!select(layer)) return false;
-    if (refusal === undefined) return true;
-    throw new Error(`${method.name} cannot take the layer ${layer.name}: ${refusal} Leave it out by \`select\`.`);
-  };
-  const { result, exchanged } = await rewrite(model, (layer, config) => {
-    if (!chosen(layer)) return undefined;
-    const { className, options } = method.replacement(layer);
-    return { className, config: { ...config, reparameterization: options } };
+  const { select, start = 'pretrained', withoutBatchNorm = 'refuse' } = options;
+  checkChoice('start', start, ['pretrained', 'scratch']);
+  checkChoice('withoutBatchNorm', withoutBatchNorm, ['refuse', 'bias']);
+  const absorbed = new Map<tf.layers.Layer, ConvolutionLayer>();
+  const refused: Refused[] = [];
+
+  const { result, exchanged } = await rewrite(model, (layer, config, neighbours) => {
+    if (absorbed.has(layer)) {
+      const { name, trainable } = config;
+      return { className: AbsorbedBatchNorm.className, config: { name, trainable, batch_norm: config } };
+    }
+    if (!isConvolution(layer) || !(select ?? isSpatial)(layer)) return undefined;
+    const { convolution, batchNorm, refusal, bare } = candidate(layer, neighbours, method, withoutBatchNorm);
+    if (refusal !== undefined) {
+      refused.push({ name: layer.name, reason: refusal, bare });
+      return undefined;
+    }
+    if (batchNorm) absorbed.set(batchNorm, layer);
+    const { className, options } = method.replacement(convolution);
+    const surroundings = {
+      ...(convolution.zeros.flat().some((count) => count > 0) && { zeros: convolution.zeros }),
+      ...(method.structural && !batchNorm && !layer.useBias && { adds_bias: true }),
+    };
+    return {
+      className,
+      config: { ...config, reparameterization: options, ...(method.structural && { surroundings }) },
+    };
   });
-  if (!exchanged.length) {
+
+  try {
+    const wrong = refused.filter(({ bare }) => select || bare);
+    if (wrong.length) throw new Error(refusalOf(method.name, wrong));
+    if (!exchanged.length) throw new Error(nothingTaken(model, method.name, Boolean(select), refused));
+  } catch (error) {
     result.dispose();
-    throw new Error(
-      `${model.name} has no convolution for ${method.name}: it takes Conv2D and DepthwiseConv2D layers` +
-        `${select ? ' that `select` accepts' : ' with a kernel above 1×1 whose windows overlap'}.`,
+    throw error;
+  }
+  const batchNorms = new Map([...absorbed].map(([batchNorm, layer]) => [layer, batchNorm]));
+  for (const { from, to } of exchanged) {
+    if (!isReparameterized(to)) continue;
+    const convolution = from as ConvolutionLayer;
+    await method.start(
+      to,
+      start === 'pretrained' ? { convolution, batchNorm: batchNorms.get(convolution) } : undefined,
     );
   }
-  for (const { to } of exchanged) method.start?.(to as ReparameterizedLayer);
   return result;
 }
 
+function checkChoice(name: string, given: string, known: string[]): void {
+  if (!known.includes(given))
+    throw new RangeError(`${name} must be ${known.map((choice) => `'${choice}'`).join(' or ')}; given '${given}'.`);
+}
+
+function refusalOf(method: string, [first, ...others]: Refused[]): string {
+  const { name, reason, bare } = first as Refused;
+  const remedy = bare
+    ? "Leave it out by `select`, or let merged convolutions have a bias: `withoutBatchNorm: 'bias'`."
+    : 'Leave it out by `select`.';
+  const more = others.length ? ` Nor can it take ${others.map((other) => other.name).join(', ')}.` : '';
+  return `${method} cannot take the layer ${name}: ${reason} ${remedy}${more}`;
+}
+
+function nothingTaken(model: tf.LayersModel, method: string, selected: boolean, refused: Refused[]): string {
+  const which = selected ? ' that `select` accepts' : ' with a kernel above 1×1 whose windows overlap';
+  const [first] = refused;
+  return (
+    `${model.name} has no convolution for ${method}: it takes Conv2D, DepthwiseConv2D and GroupedConv2D layers${which}.` +
+    `${first ? ` It cannot take ${first.name}: ${first.reason}` : ''}`
+  );
+}
+
 /**
- * The plain model that computes the same in evaluation: the topology that the model had before, with the merged kernels. The given
- * model is left as it is. The result is not compiled, and loads and runs without this package.
+ * The plain model that computes the same in evaluation: the topology that the model had before, batch norms included, with the merged
+ * kernels. The given model is left as it is. The result is not compiled, and loads and runs without this package.
  * @throws Error where the model has no re-parameterised layer.
  */
 export async function merge(model: tf.LayersModel): Promise<tf.LayersModel> {
+  /** The blocks by the batch norms that they absorbed. */
+  const blocks = new Map<tf.layers.Layer, ReparameterizedLayer>();
   const { result, exchanged } = await rewrite(
     model,
-    (layer, { reparameterization: _, ...config }) =>
-      isReparameterized(layer) ? { className: layer.plainClass, config } : undefined,
-    (layer) => (isReparameterized(layer) ? mergedByName(layer) : {}),
+    (layer, { reparameterization: _, surroundings, batch_norm: batchNorm, ...config }, { before }) => {
+      if (layer instanceof AbsorbedBatchNorm) {
+        blocks.set(layer, before as ReparameterizedLayer);
+        return { className: 'BatchNormalization', config: batchNorm as Record<string, unknown> };
+      }
+      if (!isReparameterized(layer)) return undefined;
+      const addsBias = (surroundings as { adds_bias?: boolean } | undefined)?.adds_bias;
+      return { className: layer.plainClass, config: { ...config, ...(addsBias && { use_bias: true }) } };
+    },
+    (layer) => {
+      const block = blocks.get(layer);
+      if (block) return neutralBatchNorm(layer as AbsorbedBatchNorm, block);
+      return isReparameterized(layer) ? mergedByName(layer, [...blocks.values()].includes(layer)) : {};
+    },
   );
   if (exchanged.length) return result;
   result.dispose();
-  throw new Error(`${model.name} has no re-parameterised layer to merge; refocus() makes a model with some.`);
+  throw new Error(`${model.name} has no re-parameterised layer to merge; reparameterize() makes a model with some.`);
 }
 
-function mergedByName(layer: ReparameterizedLayer): Record<string, tf.Tensor> {
+/** Weights of the plain layer, by name; where a batch norm follows, the merged bias goes there. */
+function mergedByName(layer: ReparameterizedLayer, hasBatchNorm: boolean): Record<string, tf.Tensor> {
   const { kernel, bias } = layer.mergedWeights();
-  const name = layer.plainClass === 'Conv2D' ? 'kernel' : 'depthwise_kernel';
-  return { [name]: kernel, ...(bias && { bias }) };
+  const named = { [layer.plainClass === 'DepthwiseConv2D' ? 'depthwise_kernel' : 'kernel']: kernel };
+  if (!bias) return named;
+  if (!hasBatchNorm) return { ...named, bias };
+  const none = layer.useBias && { bias: tf.zerosLike(bias) };
+  bias.dispose();
+  return { ...named, ...none };
+}
+
+/** Weights of a batch norm that does nothing but add the block's bias. */
+function neutralBatchNorm({ batchNorm }: AbsorbedBatchNorm, block: ReparameterizedLayer): Record<string, tf.Tensor> {
+  const { epsilon, scale, center } = batchNorm as { epsilon: number; scale: boolean; center: boolean };
+  return tf.tidy(() => {
+    const { bias } = block.mergedWeights() as { bias: tf.Tensor1D };
+    const filled = (value: number) => tf.fill(bias.shape, value);
+    return {
+      moving_mean: center ? tf.zerosLike(bias) : tf.neg(bias),
+      moving_variance: filled(scale ? 1 : 1 - epsilon),
+      ...(scale && { gamma: filled(Math.sqrt(1 + epsilon)) }),
+      ...(center && { beta: tf.clone(bias) }),
+    };
+  });
 }
 
 /** The re-parameterised layers of a model, those of nested models and wrappers too, each once. */

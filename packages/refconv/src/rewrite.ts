@@ -6,10 +6,25 @@ type Config = Record<string, unknown>;
 interface LayerJson {
   class_name: string;
   config: Config;
+  /** In a functional model, for each use of the layer its inputs: [layer, use, output, arguments]. */
+  inbound_nodes?: [name: string, ...rest: unknown[]][][];
 }
 
-/** The new class and config of a layer; undefined leaves it as it is. `config` is as saving writes it, in snake case. */
-export type Exchange = (layer: tf.layers.Layer, config: Config) => { className: string; config: Config } | undefined;
+/** The layers around one that is used once: its only input, and the only user of its output. */
+export interface Neighbours {
+  before?: tf.layers.Layer;
+  after?: tf.layers.Layer;
+}
+
+/**
+ * The new class and config of a layer; undefined leaves it as it is. `config` is as saving writes it, in snake case. Layers come in
+ * the topology's order: inputs first.
+ */
+export type Exchange = (
+  layer: tf.layers.Layer,
+  config: Config,
+  neighbours: Neighbours,
+) => { className: string; config: Config } | undefined;
 
 interface Variable {
   originalName: string;
@@ -17,7 +32,7 @@ interface Variable {
   write(value: tf.Tensor): unknown;
 }
 
-interface Pair {
+export interface Pair {
   from: tf.layers.Layer;
   to: tf.layers.Layer;
 }
@@ -40,11 +55,43 @@ function named<T>(items: T[], name: (item: T) => unknown, wanted: string, where:
   return found;
 }
 
+const nameOf = ({ config }: LayerJson) => config.name as string;
+
+/** What each layer of a topology reads, use by use; the model's outputs are read by one without a name. */
+function readers(json: LayerJson): { reader: string; inputs: string[] }[] {
+  const layers = childrenJson(json);
+  const { output_layers: outputs } = json.config as { output_layers?: unknown[] };
+  if (!outputs) {
+    // A sequential model: each reads the one before.
+    const names = [...layers.map(nameOf), ''];
+    return names.slice(1).map((reader, i) => ({ reader, inputs: [names[i] as string] }));
+  }
+  const uses = layers.flatMap((layer) =>
+    (layer.inbound_nodes ?? []).map((node) => ({ reader: nameOf(layer), inputs: node.map(([input]) => input) })),
+  );
+  // One output is written without the outer brackets.
+  const list = (Array.isArray(outputs[0]) ? outputs : [outputs]) as [name: string][];
+  return [...uses, ...list.map(([name]) => ({ reader: '', inputs: [name] }))];
+}
+
 /** Exchanges the layers inside `json`, the topology of `layer`, in place; names them in `exchanged`, by path. */
 function exchangeInside(layer: tf.layers.Layer, json: LayerJson, exchange: Exchange, exchanged: tf.layers.Layer[]) {
-  for (const child of children(layer)) {
-    const childJson = named(childrenJson(json), ({ config }) => config.name, child.name, layer.name);
-    const replacement = exchange(child, childJson.config);
+  const inside = children(layer);
+  const uses = readers(json);
+  const usedOnce = (name?: string) => (uses.filter(({ reader }) => reader === name).length <= 1 ? name : undefined);
+  const layerNamed = (name?: string) => inside.find((other) => other.name === name);
+  const neighbours = (name: string): Neighbours => {
+    if (!usedOnce(name)) return {};
+    const read = uses.filter(({ reader }) => reader === name).flatMap(({ inputs }) => inputs);
+    const readBy = uses.filter(({ inputs }) => inputs.includes(name)).map(({ reader }) => reader);
+    return {
+      ...(read.length === 1 && { before: layerNamed(usedOnce(read[0])) }),
+      ...(readBy.length === 1 && { after: layerNamed(usedOnce(readBy[0])) }),
+    };
+  };
+  for (const child of inside) {
+    const childJson = named(childrenJson(json), nameOf, child.name, layer.name);
+    const replacement = exchange(child, childJson.config, neighbours(child.name));
     if (replacement) {
       childJson.class_name = replacement.className;
       childJson.config = replacement.config;

@@ -32,4 +32,15 @@ struct DepthwiseShape {
 // Gradient [kernel, kernel, channels] of a depthwise kernel, for x [batch, height, width, channels] and dy.
 void DepthwiseKernelGradient(const float* x, const float* dy, const DepthwiseShape& shape, float* gradient);
 
+// Kernels [height, width, slices], and a filter [kernel, kernel, slices] for each slice, of odd size.
+struct SlicesShape {
+  int64_t height, width, slices, kernel;
+};
+
+// Each slice convolved with its filter, with zeros around it, plus the slice itself where `identity`.
+void MapSlices(const float* basis, const float* map, const SlicesShape& shape, bool identity, float* result);
+
+// Gradient of the filters.
+void MapSlicesGradient(const float* dy, const float* basis, const SlicesShape& shape, float* gradient);
+
 }  // namespace refconv

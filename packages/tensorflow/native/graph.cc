@@ -251,6 +251,7 @@ class Graph : public Napi::ObjectWrap<Graph> {
                         InstanceMethod<&Graph::OpDefinition>("opDefinition"), InstanceMethod<&Graph::RunSync>("run"),
                         InstanceMethod<&Graph::RunAsync>("runAsync"),
                         InstanceMethod<&Graph::ListDevices>("listDevices"),
+                        InstanceMethod<&Graph::GraphDefinition>("graphDefinition"),
                         InstanceMethod<&Graph::Close>("close")});
   }
 
@@ -343,6 +344,15 @@ class Graph : public Napi::ObjectWrap<Graph> {
     Status status;
     BufferPtr buffer(TF_NewBuffer(), TF_DeleteBuffer);
     TF_GraphGetOpDef(Open(info.Env()).graph, info[0].ToString().Utf8Value().c_str(), buffer.get(), status.value);
+    status.check(info.Env());
+    return Napi::Buffer<char>::Copy(info.Env(), static_cast<const char*>(buffer->data), buffer->length);
+  }
+
+  // graphDefinition(): serialized GraphDef
+  Napi::Value GraphDefinition(const Napi::CallbackInfo& info) {
+    Status status;
+    BufferPtr buffer(TF_NewBuffer(), TF_DeleteBuffer);
+    TF_GraphToGraphDef(Open(info.Env()).graph, buffer.get(), status.value);
     status.check(info.Env());
     return Napi::Buffer<char>::Copy(info.Env(), static_cast<const char*>(buffer->data), buffer->length);
   }

@@ -60,7 +60,7 @@ int64_t Rows(TF_Tensor* tensor) { return TF_TensorElementCount(tensor) / Channel
 
 struct Attributes {
   float epsilon = 0, averageFactor = 1;
-  int64_t activation = 0, kernel = 0, stride = 0, padTop = 0, padLeft = 0;
+  int64_t activation = 0, identity = 0, kernel = 0, stride = 0, padTop = 0, padLeft = 0;
 };
 
 void* ReadAttributes(TF_OpKernelConstruction* construction, const std::vector<const char*>& names) {
@@ -72,6 +72,7 @@ void* ReadAttributes(TF_OpKernelConstruction* construction, const std::vector<co
     if (name == "epsilon") real(&attributes->epsilon);
     if (name == "average_factor") real(&attributes->averageFactor);
     if (name == "activation") integer(&attributes->activation);
+    if (name == "identity") integer(&attributes->identity);
     if (name == "kernel") integer(&attributes->kernel);
     if (name == "stride") integer(&attributes->stride);
     if (name == "pad_top") integer(&attributes->padTop);
@@ -172,6 +173,26 @@ void ComputeDepthwiseGradient(void* kernel, TF_OpKernelContext* context) {
   DepthwiseKernelGradient(call.Data(x), call.Data(dy), shape, call.Output(0, Shape(call.Input(2))));
 }
 
+SlicesShape SlicesOf(TF_Tensor* basis, TF_Tensor* map) {
+  int64_t height = TF_Dim(basis, 0), width = TF_Dim(basis, 1);
+  return {height, width, TF_TensorElementCount(basis) / (height * width), TF_Dim(map, 0)};
+}
+
+// basis [h, w, ..], map [k, k, ..]: the basis mapped slice by slice.
+void ComputeMapSlices(void* kernel, TF_OpKernelContext* context) {
+  Call call(context);
+  TF_Tensor *basis = call.Input(0), *map = call.Input(1);
+  bool identity = static_cast<Attributes*>(kernel)->identity != 0;
+  MapSlices(call.Data(basis), call.Data(map), SlicesOf(basis, map), identity, call.Output(0, Shape(basis)));
+}
+
+// dy, basis, map: the gradient of the map.
+void ComputeMapSlicesGradient(void*, TF_OpKernelContext* context) {
+  Call call(context);
+  TF_Tensor *dy = call.Input(0), *basis = call.Input(1), *map = call.Input(2);
+  MapSlicesGradient(call.Data(dy), call.Data(basis), SlicesOf(basis, map), call.Output(0, Shape(map)));
+}
+
 // Every output but the pointwise convolution's has the shape of one of the inputs.
 class Inference {
  public:
@@ -255,6 +276,10 @@ void RegisterOperations() {
            {"kernel: int", "stride: int", "pad_top: int", "pad_left: int"}, ThirdInputShapes,
            [](TF_OpKernelConstruction* c) { return ReadAttributes(c, {"kernel", "stride", "pad_top", "pad_left"}); },
            ComputeDepthwiseGradient);
+  Register("RefconvMapSlices", {"basis", "map"}, {"mapped"}, {"identity: int"}, NormalizeShapes,
+           [](TF_OpKernelConstruction* c) { return ReadAttributes(c, {"identity"}); }, ComputeMapSlices);
+  Register("RefconvMapSlicesGrad", {"dy", "basis", "like"}, {"gradient"}, {}, ThirdInputShapes, none,
+           ComputeMapSlicesGradient);
 }
 
 }  // namespace refconv

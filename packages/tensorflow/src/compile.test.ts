@@ -103,6 +103,36 @@ describe('compile', () => {
   );
 
   it(
+    'gives the current values of many variables, read one after the other, between calls',
+    withoutLeaks(() => {
+      const variables = Array.from({ length: 12 }, (_, i) => tf.variable(tf.scalar(i)));
+      const program = compile({
+        double: () => {
+          for (const v of variables) v.assign(tf.mul(v, 2) as Scalar);
+        },
+      });
+      const values = () => variables.map((v) => v.dataSync()[0]);
+      for (let factor = 2; factor <= 8; factor *= 2) {
+        const clones = factor === 4 ? variables.map((v) => v.clone()) : [];
+        program.double();
+        expect(values()).to.deep.equal(variables.map((_, i) => factor * i));
+        expect(clones.map((v) => v.dataSync()[0])).to.deep.equal(clones.map((_, i) => 2 * i));
+        // Read again, and in part.
+        expect(values()).to.deep.equal(variables.map((_, i) => factor * i));
+        expect(values().slice(0, 6)).to.deep.equal(variables.slice(0, 6).map((_, i) => factor * i));
+        tf.dispose(clones);
+      }
+      variables[7]?.assign(tf.scalar(100));
+      expect(values()[7]).to.equal(100);
+      program.double();
+      expect(values()[7]).to.equal(200);
+      program.dispose();
+      expect(values().slice(6, 9)).to.deep.equal([96, 200, 128]);
+      tf.dispose(variables);
+    }),
+  );
+
+  it(
     'tells variables from each other and from a tensor with which they share data',
     withoutLeaks(() => {
       const start = tf.tensor1d([1, 2]);

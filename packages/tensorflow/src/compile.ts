@@ -116,7 +116,11 @@ class Program {
 
     const call = (...inputs: (Tensor | number)[]): Result => {
       const { recording, feeds } = prepare(inputs);
-      return results(recording, this.graph.run(feeds, recording.fetches, recording.targets));
+      try {
+        return results(recording, this.graph.run(feeds, recording.fetches, recording.targets));
+      } finally {
+        this.store.changed();
+      }
     };
 
     const async = async (...inputs: (Tensor | number)[]): Promise<Result> => {
@@ -126,6 +130,7 @@ class Program {
         return results(recording, await this.graph.runAsync(feeds, recording.fetches, recording.targets));
       } finally {
         this.busy = false;
+        this.store.changed();
       }
     };
 
@@ -138,6 +143,7 @@ class Program {
         return summarizeTimings(metadata as Uint8Array);
       } finally {
         nativeGraph.setLogLevel(LOG_LEVEL);
+        this.store.changed();
       }
     };
 

@@ -29,6 +29,7 @@ const FILL_FROM = 32;
 export class Graph {
   private readonly native: NativeGraph;
   private count = 0;
+  private readonly names: string[] = [];
 
   constructor() {
     this.native = new nativeGraph.Graph(
@@ -49,7 +50,20 @@ export class Graph {
    */
   add(type: string, inputs: Output[], attributes: Attribute[] = [], controls: number[] = []): GraphOperation {
     const name = `${type}_${this.count++}`;
-    return this.native.addOperation({ type, name, inputs: this.group(type, inputs, attributes), controls, attributes });
+    const inputLists = this.group(type, inputs, attributes);
+    const made = this.native.addOperation({ type, name, inputs: inputLists, controls, attributes });
+    this.names[made.operation] = name;
+    return made;
+  }
+
+  /** The name under which an operation stands in the {@link definition}. */
+  nameOf(operation: number): string {
+    return this.names[operation] as string;
+  }
+
+  /** The graph as a serialized GraphDef. */
+  definition(): Uint8Array {
+    return this.native.graphDefinition();
   }
 
   /** Adds a constant; one that repeats a single value costs no more than that value. */

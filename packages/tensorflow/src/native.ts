@@ -58,6 +58,7 @@ export type Feed = NativeTensor & { output: Output };
 export interface NativeGraph {
   addOperation(node: NativeOperation): { operation: number; outputs: { dtype: number; shape: number[] | null }[] };
   opDefinition(type: string): Uint8Array;
+  graphDefinition(): Uint8Array;
   run(feeds: Feed[], fetches: Output[], targets: number[], trace: boolean): NativeRunResult;
   runAsync(feeds: Feed[], fetches: Output[], targets: number[], trace: boolean): Promise<NativeRunResult>;
   listDevices(): { name: string; type: string; memoryBytes: number }[];

@@ -55,6 +55,7 @@ interface TrackedVariable {
 }
 
 export class Recorder implements OperationRecorder {
+  readonly stockOperations: boolean;
   private readonly constants = new Map<DataId, Output>();
   private readonly tracked = new Map<Variable, TrackedVariable>();
   /** Which variable held which data when the recording began. */
@@ -66,7 +67,10 @@ export class Recorder implements OperationRecorder {
     private readonly graph: Graph,
     private readonly store: VariableStore,
     private readonly earlier: JournalEntry[] | undefined,
+    /** Writes variables into the graph as constants, and uses TensorFlow's own operations alone. */
+    private readonly frozen = false,
   ) {
+    this.stockOperations = frozen;
     for (const variable of Object.values(tf.engine().registeredVariables)) {
       separate(variable);
       this.variableOf.set(variable.dataId, variable);
@@ -130,7 +134,7 @@ export class Recorder implements OperationRecorder {
       return symbolic.output;
     }
     const variable = this.variableOf.get(input.dataId);
-    if (variable) return this.readOf(variable);
+    if (variable && !this.frozen) return this.readOf(variable);
     let output = this.constants.get(input.dataId);
     if (!output) {
       output = this.constant(nativeTensor(input));

@@ -13,10 +13,15 @@ export interface StateVariable {
   /** Where a new value is fed, and the operation that stores it. */
   feed: Output;
   store: number;
+  /** Its value in the graph. */
+  current: Output;
   value: ResidentValue;
   /** The data that the tf.Variable holds as long as the graph's value is the current one. */
   resident: DataId | undefined;
 }
+
+/** So many variables are read one by one between two calls. */
+const READ_SINGLY = 4;
 
 /**
  * The variables of one compiled program. After its first call a variable's value lives in the graph alone: reading the
@@ -24,6 +29,9 @@ export interface StateVariable {
  */
 export class VariableStore {
   private readonly states = new Map<Variable, StateVariable>();
+  /** How many variables were read one by one since the last call, and then all the others' values. */
+  private reads = 0;
+  private ahead = new Map<StateVariable, ArrayBuffer>();
 
   constructor(private readonly graph: Graph) {}
 
@@ -33,19 +41,59 @@ export class VariableStore {
       const dtype = dtypeNumber(variable.dtype);
       const handle = this.graph.variable(dtype, variable.shape);
       const feed = this.graph.placeholder(dtype, variable.shape);
-      const read = this.graph.read(handle, dtype);
+      const current = this.graph.read(handle, dtype);
       state = {
         variable,
         handle,
         dtype,
         feed,
         store: this.graph.assign(handle, feed, dtype),
-        value: { read: () => typedArray(dtype, this.graph.run([], [read]).outputs[0]?.data as ArrayBuffer) },
+        current,
+        value: { read: () => typedArray(dtype, this.read(state as StateVariable)) },
         resident: undefined,
       };
       this.states.set(variable, state);
     }
     return state;
+  }
+
+  /**
+   * A variable's value. TensorFlow takes long to make a set of outputs ready for the first time, so whoever reads more than a few
+   * variables is taken to want them all, which is one set.
+   */
+  private read(state: StateVariable): ArrayBuffer {
+    const known = this.ahead.get(state);
+    if (known) {
+      this.ahead.delete(state);
+      return known;
+    }
+    const wanted = ++this.reads > READ_SINGLY ? this.held() : [state];
+    const values = this.fetch(wanted);
+    if (wanted.length > 1) this.ahead = values;
+    const value = values.get(state) ?? (this.fetch([state]).get(state) as ArrayBuffer);
+    this.ahead.delete(state);
+    return value;
+  }
+
+  /** To be told after each call: what was read ahead may have changed. */
+  changed(): void {
+    this.reads = 0;
+    this.ahead.clear();
+  }
+
+  private fetch(states: StateVariable[]): Map<StateVariable, ArrayBuffer> {
+    const fetched = this.graph.run(
+      [],
+      states.map(({ current }) => current),
+    );
+    return new Map(states.map((state, i) => [state, fetched.outputs[i]?.data as ArrayBuffer]));
+  }
+
+  /** Those whose values are in the graph alone. */
+  private held(): StateVariable[] {
+    return [...this.states.values()].filter(
+      ({ variable, resident }) => resident && !variable.isDisposed && variable.dataId === resident,
+    );
   }
 
   /** Brings the graph up to date with variables that are new to it or were assigned since. */
@@ -75,10 +123,15 @@ export class VariableStore {
     }
   }
 
-  /** Gives the values back to the tf.Variables. */
+  /** Gives the values back to the tf.Variables. One run reads them all: TensorFlow makes every set of outputs ready anew. */
   release(): void {
-    for (const { variable, resident } of this.states.values()) {
-      if (resident && !variable.isDisposed && variable.dataId === resident) detachResident(resident);
+    const held = this.held();
+    if (held.length > 0) {
+      const values = this.fetch(held);
+      for (const state of held) {
+        state.value.read = () => typedArray(state.dtype, values.get(state) as ArrayBuffer);
+        detachResident(state.resident as DataId);
+      }
     }
     this.states.clear();
   }

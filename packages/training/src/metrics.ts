@@ -1,4 +1,5 @@
 /** What is recorded of each epoch. */
+import { stringify } from 'csv-stringify/sync';
 
 export interface MetricsRow {
   /** From 1. */
@@ -19,22 +20,26 @@ export interface MetricsRow {
 
 export const METRICS_FILE = 'metrics.csv';
 
-const COLUMNS: readonly [name: string, value: (row: MetricsRow) => string][] = [
-  ['epoch', ({ epoch }) => String(epoch)],
-  ['step', ({ step }) => String(step)],
-  ['learning_rate', ({ learningRate }) => String(learningRate)],
-  ['train_loss', ({ trainLoss }) => String(trainLoss)],
-  ['test_loss', ({ testLoss }) => String(testLoss)],
-  ['test_top1', ({ testTop1 }) => String(testTop1)],
-  ['seconds', ({ seconds }) => seconds.toFixed(2)],
-];
+/** The columns' names, by the rows' entries. */
+const COLUMNS = {
+  epoch: 'epoch',
+  step: 'step',
+  learningRate: 'learning_rate',
+  trainLoss: 'train_loss',
+  testLoss: 'test_loss',
+  testTop1: 'test_top1',
+  seconds: 'seconds',
+} satisfies Record<keyof MetricsRow, string>;
 
-/** Rows as lines of CSV. Every value is a number, so nothing has to be quoted. */
+const columns = Object.entries(COLUMNS).map(([key, header]) => ({ key, header }));
+const rounded = (rows: readonly MetricsRow[]) => rows.map((row) => ({ ...row, seconds: row.seconds.toFixed(2) }));
+
+/** Rows as lines of CSV. */
 export function metricsLines(rows: readonly MetricsRow[]): string {
-  return rows.map((row) => `${COLUMNS.map(([, value]) => value(row)).join(',')}\n`).join('');
+  return stringify(rounded(rows), { columns });
 }
 
 /** A whole CSV file. */
 export function metricsCsv(rows: readonly MetricsRow[]): string {
-  return `${COLUMNS.map(([name]) => name).join(',')}\n${metricsLines(rows)}`;
+  return stringify(rounded(rows), { columns, header: true });
 }

@@ -1,7 +1,7 @@
 /** Batch normalisation as TensorFlow's fused operation, in training and in inference, with its fused gradient. */
 import type { Tensor, Tensor1D, Tensor4D, TensorInfo } from '@tensorflow/tfjs';
 import { tf } from '../load.js';
-import { batchStatistics, cpuKernels, normalize, normalizeGradient } from './cpu.js';
+import { batchStatistics, cpuKernels, normalize, normalizeGradient, usesCpuKernels } from './cpu.js';
 import { attribute, operations, replaceGradient, replaceKernel } from './operation.js';
 
 /**
@@ -107,7 +107,7 @@ export function registerBatchNorm(): void {
     inputs.scale ??= tf.onesLike(inputs.mean as Tensor);
     inputs.offset ??= tf.zerosLike(inputs.mean as Tensor);
     const { x, mean, variance, scale, offset } = inputs as Record<string, Tensor>;
-    if (!cpuKernels || mean?.rank !== 1) return stockKernel.kernelFunc(call);
+    if (!usesCpuKernels() || mean?.rank !== 1) return stockKernel.kernelFunc(call);
     return tf.tidy(() => {
       const inverse = tf.rsqrt(tf.add(variance as Tensor, call.attrs?.varianceEpsilon as number));
       return normalize(x as Tensor, [scale as Tensor, offset as Tensor, mean, inverse]);

@@ -6,7 +6,7 @@ import type { Tensor, Tensor4D, TensorInfo } from '@tensorflow/tfjs';
 import { backend } from '../backend.js';
 import { tf } from '../load.js';
 import type { Attribute } from '../native.js';
-import { cpuKernels, DEPTHWISE_SIZES, depthwiseKernelGradient, pointwise, pointwiseGradient } from './cpu.js';
+import { DEPTHWISE_SIZES, depthwiseKernelGradient, pointwise, pointwiseGradient, usesCpuKernels } from './cpu.js';
 import { attribute, operation, replaceGradient, replaceKernel } from './operation.js';
 
 type ConvInfo = ReturnType<typeof tf.backend_util.computeConv2DInfo>;
@@ -93,7 +93,7 @@ function interleaving(info: ConvInfo): { block: number[]; paddings: number[][]; 
 function isPointwise(x: TensorInfo, filter: TensorInfo, info: ConvInfo): boolean {
   const { filterHeight, filterWidth, strideHeight, strideWidth, inHeight, inWidth, outHeight, outWidth } = info;
   return (
-    cpuKernels &&
+    usesCpuKernels() &&
     info.dataFormat === 'channelsLast' &&
     [filterHeight, filterWidth, strideHeight, strideWidth].every((size) => size === 1) &&
     inHeight === outHeight &&
@@ -107,7 +107,7 @@ function isPointwise(x: TensorInfo, filter: TensorInfo, info: ConvInfo): boolean
 function hasDepthwiseKernels(filter: TensorInfo, info: ConvInfo): boolean {
   const { filterHeight, filterWidth, strideHeight, strideWidth } = info;
   return (
-    cpuKernels &&
+    usesCpuKernels() &&
     info.dataFormat === 'channelsLast' &&
     filter.shape[3] === 1 &&
     filterHeight === filterWidth &&

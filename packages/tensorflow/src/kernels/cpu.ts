@@ -3,11 +3,14 @@
  * depthwise kernels, batch norm in two passes with the activation inside. On a GPU TensorFlow's (cuDNN's) stay.
  */
 import type { Tensor, TensorInfo } from '@tensorflow/tfjs';
-import { backend } from '../backend.js';
+import { backend, currentRecorder } from '../backend.js';
 import { attribute, operation, operations } from './operation.js';
 
 /** Whether they are in use; REFCONV_CPU_KERNELS=0 turns them off, so that graphs hold TensorFlow's own operations alone. */
 export const cpuKernels = !backend.isUsingGpuDevice && process.env.REFCONV_CPU_KERNELS !== '0';
+
+/** Whether they are in use for what is computed or recorded now. */
+export const usesCpuKernels = () => cpuKernels && !currentRecorder()?.stockOperations;
 
 /** x [n, h, w, Cin] by a kernel [1, 1, Cin, Cout]. */
 export const pointwise = (x: TensorInfo, kernel: TensorInfo) => operation('RefconvPointwise', [x, kernel], []);

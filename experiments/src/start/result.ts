@@ -1,0 +1,23 @@
+/** What `npm start` finds out, as `result.json` holds it. */
+import type { Cost } from '@refconv/analysis';
+import type { MetricsRow, Recipe } from '@refconv/training';
+import type { Agreement, Speed } from './compare.js';
+
+/** The three trainings: the baseline, and two that go on from it, without and with RefConv. */
+export const CURVES = ['baseline', 'control', 'refconv'] as const;
+export type Curve = (typeof CURVES)[number];
+
+export const RESULT_FILE = 'result.json';
+
+export interface StartResult {
+  network: string;
+  data: { name: string; source: string; train: number; test: number };
+  /** Of each of the three trainings. */
+  recipe: Recipe;
+  /** A row for each epoch; each training counts its own from 1. */
+  curves: Record<Curve, MetricsRow[]>;
+  cost: Record<'baseline' | 'refocused' | 'merged', Omit<Cost, 'layers'>>;
+  agreement: Agreement;
+  speed: Speed;
+  machine: { tensorflow: string; threads: number; cpu: string; node: string };
+}

@@ -1,0 +1,75 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { channelStatistics, syntheticDataset } from '@refconv/datasets';
+import { tf } from '@refconv/tensorflow';
+import { expect } from 'chai';
+import { CURVES, type StartResult } from './result.js';
+import { type StartOptions, start, startRecipe } from './start.js';
+
+const data = syntheticDataset({ size: 16, train: 64, test: 60, seed: 3 });
+const SETTINGS = { epochs: 2, batchSize: 16, learningRate: 0.05, width: 1 / 8, seed: 1 };
+const STEPS = 8;
+
+describe('the job of npm start', () => {
+  let parent: string;
+  before(async () => {
+    parent = await mkdtemp(join(tmpdir(), 'refconv-start-'));
+  });
+  after(() => rm(parent, { recursive: true, force: true }));
+
+  const run = (name: string, options: Partial<StartOptions> = {}) =>
+    start({
+      data,
+      ...channelStatistics(data.train),
+      ...SETTINGS,
+      folder: join(parent, name),
+      log: () => {},
+      showProgress: false,
+      ...options,
+    });
+  const accuracies = ({ curves }: StartResult) =>
+    CURVES.map((curve) => curves[curve].map(({ epoch, trainLoss, testLoss }) => [epoch, trainLoss, testLoss]));
+
+  it('trains three networks, merges, compares, and is taken up again after an interruption', async () => {
+    const tensors = tf.memory().numTensors;
+    const whole = (await run('whole')) as StartResult;
+    const [baseline, control, refconv] = accuracies(whole);
+    for (const curve of [baseline, control, refconv]) expect(curve).to.have.lengthOf(2);
+    expect(refconv).not.to.deep.equal(control);
+    expect(control).not.to.deep.equal(baseline);
+    expect(whole.agreement).to.include({ images: 60, samePredictions: 60 });
+    expect(whole.agreement.largestLogitDifference).to.be.at.most(1e-5 * whole.agreement.largestLogit);
+    expect(whole.cost.merged).to.deep.equal(whole.cost.baseline);
+    expect(whole.cost.refocused.trainable).to.be.above(whole.cost.baseline.trainable);
+    expect(JSON.parse(await readFile(join(parent, 'whole', 'result.json'), 'utf8'))).to.deep.equal(whole);
+
+    // At the baseline's last step, so that its training still ends; then within the control's second epoch.
+    for (const last of [STEPS, 5]) {
+      const stop = new AbortController();
+      let done = 0;
+      const onStep = () => {
+        if (++done === last) stop.abort();
+      };
+      expect(await run('stopped', { signal: stop.signal, onStep })).to.equal(undefined);
+    }
+    expect(accuracies((await run('stopped')) as StartResult)).to.deep.equal(accuracies(whole));
+    expect(tf.memory().numTensors).to.equal(tensors);
+
+    const merged = await tf.loadLayersModel(`file://${join(parent, 'whole', 'merged', 'model.json')}`);
+    expect(JSON.stringify(merged.toJSON(undefined, false))).not.to.contain('RefConv');
+    merged.dispose();
+    expect(tf.memory().numTensors).to.equal(tensors);
+  }).timeout(300_000);
+
+  it('refuses a folder with another run, and frees what it made', async () => {
+    const tensors = tf.memory().numTensors;
+    const error = await run('whole', { seed: 2 }).catch((thrown: Error) => thrown);
+    expect(error).to.be.an('error').with.property('message').that.contains('recipe.seed is 1 there, 2 here');
+    expect(tf.memory().numTensors).to.equal(tensors);
+  });
+
+  it("keeps the paper's share of warm-up", () => {
+    expect(startRecipe({ ...SETTINGS, epochs: 21 })).to.include({ warmUpEpochs: 1, momentum: 0.9, weightDecay: 4e-5 });
+  });
+});

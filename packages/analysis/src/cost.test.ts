@@ -1,0 +1,73 @@
+import '@refconv/tensorflow';
+import { buildBackbone } from '@refconv/backbones';
+import { buildMethod, refconvLayers, refocus, reparameterize } from '@refconv/refconv';
+import * as tf from '@tensorflow/tfjs';
+import { expect } from 'chai';
+import { cost, trainingCost } from './cost.js';
+
+/** The numbers of the implementations that the networks follow, at 224×224 with 1000 classes; RefConv's, and ACB's on the 3×3 ones. */
+const PUBLISHED = {
+  mobilenetv1: { trainable: 4_231_976, macs: 568_740_352, basis: 45_504, map: 25_114_464, step: 226_030_176 },
+  mobilenetv2: { trainable: 3_504_872, macs: 300_774_272, basis: 65_088, map: 40_611_168, step: 365_500_512 },
+  resnet18: { trainable: 11_689_512, macs: 1_814_073_344, basis: 10_994_880, map: 10_987_200, step: 98_953_920 },
+};
+
+describe('cost', () => {
+  for (const [id, { trainable, macs, basis, map, step }] of Object.entries(PUBLISHED)) {
+    it(`is what ${id} is published with, plain and refocused`, async () => {
+      const tensors = tf.memory().numTensors;
+      const model = buildBackbone(id);
+      expect(cost(model)).to.include({ trainable, macs });
+      const refocused = await refocus(model, { init: 'zero' });
+      expect(cost(refocused)).to.include({ trainable: trainable - basis + map, macs });
+      const training = trainingCost(refocused);
+      expect(training).to.deep.include({ trainable: trainable - basis + map, macs: { image: macs, step } });
+      expect(training.layers.map(({ name }) => name)).to.deep.equal(refconvLayers(refocused).map(({ name }) => name));
+      expect(training.layers.reduce((sum, { frozen }) => sum + frozen, 0)).to.equal(basis);
+      refocused.dispose();
+      model.dispose();
+      expect(tf.memory().numTensors).to.equal(tensors);
+    });
+  }
+
+  it('counts the branches of a structural method', async () => {
+    const model = buildBackbone('mobilenetv2');
+    const branched = await reparameterize(model, buildMethod('acb'));
+    expect(trainingCost(branched)).to.deep.include({ trainable: 3_576_936, macs: { image: 321_810_560, step: 0 } });
+    expect(trainingCost(model)).to.deep.include({
+      trainable: 3_504_872,
+      macs: { image: 300_774_272, step: 0 },
+      layers: [],
+    });
+    branched.dispose();
+    model.dispose();
+  });
+
+  it('counts nested models, shared layers at each use, and dense layers', () => {
+    const inner = tf.sequential({
+      layers: [tf.layers.conv2d({ inputShape: [8, 8, 3], filters: 4, kernelSize: 3, useBias: true })],
+    });
+    const shared = tf.layers.dense({ units: 5 });
+    const [a, b] = [tf.input({ shape: [8, 8, 3] }), tf.input({ shape: [8, 8, 3] })];
+    const pool = tf.layers.globalAveragePooling2d({});
+    const head = (x: tf.SymbolicTensor) => shared.apply(pool.apply(inner.apply(x)) as tf.SymbolicTensor);
+    const model = tf.model({ inputs: [a, b], outputs: [head(a), head(b)] as tf.SymbolicTensor[] });
+    expect(cost(model)).to.include({ trainable: 4 * 27 + 4 + 20 + 5, frozen: 0 });
+    expect(
+      cost(model)
+        .layers.filter(({ className }) => className === 'Dense')
+        .map(({ macs }) => macs),
+    ).to.deep.equal([20, 20]);
+    expect(cost(model).macs).to.equal(2 * (36 * 108 + 20));
+    model.dispose();
+  });
+
+  it('says which layer it cannot count', () => {
+    const layer = tf.layers.conv2d({ inputShape: [null, null, 3], filters: 4, kernelSize: 3, name: 'open' });
+    const model = tf.sequential({ layers: [layer] });
+    expect(() => cost(model)).to.throw(
+      /cost of open is not known: its output has the shape \[,,,4\]\. Give the model an input/,
+    );
+    model.dispose();
+  });
+});

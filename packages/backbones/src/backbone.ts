@@ -1,0 +1,78 @@
+/** What is known about a network: the form of the registry's entries, which each family's file fills in for its own networks. */
+import type { LayersModel } from '@tensorflow/tfjs';
+import type { Activation, CommonOptions } from './layerBuilder.js';
+
+/** What any of the networks can be told; each takes some of it (see {@link Backbone.options}). */
+export interface BackboneOptions extends CommonOptions {
+  variant?: 'imagenet' | 'cifar';
+  /** Factor on the channel numbers. */
+  width?: number;
+  activation?: Activation;
+  /** Share of the features dropped before the classifier in training. */
+  dropout?: number;
+  /** Share of the images that the last block drops in training, of the others less. */
+  stochasticDepth?: number;
+}
+
+/** How images are prepared for published weights: resized, cropped at the centre, then (pixel − mean) / std. */
+export interface Preprocessing {
+  /** Length that the shorter side is resized to, in pixels; undefined: the images are taken as they are. */
+  resize?: number;
+  /** Height and width of the crop, in pixels. */
+  crop: number;
+  /** Of the resizing; with antialiasing as in PIL, except `bilinear-opencv`, which has none. */
+  interpolation?: 'bilinear' | 'bicubic' | 'bilinear-opencv';
+  channels: 'RGB' | 'BGR';
+  /** What pixels range over before mean and std. */
+  range: readonly [0, 1] | readonly [0, 255];
+  /** In the order of the channels. */
+  mean: readonly [number, number, number];
+  std: readonly [number, number, number];
+}
+
+/** Weights that somebody published, or a result where no weights are public. */
+export interface PublishedResult {
+  /** File name or identifier of the weights, or whose result it is. */
+  weights: string;
+  /** Accuracy in percent on ImageNet's validation images, or on CIFAR-10's test images for a network of that data set alone. */
+  top1: number;
+  /** Where the number stands. */
+  source: string;
+  preprocessing: Preprocessing;
+  /** What sets these weights apart from the network with its default options. */
+  note?: string;
+}
+
+export interface Backbone {
+  /** Images [n, size, size, 3] to logits [n, classes]. */
+  build(options?: BackboneOptions): LayersModel;
+  family: string;
+  /** The implementation that layer names and function follow. */
+  reference: string;
+  /** The reference's licence (SPDX). */
+  licence: string;
+  /** The variants, the default first. */
+  variants: readonly NonNullable<BackboneOptions['variant']>[];
+  /** The options that this network takes. */
+  options: readonly (keyof BackboneOptions)[];
+  /** The first one's preprocessing is the network's default. */
+  published: readonly [PublishedResult, ...PublishedResult[]];
+  /** Which convolutions RefConv takes, and why. */
+  refconv: string;
+}
+
+export const COMMON_OPTIONS = ['variant', 'classes', 'inputSize', 'seed'] as const;
+export const BOTH_VARIANTS = ['imagenet', 'cifar'] as const;
+
+/** ImageNet's channel means and standard deviations as torchvision uses them. */
+const IMAGENET_STATISTICS = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] } as const;
+
+/** Evaluation as torchvision's recipes did it first. */
+export const TORCHVISION_PREPROCESSING = {
+  resize: 256,
+  crop: 224,
+  interpolation: 'bilinear',
+  channels: 'RGB',
+  range: [0, 1],
+  ...IMAGENET_STATISTICS,
+} as const satisfies Preprocessing;

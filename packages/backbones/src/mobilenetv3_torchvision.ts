@@ -1,0 +1,138 @@
+/** MobileNetV3 (arXiv 1905.02244), as torchvision's `mobilenet_v3_small` and `_large` (pytorch/vision, BSD-3-Clause). */
+import * as tf from '@tensorflow/tfjs';
+import { type Backbone, BOTH_VARIANTS, COMMON_OPTIONS, TORCHVISION_PREPROCESSING } from './backbone.js';
+import {
+  type Activation,
+  type CommonOptions,
+  channelsOf,
+  checkRate,
+  checkWidth,
+  fanOut,
+  LayerBuilder,
+  resolveVariant,
+  toMultipleOf8,
+} from './layerBuilder.js';
+import { MOBILENETV3_REFCONV, SIZES, STEM_CHANNELS } from './mobilenetv3.js';
+import { squeezeExcitation } from './squeezeExcitation.js';
+
+const HEAD_CHANNELS = { small: 1024, large: 1280 };
+
+const BATCH_NORM = { epsilon: 1e-3, momentum: 0.01 };
+
+/** With `cifar`, as with MobileNetV2's, the stem and the first stride of the blocks are 1, and nothing is dropped. */
+const VARIANTS = {
+  imagenet: { stemStride: 2, dropout: 0.2, inputSize: 224, classes: 1000 },
+  cifar: { stemStride: 1, dropout: 0, inputSize: 32, classes: 10 },
+};
+
+export interface MobileNetV3TorchvisionOptions extends CommonOptions {
+  /** Default: 'imagenet'. */
+  variant?: keyof typeof VARIANTS;
+  /** Factor on all channel numbers, rounded to multiples of 8. Default: 1. */
+  width?: number;
+  /** Share of the features dropped before the classifier in training; 0 leaves the layer out. Default: 0.2, for cifar 0. */
+  dropout?: number;
+}
+
+/**
+ * Builds MobileNetV3: images [n, size, size, 3] to logits [n, classes]. Layer names are torchvision's module paths; what is no
+ * module of its own there is named beside them (`features.4.add`, `….pad`, `….reshape`, `….multiply`).
+ *
+ * Against {@link mobilenetv3} it excites after the activation, expands only where channels are added, and differs in head,
+ * batch-norm constants and initialisation. Small: 2,542,856 parameters and 56,510,400 MACs at 224×224; large: 5,483,032 and
+ * 216,589,760.
+ * @throws RangeError where the width or the sizes are not positive, or dropout is not in [0, 1).
+ */
+export function mobilenetv3Torchvision(
+  size: keyof typeof SIZES,
+  options: MobileNetV3TorchvisionOptions = {},
+): tf.LayersModel {
+  const { variant = 'imagenet', width = 1, seed = 0 } = options;
+  const name = `mobilenetv3_${size}_torchvision`;
+  const { classes, inputSize, stemStride, ...preset } = resolveVariant(name, VARIANTS, variant, options);
+  const { dropout = preset.dropout } = options;
+  checkWidth(width);
+  checkRate('dropout', dropout);
+  const scaled = (channels: number) => toMultipleOf8(channels * width);
+  const layers = new LayerBuilder(seed, fanOut);
+  const linear = (x: tf.SymbolicTensor, path: string, units: number) =>
+    tf.layers.dense({ units, kernelInitializer: layers.normal(0.01), name: path }).apply(x) as tf.SymbolicTensor;
+  /** torchvision's Conv2dNormActivation: normalisation and activation follow at the paths' ends 1 and 2. */
+  const finish = (x: tf.SymbolicTensor, path: string, activation: Activation) =>
+    layers.activation(layers.norm(x, `${path}.1`, BATCH_NORM), `${path}.2`, activation);
+
+  const input = layers.input(inputSize);
+  const stem = { channels: scaled(STEM_CHANNELS), kernel: 3, stride: stemStride };
+  let x = finish(layers.convolution(input, 'features.0.0', stem), 'features.0', 'hardSwish');
+
+  let feature = 1;
+  for (const { kernel, expanded, channels, excites, activation, ...strides } of SIZES[size].blocks) {
+    const path = `features.${feature++}`;
+    const stride = (variant === 'cifar' && strides.cifarStride) || strides.stride;
+    const from = x;
+    let at = 0;
+    const next = () => `${path}.block.${at++}`;
+    if (scaled(expanded) !== channelsOf(x)) {
+      const expand = next();
+      x = finish(layers.convolution(x, `${expand}.0`, { channels: scaled(expanded) }), expand, activation);
+    }
+    const depthwise = next();
+    x = finish(layers.depthwise(x, `${depthwise}.0`, { kernel, stride }), depthwise, activation);
+    if (excites) {
+      const squeezed = toMultipleOf8(Math.floor(channelsOf(x) / 4));
+      x = squeezeExcitation(layers, x, next(), { squeezed, activation: 'relu', gate: 'hardSigmoid' });
+    }
+    const project = next();
+    x = layers.convolution(x, `${project}.0`, { channels: scaled(channels) });
+    x = layers.norm(x, `${project}.1`, BATCH_NORM);
+    if (stride === 1 && channelsOf(from) === channelsOf(x)) x = layers.add(from, x, `${path}.add`);
+  }
+
+  const last = `features.${feature}`;
+  x = finish(layers.convolution(x, `${last}.0`, { channels: 6 * channelsOf(x) }), last, 'hardSwish');
+  x = linear(layers.globalPool(x, 'avgpool'), 'classifier.0', scaled(HEAD_CHANNELS[size]));
+  x = layers.dropout(layers.activation(x, 'classifier.1', 'hardSwish'), 'classifier.2', dropout);
+  return tf.model({ inputs: input, outputs: linear(x, 'classifier.3', classes), name });
+}
+
+const COMMON = {
+  family: 'MobileNetV3',
+  licence: 'BSD-3-Clause',
+  variants: BOTH_VARIANTS,
+  options: [...COMMON_OPTIONS, 'width', 'dropout'],
+  refconv: MOBILENETV3_REFCONV,
+} as const;
+
+export const MOBILENETV3_SMALL_TORCHVISION: Backbone = {
+  ...COMMON,
+  build: (options) => mobilenetv3Torchvision('small', options),
+  reference: 'torchvision mobilenet_v3_small',
+  published: [
+    {
+      weights: 'mobilenet_v3_small-047dcff4.pth',
+      top1: 67.668,
+      source: 'torchvision, MobileNet_V3_Small_Weights.IMAGENET1K_V1',
+      preprocessing: TORCHVISION_PREPROCESSING,
+    },
+  ],
+};
+
+export const MOBILENETV3_LARGE_TORCHVISION: Backbone = {
+  ...COMMON,
+  build: (options) => mobilenetv3Torchvision('large', options),
+  reference: 'torchvision mobilenet_v3_large',
+  published: [
+    {
+      weights: 'mobilenet_v3_large-8738ca79.pth',
+      top1: 74.042,
+      source: 'torchvision, MobileNet_V3_Large_Weights.IMAGENET1K_V1',
+      preprocessing: TORCHVISION_PREPROCESSING,
+    },
+    {
+      weights: 'mobilenet_v3_large-5c1a4163.pth',
+      top1: 75.274,
+      source: 'torchvision, MobileNet_V3_Large_Weights.IMAGENET1K_V2',
+      preprocessing: { ...TORCHVISION_PREPROCESSING, resize: 232 },
+    },
+  ],
+};

@@ -1,0 +1,214 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readWeights, torchState, writeWeights } from '@refconv/backbones';
+import { loadModel } from '@refconv/training';
+import { expect } from 'chai';
+import { program } from './program.js';
+import { fail, refconv, succeed, temporaryFolder } from './testing.js';
+
+describe('refconv', () => {
+  it('explains each command, with examples that its options allow', () => {
+    const root = program();
+    expect(root.commands.map((command) => command.name())).to.have.members(
+      'train refocus merge evaluate convert info logits losses'.split(' '),
+    );
+    for (const command of root.commands) {
+      let help = '';
+      command.configureOutput({ writeOut: (text) => (help += text) });
+      command.outputHelp();
+      const lines = help.split('\n').filter((line) => line.startsWith('  $ refconv '));
+      expect(lines.length, command.name()).to.be.at.least(1);
+      for (const line of lines) {
+        expect(line).to.match(new RegExp(`^  \\$ refconv ${command.name()} `));
+        const names = command.options.map(({ long }) => long);
+        for (const option of line.match(/--[a-z-]+/g) ?? []) expect(names, line).to.include(option);
+      }
+    }
+  });
+
+  it('names what is wrong with the command line, and the nearest right one', () => {
+    expect(fail('evaluat')).to.match(/unknown command 'evaluat'\s+\(Did you mean evaluate\?\)/);
+    expect(fail('info', '--backbon', 'x')).to.match(/Did you mean --backbone\?/);
+    expect(fail('info', '--backbone', 'mobilenetv3')).to.match(/no backbone 'mobilenetv3'\. Did you mean mobilenetv/);
+    expect(fail('info')).to.match(/Which network\? Give --model DIR, or --backbone ID/);
+    expect(fail('info', '--backbone', 'resnet18', '--width', '2')).to.match(
+      /resnet18 takes no option 'width'; it takes/,
+    );
+    expect(fail('info', '--backbone', 'mobilenetv1', '--width', '-1')).to.match(
+      /Expected a number above 0; given '-1'/,
+    );
+    expect(fail('evaluate', '--backbone', 'resnet18', '--data', 'cifar11')).to.match(
+      /no data set 'cifar11'\. Expected cifar10:DIR/,
+    );
+    expect(fail('losses', '--backbone', 'resnet18', '--input', 'x', '--labels', '1,a')).to.match(
+      /integers from 0 .*given '1,a'/,
+    );
+  });
+});
+
+describe('refconv info', () => {
+  it('counts a network, and what RefConv makes of it', () => {
+    const args = ['info', '--backbone', 'mobilenetv1', '--variant', 'cifar', '--json'];
+    const described = JSON.parse(succeed(...args));
+    expect(described).to.include({ parameters: 3_217_226, macs: 46_354_432, convolutions: 14, map: 25_114_464 });
+    expect(described.trainable_with_refconv).to.equal(3_217_226 - described.basis + 25_114_464);
+    expect(described.layers[0]).to.include({ name: 'conv_stem', kernel: '3×3×3×32', stride: '1×1' });
+    const narrowed = JSON.parse(succeed(...args, '--select', 'conv_dw$', '--map-kernel', '1'));
+    expect(narrowed).to.include({ convolutions: 13, map: (25_114_464 - 864) / 9 });
+  });
+
+  it('lists all networks, as a table, CSV or JSON', () => {
+    const rows = JSON.parse(succeed('info', '--all', '--json')) as Record<string, unknown>[];
+    const csv = succeed('info', '--all', '--csv').trim().split('\n');
+    expect(csv[0]).to.equal(Object.keys(rows[0] as object).join(','));
+    expect(csv.slice(1)).to.deep.equal(rows.map((row) => Object.values(row).join(',')));
+    const text = succeed('info', '--all');
+    for (const row of rows)
+      expect(text).to.match(new RegExp(`^${row.network} .* ${(row.macs as number).toLocaleString('en')} `, 'm'));
+  });
+});
+
+describe('a whole job by the command', () => {
+  const at = temporaryFolder();
+  const quick = ['--data', 'synthetic', '--epochs', '1', '--batch-size', '32', '--learning-rate', '0.05'];
+
+  it('trains, refocuses, trains on, merges, converts and evaluates, and the accuracies agree', async function () {
+    this.timeout(300_000);
+    succeed('train', '--backbone', 'mobilenetv1', '--width', '0.125', ...quick, '--output', at('baseline'));
+    expect(readFileSync(at('baseline', 'metrics.csv'), 'utf8').trim().split('\n').length).to.equal(2);
+    expect(fail('train', '--backbone', 'mobilenetv1', ...quick, '--output', at('baseline'))).to.match(/is finished/);
+
+    const [baseline, refocused, merged] = [at('baseline', 'model'), at('refconv', 'model'), at('merged')];
+    succeed('refocus', '--model', baseline, '--init', 'zero', '--output', at('start'));
+    succeed('train', '--model', at('start'), ...quick, '--output', at('refconv'));
+    succeed('merge', '--model', refocused, '--output', merged);
+    succeed('convert', '--model', merged, '--output', at('merged.safetensors'));
+    const evaluate = (...source: string[]) =>
+      JSON.parse(succeed('evaluate', ...source, '--data', 'synthetic', '--json'));
+    const accuracy = evaluate('--model', refocused);
+    expect(accuracy.top1).to.equal(accuracy.correct / accuracy.count);
+    expect(accuracy.top1).to.be.greaterThan(0.15);
+    expect(evaluate('--model', merged)).to.include({ correct: accuracy.correct });
+    const files = ['--backbone', 'mobilenetv1', '--width', '0.125', '--weights', at('merged.safetensors')];
+    expect(evaluate(...files)).to.include({ correct: accuracy.correct });
+    expect(evaluate('--model', at('start')).correct).to.equal(evaluate('--model', baseline).correct);
+
+    // The merged model is the baseline's in everything but the kernels' values.
+    const [plain, result] = await Promise.all([loadModel(baseline), loadModel(merged)]);
+    expect(result.model.toJSON(undefined, false)).to.deep.equal(plain.model.toJSON(undefined, false));
+    expect(result.notes).to.deep.equal(plain.notes);
+    plain.model.dispose();
+    result.model.dispose();
+  });
+
+  it('merges a state_dict of RefConv, and gives the keys of the plain network', async () => {
+    const { model } = await loadModel(at('refconv', 'model'));
+    const state = torchState(model);
+    model.dispose();
+    await writeWeights(at('refconv.safetensors'), state);
+    const network = ['--backbone', 'mobilenetv1', '--variant', 'cifar', '--width', '0.125'];
+    succeed('merge', ...network, '--weights', at('refconv.safetensors'), '--output', at('again.safetensors'));
+    const [again, merged] = [await readWeights(at('again.safetensors')), await readWeights(at('merged.safetensors'))];
+    expect([...again.keys()]).to.deep.equal([...merged.keys()]);
+    for (const [key, { data }] of again)
+      expect(Buffer.from(data.buffer).equals(Buffer.from(merged.get(key)?.data.buffer as ArrayBuffer)), key).to.equal(
+        true,
+      );
+    expect(fail('merge', ...network, '--weights', at('merged.safetensors'), '--output', at('no'))).to.match(
+      /no re-parameterised layer to merge/,
+    );
+  });
+
+  it('goes on by the same command after it was interrupted, and refuses another one', async () => {
+    const args = [
+      'train',
+      '--backbone',
+      'mobilenetv1',
+      '--width',
+      '0.0625',
+      '--data',
+      'synthetic',
+      '--batch-size',
+      '64',
+      '--output',
+      at('stopped'),
+    ];
+    succeed(...args, '--epochs', '1');
+    const { rmSync } = await import('node:fs');
+    rmSync(at('stopped', 'model'), { recursive: true });
+    expect(succeed(...args, '--epochs', '1')).to.match(/Going on from step/);
+    rmSync(at('stopped', 'model'), { recursive: true });
+    expect(fail(...args, '--epochs', '2')).to.match(
+      /holds a run that differs from this one: recipe\.epochs is 1 there, 2 here/,
+    );
+  });
+
+  it('stops where the loss is no number, and keeps the checkpoint from before', () => {
+    const message = fail(
+      'train',
+      '--backbone',
+      'mobilenetv1',
+      '--width',
+      '0.0625',
+      ...quick,
+      '--learning-rate',
+      '1e30',
+      '--warm-up-epochs',
+      '0',
+      '--output',
+      at('diverged'),
+    );
+    expect(message).to.match(
+      /The loss became (NaN|Infinity) .*The checkpoint of step \d+ is kept.*lower learningRate/s,
+    );
+    expect(existsSync(at('diverged', 'model'))).to.equal(false);
+  });
+});
+
+describe('files that cannot be used', () => {
+  const at = temporaryFolder();
+  const network = ['--backbone', 'mobilenetv1', '--width', '0.25', '--classes', '10'];
+
+  it('are named, with what is wrong', async () => {
+    const convert = (weights: string) => fail('convert', ...network, '--weights', weights, '--output', at('out'));
+    expect(convert(at('missing.pth'))).to.match(/Weights cannot be read from .*missing\.pth/);
+    const header = Buffer.from('{"a":{"dtype":"F32","shape":[1000000],"data_offsets":[0,4000000]}}');
+    const length = Buffer.alloc(8);
+    length.writeBigUInt64LE(BigInt(header.length));
+    writeFileSync(at('lies.safetensors'), Buffer.concat([length, header, Buffer.alloc(8)]));
+    expect(convert(at('lies.safetensors'))).to.match(/lies\.safetensors/);
+    // What Python's pickle.loads would run: os.system('false').
+    writeFileSync(at('code.pth'), Buffer.from('\x80\x02cos\nsystem\nX\x05\x00\x00\x00false\x85R.', 'latin1'));
+    expect(convert(at('code.pth'))).to.match(/code\.pth\..*system/s);
+    await writeWeights(
+      at('other.safetensors'),
+      new Map([['conv_stem.weight', { shape: [1], data: new Float32Array(1) }]]),
+    );
+    expect(convert(at('other.safetensors'))).to.match(
+      /missing: bn1\.weight.*of another shape: conv_stem\.weight: given \[1\], expected \[8,3,3,3\]/s,
+    );
+    expect(existsSync(at('out'))).to.equal(false);
+  });
+
+  it('are refused as outputs before any work', () => {
+    const convert = (output: string) => fail('convert', ...network, '--weights', at('missing.pth'), '--output', output);
+    mkdirSync(at('there'));
+    expect(convert(at('there'))).to.match(/there exists already; choose another name/);
+    expect(convert(at('weights.pth'))).to.match(/the output is a model folder, or a file that ends in \.safetensors/);
+    writeFileSync(at('file'), '');
+    expect(fail('refocus', '--backbone', 'mobilenetv1', '--width', '0.0625', '--output', at('file', 'model'))).to.match(
+      /is a file, not a folder/,
+    );
+  });
+
+  it('do not spoil the exit status when the reader of a pipe leaves', () => {
+    const { status } = refconv('--help');
+    expect(status).to.equal(0);
+  });
+
+  it('of CIFAR-10 that are cut off are named', () => {
+    mkdirSync(at('cifar-10-batches-bin'));
+    writeFileSync(at('cifar-10-batches-bin', 'test_batch.bin'), Buffer.alloc(3073));
+    const message = fail('evaluate', '--backbone', 'resnet20_cifar', '--data', `cifar10:${at()}`);
+    expect(message).to.match(/has 1 of CIFAR-10's 6 files; missing: data_batch_1\.bin/);
+  });
+});

@@ -1,0 +1,24 @@
+import { existsSync } from 'node:fs';
+import { exportOnnx, exportSavedModel } from '@refconv/export';
+import { reparameterizedLayers } from '@refconv/refconv';
+import { saveModel } from '@refconv/training';
+import { openSource, type SourceOptions } from '../source.js';
+
+interface ExportOptions extends SourceOptions {
+  format: 'savedmodel' | 'onnx' | 'tfjs';
+  output: string;
+  batch?: number;
+  nhwc?: boolean;
+}
+
+export async function exportCommand({ format, output, batch, nhwc, ...source }: ExportOptions): Promise<void> {
+  if (existsSync(output)) throw new Error(`${output} exists already; choose another name, or remove it.`);
+  const { model, notes } = await openSource(source);
+  const [first] = reparameterizedLayers(model);
+  if (first)
+    throw new Error(`${first.name} is still re-parameterised: \`refconv merge\` the network before it is exported.`);
+  if (format === 'tfjs') await saveModel(model, output, notes);
+  else if (format === 'onnx') await exportOnnx(model, output, { layout: nhwc ? 'nhwc' : 'nchw' });
+  else await exportSavedModel(model, output, { ...(batch !== undefined && { batch }) });
+  console.log(`${model.name}: ${output}`);
+}

@@ -1,0 +1,41 @@
+/** The re-parameterisation that the command line asks for. */
+import {
+  buildMethod,
+  type MethodId,
+  type RefConvOptions,
+  type ReparameterizeOptions,
+  refconv,
+  reparameterize,
+} from '@refconv/refconv';
+import type { LayersModel } from '@tensorflow/tfjs';
+
+/** The options of a method as the command line has them. */
+export interface MethodFlags extends RefConvOptions, Omit<ReparameterizeOptions, 'select'> {
+  select?: RegExp;
+  /** Of the rivals, by name; RefConv's are options of their own. */
+  option?: Record<string, unknown>;
+}
+
+/** RefConv's options alone. */
+export function refconvOptions({
+  mapKernel,
+  init,
+  identity,
+  basis,
+  trainableBasis,
+  seed,
+}: MethodFlags): RefConvOptions {
+  return { mapKernel, init, identity, basis, trainableBasis, seed };
+}
+
+/** A copy of the model with the method's layers in the place of its convolutions; the given model is disposed. */
+export async function reparameterized(model: LayersModel, id: MethodId, flags: MethodFlags): Promise<LayersModel> {
+  const { select, start, withoutBatchNorm, option = {} } = flags;
+  if (id === 'refconv' && Object.keys(option).length)
+    throw new Error('--option is for other methods; RefConv has options of its own, such as --map-kernel.');
+  const method = id === 'refconv' ? refconv(refconvOptions(flags)) : buildMethod(id, option);
+  const named = select && { select: ({ name }: { name: string }) => select.test(name) };
+  const result = await reparameterize(model, method, { start, withoutBatchNorm, ...named });
+  model.dispose();
+  return result;
+}

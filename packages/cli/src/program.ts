@@ -1,0 +1,267 @@
+/** The commands, their options, help and examples. What they do is loaded when one is called, so that help is quick. */
+import { Command, Option } from 'commander';
+import {
+  assignment,
+  count,
+  index,
+  indices,
+  mapKernel,
+  notNegative,
+  numbers,
+  pattern,
+  positive,
+  positives,
+  share,
+} from './values.js';
+
+/** Those of packages/refconv, which is loaded later. */
+const METHOD_IDS = ['refconv', 'acb', 'repvgg', 'dbb', 'wn', 'cwn', 'own'];
+
+const IMAGES = 'cifar10[:DIR], cifar100[:DIR], imagenet[:DIR], synthetic, or folder:DIR with a folder for each class';
+
+/** The options that say which network. */
+function withNetwork(command: Command): Command {
+  return command
+    .option('--model <dir>', 'a model folder (model.json and weights.bin)')
+    .option('--backbone <id>', 'or a network of this project: `refconv info --all` lists them')
+    .option('--weights <file>', 'its weights: .safetensors, or .pth, .pt and .th of PyTorch')
+    .addOption(
+      new Option('--variant <name>', 'the form of the network; default: by the images').choices(['imagenet', 'cifar']),
+    )
+    .option('--width <factor>', 'factor on its channels, where the family has one', positive)
+    .addOption(new Option('--activation <name>', 'where the family has a choice').choices(['relu', 'relu6']))
+    .option('--classes <n>', 'number of classes; default: as the weights, the data or the variant have', count)
+    .option('--input-size <pixels>', 'height and width of the images; default: as the data or the variant have', count);
+}
+
+function withNormalisation(command: Command): Command {
+  return command
+    .option(
+      '--mean <a,b,c>',
+      "subtracted from each channel, where 255 is 1; default: the model's, else the data set's",
+      numbers,
+    )
+    .option('--std <a,b,c>', 'each channel is then divided by it', positives);
+}
+
+function withData(command: Command): Command {
+  return withNormalisation(
+    command
+      .requiredOption(
+        '--data <set>',
+        'cifar10:DIR (its .bin files, or the tar.gz), cifar10 (in REFCONV_DATA or the cache) or synthetic',
+      )
+      .option('--download', 'fetch CIFAR-10 (170 MB) into the cache where it is not found'),
+  );
+}
+
+function withRefConv(command: Command): Command {
+  return command
+    .option('--map-kernel <k>', "size of the map's filters: 1, 3 or 5", mapKernel, 3)
+    .addOption(
+      new Option(
+        '--init <rule>',
+        'how W_r starts: as the paper says, as the official code does, or from the plain network',
+      )
+        .choices(['xavier', 'official', 'zero'])
+        .default('xavier'),
+    )
+    .option('--no-identity', 'leave W_b out of W_t = W_b + W_r ∗ W_b')
+    .addOption(new Option('--basis <source>', 'what W_b is').choices(['pretrained', 'random']).default('pretrained'))
+    .option('--trainable-basis', 'train W_b too', false)
+    .option('--select <regexp>', 'only convolutions whose name matches', pattern);
+}
+
+/** The options of RefConv and its rivals. */
+function withMethod(command: Command, preset?: string): Command {
+  const method = new Option('--method <name>', 're-parameterise the network').choices(METHOD_IDS);
+  return withRefConv(command)
+    .addOption(preset ? method.default(preset) : method)
+    .option('--option <name=value>', 'an option of another method than RefConv; can be repeated', assignment)
+    .addOption(
+      new Option('--start <from>', 'where the blocks of structural methods start').choices(['pretrained', 'scratch']),
+    )
+    .addOption(
+      new Option(
+        '--without-batch-norm <do>',
+        'what structural methods do where no batch norm follows a convolution: refuse, or merge into a bias',
+      ).choices(['refuse', 'bias']),
+    );
+}
+
+function examples(command: Command, ...lines: string[]): Command {
+  return command.addHelpText('after', `\nExamples:\n${lines.map((line) => `  $ refconv ${line}`).join('\n')}\n`);
+}
+
+export function program(): Command {
+  const root = new Command('refconv')
+    .description(
+      'Train networks, refocus them with RefConv (arXiv 2310.10563), merge them back, and see what it brings.',
+    )
+    .version('0.1.0')
+    .showSuggestionAfterError()
+    .showHelpAfterError('(--help shows all options and examples)')
+    .configureHelp({ sortSubcommands: false });
+
+  examples(
+    withMethod(
+      withData(
+        withNetwork(
+          root.command('train').description('Train a network; an interrupted training goes on by the same command.'),
+        ),
+      ),
+    )
+      .requiredOption('--output <dir>', 'the run: metrics.csv, checkpoints, and in the end the model in DIR/model')
+      .addOption(
+        new Option('--recipe <name>', "the paper's, or what its official code does instead")
+          .choices(['paper', 'official'])
+          .default('paper'),
+      )
+      .option('--epochs <n>', 'epochs in all', count)
+      .option('--batch-size <n>', 'images a step', count)
+      .option('--learning-rate <rate>', 'the highest', positive)
+      .option('--warm-up-epochs <n>', 'epochs of linear warm-up, part of --epochs', notNegative)
+      .option('--momentum <share>', 'of SGD', share)
+      .option('--weight-decay <factor>', 'on every parameter', notNegative)
+      .option('--spare-norms-and-biases', 'no weight decay on norms and biases')
+      .option('--label-smoothing <share>', 'share of the target that is spread over all classes', share)
+      .option('--crop <pixels>', 'random crop after padding by so many pixels; 0 for none', index)
+      .option('--no-flip', 'no random mirroring')
+      .option('--seed <n>', 'of initial weights, order, augmentation and W_r', index, 1)
+      .option('--eager', 'operation by operation instead of compiled, for debugging')
+      .option('--allow-other-threads', 'go on with a run of another thread count; its end is then not bit-equal'),
+    'train --backbone mobilenetv1 --data cifar10 --epochs 30 --warm-up-epochs 2 --output runs/baseline',
+    'train --model runs/baseline/model --method refconv --data cifar10 --epochs 30 --warm-up-epochs 2 --output runs/refconv',
+  ).action(async (options) => (await import('./commands/train.js')).train(options));
+
+  examples(
+    withRefConv(
+      withNetwork(
+        root
+          .command('refocus')
+          .description('Put RefConv layers in the place of the spatial convolutions of a network.'),
+      ),
+    )
+      .requiredOption('--output <path>', 'a new model folder, or a .safetensors file')
+      .option('--seed <n>', 'of W_r and of a random basis', index, 0),
+    'refocus --model runs/baseline/model --output refocused',
+    'refocus --backbone resnet18 --weights resnet18-f37072fd.pth --init zero --output refocused',
+  ).action(async (options) => (await import('./commands/refocus.js')).refocusCommand(options));
+
+  examples(
+    withNetwork(
+      root.command('merge').description('Merge a refocused network: the plain network again, with the kernels W_t.'),
+    ).requiredOption(
+      '--output <path>',
+      'a new model folder, or a .safetensors file with the keys of the plain network',
+    ),
+    'merge --model runs/refconv/model --output merged',
+    'merge --backbone mobilenetv3_small --weights trained_by_the_official_code.pth --output merged.safetensors',
+  ).action(async (options) => (await import('./commands/merge.js')).mergeCommand(options));
+
+  examples(
+    withData(withNetwork(root.command('evaluate').description('Accuracy on the test images.')))
+      .option('--batch-size <n>', 'images a call', count, 250)
+      .option('--json', 'print the result as JSON: top1 is a fraction'),
+    'evaluate --model merged --data cifar10',
+    'evaluate --backbone resnet20_cifar --weights resnet20.th --data cifar10:data --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 --json',
+  ).action(async (options) => (await import('./commands/evaluate.js')).evaluateCommand(options));
+
+  examples(
+    withNetwork(
+      root.command('convert').description('Between model folders, safetensors and the files of PyTorch.'),
+    ).requiredOption('--output <path>', 'a new model folder, or a .safetensors file with the keys of the reference'),
+    'convert --backbone resnet18 --weights resnet18-f37072fd.pth --output resnet18',
+    'convert --model merged --output merged.safetensors',
+    'convert --weights old.th --output new.safetensors',
+  ).action(async (options) => (await import('./commands/convert.js')).convert(options));
+
+  examples(
+    withMethod(
+      withNetwork(
+        root
+          .command('info')
+          .description('Parameters, multiply-adds, and what RefConv or another method makes of them in training.'),
+      ),
+      'refconv',
+    )
+      .option('--all', 'a table of all networks')
+      .option('--json', 'as JSON')
+      .option('--csv', 'as CSV'),
+    'info --backbone mobilenetv2',
+    'info --backbone resnet18 --method acb',
+    'info --model merged',
+    'info --all --csv',
+  ).action(async (options) => (await import('./commands/info.js')).info(options));
+
+  examples(
+    withNetwork(
+      root.command('export').description('Write a plain or merged network for other programs: SavedModel or ONNX.'),
+    )
+      .addOption(
+        new Option('--format <name>', "TensorFlow's SavedModel, ONNX, or tfjs's own model folder")
+          .choices(['savedmodel', 'onnx', 'tfjs'])
+          .makeOptionMandatory(),
+      )
+      .requiredOption('--output <path>', 'a new folder, or for ONNX a new file')
+      .option('--batch <n>', 'images of a batch of the SavedModel; default: any number', count)
+      .option('--nhwc', 'ONNX with images as [n, height, width, 3]; default: [n, 3, height, width]'),
+    'export --model merged --format onnx --output merged.onnx',
+    'export --model merged --format savedmodel --output merged_savedmodel',
+  ).action(async (options) => (await import('./commands/export.js')).exportCommand(options));
+
+  examples(
+    withNetwork(root.command('logits').description('What a network computes from an array of images.'))
+      .requiredOption('--input <file>', 'float32 images, .npy of shape [n, 3, height, width], normalised')
+      .requiredOption('--output <file>', 'a .npy for the logits, [n, classes]')
+      .option('--refconv', 'the weights hold `<convolution>.convmap.weight` too, and must'),
+    'logits --backbone mobilenetv2 --weights mobilenet_v2.safetensors --input images.npy --output logits.npy',
+  ).action(async (options) => (await import('./commands/logits.js')).logits(options));
+
+  examples(
+    withNetwork(
+      root
+        .command('losses')
+        .description('Losses of the first training steps on one batch, to compare implementations.'),
+    )
+      .requiredOption('--input <file>', 'float32 images, .npy of shape [n, 3, height, width], normalised')
+      .requiredOption('--labels <list>', 'their classes, such as 3,1,2,0', indices)
+      .option('--steps <n>', 'SGD steps', count, 3)
+      .option('--lr <rate>', 'learning rate', positive, 0.002)
+      .option('--momentum <share>', 'of SGD', share, 0.9)
+      .option('--weight-decay <factor>', 'on every parameter', notNegative, 4e-5)
+      .option('--refconv', 'the weights hold `<convolution>.convmap.weight` too, and must'),
+    'losses --backbone resnet18 --weights resnet18.safetensors --input images.npy --labels 3,1,2,0 --steps 3 --lr 0.002',
+  ).action(async (options) => (await import('./commands/losses.js')).losses(options));
+
+  const data = root.command('data').description('Look at a data set.');
+
+  examples(
+    data
+      .command('verify')
+      .description('Decode every image: counts, broken and duplicate files, sizes, mean and standard deviation.')
+      .requiredOption('--data <set>', IMAGES)
+      .addOption(new Option('--split <name>', 'which images').choices(['train', 'test']).default('train'))
+      .option('--workers <n>', 'threads; default: one for each processor', count)
+      .option('--json', 'the whole result as JSON'),
+    'data verify --data imagenet:/data/imagenet --split test --json',
+    'data verify --data folder:photos',
+  ).action(async (options) => (await import('./commands/data.js')).verify(options));
+
+  examples(
+    data
+      .command('show')
+      .description('A contact sheet of a batch, as the network would see it.')
+      .requiredOption('--data <set>', IMAGES)
+      .requiredOption('--output <file>', 'a new .png')
+      .addOption(new Option('--split <name>', 'which images').choices(['train', 'test']).default('train'))
+      .option('--transform <text>', 'such as "randomResizedCrop(224)|flip|normalize(imagenet)"')
+      .option('--images <n>', 'how many', count, 24)
+      .option('--seed <n>', 'of order and augmentation', index, 0)
+      .option('--epoch <n>', 'whose augmentation', index, 0),
+    'data show --data folder:photos --transform "randomResizedCrop(160)|flip|normalize(imagenet)" --output sheet.png',
+    'data show --data cifar10 --output sheet.png',
+  ).action(async (options) => (await import('./commands/data.js')).show(options));
+
+  return root;
+}

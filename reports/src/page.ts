@@ -1,0 +1,142 @@
+/** The report page of `npm start`. */
+import type { StartResult } from '@refconv/experiments';
+import type { MetricsRow } from '@refconv/training';
+import { Html, html } from './html.js';
+
+const count = (value: number) => value.toLocaleString('en');
+const percent = (share: number) => `${(100 * share).toFixed(2)} %`;
+const signed = (points: number) => `${points < 0 ? '−' : '+'}${Math.abs(points).toFixed(2)}`;
+
+/** A page that needs no other file and no network. */
+export function reportPage(result: StartResult, svg: string): string {
+  const { data, recipe, curves, cost, agreement, speed, machine, network } = result;
+  const last = (rows: readonly MetricsRow[]) => (rows.at(-1) as MetricsRow).testTop1;
+  const [baseline, control, refconv] = [last(curves.baseline), last(curves.control), last(curves.refconv)];
+  const difference = 100 * (refconv - control);
+  // Of one accuracy, from the number of test images alone: the binomial distribution's.
+  const standardError = 100 * Math.sqrt((refconv * (1 - refconv)) / data.test);
+
+  return html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>RefConv: ${network} on ${data.name}</title>
+<style>${new Html(STYLE)}</style>
+</head>
+<body>
+<main>
+<h1>${network} on ${data.name}, with and without RefConv</h1>
+<p>A baseline was trained for ${recipe.epochs} epochs. Two copies of it were then trained for ${recipe.epochs} epochs more, by the same
+recipe and with the same seed: the control as it is, the other refocused: its kernels frozen, a small convolution over them
+learned.</p>
+
+<p class="caution"><strong>One seed proves nothing.</strong> After the last epoch RefConv is ${signed(difference)} points from the control.
+This is one run of each with seed ${recipe.seed}, short and on ${count(data.train)} training images; another seed may well turn the order
+round. With ${count(data.test)} test images alone, an accuracy has a standard error of ${standardError.toFixed(2)} points.</p>
+
+<figure>
+${accessible(svg, curves)}
+<figcaption>Accuracy on ${count(data.test)} test images after each epoch. At the dotted line control and RefConv take over from the baseline,
+and the learning rate starts anew.</figcaption>
+</figure>
+
+<h2>What came out</h2>
+<div class="scroll"><table>
+<caption>After the last epoch</caption>
+<thead><tr><th scope="col"></th><th scope="col">epochs</th><th scope="col">test accuracy</th></tr></thead>
+<tbody>
+${[
+  { name: 'baseline', epochs: recipe.epochs, top1: baseline },
+  { name: 'control, no RefConv', epochs: 2 * recipe.epochs, top1: control },
+  { name: 'RefConv', epochs: 2 * recipe.epochs, top1: refconv },
+].map(
+  ({ name, epochs, top1 }) => html`<tr><th scope="row">${name}</th><td>${epochs}</td><td>${percent(top1)}</td></tr>
+`,
+)}</tbody>
+</table></div>
+
+<div class="scroll"><table>
+<caption>What the networks cost</caption>
+<thead><tr><th scope="col"></th><th scope="col">trainable parameters</th><th scope="col">MACs an image</th><th scope="col">ms for ${speed.batchSize} images</th></tr></thead>
+<tbody>
+<tr><th scope="row">baseline</th><td>${count(cost.baseline.trainable)}</td><td>${count(cost.baseline.macs)}</td><td>${speed.baseline.toFixed(1)}</td></tr>
+<tr><th scope="row">refocused, in training</th><td>${count(cost.refocused.trainable)}</td><td></td><td>${speed.refocused.toFixed(1)}</td></tr>
+<tr><th scope="row">merged</th><td>${count(cost.merged.trainable)}</td><td>${count(cost.merged.macs)}</td><td>${speed.merged.toFixed(1)}</td></tr>
+</tbody>
+</table></div>
+<p>Times are medians of ${speed.rounds} rounds in which the networks took turns. Merged ÷ baseline, taken round by round:
+${speed.ratio[1].toFixed(2)} (median; least ${speed.ratio[0].toFixed(2)}, largest ${speed.ratio[2].toFixed(2)}).</p>
+<p>Merged and refocused network predict the same class on ${count(agreement.samePredictions)} of ${count(agreement.images)} test
+images. Their logits, of at most ${agreement.largestLogit.toFixed(1)}, ${logitDifference(agreement.largestLogitDifference)}.</p>
+
+<h2>Epoch by epoch</h2>
+<div class="scroll"><table>
+<caption>Test accuracy after each epoch; each training counts its own</caption>
+<thead><tr><th scope="col">epoch</th><th scope="col">baseline</th><th scope="col">control</th><th scope="col">RefConv</th></tr></thead>
+<tbody>
+${curves.baseline.map(
+  ({ epoch, testTop1 }, i) => html`<tr><th scope="row">${epoch}</th>${[
+    testTop1,
+    curves.control[i]?.testTop1,
+    curves.refconv[i]?.testTop1,
+  ].map((top1) => html`<td>${top1 === undefined ? '' : percent(top1)}</td>`)}</tr>
+`,
+)}</tbody>
+</table></div>
+
+<h2>How it was made</h2>
+<dl>
+<dt>Images</dt><dd>${data.name}: ${count(data.train)} training and ${count(data.test)} test images (${data.source})</dd>
+<dt>Recipe</dt><dd>the paper's on fewer epochs, for each of the three: SGD, momentum ${recipe.momentum}, weight decay ${recipe.weightDecay},
+batches of ${recipe.batchSize}, linear warm-up over ${recipe.warmUpEpochs.toFixed(2)} epochs to ${recipe.learningRate}, then a cosine to
+${recipe.finalLearningRate}; random crop and flip; seed ${recipe.seed}</dd>
+<dt>Machine</dt><dd>${machine.cpu}, ${machine.threads} threads, TensorFlow ${machine.tensorflow}, Node ${machine.node}</dd>
+<dt>Data</dt><dd><a href="chart.csv">chart.csv</a>, the chart as <a href="chart.vl.json">vega-lite</a> and <a href="chart.svg">SVG</a>,
+<a href="result.json">result.json</a>; every training's metrics.csv is in its folder</dd>
+</dl>
+</main>
+</body>
+</html>
+`.text;
+}
+
+const logitDifference = (largest: number) =>
+  largest === 0 ? 'are equal bit by bit' : `differ by at most ${largest.toExponential(1)}`;
+
+/** The chart with a title and a description for readers who do not see it. Takes markup that vega made. */
+function accessible(svg: string, curves: StartResult['curves']): Html {
+  const ends = Object.entries(curves).map(
+    ([curve, rows]) => `${curve} ends at ${percent((rows.at(-1) as MetricsRow).testTop1)}`,
+  );
+  const { text } =
+    html`<title id="chart-title">Test accuracy over the epochs</title><desc id="chart-description">Three lines: ${ends.join(', ')}. All numbers are in the tables below.</desc>`;
+  return new Html(
+    svg.replace(
+      /<svg\b[^>]*>/,
+      (start) => `${start.slice(0, -1)} role="img" aria-labelledby="chart-title chart-description">${text}`,
+    ),
+  );
+}
+
+const STYLE = `
+:root { --ink: #1b1f23; --soft: #57606a; --line: #d0d7de; --paper: #ffffff; --caution: #fff4d6; --link: #0550ae; }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e6e8ea; --soft: #a3abb3; --line: #3d444d; --paper: #14171a; --caution: #3a3116; --link: #79b8ff; }
+}
+body { margin: 0; background: var(--paper); color: var(--ink); font: 1rem/1.5 system-ui, sans-serif; }
+main { max-width: 42rem; margin: 0 auto; padding: 1rem; }
+h1 { font-size: 1.5rem; line-height: 1.25; } h2 { font-size: 1.2rem; margin-top: 2rem; }
+a { color: var(--link); }
+.caution { background: var(--caution); padding: .75rem 1rem; border-radius: .4rem; }
+figure { margin: 1.5rem 0; } figure svg { width: 100%; height: auto; }
+figcaption, caption { color: var(--soft); font-size: .9rem; text-align: left; }
+figure svg text { fill: var(--ink); } figure svg > rect { fill: none; } figure svg .role-axis-grid line { stroke: var(--line); }
+.scroll { overflow-x: auto; margin: 1rem 0; }
+table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
+th, td { padding: .3rem .6rem .3rem 0; border-bottom: 1px solid var(--line); text-align: right; }
+th:first-child { text-align: left; } th { font-weight: normal; color: var(--soft); }
+@media (max-width: 30rem) { table { font-size: .85rem; } th, td { padding-right: .35rem; } }
+dt { color: var(--soft); } dd { margin: 0 0 .5rem; overflow-wrap: anywhere; }
+`;
