@@ -62,6 +62,25 @@ for name, (image, options) in sources.items():
     F.resized_crop(image, top, left, height, width, [32, 32]).save(os.path.join(here, out))
     cases.append({"file": name, "box": [left, top, width, height], "size": 32, "expected": out})
 
+# One colour change each, of the middle of a picture.
+colour = F.center_crop(Image.open(os.path.join(here, "wide.png")).convert("RGB"), [60, 60])
+changes = {
+    "brightness": (F.adjust_brightness, 1.3),
+    "contrast": (F.adjust_contrast, 0.6),
+    "saturation": (F.adjust_saturation, 1.5),
+    "hue": (F.adjust_hue, 0.1),
+    "sharpness": (F.adjust_sharpness, 1.7),
+    "posterize": (F.posterize, 4),
+    "solarize": (F.solarize, 128),
+    "autoContrast": (lambda image, _: F.autocontrast(F.adjust_contrast(image, 0.6)), None),
+    "equalize": (lambda image, _: F.equalize(image), None),
+}
+colours = []
+for name, (change, factor) in changes.items():
+    out = f"wide.{name}.out.png"
+    change(colour, factor).save(os.path.join(here, out))
+    colours.append({"change": name, "factor": factor, "expected": out})
+
 law = []
 torch.manual_seed(0)
 for width, height in ((500, 375), (200, 600), (64, 64)):
@@ -89,4 +108,4 @@ scipy.io.savemat(os.path.join(here, "meta.mat"), {"synsets": synsets}, do_compre
 
 versions = {"torchvision": torchvision.__version__, "torch": torch.__version__, "Pillow": PIL.__version__, "scipy": scipy.__version__}
 with open(os.path.join(here, "goldens.json"), "w") as f:
-    json.dump({"versions": versions, "cases": cases, "randomResizedCrop": law}, f, indent=1)
+    json.dump({"versions": versions, "cases": cases, "colours": colours, "randomResizedCrop": law}, f, indent=1)

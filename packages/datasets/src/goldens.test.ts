@@ -4,8 +4,20 @@ import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import sharp from 'sharp';
 import { type DecodeOptions, openImage } from './image/decode.js';
+import type { RgbImage } from './image/image.js';
 import { resample } from './image/resample.js';
 import { stream } from './random.js';
+import {
+  autoContrast,
+  brightness,
+  contrast,
+  equalize,
+  hue,
+  posterize,
+  saturation,
+  sharpness,
+  solarize,
+} from './transform/colour.js';
 import { randomResizedCrop } from './transform/geometry.js';
 import { parseTransform } from './transform/parse.js';
 import { Renderer } from './transform/render.js';
@@ -29,8 +41,10 @@ interface Law {
 const folder = fileURLToPath(new URL('../goldens/', import.meta.url));
 const goldens = JSON.parse(readFileSync(`${folder}goldens.json`, 'utf8')) as {
   cases: Golden[];
+  colours: { change: keyof typeof changes; factor: number | null; expected: string }[];
   randomResizedCrop: Law[];
 };
+const changes = { autoContrast, brightness, contrast, equalize, hue, posterize, saturation, sharpness, solarize };
 const exact: DecodeOptions = { upright: false, maxPixels: 1e8, whole: true, jpeg: undefined };
 
 function difference(a: Uint8Array, b: Uint8Array): { greatest: number; mean: number } {
@@ -61,6 +75,26 @@ describe('the exact mode', () => {
         .raw()
         .toBuffer();
       expect(difference(ours, theirs)).to.deep.equal({ greatest: 0, mean: 0 });
+    });
+  }
+});
+
+describe('changes of colour', () => {
+  for (const { change, factor, expected } of goldens.colours) {
+    it(`are torchvision's to within one level: ${change}${factor === null ? '' : ` ${factor}`}`, async () => {
+      const renderer = new Renderer(parseTransform('centerCrop(60)'), exact);
+      const image = await renderer.pixels(readFileSync(`${folder}wide.png`), stream(0));
+      // Torchvision's is given what has little contrast.
+      if (change === 'autoContrast') contrast(image, 0.6);
+      (changes[change] as (image: RgbImage, factor: number) => void)(image, factor as number);
+      const theirs = await sharp(folder + expected)
+        .removeAlpha()
+        .raw()
+        .toBuffer();
+      const { greatest, mean } = difference(image.data, theirs);
+      // Pillow's hue has 256 steps.
+      expect(mean).to.be.below(change === 'hue' ? 2 : 1);
+      expect(greatest).to.be.at.most(change === 'hue' ? 12 : 2);
     });
   }
 });

@@ -59,7 +59,7 @@ export async function verifyDataset(source: ImageSource, options: VerifyOptions 
   const setUp: VerifySetUp = { place, maxPixels, maxBytes, jpegDecoder };
   const workers = Array.from(
     { length: Math.min(options.workers ?? availableParallelism(), Math.ceil(count / CHUNK)) },
-    () => new Worker(new URL('./verifyWorker.js', import.meta.url), { workerData: setUp }),
+    () => new Worker(new URL('./verifyWorker.js', import.meta.url), { workerData: setUp, execArgv: [] }),
   );
   let next = 0;
   let done = 0;

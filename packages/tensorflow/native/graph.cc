@@ -77,7 +77,10 @@ TensorPtr ToTensor(const Napi::Object& value) {
                                     std::to_string(data.ByteLength()) + " bytes of data.");
   }
   TensorPtr tensor(TF_AllocateTensor(dtype, shape.data(), shape.size(), bytes), TF_DeleteTensor);
-  std::memcpy(TF_TensorData(tensor.get()), static_cast<uint8_t*>(data.ArrayBuffer().Data()) + data.ByteOffset(), bytes);
+  // Asked for directly, as the array may lie in a SharedArrayBuffer, which has no Napi::ArrayBuffer.
+  void* values = nullptr;
+  napi_get_typedarray_info(env, data, nullptr, nullptr, &values, nullptr, nullptr);
+  if (bytes > 0) std::memcpy(TF_TensorData(tensor.get()), values, bytes);
   return tensor;
 }
 

@@ -2,8 +2,8 @@
  * Decoding of JPEG files by TensorFlow's operations, for worker threads: of TensorFlow.js nothing is loaded here.
  * Its address, `import.meta.resolve('@refconv/tensorflow/jpeg')`, is what a loader takes as `jpegDecoder`.
  */
-import { createRequire } from 'node:module';
-import { Attr, type Attribute, DType, type NativeGraph, type NativeGraphBinding, type Output } from './native.js';
+import { loadGraphBinding } from './graphBinding.js';
+import { Attr, type Attribute, DType, type NativeGraph, type Output } from './native.js';
 import { encodeSessionConfig } from './proto.js';
 import { findInstallation } from './setup/find.js';
 
@@ -38,7 +38,9 @@ export class JpegDecoder {
 
   /** @throws {Error} if TensorFlow has not been set up. */
   constructor() {
-    this.graph = new (loadBinding().Graph)(encodeSessionConfig(CONFIG));
+    const installation = findInstallation();
+    if (!installation) throw new Error('TensorFlow is not ready; `npm run doctor` says more.');
+    this.graph = new (loadGraphBinding(installation).Graph)(encodeSessionConfig(CONFIG));
     this.bytes = this.add('Placeholder', [], placeholder(DType.string, []));
     this.window = this.add('Placeholder', [], placeholder(DType.int32, [4]));
     // Pillow's settings of libjpeg, so that the pixels are the same.
@@ -84,10 +86,4 @@ function placeholder(dtype: number, shape: number[]): Attribute[] {
     { name: 'dtype', type: Attr.type, value: dtype },
     { name: 'shape', type: Attr.shape, value: shape },
   ];
-}
-
-function loadBinding(): NativeGraphBinding {
-  const installation = findInstallation();
-  if (!installation) throw new Error('TensorFlow is not ready; `npm run doctor` says more.');
-  return createRequire(import.meta.url)(installation.graphBinding) as NativeGraphBinding;
 }

@@ -3,7 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { createRequire, Module } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import util from 'node:util';
-import type { NativeGraphBinding, NativeQuietBinding, NodeBackend } from './native.js';
+import { loadGraphBinding } from './graphBinding.js';
+import type { NodeBackend } from './native.js';
 import { findInstallation, type Installation } from './setup/index.js';
 
 const require = createRequire(import.meta.url);
@@ -38,31 +39,17 @@ function loadTfjs(bindingPath: string): typeof import('@tensorflow/tfjs-node-gpu
   }
 }
 
-// Without these a GPU's whole memory is taken at once, and TensorFlow's start-up notes fill the terminal.
+// Without this a GPU's whole memory is taken at once.
 process.env.TF_FORCE_GPU_ALLOW_GROWTH ??= 'true';
-process.env.TF_CPP_MIN_LOG_LEVEL ??= '1';
-export const LOG_LEVEL = Number(process.env.TF_CPP_MIN_LOG_LEVEL);
 // oneDNN's convolutions are several times faster than Eigen's; TensorFlow turns them on by itself on some processors only.
 process.env.TF_ENABLE_ONEDNN_OPTS ??= '1';
+
+export { LOG_LEVEL } from './graphBinding.js';
 
 /** Where TensorFlow was loaded from. */
 export const loadedInstallation: Installation = installation();
 
-/** Loads TensorFlow's libraries, without the notes that they write before their log can be told not to. */
-function loadGraphBinding(): NativeGraphBinding {
-  const quiet = require(loadedInstallation.quietBinding) as NativeQuietBinding;
-  if (LOG_LEVEL > 0) quiet.mute();
-  try {
-    const binding = require(loadedInstallation.graphBinding) as NativeGraphBinding;
-    binding.setLogLevel(LOG_LEVEL);
-    return binding;
-  } finally {
-    quiet.unmute();
-  }
-}
-
-export const nativeGraph = loadGraphBinding();
-nativeGraph.keepFreedMemory();
+export const nativeGraph = loadGraphBinding(loadedInstallation);
 
 /** TensorFlow.js on the native TensorFlow. */
 export const tf = loadTfjs(loadedInstallation.tfjsBinding);

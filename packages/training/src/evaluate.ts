@@ -1,14 +1,13 @@
 /** Accuracy over the images of a split. */
-import { batches, type ImageSplit } from '@refconv/datasets';
+import type { ImageSplit, Loader } from '@refconv/datasets';
 import { tf } from '@refconv/tensorflow';
 import type { LayersModel, Scalar } from '@tensorflow/tfjs';
 import { type CompileChoice, type Evaluator, evaluator } from './classifier.js';
+import { type Normalisation, testFeed } from './feed.js';
 import { batchTensors } from './tensors.js';
 
-export interface EvaluationOptions {
-  mean: readonly number[];
-  std: readonly number[];
-  /** Images a call. Default: 250. */
+export interface EvaluationOptions extends Normalisation {
+  /** Images a call; a loader has its own number. Default: 250. */
   batchSize?: number;
   /** Called after each batch with the number of images done. */
   onBatch?: (done: number) => void;
@@ -26,7 +25,7 @@ export interface Evaluation {
 /** Evaluates a model over a split; compiles it for this one use. */
 export async function evaluate(
   model: LayersModel,
-  split: ImageSplit,
+  split: ImageSplit | Loader,
   options: EvaluationOptions & CompileChoice,
 ): Promise<Evaluation> {
   const program = evaluator(model, options);
@@ -40,20 +39,21 @@ export async function evaluate(
 /** Evaluates by a program that is already compiled. */
 export async function evaluateWith(
   program: Evaluator,
-  split: ImageSplit,
-  { mean, std, batchSize = 250, onBatch }: EvaluationOptions,
+  split: ImageSplit | Loader,
+  options: EvaluationOptions,
 ): Promise<Evaluation> {
+  const feed = testFeed(split, options, options.batchSize);
   let correct = 0;
   let loss = 0;
   let done = 0;
-  for (const batch of batches(split, { batchSize: Math.min(batchSize, Math.max(1, split.count)), mean, std })) {
-    const { images, labels } = batchTensors(batch, split);
+  for await (const batch of feed.epoch(0, 0)) {
+    const { images, labels } = batchTensors(batch, feed.shape);
     const result = await program.evaluate.async(images, labels);
     correct += takeNumber(result.correct);
     loss += takeNumber(result.loss);
     tf.dispose([images, labels]);
     done += batch.size;
-    onBatch?.(done);
+    options.onBatch?.(done);
   }
   return { top1: correct / done, correct, count: done, loss: loss / done };
 }

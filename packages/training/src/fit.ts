@@ -1,10 +1,11 @@
 /** The training loop. */
 import { setImmediate as breathe } from 'node:timers/promises';
-import { batchCount, batches, type ImageDataset } from '@refconv/datasets';
+import type { ImageDataset } from '@refconv/datasets';
 import { tf } from '@refconv/tensorflow';
 import type { LayersModel, Scalar } from '@tensorflow/tfjs';
 import { type CompileChoice, classifier } from './classifier.js';
 import { evaluateWith } from './evaluate.js';
+import { describeData, type Feed, type LoadedDataset, type Normalisation, testFeed, trainFeed } from './feed.js';
 import type { MetricsRow } from './metrics.js';
 import { progress } from './progress.js';
 import { checkRecipe, type Recipe } from './recipe.js';
@@ -13,13 +14,10 @@ import { learningRateAt, scheduleOf } from './schedule.js';
 import { stopSignal } from './stop.js';
 import { batchTensors, stepSeed } from './tensors.js';
 
-export interface FitOptions extends CompileChoice {
+export interface FitOptions extends CompileChoice, Normalisation {
   /** Images [n, height, width, channels] to logits [n, classes]. Is trained in place. */
   model: LayersModel;
-  data: ImageDataset;
-  /** Of each channel, in units where 255 is 1. */
-  mean: readonly number[];
-  std: readonly number[];
+  data: ImageDataset | LoadedDataset;
   recipe: Recipe;
   /**
    * Where checkpoints and metrics.csv go. If it holds a run, that is taken up where it stopped, and the model gets its weights.
@@ -70,9 +68,11 @@ export class DivergedError extends Error {
 export async function fit(options: FitOptions): Promise<FitResult> {
   const { model, data, mean, std, folder, log = console.log, onStep, showProgress = true } = options;
   const recipe = checkRecipe(options.recipe);
-  checkData(model, data, recipe);
+  const trainImages = trainFeed(data.train, recipe, { mean, std });
+  const testImages = testFeed(data.test, { mean, std });
+  checkData(model, data.classes, { train: trainImages, test: testImages }, recipe);
   const warn = (message: string) => log(`Warning: ${message}`);
-  const stepsPerEpoch = batchCount(data.train.count, recipe.batchSize, recipe.dropLast);
+  const stepsPerEpoch = trainImages.batchesPerEpoch;
   const schedule = scheduleOf(recipe, stepsPerEpoch);
   const due = checkpointClock(options.checkpointEvery);
   const program = classifier(model, recipe, options);
@@ -80,19 +80,17 @@ export async function fit(options: FitOptions): Promise<FitResult> {
   try {
     const { momentumBuffers } = program;
     const { allowOtherThreads = false } = options;
-    const identity = { recipe, data: describe(data), mean, std };
+    const identity = { recipe, data: describeData(data, trainImages, testImages), mean, std };
     const run = folder ? new Run({ folder, model, momentumBuffers, identity, allowOtherThreads, warn }) : undefined;
     const position: Position = structuredClone((await run?.open()) ?? START);
     if (position.step > 0) log(`Going on from step ${position.step} of ${schedule.steps} (${folder}).`);
 
     while (position.epoch < recipe.epochs) {
       const { epoch } = position;
-      const order = { batchSize: recipe.batchSize, dropLast: recipe.dropLast, seed: recipe.seed, epoch, shuffle: true };
-      const feed = batches(data.train, { ...order, mean, std, augment: recipe.augment });
-      for (let done = epoch * stepsPerEpoch; done < position.step; done++) feed.next();
+      const feed = trainImages.epoch(epoch, position.step - epoch * stepsPerEpoch);
       const bar = showProgress ? progress(stepsPerEpoch, `epoch ${epoch + 1}/${recipe.epochs}`) : undefined;
       try {
-        let batch = feed.next();
+        let batch = await feed.next();
         while (!batch.done) {
           if (stop.requested) {
             await save(run, position);
@@ -101,12 +99,13 @@ export async function fit(options: FitOptions): Promise<FitResult> {
           const begin = performance.now();
           const rate = learningRateAt(position.step, schedule);
           if (recipe.resetMomentumAfterWarmUp && position.step === schedule.warmUpSteps) program.resetMomentum();
-          const { images, labels } = batchTensors(batch.value, data.train);
+          const { images, labels } = batchTensors(batch.value, trainImages.shape);
           const seed = stepSeed(recipe.seed, position.step);
           const step = program.train.async(images, labels, rate, seed);
           const { size } = batch.value;
-          batch = feed.next(); // prepared while the step runs
+          if (trainImages.ahead) batch = await feed.next(); // prepared while the step runs
           const loss = value(await step);
+          if (!trainImages.ahead) batch = await feed.next();
           tf.dispose([images, labels, seed]);
           if (!Number.isFinite(loss)) throw diverged(`The loss became ${loss}`, position, rate, run);
 
@@ -121,6 +120,7 @@ export async function fit(options: FitOptions): Promise<FitResult> {
         }
       } finally {
         bar?.stop();
+        await feed.return();
       }
 
       const test = await evaluateWith(program, data.test, { mean, std });
@@ -195,31 +195,29 @@ function checkpointClock({
 }
 
 /** @throws where model, data and recipe do not fit together. */
-function checkData(model: LayersModel, { classes, train, test }: ImageDataset, { batchSize, dropLast }: Recipe): void {
+function checkData(
+  model: LayersModel,
+  classes: readonly string[],
+  splits: { train: Feed; test: Feed },
+  { batchSize, dropLast }: Recipe,
+): void {
   const wanted = classes.length;
   const given = model.outputs[0]?.shape.at(-1);
   if (model.outputs.length !== 1 || given !== wanted) {
     throw new Error(`The model has ${given} logits and the data ${wanted} classes; give the model ${wanted} classes.`);
   }
-  const shape = model.inputs[0]?.shape.slice(1) ?? [];
-  for (const [name, { height, width, channels, count }] of Object.entries({ train, test })) {
+  const taken = model.inputs[0]?.shape.slice(1) ?? [];
+  for (const [name, { shape, count }] of Object.entries(splits)) {
     if (count === 0) throw new Error(`The data's ${name} split has no images.`);
-    if (shape.some((size, i) => size !== null && size !== [height, width, channels][i])) {
-      throw new Error(
-        `The model takes images of [${shape}]; those of the ${name} split are [${height},${width},${channels}].`,
-      );
+    if (taken.some((size, i) => size !== null && size !== shape[i])) {
+      throw new Error(`The model takes images of [${taken}]; those of the ${name} split are [${shape}].`);
     }
   }
-  if (dropLast && train.count < batchSize) {
+  if (dropLast && splits.train.count < batchSize) {
     throw new Error(
-      `batchSize ${batchSize} is more than the ${train.count} training images; lower it, or set dropLast to false.`,
+      `batchSize ${batchSize} is more than the ${splits.train.count} training images; lower it, or set dropLast to false.`,
     );
   }
-}
-
-function describe({ name, classes, train, test }: ImageDataset) {
-  const size = [train.height, train.width, train.channels];
-  return { name, classes: classes.length, train: train.count, test: test.count, size };
 }
 
 function epochLine({ epoch, trainLoss, testLoss, testTop1, seconds }: MetricsRow, epochs: number): string {

@@ -10,6 +10,7 @@ export {
   variablesOf,
 } from './classifier.js';
 export { type Evaluation, type EvaluationOptions, evaluate, evaluateWith } from './evaluate.js';
+export type { LoadedDataset, Normalisation } from './feed.js';
 export { writeAtomically } from './files.js';
 export { DivergedError, type FitOptions, type FitResult, fit } from './fit.js';
 export { METRICS_FILE, type MetricsRow } from './metrics.js';

@@ -1,13 +1,14 @@
 /** Batches as tensors, and a model's state as arrays by name. */
-import type { Batch, ImageSplit } from '@refconv/datasets';
+import type { Batch } from '@refconv/datasets';
 import { tf } from '@refconv/tensorflow';
 import type { LayersModel, Variable } from '@tensorflow/tfjs';
 import type { StoredTensor } from './checkpointFile.js';
 import { variablesOf } from './classifier.js';
 
-export function batchTensors({ images, labels, size }: Batch, { height, width, channels }: ImageSplit) {
+/** @param shape `[height, width, channels]` of an image. */
+export function batchTensors({ images, labels, size }: Batch, shape: readonly [number, number, number]) {
   return {
-    images: tf.tensor4d(images, [size, height, width, channels]),
+    images: tf.tensor4d(images, [size, ...shape]),
     labels: tf.tensor1d(labels, 'int32'),
   };
 }

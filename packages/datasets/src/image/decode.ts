@@ -1,5 +1,4 @@
 /** Bytes of a file to 8-bit RGB. */
-import sharp from 'sharp';
 import type { Rectangle, RgbImage } from './image.js';
 import { jpegHeader } from './jpegHeader.js';
 
@@ -37,9 +36,18 @@ export interface OpenImage {
   pixels(part: Rectangle): Promise<{ image: RgbImage; at: { left: number; top: number } }>;
 }
 
-sharp.cache(false);
-// A loader's workers are the parallelism.
-sharp.concurrency(1);
+let loading: Promise<typeof import('sharp').default> | undefined;
+
+/** Loaded when it is needed first: with a JPEG decoder of its own, a worker may never need it. */
+function loadSharp(): NonNullable<typeof loading> {
+  loading ??= import('sharp').then(({ default: sharp }) => {
+    sharp.cache(false);
+    // A loader's workers are the parallelism.
+    sharp.concurrency(1);
+    return sharp;
+  });
+  return loading;
+}
 
 /**
  * Reads the header of a JPEG, PNG, WebP, GIF, TIFF or whatever else libvips knows.
@@ -66,9 +74,14 @@ export async function openImage(bytes: Uint8Array, options: DecodeOptions): Prom
     checkPixels(header, options);
     const { width, height } = header;
     const pixels = async (part: Rectangle) => {
-      const region = options.whole ? { left: 0, top: 0, width, height } : part;
-      const data = jpeg.decode(bytes, options.whole ? undefined : part);
-      return { image: { data, width: region.width, height: region.height }, at: region };
+      try {
+        const region = options.whole ? { left: 0, top: 0, width, height } : part;
+        const data = jpeg.decode(bytes, options.whole ? undefined : part);
+        return { image: { data, width: region.width, height: region.height }, at: region };
+      } catch {
+        // What is broken is for libvips to say, and why.
+        return (await openBySharp(bytes, options)).pixels(part);
+      }
     };
     return { width, height, rotated, format: header.components === 1 ? 'jpeg, grey' : 'jpeg', pixels };
   }
@@ -76,7 +89,7 @@ export async function openImage(bytes: Uint8Array, options: DecodeOptions): Prom
 }
 
 async function openBySharp(bytes: Uint8Array, { upright, maxPixels }: DecodeOptions): Promise<OpenImage> {
-  // libvips may wait for a file's end; a reused buffer must not change under it, and it does not: it is waited for.
+  const sharp = await loadSharp();
   const input = { limitInputPixels: maxPixels, failOn: 'truncated' as const, ignoreIcc: true, pages: 1 };
   const {
     format = 'unknown',

@@ -1,6 +1,6 @@
 /** Antialiased bilinear resize, bit-equal to Pillow's, and so to torchvision's on a PIL image. */
-import { readFileSync } from 'node:fs';
 import type { Rectangle, RgbImage } from './image.js';
+import { kernels, Layout } from './kernels.js';
 
 /** Output pixels from `first` on, `count` of them, of a line of `from` pixels resized to `to`. */
 interface Line {
@@ -17,28 +17,8 @@ interface Weights {
   taps: number;
 }
 
-/** Node's own types leave it out. */
-declare const WebAssembly: {
-  Module: new (code: Uint8Array) => object;
-  Instance: new (module: object) => { exports: unknown };
-};
-
-interface Memory {
-  buffer: ArrayBuffer;
-  grow(pages: number): number;
-}
-
-interface Module {
-  memory: Memory;
-  horizontal(...numbers: number[]): void;
-  vertical(...numbers: number[]): void;
-}
-
-const PAGE = 65536;
-const EDGE = 16;
 const CACHED = 256;
 
-let loaded: Module | undefined;
 const cache = new Map<string, Weights>();
 
 /**
@@ -106,7 +86,7 @@ export function resample(
   at: { left: number; top: number },
   { width, height, window }: Resize,
 ): Uint8Array {
-  const wasm = module();
+  const wasm = kernels();
   const across = weightsOf({ from: size.width, to: width, first: window.left, count: window.width });
   const down = weightsOf({ from: size.height, to: height, first: window.top, count: window.height });
   // Only the rows that the second pass reads go through the first.
@@ -146,30 +126,6 @@ export function resample(
   return bytes.subarray(result, result + window.height * line);
 }
 
-/** Places in the module's memory, one after the other. */
-class Layout {
-  private end = 1024;
-
-  take(length: number): number {
-    const start = this.end;
-    this.end = Math.ceil((start + length + EDGE) / 16) * 16;
-    return start;
-  }
-
-  reserve(memory: Memory): void {
-    const missing = Math.ceil((this.end - memory.buffer.byteLength) / PAGE);
-    if (missing > 0) memory.grow(missing);
-  }
-}
-
 function shifted(spans: Int32Array, by: number): Int32Array {
   return by === 0 ? spans : spans.map((value, i) => (i % 2 === 0 ? value - by : value));
-}
-
-function module(): Module {
-  if (!loaded) {
-    const code = readFileSync(new URL('../wasm/resample.wasm', import.meta.url));
-    loaded = new WebAssembly.Instance(new WebAssembly.Module(code)).exports as Module;
-  }
-  return loaded;
 }

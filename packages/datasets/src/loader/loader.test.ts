@@ -1,6 +1,9 @@
+import { execFile } from 'node:child_process';
 import { rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { batches, CIFAR10_MEAN, CIFAR10_STD } from '../batches.js';
 import { imageFolder } from '../imagenet/imageFolder.js';
@@ -201,6 +204,33 @@ describe('Loader', () => {
   it('names an image that is too small for the crop', async () => {
     const error = await collect(load({ transform: 'centerCrop(200)' }), 0).catch((e) => e);
     expect(error.message).to.contain('.JPEG cannot be read').and.contain('put resize(200) before it');
+  });
+
+  it('tells why a worker cannot work, and does not go on', async () => {
+    const loader = load({ jpegDecoder: 'file:///nowhere/decoder.js' });
+    expect((await collect(loader, 0).catch((e) => e)).message).to.contain('/nowhere/decoder.js');
+    expect((await collect(loader, 0).catch((e) => e)).message).to.contain('closed');
+  });
+
+  it('does not keep a process alive that has forgotten it', async () => {
+    const module = (path: string) => JSON.stringify(new URL(path, import.meta.url).href);
+    const code = `
+      import { Loader } from ${module('./loader.js')};
+      import { imageFolder } from ${module('../imagenet/imageFolder.js')};
+      const source = await imageFolder(${JSON.stringify(folder)});
+      const loader = new Loader(source, { transform: 'centerCrop(20)', batchSize: 2, workers: 2 });
+      const { value } = await loader.epoch(0).next();
+      console.log(value.size);
+    `;
+    const node = promisify(execFile)(process.execPath, ['--input-type=module', '--eval', code], { timeout: 60_000 });
+    expect((await node).stdout).to.equal('2\n');
+  });
+
+  it('takes the default for an option that is given as undefined', () => {
+    expect(load({ workers: undefined, prefetch: undefined }).options).to.include({
+      prefetch: 3,
+      workers: availableParallelism(),
+    });
   });
 
   it('refuses a second epoch at the same time, and to go on when closed', async () => {

@@ -87,7 +87,8 @@ export class Loader {
   /** What could not be read so far. */
   readonly broken: BrokenImage[] = [];
 
-  private readonly options: typeof DEFAULTS & LoaderOptions & { workers: number };
+  /** As given, and the defaults of what was not. */
+  readonly options: Readonly<typeof DEFAULTS & LoaderOptions & { workers: number }>;
   private readonly slots: Slot[];
   private workers: Worker[] = [];
   private running = false;
@@ -99,7 +100,7 @@ export class Loader {
     options: LoaderOptions,
   ) {
     const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
-    this.options = { workers: availableParallelism(), ...DEFAULTS, ...options, ...given };
+    this.options = { workers: availableParallelism(), ...DEFAULTS, ...(given as unknown as LoaderOptions) };
     this.transform = parseTransform(options.transform);
     this.imageShape = shapeOf(source, this.transform);
     checkOptions(source, this.options);
@@ -152,6 +153,8 @@ export class Loader {
     } finally {
       await run.end();
       this.running = false;
+      // Without all of its workers it cannot go on.
+      if (run.failure) await this.close();
     }
   }
 
@@ -198,8 +201,9 @@ export class Loader {
     };
     const url = new URL('./worker.js', import.meta.url);
     this.workers = Array.from({ length: this.options.workers }, () => {
-      const worker = new Worker(url, { workerData });
-      // A forgotten loader does not keep the process alive; waiting for a batch does.
+      // The process's own flags, --eval's for one, need not suit a worker.
+      const worker = new Worker(url, { workerData, execArgv: [] });
+      // A loader, or an epoch that was begun and forgotten, does not keep the process alive; waiting for a batch does.
       worker.unref();
       return worker;
     });
@@ -214,7 +218,8 @@ class EpochRun {
   private readonly broken = new Map<number, BrokenImage[]>();
   private idle = 0;
   private begun = false;
-  private failure: Error | undefined;
+  /** Why a worker has ended. */
+  failure: Error | undefined;
   private wake = () => {};
   private readonly onMessage = (message: WorkerMessage) => this.take(message);
   private readonly onError = (error: unknown) => {
@@ -239,7 +244,6 @@ class EpochRun {
     control[Control.limit] = Math.min(order.length, next + slots.length * batchSize);
     for (const worker of this.workers) {
       worker.on('message', this.onMessage).on('error', this.onError).on('exit', this.onExit);
-      worker.ref();
       worker.postMessage({ epoch, order, from, control } satisfies EpochMessage);
     }
     this.begun = true;
@@ -257,9 +261,7 @@ class EpochRun {
         broken.sort((a, b) => a.index - b.index);
         return { ...message, broken };
       }
-      await new Promise<void>((resolve) => {
-        this.wake = resolve;
-      });
+      await this.news();
     }
   }
 
@@ -280,14 +282,20 @@ class EpochRun {
     Atomics.store(this.control, Control.stop, 1);
     Atomics.notify(this.control, Control.limit);
     while (this.idle < this.workers.length && !this.failure) {
-      await new Promise<void>((resolve) => {
-        this.wake = resolve;
-      });
+      await this.news();
     }
     for (const worker of this.workers) {
       worker.off('message', this.onMessage).off('error', this.onError).off('exit', this.onExit);
-      worker.unref();
     }
+  }
+
+  /** Until a worker has told something. */
+  private async news(): Promise<void> {
+    for (const worker of this.workers) worker.ref();
+    await new Promise<void>((resolve) => {
+      this.wake = resolve;
+    });
+    for (const worker of this.workers) worker.unref();
   }
 
   private take(message: WorkerMessage): void {

@@ -1,5 +1,6 @@
 /** From 8-bit pixels to a place in a batch, and what happens there. */
 import type { RgbImage } from '../image/image.js';
+import { kernels, Layout } from '../image/kernels.js';
 import type { Random } from '../random.js';
 import { roundHalfEven } from './geometry.js';
 import type { Step, Transform } from './parse.js';
@@ -20,13 +21,17 @@ export class Normaliser {
   private readonly first: number;
 
   write({ data }: RgbImage, out: Float32Array): void {
-    const { table, first } = this;
-    const last = 2 - first;
-    for (let i = 0; i < data.length; i += 3) {
-      out[i] = table[data[i + first] as number] as number;
-      out[i + 1] = table[256 + (data[i + 1] as number)] as number;
-      out[i + 2] = table[512 + (data[i + last] as number)] as number;
-    }
+    const layout = new Layout();
+    const [table, source, result] = [layout.take(4 * 768), layout.take(data.length), layout.take(4 * data.length)];
+    const { memory, normalise } = kernels();
+    // Before memory grows, which would take it away: the image may lie in it.
+    const image = layout.fits(memory) ? data : data.slice();
+    layout.reserve(memory);
+    // First of all: the image may lie where the table goes.
+    new Uint8Array(memory.buffer, source, image.length).set(image);
+    new Float32Array(memory.buffer, table, 768).set(this.table);
+    normalise(source, image.length / 3, this.first, 2 - this.first, table, result);
+    out.set(new Float32Array(memory.buffer, result, image.length));
   }
 }
 

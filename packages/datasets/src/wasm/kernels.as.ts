@@ -1,6 +1,6 @@
 // AssemblyScript: the two passes of Pillow's resize for 8-bit RGB (Pillow, src/libImaging/Resample.c), in WebAssembly's
-// SIMD instructions. Weights are integers of 22 fractional bits, so the result is the same on every machine. Memory is
-// laid out by image/resample.ts, which leaves room for the few bytes that are read and written past an end.
+// SIMD instructions, and normalisation. Weights are integers of 22 fractional bits, so the result is the same on every
+// machine. Memory is laid out in image/kernels.ts, with room for the few bytes that are read and written past an end.
 
 const HALF: i32 = 1 << 21;
 
@@ -68,5 +68,15 @@ export function vertical(
       v128.store(out + x, i8x16.narrow_i16x8_u(low, high));
     }
     out += length;
+  }
+}
+
+/** Floats through a table of 256 values for each place in a pixel; `first` and `last` are the bytes of places 0 and 2. */
+export function normalise(source: usize, pixels: i32, first: usize, last: usize, table: usize, out: usize): void {
+  const end = source + 3 * <usize>pixels;
+  for (; source < end; source += 3, out += 12) {
+    store<f32>(out, load<f32>(table + 4 * <usize>load<u8>(source + first)));
+    store<f32>(out + 4, load<f32>(table + 1024 + 4 * <usize>load<u8>(source + 1)));
+    store<f32>(out + 8, load<f32>(table + 2048 + 4 * <usize>load<u8>(source + last)));
   }
 }

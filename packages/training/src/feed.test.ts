@@ -1,0 +1,91 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Loader, type LoaderOptions, memorySource } from '@refconv/datasets';
+import { tf } from '@refconv/tensorflow';
+import { expect } from 'chai';
+import { evaluate } from './evaluate.js';
+import { type FitOptions, fit } from './fit.js';
+import { messageOf, tinyData, tinyModel, tinyRecipe, weightsHash } from './testing/tiny.js';
+
+const { mean, std, ...data } = tinyData();
+const recipe = tinyRecipe({ epochs: 2 });
+const numbers = (values: readonly number[]) => values.join('/');
+const normalize = `normalize(${numbers(mean)},${numbers(std)})`;
+
+describe('a training fed by loaders', () => {
+  const open: Loader[] = [];
+  const load = (split: 'train' | 'test', options: Partial<LoaderOptions> = {}) => {
+    const source = memorySource(data[split], data);
+    const { batchSize, seed, dropLast } = recipe;
+    const training =
+      split === 'train' ? { transform: `randomCrop(16,1)|flip|${normalize}`, shuffle: true, dropLast } : {};
+    const loader = new Loader(source, { transform: normalize, batchSize, seed, workers: 2, ...training, ...options });
+    open.push(loader);
+    return loader;
+  };
+  const run = async (options: Partial<FitOptions>) => {
+    const tensors = tf.memory().numTensors;
+    const model = tinyModel();
+    const result = await fit({ model, data, recipe, showProgress: false, log: () => {}, ...options });
+    const weights = weightsHash(model);
+    model.dispose();
+    expect(tf.memory().numTensors).to.equal(tensors);
+    return { weights, stopped: result.stopped, loss: result.last?.testLoss };
+  };
+  const loaders = (options?: Partial<LoaderOptions>) => ({
+    ...data,
+    train: load('train', options),
+    test: load('test'),
+  });
+  const plain = { ...recipe, augment: {} };
+
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'refconv-feed-'));
+  });
+  afterEach(async () => {
+    await rm(folder, { recursive: true });
+    await Promise.all(open.splice(0).map((loader) => loader.close()));
+  });
+
+  it('ends with the bits of one that is fed from memory', async () => {
+    const expected = await run({ mean, std });
+    const given = await run({ data: loaders(), recipe: plain });
+    expect(given.weights).to.equal(expected.weights);
+    expect(given.loss).to.be.closeTo(expected.loss as number, 1e-6);
+  });
+
+  it('ends with the same bits after a stop in mid-epoch, with another number of workers', async () => {
+    const expected = await run({ data: loaders(), recipe: plain });
+    const stop = new AbortController();
+    const onStep = (step: number) => step === 11 && stop.abort();
+    const first = await run({ data: loaders(), recipe: plain, folder, signal: stop.signal, onStep });
+    expect(first.stopped).to.equal(true);
+    const second = await run({ data: loaders({ workers: 1 }), recipe: plain, folder });
+    expect(second).to.deep.equal(expected);
+  });
+
+  it('is refused where loader and recipe contradict each other, or the run was begun with another transform', async () => {
+    const wrong = await messageOf(run({ data: loaders({ seed: 8, batchSize: 8 }) }));
+    expect(wrong).to.contain('batchSize is 8 there and 16 in the recipe; seed is 8 there and 7 in the recipe');
+    expect(wrong).to.contain('set augment to {}');
+    const mixing = `randomCrop(16,1)|${normalize}|mixup(0.2)`;
+    expect(await messageOf(run({ data: loaders({ transform: mixing }), recipe: plain }))).to.contain(
+      'mixup and cutmix need',
+    );
+    expect(await messageOf(run({}))).to.contain('Images in memory need mean and std');
+    await run({ data: loaders(), recipe: { ...plain, epochs: 1 }, folder });
+    const other = loaders({ transform: `randomCrop(16,2)|flip|${normalize}` });
+    expect(await messageOf(run({ data: other, recipe: { ...plain, epochs: 1 }, folder }))).to.contain('transforms');
+  });
+
+  it('is evaluated over a loader as over its images', async () => {
+    const model = tinyModel();
+    const expected = await evaluate(model, data.test, { mean, std });
+    const given = await evaluate(model, load('test'), {});
+    expect({ ...given, loss: 0 }).to.deep.equal({ ...expected, loss: 0 });
+    expect(given.loss).to.be.closeTo(expected.loss, 1e-6);
+    model.dispose();
+  });
+});

@@ -1,0 +1,109 @@
+/** Batches for training and evaluation: of images in memory, or from loaders. */
+import { type Batch, batchCount, batches, type ImageDataset, type ImageSplit, Loader } from '@refconv/datasets';
+import type { Recipe } from './recipe.js';
+
+/** Images that loaders decode, augment and normalise. */
+export interface LoadedDataset {
+  /** Short name, e.g. `imagenet`. */
+  name: string;
+  /** Class names; a label is an index into them. */
+  classes: string[];
+  /** With the recipe's batchSize, seed and dropLast, and shuffled. */
+  train: Loader;
+  test: Loader;
+}
+
+/** Of each channel, in units where 255 is 1. For images in memory; a loader's transform has its own. */
+export interface Normalisation {
+  mean?: readonly number[];
+  std?: readonly number[];
+}
+
+/** One split, an epoch at a time. */
+export interface Feed {
+  /** Images in an epoch. */
+  count: number;
+  batchesPerEpoch: number;
+  /** `[height, width, channels]` of an image. */
+  shape: readonly [number, number, number];
+  /** The batches of an epoch from the `from`-th on. To be ended by `return` if it is left before its end. */
+  epoch(epoch: number, from: number): Generator<Batch, void> | AsyncGenerator<Batch, void>;
+  /** Whether the next batch may be asked for while this one is still in use. */
+  ahead: boolean;
+}
+
+/**
+ * @throws {RangeError} if a loader's options contradict the recipe.
+ */
+export function trainFeed(split: ImageSplit | Loader, recipe: Recipe, normalisation: Normalisation): Feed {
+  const { batchSize, dropLast, seed, augment } = recipe;
+  if (split instanceof Loader) {
+    const { options } = split;
+    const wrong = Object.entries({ batchSize, dropLast, seed, shuffle: true })
+      .filter(([name, value]) => options[name as keyof typeof options] !== value)
+      .map(([name, value]) => `${name} is ${options[name as keyof typeof options]} there and ${value} in the recipe`);
+    if (Object.keys(augment).length > 0) {
+      wrong.push(
+        `its transform is "${split.transform.text}", and the recipe has an augmentation too: set augment to {}`,
+      );
+    }
+    if (split.transform.steps.some(({ name }) => name === 'mixup' || name === 'cutmix')) {
+      wrong.push('mixup and cutmix need targets of two labels, which the loss does not take');
+    }
+    if (wrong.length > 0) throw new RangeError(`The training loader does not fit the recipe: ${wrong.join('; ')}.`);
+    return loaderFeed(split);
+  }
+  const settings = { batchSize, dropLast, seed, augment, shuffle: true, ...complete(normalisation) };
+  return {
+    count: split.count,
+    batchesPerEpoch: batchCount(split.count, batchSize, dropLast),
+    shape: [split.height, split.width, split.channels],
+    epoch: (epoch, from) => {
+      const feed = batches(split, { ...settings, epoch });
+      for (let done = 0; done < from; done++) feed.next();
+      return feed;
+    },
+    ahead: true,
+  };
+}
+
+/** In the order of the split, once through. */
+export function testFeed(split: ImageSplit | Loader, normalisation: Normalisation, batchSize = 250): Feed {
+  if (split instanceof Loader) return loaderFeed(split);
+  const settings = { batchSize: Math.min(batchSize, Math.max(1, split.count)), ...complete(normalisation) };
+  return {
+    count: split.count,
+    batchesPerEpoch: batchCount(split.count, settings.batchSize),
+    shape: [split.height, split.width, split.channels],
+    epoch: () => batches(split, settings),
+    ahead: true,
+  };
+}
+
+function loaderFeed(loader: Loader): Feed {
+  const { imagesPerEpoch, batchesPerEpoch, imageShape } = loader;
+  return {
+    count: imagesPerEpoch,
+    batchesPerEpoch,
+    shape: imageShape,
+    epoch: (epoch, from) => loader.epoch(epoch, { from }),
+    ahead: false,
+  };
+}
+
+function complete({ mean, std }: Normalisation): { mean: readonly number[]; std: readonly number[] } {
+  if (!mean || !std)
+    throw new RangeError('Images in memory need mean and std: those of the data, as channelStatistics tells.');
+  return { mean, std };
+}
+
+/** What tells one run's data from another's. */
+export function describeData(data: ImageDataset | LoadedDataset, train: Feed, test: Feed) {
+  const { name, classes } = data;
+  const size = [...train.shape];
+  const transforms = [data.train, data.test].flatMap((split) =>
+    split instanceof Loader ? [split.transform.text] : [],
+  );
+  const described = { name, classes: classes.length, train: train.count, test: test.count, size };
+  return transforms.length > 0 ? { ...described, transforms } : described;
+}
