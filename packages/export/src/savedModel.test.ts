@@ -34,6 +34,15 @@ const small = (
     tf.sequential({ layers: [tf.layers.conv2d({ filters: 4, kernelSize: 3, inputShape: [8, 8, 3] }), ...layers] }),
   );
 
+/** A layer that no graph can have for batches of any size. */
+class TimesBatch extends tf.layers.Layer {
+  static className = 'TimesBatch';
+  override call(inputs: Tensor | Tensor[]): Tensor {
+    const x = Array.isArray(inputs) ? inputs[0] : inputs;
+    return tf.mul(x, x.shape[0]);
+  }
+}
+
 describe('exportSavedModel', () => {
   for (const id of TESTED) {
     it(
@@ -81,6 +90,23 @@ describe('exportSavedModel', () => {
     inFolder(async (folder) => {
       const model = small(tf.layers.layerNormalization(), tf.layers.flatten(), tf.layers.repeatVector({ n: 3 }));
       await expectRoundTrip(model, join(folder, 'model'));
+      model.dispose();
+    }),
+  );
+
+  it(
+    'refuses other uses of the size of the batch, unless it is fixed',
+    inFolder(async (folder) => {
+      const model = small(new TimesBatch(), tf.layers.flatten());
+      const path = join(folder, 'model');
+      expect(await messageOf(exportSavedModel(model, path))).to.match(/their size decides a constant. Give `batch`/);
+      await exportSavedModel(model, path, { batch: 2 });
+      const loaded = await tf.node.loadSavedModel(path);
+      tf.tidy(() => {
+        const x = images(model, 2);
+        expectClose((loaded.predict(x) as Tensor).dataSync(), (model.predict(x) as Tensor).dataSync());
+      });
+      loaded.dispose();
       model.dispose();
     }),
   );

@@ -34,6 +34,11 @@ export class OnnxGraph {
   private readonly constants = new Map<string, string>();
   private readonly otherLayout = new Map<string, Value>();
 
+  /** @param names those of the inputs and outputs, which no operation may take. */
+  constructor(names: string[]) {
+    for (const name of names) this.unique(name);
+  }
+
   /** The name, with a number behind it where it is taken. */
   private unique(name: string): string {
     const taken = this.names.get(name);
@@ -42,16 +47,14 @@ export class OnnxGraph {
   }
 
   input(name: string, shape: Sizes, channelsFirst: boolean): Value {
-    const value = { name: this.unique(name), shape, channelsFirst };
+    const value = { name, shape, channelsFirst };
     this.inputs.push(valueInfo(value));
     return value;
   }
 
   output(name: string, value: Value): void {
-    const output = { ...value, name: this.unique(name) };
-    const node = { name: output.name, opType: 'Identity', input: [value.name], output: [output.name], attribute: [] };
-    this.nodes.push(node);
-    this.outputs.push(valueInfo(output));
+    this.nodes.push({ name, opType: 'Identity', input: [value.name], output: [name], attribute: [] });
+    this.outputs.push(valueInfo({ ...value, name }));
   }
 
   /**

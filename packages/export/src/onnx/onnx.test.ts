@@ -201,6 +201,33 @@ describe('exportOnnx', () => {
     });
   }
 
+  it('keeps the names of its inputs and outputs where layers have the same', async () => {
+    const x = tf.input({ shape: [3, 3, 4], name: 'image' });
+    const y = apply(l.dense({ name: 'logits', units: 2 }), apply(l.flatten({ name: 'logits_1' }), x));
+    const model = randomize(tf.model({ inputs: x, outputs: y }));
+    await expectSameLogits(model);
+    model.dispose();
+  });
+
+  it('writes several inputs and outputs under the names of their layers', async () => {
+    const [a, b] = ['left', 'right'].map((name) => tf.input({ shape: [2, 3, 6], name }));
+    const parts = new ChannelSplit({ name: 'parts', sizes: [2, 4] }).apply(a) as SymbolicTensor[];
+    const model = tf.model({ inputs: [a, b], outputs: [...parts, apply(l.add({ name: 'sum' }), a, b)] });
+    const session = await ort.InferenceSession.create(onnxModel(model));
+    const [left, right] = [1, 2].map(
+      (value) => new ort.Tensor('float32', new Float32Array(36).fill(value), [1, 6, 2, 3]),
+    );
+    const { parts: first, parts_1: second, sum } = await session.run({ left, right });
+    expect([first.dims, second.dims, sum.dims]).to.deep.equal([
+      [1, 2, 2, 3],
+      [1, 4, 2, 3],
+      [1, 6, 2, 3],
+    ]);
+    expect(new Set(sum.data as Float32Array)).to.deep.equal(new Set([3]));
+    await session.release();
+    model.dispose();
+  });
+
   it('takes images of any size where the model does', async () => {
     const all = [l.conv2d({ filters: 4, kernelSize: 3, strides: 2, padding: 'same', inputShape: [null, null, 3] })];
     const model = randomize(tf.sequential({ layers: [...all, l.globalAveragePooling2d({})] }));
