@@ -1,5 +1,5 @@
 /** ConvNeXt-T (arXiv 2201.03545), as torchvision's `convnext_tiny` (pytorch/vision, BSD-3-Clause). */
-import { LayerScale } from '@refconv/layers';
+import { LayerNormalization, LayerScale } from '@refconv/layers';
 import * as tf from '@tensorflow/tfjs';
 import { type Backbone, BOTH_VARIANTS, COMMON_OPTIONS, TORCHVISION_PREPROCESSING } from './backbone.js';
 import { type CommonOptions, checkRate, LayerBuilder, resolveVariant } from './layerBuilder.js';
@@ -42,7 +42,7 @@ export function convnextTiny(options: ConvNeXtOptions = {}): tf.LayersModel {
   const layers = new LayerBuilder(seed, (_, layers) => layers.normal(0.02));
   const lastBlock = STAGES.reduce((sum, { blocks }) => sum + blocks, 0) - 1;
   const norm = (x: tf.SymbolicTensor, name: string) =>
-    tf.layers.layerNormalization({ epsilon: 1e-6, name }).apply(x) as tf.SymbolicTensor;
+    new LayerNormalization({ epsilon: 1e-6, name }).apply(x) as tf.SymbolicTensor;
   const linear = (x: tf.SymbolicTensor, name: string, units: number) =>
     tf.layers.dense({ units, name, kernelInitializer: layers.normal(0.02) }).apply(x) as tf.SymbolicTensor;
 

@@ -92,7 +92,8 @@ export interface MobileNetV3Options extends CommonOptions {
  * Builds MobileNetV3: images [n, size, size, 3] to logits [n, classes]. Layer names are the script's module paths; what is no
  * module of its own there is named beside them (`features.4.add`, `….pad`, `….reshape`, `….multiply`).
  *
- * Small: 2,938,368 parameters and 60,119,520 MACs at 224×224; large: 5,476,416 and 219,799,200.
+ * Small: 2,938,368 parameters and 60,119,520 MACs at 224×224; cifar: 1,670,178 and 17,913,888 at 32×32.
+ * Large: 5,476,416 parameters and 219,799,200 MACs; cifar: 4,208,226 and 66,719,328.
  * @throws RangeError where the width or the sizes are not positive, or dropout is not in [0, 1).
  */
 export function mobilenetv3(size: keyof typeof SIZES, options: MobileNetV3Options = {}): tf.LayersModel {
@@ -107,9 +108,8 @@ export function mobilenetv3(size: keyof typeof SIZES, options: MobileNetV3Option
   const layers = new LayerBuilder(seed, torchDefault);
   const linear = (x: tf.SymbolicTensor, path: string, units: number, useBias: boolean) => {
     const bound = 1 / Math.sqrt(channelsOf(x));
-    const kernelInitializer = layers.uniform(bound);
-    const bias = { useBias, ...(useBias && { biasInitializer: layers.uniform(bound) }) };
-    return tf.layers.dense({ units, kernelInitializer, ...bias, name: path }).apply(x) as tf.SymbolicTensor;
+    const initializers = { kernelInitializer: layers.uniform(bound), biasInitializer: layers.uniform(bound) };
+    return tf.layers.dense({ units, useBias, ...initializers, name: path }).apply(x) as tf.SymbolicTensor;
   };
   const reshape = (x: tf.SymbolicTensor, path: string) =>
     tf.layers.reshape({ targetShape: [1, 1, channelsOf(x)], name: path }).apply(x) as tf.SymbolicTensor;

@@ -34,6 +34,22 @@ describe('buildBackbone', () => {
   });
 });
 
+describe('BACKBONES', () => {
+  it('tells of each network what published weights need', () => {
+    for (const [id, { reference, licence, refconv, published }] of Object.entries(BACKBONES)) {
+      for (const text of [reference, licence, refconv]) expect(text, id).not.to.equal('');
+      for (const { top1, weights, source, preprocessing } of published) {
+        expect(top1, id).to.be.within(60, 95);
+        for (const text of [weights, source]) expect(text, id).not.to.equal('');
+        const { resize, crop, interpolation, mean, std, range } = preprocessing;
+        if (resize !== undefined) expect([resize >= crop, interpolation !== undefined], id).to.deep.equal([true, true]);
+        for (const value of mean) expect(value, id).to.be.within(range[0], range[1]);
+        for (const value of std) expect(value, id).to.be.within(0.001, range[1]);
+      }
+    }
+  });
+});
+
 describe('editDistance', () => {
   it('counts letters inserted, deleted and replaced', () => {
     expect(editDistance('', 'abc')).to.equal(3);

@@ -11,11 +11,11 @@ import { type CommonOptions, channelsOf, LayerBuilder, resolveVariant } from './
 /** The units of the three stages, the first of each at stride 2. */
 const BLOCKS = [4, 8, 4];
 
-/** The stages' output channels by the number of groups, at width 1. */
-const CHANNELS = { 3: [240, 480, 960], 8: [384, 768, 1536] } as const;
-
-/** The stem's channels by width; those of the stages are multiplied by it. */
-const STEM_CHANNELS: Record<number, number> = { 0.5: 12, 1: 24, 1.5: 24, 2: 48 };
+/** By the number of groups, the stages' output channels at width 1, which the width multiplies, and the stem's by width. */
+const CHANNELS: Record<3 | 8, { stages: readonly number[]; stem: Record<number, number> }> = {
+  3: { stages: [240, 480, 960], stem: { 0.5: 12, 1: 24, 1.5: 24, 2: 48 } },
+  8: { stages: [384, 768, 1536], stem: { 0.5: 16, 1: 24, 1.5: 24, 2: 48 } },
+};
 
 /** The `cifar` variant has stride 1 in the stem and no max pooling. */
 const VARIANTS = {
@@ -36,11 +36,11 @@ const kernels = (seed: number) =>
     layers.normal(name === 'first_conv.0' ? 0.01 : groups / inputs),
   );
 
-function shufflenetv1(groups: keyof typeof CHANNELS, options: ShuffleNetV1Options): tf.LayersModel {
+function shufflenetv1(groups: 3 | 8, options: ShuffleNetV1Options): tf.LayersModel {
   const { variant = 'imagenet', width = 1, seed = 0 } = options;
   const network = `shufflenetv1_g${groups}`;
   const { classes, inputSize, stemStride, maxPool } = resolveVariant(network, VARIANTS, variant, options);
-  const stemChannels = STEM_CHANNELS[width];
+  const stemChannels = CHANNELS[groups].stem[width];
   if (stemChannels === undefined) throw new RangeError(`${network} has the widths 0.5, 1, 1.5 and 2; given ${width}.`);
   const layers = kernels(seed);
   const norm = (x: tf.SymbolicTensor, name: string) => layers.norm(x, name, { offset: 1e-4 });
@@ -53,7 +53,7 @@ function shufflenetv1(groups: keyof typeof CHANNELS, options: ShuffleNetV1Option
 
   let feature = 0;
   BLOCKS.forEach((blocks, stage) => {
-    const channels = (CHANNELS[groups][stage] as number) * width;
+    const channels = (CHANNELS[groups].stages[stage] as number) * width;
     const hidden = channels / 4;
     for (let block = 0; block < blocks; block++) {
       const path = `features.${feature++}`;

@@ -14,4 +14,5 @@ export {
 } from './channels.js';
 export { GroupedConv2D, type GroupedConv2DArgs } from './groupedConv2D.js';
 export { HardSigmoid, HardSwish } from './hardActivations.js';
+export { LayerNormalization } from './layerNormalization.js';
 export { LayerScale, type LayerScaleArgs } from './layerScale.js';

@@ -1,17 +1,26 @@
-/** RefConv in a whole network against what the official class computes in PyTorch. */
+/**
+ * RefConv in whole networks against what the official class computes in PyTorch; `npm run test:oracles` runs all networks, `npm test`
+ * a depthwise and a dense one.
+ */
 import { buildBackbone, loadTorchState, torchState } from '@refconv/backbones';
-import { applyMomentum, compile, softmaxCrossEntropy } from '@refconv/tensorflow';
-import * as tf from '@tensorflow/tfjs';
+import type * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import { withoutDropping } from '../../backbones/dist/testing/expected.js';
 import {
   type EvalCase,
-  generatedImages,
   generatedState,
   type Oracle,
   readOracle,
   type TrainCase,
 } from '../../backbones/dist/testing/oracle.js';
+import {
+  ALL_CASES,
+  expectLogits,
+  expectLosses,
+  expectNoLeaks,
+  logitsOf,
+  lossesOf,
+} from '../../backbones/dist/testing/reference.js';
 import { merge, refconvLayers, refconvParameters, refocus } from './index.js';
 
 interface RefConvOracle {
@@ -20,11 +29,6 @@ interface RefConvOracle {
   eval: EvalCase[];
   train: TrainCase;
 }
-
-const images = (example: EvalCase | TrainCase) => {
-  const [n, c, h, w] = example.shape;
-  return tf.tensor4d(generatedImages(example), [n, h, w, c]);
-};
 
 /** The refocused network with generated basis and W_r. */
 async function build(id: string, oracle: Oracle, size: number): Promise<tf.LayersModel> {
@@ -36,22 +40,6 @@ async function build(id: string, oracle: Oracle, size: number): Promise<tf.Layer
   const convmaps = [...torchState(model)].filter(([key]) => !given.has(key)).map(([key, { shape }]) => [key, shape]);
   loadTorchState(model, generatedState([...oracle.state, ...(convmaps as Oracle['state'])]));
   return model;
-}
-
-function expectLogits(model: tf.LayersModel, example: EvalCase, eager: boolean) {
-  const program = compile(
-    { evaluate: (x: tf.Tensor4D) => model.apply(x, { training: false }) as tf.Tensor },
-    { eager },
-  );
-  const x = images(example);
-  const y = program.evaluate(x);
-  const logits = y.dataSync();
-  tf.dispose([x, y]);
-  program.dispose();
-  const tolerance = (1e-4 + 3 * example.spread) * Math.max(...example.logits.map(Math.abs));
-  example.logits.forEach((value, i) => {
-    expect(logits[i]).to.be.closeTo(value, tolerance);
-  });
 }
 
 /** The numbers in W_b and in W_r. */
@@ -69,65 +57,46 @@ const PARAMETERS: Record<string, { basis: number; map: number }> = {
   resnet50: { basis: 11_326_656, map: 11_318_976 },
   densenet121: { basis: 2_147_520, map: 2_139_840 },
   densenet169: { basis: 3_032_256, map: 3_024_576 },
+  shufflenetv1_g3: { basis: 20_088, map: 3_240_648 },
+  shufflenetv1_g8: { basis: 31_752, map: 8_295_048 },
+  shufflenetv2: { basis: 22_788, map: 3_638_952 },
+  fasternet_s: { basis: 3_179_520, map: 3_179_520 },
+  convnext_tiny: { basis: 324_576, map: 29_113_344 },
 };
 
-for (const id of Object.keys(PARAMETERS))
+const FAST = ['mobilenetv1', 'resnet18'];
+
+for (const id of ALL_CASES ? Object.keys(PARAMETERS) : FAST)
   describe(`refocused ${id} against its oracle`, () => {
     const oracle = readOracle(id) as (Oracle & { refconv: RefConvOracle }) | undefined;
     if (!oracle) {
       it.skip('(the oracles are missing: set REFCONV_SHARED)');
       return;
     }
+    expectNoLeaks();
     const { convs, trainable, eval: cases, train } = oracle.refconv;
 
-    it('takes the same convolutions, and trains as many parameters', async () => {
-      const model = await build(id, oracle, 32);
-      expect(refconvLayers(model).map(({ name }) => name)).to.have.members(convs);
-      const count = (shape: (number | null)[]) =>
-        shape.reduce<number>((product, size) => product * (size as number), 1);
-      expect(model.trainableWeights.reduce((sum, { shape }) => sum + count(shape), 0)).to.equal(trainable);
-      expect(refconvParameters(model)).to.deep.equal(PARAMETERS[id]);
-      model.dispose();
+    it('takes the same convolutions, trains as many parameters, and evaluates as the reference does, refocused and merged', async () => {
+      for (const example of cases) {
+        const model = await build(id, oracle, example.shape[2]);
+        expect(refconvLayers(model).map(({ name }) => name)).to.have.members(convs);
+        const count = (shape: (number | null)[]) =>
+          shape.reduce<number>((product, size) => product * (size as number), 1);
+        expect(model.trainableWeights.reduce((sum, { shape }) => sum + count(shape), 0)).to.equal(trainable);
+        expect(refconvParameters(model)).to.deep.equal(PARAMETERS[id]);
+        const merged = await merge(model);
+        for (const eager of ALL_CASES ? [false, true] : [false]) {
+          expectLogits(logitsOf(model, example, eager), example);
+          expectLogits(logitsOf(merged, example, eager), example);
+        }
+        model.dispose();
+        merged.dispose();
+      }
     });
 
-    for (const eager of [false, true]) {
-      const how = eager ? 'eager' : 'compiled';
-      it(`evaluates as the reference does, refocused and merged, ${how}`, async () => {
-        for (const example of cases) {
-          const model = await build(id, oracle, example.shape[2]);
-          expectLogits(model, example, eager);
-          const merged = await merge(model);
-          expectLogits(merged, example, eager);
-          model.dispose();
-          merged.dispose();
-        }
-      });
-
-      it(`trains as the reference does, ${how}`, async () => {
-        const { labels, optimizer, losses, spread } = train;
-        const model = await build(id, oracle, train.shape[2]);
-        const weights = model.trainableWeights.map((weight) => (weight as unknown as { val: tf.Variable }).val);
-        const slots = tf.tidy(() => weights.map((weight) => tf.variable(tf.zerosLike(weight), false)));
-        const step = (x: tf.Tensor4D, y: tf.Tensor1D) => {
-          const loss = () =>
-            tf.mean(softmaxCrossEntropy(model.apply(x, { training: true }) as tf.Tensor2D, y)) as tf.Scalar;
-          const { value, grads } = tf.variableGrads(loss, weights);
-          weights.forEach((variable, i) => {
-            const gradient = tf.add(grads[variable.name] as tf.Tensor, tf.mul(variable, optimizer.weightDecay));
-            const [learningRate, momentum] = [tf.scalar(optimizer.lr), tf.scalar(optimizer.momentum)];
-            applyMomentum({ variable, accumulator: slots[i] as tf.Variable, gradient, learningRate, momentum });
-          });
-          return value;
-        };
-        const program = compile({ step }, { eager });
-        const [x, y] = [images(train), tf.tensor1d(labels, 'int32')];
-        losses.forEach((loss, i) => {
-          const tolerance = 1e-4 + 1e-3 * loss + 3 * (spread[i] as number) * loss;
-          expect(program.step(x, y).dataSync()[0]).to.be.closeTo(loss, tolerance);
-        });
-        program.dispose();
-        tf.dispose([x, y, ...slots]);
-        model.dispose();
-      });
-    }
+    it('trains as the reference does', async () => {
+      const model = await build(id, oracle, train.shape[2]);
+      expectLosses(lossesOf(model, train), train);
+      model.dispose();
+    });
   });

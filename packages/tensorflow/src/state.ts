@@ -13,6 +13,8 @@ export interface StateVariable {
   /** Where a new value is fed, and the operation that stores it. */
   feed: Output;
   store: number;
+  /** Its value in the graph. */
+  current: Output;
   value: ResidentValue;
   /** The data that the tf.Variable holds as long as the graph's value is the current one. */
   resident: DataId | undefined;
@@ -33,14 +35,15 @@ export class VariableStore {
       const dtype = dtypeNumber(variable.dtype);
       const handle = this.graph.variable(dtype, variable.shape);
       const feed = this.graph.placeholder(dtype, variable.shape);
-      const read = this.graph.read(handle, dtype);
+      const current = this.graph.read(handle, dtype);
       state = {
         variable,
         handle,
         dtype,
         feed,
         store: this.graph.assign(handle, feed, dtype),
-        value: { read: () => typedArray(dtype, this.graph.run([], [read]).outputs[0]?.data as ArrayBuffer) },
+        current,
+        value: { read: () => typedArray(dtype, this.graph.run([], [current]).outputs[0]?.data as ArrayBuffer) },
         resident: undefined,
       };
       this.states.set(variable, state);
@@ -75,10 +78,20 @@ export class VariableStore {
     }
   }
 
-  /** Gives the values back to the tf.Variables. */
+  /** Gives the values back to the tf.Variables. One run reads them all: TensorFlow makes every set of outputs ready anew. */
   release(): void {
-    for (const { variable, resident } of this.states.values()) {
-      if (resident && !variable.isDisposed && variable.dataId === resident) detachResident(resident);
+    const held = [...this.states.values()].filter(
+      ({ variable, resident }) => resident && !variable.isDisposed && variable.dataId === resident,
+    );
+    if (held.length > 0) {
+      const { outputs } = this.graph.run(
+        [],
+        held.map(({ current }) => current),
+      );
+      held.forEach(({ resident, value, dtype }, i) => {
+        value.read = () => typedArray(dtype, outputs[i]?.data as ArrayBuffer);
+        detachResident(resident as DataId);
+      });
     }
     this.states.clear();
   }

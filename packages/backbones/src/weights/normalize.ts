@@ -11,6 +11,9 @@ const MAX_WRAPPERS = 4;
 /** What torch.nn.DataParallel puts before every name. */
 const PREFIX = 'module.';
 
+/** How torchvision's published DenseNets, which are older than a rule against such names, name a dense layer's parts. */
+const OLD_DENSE_LAYER = /(^|\.)(denselayer\d+\.(?:norm|conv))\.([12])\./;
+
 const COUNTER = /(^|\.)num_batches_tracked$/;
 
 const names = (keys: Iterable<unknown>) => {
@@ -48,11 +51,11 @@ export function findTensors(value: PickleValue): Map<string, StoredTensor> {
 }
 
 /**
- * The state under the names that a plain model's state_dict has: without the prefix `module.` where all names have it, and without
- * batch norm's counters `num_batches_tracked`, which are no weights.
+ * The state under the names that a plain model's state_dict has: without the prefix `module.` where all names have it, with
+ * DenseNet's `norm.1` as `norm1`, and without batch norm's counters `num_batches_tracked`, which are no weights.
  */
 export function normalizeState(state: TorchState): TorchState {
   const isWrapped = state.size > 0 && [...state.keys()].every((key) => key.startsWith(PREFIX));
-  const entries = [...state].filter(([key]) => !COUNTER.test(key));
-  return new Map(isWrapped ? entries.map(([key, tensor]) => [key.slice(PREFIX.length), tensor]) : entries);
+  const rename = (key: string) => (isWrapped ? key.slice(PREFIX.length) : key).replace(OLD_DENSE_LAYER, '$1$2$3.');
+  return new Map([...state].filter(([key]) => !COUNTER.test(key)).map(([key, tensor]) => [rename(key), tensor]));
 }
