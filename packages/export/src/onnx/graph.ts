@@ -66,26 +66,18 @@ export class OnnxGraph {
     opType: string,
     name: string,
     inputs: string[],
-    attributes: Record<string, AttributeValue | undefined>,
+    attributes: Record<string, AttributeValue>,
     outputs: number,
   ): string[] {
     const own = this.unique(name);
     const output = outputs === 1 ? [own] : Array.from({ length: outputs }, (_, i) => this.unique(`${own}.${i}`));
-    const given = Object.entries(attributes).filter(
-      (entry): entry is [string, AttributeValue] => entry[1] !== undefined,
-    );
-    const attributeList = given.map(([key, value]) => attribute(key, value));
+    const attributeList = Object.entries(attributes).map(([key, value]) => attribute(key, value));
     this.nodes.push({ name: own, opType, input: inputs, output, attribute: attributeList });
     return output;
   }
 
   /** Adds an operation with one output. */
-  operation(
-    opType: string,
-    name: string,
-    inputs: string[],
-    attributes: Record<string, AttributeValue | undefined> = {},
-  ): string {
+  operation(opType: string, name: string, inputs: string[], attributes: Record<string, AttributeValue> = {}): string {
     return this.operations(opType, name, inputs, attributes, 1)[0] as string;
   }
 
@@ -137,9 +129,8 @@ export class OnnxGraph {
   private transposed(value: Value, perm: number[]): Value {
     let other = this.otherLayout.get(value.name);
     if (!other) {
-      const name = this.operation('Transpose', `${value.name}.${value.channelsFirst ? 'nhwc' : 'nchw'}`, [value.name], {
-        perm,
-      });
+      const own = `${value.name}.${value.channelsFirst ? 'nhwc' : 'nchw'}`;
+      const name = this.operation('Transpose', own, [value.name], { perm });
       other = { ...value, name, channelsFirst: !value.channelsFirst };
       this.otherLayout.set(value.name, other);
       this.otherLayout.set(name, value);

@@ -63,6 +63,8 @@ const CASES: Record<string, () => LayersModel> = {
   'Conv2D dilated': () => sequence(l.conv2d({ filters: 5, kernelSize: 3, dilationRate: [2, 3], padding: 'same' })),
   DepthwiseConv2D: () =>
     sequence(l.depthwiseConv2d({ kernelSize: 3, depthMultiplier: 2, strides: 2, padding: 'same' })),
+  'DepthwiseConv2D, whose dilation tfjs leaves out': () =>
+    sequence(l.depthwiseConv2d({ kernelSize: 3, dilationRate: 2, padding: 'same' })),
   SeparableConv2D: () =>
     sequence(l.separableConv2d({ filters: 6, kernelSize: 3, depthMultiplier: 2, padding: 'same', activation: 'relu' })),
   'MaxPooling2D valid': () => sequence(l.maxPooling2d({ poolSize: 3, strides: 2 })),
@@ -125,6 +127,21 @@ const CASES: Record<string, () => LayersModel> = {
   GroupedConv2D: () => sequence(new GroupedConv2D({ filters: 6, kernelSize: 3, groups: 2, strides: 2 })),
   'HardSigmoid and HardSwish': () => sequence(new HardSigmoid({}), new HardSwish({})),
   LayerScale: () => sequence(l.conv2d({ filters: 3, kernelSize: 1 }), new LayerScale({})),
+  'a shared LayerScale in both layouts': () =>
+    functional((x) => {
+      const scale = new LayerScale({});
+      return apply(scale, apply(l.layerNormalization(), apply(scale, x)));
+    }),
+  'a shared Dense of images and of features': () => {
+    const shared = l.dense({ units: 4 });
+    return functional((x) =>
+      apply(
+        l.add(),
+        apply(shared, apply(l.globalMaxPooling2d({}), x)),
+        apply(l.globalMaxPooling2d({}), apply(shared, x)),
+      ),
+    );
+  },
   'LayerScale after LayerNormalization': () => sequence(l.layerNormalization(), new LayerScale({})),
   'ChannelSlice in both layouts': () =>
     functional((x) => {
