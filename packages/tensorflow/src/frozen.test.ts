@@ -1,6 +1,6 @@
 import type { Tensor, Tensor4D } from '@tensorflow/tfjs';
 import { expect } from 'chai';
-import { compile, frozenGraph, tf } from './index.js';
+import { compile, conv2d, frozenGraph, tf } from './index.js';
 import { withoutLeaks } from './testing.js';
 
 describe('frozenGraph', () => {
@@ -41,6 +41,21 @@ describe('frozenGraph', () => {
       const { definition } = frozenGraph(body, [{ dtype: 'float32', shape: [1, 3, 3, 2] }]);
       for (const op of ['Conv2D', 'FusedBatchNorm', 'Relu']) expect(contains(definition, op), op).to.equal(true);
       expect(contains(definition, 'Refconv')).to.equal(false);
+    }),
+  );
+
+  it(
+    'has a convolution for each group of a grouped one',
+    withoutLeaks(() => {
+      const kernel = tf.ones([3, 3, 2, 6]) as Tensor4D;
+      const shape = [1, 5, 5, 4];
+      const { definition } = frozenGraph((x) => conv2d(x as Tensor4D, kernel), [{ dtype: 'float32', shape }]);
+      expect(
+        Buffer.from(definition)
+          .toString('latin1')
+          .match(/Conv2D_\d+/g),
+      ).to.have.length.at.least(2);
+      expect(contains(definition, 'ConcatV2')).to.equal(true);
     }),
   );
 
