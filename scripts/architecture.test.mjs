@@ -5,6 +5,8 @@ import { expect } from 'chai';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
+const PACKAGES = ['layers', 'refconv', 'backbones', 'tensorflow', 'datasets', 'training', 'analysis', 'export'];
+
 /** What each workspace may depend on within the project. */
 const MAY_USE = {
   tensorflow: [],
@@ -15,20 +17,10 @@ const MAY_USE = {
   training: ['layers', 'refconv', 'backbones', 'tensorflow', 'datasets'],
   analysis: ['layers', 'refconv', 'backbones', 'tensorflow', 'datasets'],
   export: ['layers', 'refconv', 'backbones', 'tensorflow'],
-  cli: ['layers', 'refconv', 'backbones', 'tensorflow', 'datasets', 'training', 'analysis', 'export'],
-  experiments: ['layers', 'refconv', 'backbones', 'tensorflow', 'datasets', 'training', 'analysis', 'export', 'cli'],
-  reports: [
-    'layers',
-    'refconv',
-    'backbones',
-    'tensorflow',
-    'datasets',
-    'training',
-    'analysis',
-    'export',
-    'cli',
-    'experiments',
-  ],
+  cli: PACKAGES,
+  examples: PACKAGES,
+  experiments: [...PACKAGES, 'cli'],
+  reports: [...PACKAGES, 'cli', 'experiments'],
   bench: ['layers', 'refconv', 'backbones', 'tensorflow', 'datasets', 'training', 'analysis'],
 };
 

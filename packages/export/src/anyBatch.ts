@@ -1,8 +1,8 @@
-/** Makes one graph for batches of any size of two that were recorded with batches of 2 and of 3. */
+/** Makes one graph for batches of any size of two that were recorded with batches of different sizes. */
 import { decodeAttribute, encodeAttribute, type GraphDef, type NodeDef, tensorShape } from './tensorflowProto.js';
 
-/** The sizes to record with. */
-export const RECORDED: [number, number] = [2, 3];
+/** The sizes to record with: unlike in all that a layer might compute of them. */
+export const RECORDED: [number, number] = [7, 13];
 
 const [FLOAT, INT32] = [1, 3];
 
@@ -11,8 +11,8 @@ const OPEN_SIZE_INPUT: Record<string, number> = { Reshape: 1, Slice: 2 };
 
 /**
  * The first graph, with the batch's size left open wherever the two differ: in the shapes of placeholders; in the sizes that
- * Reshape and Slice are given, as −1; and in other lists of numbers (multiples to tile by, sizes to fill), which are then computed
- * from the size of the first placeholder's value.
+ * Reshape and Slice are given, as −1; and in other lists of integers (multiples to tile by, sizes to fill) that hold multiples of it,
+ * which are then computed from the first placeholder's value.
  * @throws Error where the batch's size enters the graph in any other way.
  */
 export function withAnyBatch(graph: GraphDef, other: GraphDef): GraphDef {
@@ -53,36 +53,32 @@ function openShape(value: Uint8Array): Uint8Array {
 
 /** The nodes in place of a constant list that the batch's size enters. */
 function openSizes(one: NodeDef, two: NodeDef, isOpen: boolean, image: string): NodeDef[] {
+  const { name } = one;
   const [first, second] = [sizes(one.attr.value), sizes(two.attr.value)];
   if (!first || first.length !== second?.length) throw refusal('a constant');
-  const rates = first.map((size, i) => second[i] - size);
-  const constant = (name: string, values: number[]): NodeDef => ({
+  const isFixed = first.map((size, i) => size === second[i]);
+  const constant = (name: string, value: Uint8Array): NodeDef => ({
     name,
     op: 'Const',
     input: [],
-    attr: { ...one.attr, value: list(values) },
+    attr: { ...one.attr, value },
   });
-  if (isOpen && rates.filter((rate) => rate !== 0).length === 1)
-    return [
-      constant(
-        one.name,
-        first.map((size, i) => (rates[i] === 0 ? size : -1)),
-      ),
-    ];
-  // size = rest + rate · batch
-  const { name } = one;
-  const rest = first.map((size, i) => size - RECORDED[0] * rates[i]);
-  const T = encodeAttribute({ type: INT32 });
-  const int32 = { Tparams: T, Tindices: T, Taxis: T };
+  if (isOpen && isFixed.filter((fixed) => !fixed).length === 1)
+    return [constant(name, list(first.map((size, i) => (isFixed[i] ? size : -1))))];
+  const rates = first.map((size, i) => (isFixed[i] ? 0 : size / RECORDED[0]));
+  if (rates.some((rate, i) => !Number.isInteger(rate) || (rate !== 0 && rate * RECORDED[1] !== second[i])))
+    throw refusal('a list of sizes');
+  const int32 = encodeAttribute({ type: INT32 });
+  const indexed = { Tparams: int32, Tindices: int32, Taxis: int32 };
+  const shapeOf = { T: encodeAttribute({ type: FLOAT }), out_type: int32 };
   return [
-    { name: `${name}/shape`, op: 'Shape', input: [image], attr: { T: encodeAttribute({ type: FLOAT }), out_type: T } },
-    constant(`${name}/first`, [0]),
-    { name: `${name}/axis`, op: 'Const', input: [], attr: { ...one.attr, value: scalar(0) } },
-    { name: `${name}/batch`, op: 'GatherV2', input: [`${name}/shape`, `${name}/first`, `${name}/axis`], attr: int32 },
-    constant(`${name}/rates`, rates),
-    constant(`${name}/rest`, rest),
-    { name: `${name}/multiple`, op: 'Mul', input: [`${name}/rates`, `${name}/batch`], attr: { T } },
-    { name, op: 'AddV2', input: [`${name}/multiple`, `${name}/rest`], attr: { T } },
+    { name: `${name}/shape`, op: 'Shape', input: [image], attr: shapeOf },
+    constant(`${name}/zero`, list([0], [])),
+    { name: `${name}/batch`, op: 'GatherV2', input: [`${name}/shape`, `${name}/zero`, `${name}/zero`], attr: indexed },
+    constant(`${name}/rates`, list(rates)),
+    { name: `${name}/multiples`, op: 'Mul', input: [`${name}/rates`, `${name}/batch`], attr: { T: int32 } },
+    constant(`${name}/fixed`, list(first.map((size, i) => (isFixed[i] ? size : 0)))),
+    { name, op: 'AddV2', input: [`${name}/multiples`, `${name}/fixed`], attr: { T: int32 } },
   ];
 }
 
@@ -90,8 +86,6 @@ function list(values: number[], shape = [values.length]): Uint8Array {
   const content = new Uint8Array(Int32Array.from(values).buffer);
   return encodeAttribute({ tensor: { dtype: INT32, shape: tensorShape(shape), content } });
 }
-
-const scalar = (value: number) => list([value], []);
 
 /** The numbers of a list that a constant holds. */
 function sizes(value: Uint8Array): number[] | undefined {

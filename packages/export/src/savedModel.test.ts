@@ -34,6 +34,15 @@ const small = (
     tf.sequential({ layers: [tf.layers.conv2d({ filters: 4, kernelSize: 3, inputShape: [8, 8, 3] }), ...layers] }),
   );
 
+/** A layer that no graph can have for batches of any size. */
+class TimesBatch extends tf.layers.Layer {
+  static className = 'TimesBatch';
+  override call(inputs: Tensor | Tensor[]): Tensor {
+    const x = Array.isArray(inputs) ? inputs[0] : inputs;
+    return tf.mul(x, x.shape[0]);
+  }
+}
+
 describe('exportSavedModel', () => {
   for (const id of TESTED) {
     it(
@@ -81,6 +90,23 @@ describe('exportSavedModel', () => {
     inFolder(async (folder) => {
       const model = small(tf.layers.layerNormalization(), tf.layers.flatten(), tf.layers.repeatVector({ n: 3 }));
       await expectRoundTrip(model, join(folder, 'model'));
+      model.dispose();
+    }),
+  );
+
+  it(
+    'refuses other uses of the size of the batch, unless it is fixed',
+    inFolder(async (folder) => {
+      const model = small(new TimesBatch(), tf.layers.flatten());
+      const path = join(folder, 'model');
+      expect(await messageOf(exportSavedModel(model, path))).to.match(/their size decides a constant. Give `batch`/);
+      await exportSavedModel(model, path, { batch: 2 });
+      const loaded = await tf.node.loadSavedModel(path);
+      tf.tidy(() => {
+        const x = images(model, 2);
+        expectClose((loaded.predict(x) as Tensor).dataSync(), (model.predict(x) as Tensor).dataSync());
+      });
+      loaded.dispose();
       model.dispose();
     }),
   );
@@ -147,24 +173,26 @@ describe('exportSavedModel', () => {
       this.skip();
     }
     await inFolder(async (folder) => {
-      const model = smallBackbone('mobilenetv2');
-      await exportSavedModel(model, join(folder, 'model'));
-      const x = images(model, 3);
-      const wanted = model.predict(x) as Tensor;
-      await writeFile(join(folder, 'x'), x.dataSync());
-      const { stdout, stderr } = run(
-        `
+      for (const id of ['mobilenetv2', 'shufflenetv1_g3']) {
+        const model = smallBackbone(id);
+        await exportSavedModel(model, join(folder, id));
+        const x = images(model, 3);
+        const wanted = model.predict(x) as Tensor;
+        await writeFile(join(folder, 'x'), x.dataSync());
+        const { stdout, stderr } = run(
+          `
 import sys, numpy, tensorflow
 x = numpy.fromfile(sys.argv[2], numpy.float32).reshape(3, 32, 32, 3)
 function = tensorflow.saved_model.load(sys.argv[1]).signatures['serving_default']
 print(function(image=tensorflow.constant(x))['logits'].numpy().ravel().tolist())`,
-        join(folder, 'model'),
-        join(folder, 'x'),
-      );
-      expect(stdout, stderr).to.match(/^\[/);
-      expectClose(JSON.parse(stdout), wanted.dataSync());
-      tf.dispose([x, wanted]);
-      model.dispose();
+          join(folder, id),
+          join(folder, 'x'),
+        );
+        expect(stdout, stderr).to.match(/^\[/);
+        expectClose(JSON.parse(stdout), wanted.dataSync());
+        tf.dispose([x, wanted]);
+        model.dispose();
+      }
     })();
   });
 });

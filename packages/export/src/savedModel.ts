@@ -5,6 +5,7 @@ import { frozenGraph, loadedInstallation } from '@refconv/tensorflow';
 import type { LayersModel, SymbolicTensor, Tensor } from '@tensorflow/tfjs';
 import { RECORDED, withAnyBatch } from './anyBatch.js';
 import { type OverwriteOption, writeWhole } from './files.js';
+import { keysOf } from './keys.js';
 import { decodeGraph, encodeSavedModel, type GraphDef, type TensorInfo, tensorShape } from './tensorflowProto.js';
 
 export interface SavedModelOptions extends OverwriteOption {
@@ -37,14 +38,13 @@ export async function exportSavedModel(
     schemaVersion: 1,
     metaGraphs: [
       {
-        // tfjs-node's prebuilt TensorFlow has no version file.
         info: { tags: ['serve'], tensorflowVersion: loadedInstallation.version },
         ...inferenceGraph(model, batch),
       },
     ],
   });
   await writeWhole(folder, writing, async (unfinished) => {
-    await mkdir(join(unfinished, 'variables'), { recursive: true });
+    await mkdir(unfinished);
     await writeFile(join(unfinished, 'saved_model.pb'), bytes);
   });
 }
@@ -56,8 +56,8 @@ function inferenceGraph(model: LayersModel, batch: number | undefined) {
   const open = two ? withAnyBatch(graph, decodeGraph(two.definition)) : graph;
   const describe = (tensors: SymbolicTensor[], nodes: string[], single: string) =>
     tensors.map((tensor, i) => ({
-      key: tensors.length === 1 ? single : (tensor.sourceLayer.name as string),
-      node: nodes[i] as string,
+      key: keysOf(tensors, single)[i],
+      node: nodes[i],
       dtype: tensor.dtype === 'int32' ? 3 : 1,
       shape: tensorShape([batch ?? null, ...tensor.shape.slice(1)]),
     }));
@@ -85,7 +85,7 @@ function record(model: LayersModel, batch: number) {
     return { dtype: dtype as 'float32', shape: [batch, ...(sizes as number[])] };
   });
   const body = (...inputs: Tensor[]) =>
-    model.apply(inputs.length === 1 ? (inputs[0] as Tensor) : inputs, { training: false }) as Tensor;
+    model.apply(inputs.length === 1 ? inputs[0] : inputs, { training: false }) as Tensor;
   return frozenGraph(body, specs);
 }
 

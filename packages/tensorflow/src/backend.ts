@@ -8,7 +8,7 @@ import type { Attribute, Output } from './native.js';
 
 /** Takes every operation that tfjs would execute, and gives symbolic tensors for its results. */
 export interface OperationRecorder {
-  /** Whether it is to be given TensorFlow's own operations alone, not those of `native/`. Default: false. */
+  /** Whether it is to be given operations that any TensorFlow runs, none of `native/`. Default: false. */
   readonly stockOperations?: boolean;
   execute(op: string, attributes: Attribute[], inputs: TensorInfo[], outputs: number): Tensor[];
 }

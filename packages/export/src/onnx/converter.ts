@@ -1,7 +1,5 @@
-/** What a layer's mapping to ONNX is given. */
-
+/** What a layer's mapping to ONNX is given, and what the mappings share. */
 import * as tf from '@tensorflow/tfjs';
-
 import type { OnnxGraph, Sizes, Value } from './graph.js';
 
 /** The layer that is being written, and the graph. */

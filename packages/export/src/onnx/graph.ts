@@ -34,6 +34,11 @@ export class OnnxGraph {
   private readonly constants = new Map<string, string>();
   private readonly otherLayout = new Map<string, Value>();
 
+  /** @param names those of the inputs and outputs, which no operation may take. */
+  constructor(names: string[]) {
+    for (const name of names) this.unique(name);
+  }
+
   /** The name, with a number behind it where it is taken. */
   private unique(name: string): string {
     const taken = this.names.get(name);
@@ -42,16 +47,14 @@ export class OnnxGraph {
   }
 
   input(name: string, shape: Sizes, channelsFirst: boolean): Value {
-    const value = { name: this.unique(name), shape, channelsFirst };
+    const value = { name, shape, channelsFirst };
     this.inputs.push(valueInfo(value));
     return value;
   }
 
   output(name: string, value: Value): void {
-    const output = { ...value, name: this.unique(name) };
-    const node = { name: output.name, opType: 'Identity', input: [value.name], output: [output.name], attribute: [] };
-    this.nodes.push(node);
-    this.outputs.push(valueInfo(output));
+    this.nodes.push({ name, opType: 'Identity', input: [value.name], output: [name], attribute: [] });
+    this.outputs.push(valueInfo({ ...value, name }));
   }
 
   /**
@@ -63,26 +66,18 @@ export class OnnxGraph {
     opType: string,
     name: string,
     inputs: string[],
-    attributes: Record<string, AttributeValue | undefined>,
+    attributes: Record<string, AttributeValue>,
     outputs: number,
   ): string[] {
     const own = this.unique(name);
     const output = outputs === 1 ? [own] : Array.from({ length: outputs }, (_, i) => this.unique(`${own}.${i}`));
-    const given = Object.entries(attributes).filter(
-      (entry): entry is [string, AttributeValue] => entry[1] !== undefined,
-    );
-    const attributeList = given.map(([key, value]) => attribute(key, value));
+    const attributeList = Object.entries(attributes).map(([key, value]) => attribute(key, value));
     this.nodes.push({ name: own, opType, input: inputs, output, attribute: attributeList });
     return output;
   }
 
   /** Adds an operation with one output. */
-  operation(
-    opType: string,
-    name: string,
-    inputs: string[],
-    attributes: Record<string, AttributeValue | undefined> = {},
-  ): string {
+  operation(opType: string, name: string, inputs: string[], attributes: Record<string, AttributeValue> = {}): string {
     return this.operations(opType, name, inputs, attributes, 1)[0] as string;
   }
 
@@ -134,9 +129,8 @@ export class OnnxGraph {
   private transposed(value: Value, perm: number[]): Value {
     let other = this.otherLayout.get(value.name);
     if (!other) {
-      const name = this.operation('Transpose', `${value.name}.${value.channelsFirst ? 'nhwc' : 'nchw'}`, [value.name], {
-        perm,
-      });
+      const own = `${value.name}.${value.channelsFirst ? 'nhwc' : 'nchw'}`;
+      const name = this.operation('Transpose', own, [value.name], { perm });
       other = { ...value, name, channelsFirst: !value.channelsFirst };
       this.otherLayout.set(value.name, other);
       this.otherLayout.set(name, value);

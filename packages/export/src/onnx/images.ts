@@ -5,15 +5,19 @@ import { type Converter, expectOption, given, type Site, writeWeight } from './c
 import type { Value } from './graph.js';
 import type { AttributeValue } from './proto.js';
 
-type Window = { kernel: number[]; strides: number[]; dilations?: number[] };
+/** Attributes of ONNX's operators. */
+interface Window extends Record<string, number[]> {
+  kernel_shape: number[];
+  strides: number[];
+}
 
 /**
  * The zeros around the image. At stride 1 they do not depend on its size; otherwise ONNX is told to find them as TensorFlow does.
  */
-function padding(padding: unknown, { kernel, strides, dilations = [1, 1] }: Window): Record<string, AttributeValue> {
+function padding(padding: unknown, { kernel_shape, strides, dilations }: Window): Record<string, AttributeValue> {
   if (padding === 'valid') return {};
   if (strides.some((stride) => stride !== 1)) return { auto_pad: 'SAME_UPPER' };
-  const total = kernel.map((size, axis) => (size - 1) * (dilations[axis] as number));
+  const total = kernel_shape.map((size, axis) => (size - 1) * (dilations?.[axis] ?? 1));
   return { pads: [...total.map((size) => Math.floor(size / 2)), ...total.map((size) => Math.ceil(size / 2))] };
 }
 
@@ -31,17 +35,14 @@ const channelsOf = ({ shape }: Value) => shape.at(-1) as number;
 /** A convolution, with its activation. `weight` and `bias` are names in the graph. */
 function convolution(site: Site, x: Value, weight: string, bias: string, group: number): Value {
   const { graph, name, config, shapes } = site;
-  const { strides, dilationRate, padding: pad } = config;
-  const window: Window = { kernel: config.kernelSize as number[], strides: strides as number[] };
-  window.dilations = (dilationRate as number[] | undefined) ?? [1, 1];
-  const first = graph.channelsFirst(x);
-  const convolved = graph.operation('Conv', name, given(first.name, weight, bias), {
-    kernel_shape: window.kernel,
-    strides: window.strides,
-    dilations: window.dilations,
-    group: { int: group },
-    ...padding(pad, window),
-  });
+  const window: Window = {
+    kernel_shape: config.kernelSize as number[],
+    strides: config.strides as number[],
+    dilations: config.dilationRate as number[],
+  };
+  const inputs = given(graph.channelsFirst(x).name, weight, bias);
+  const attributes = { ...window, ...padding(config.padding, window), group: { int: group } };
+  const convolved = graph.operation('Conv', name, inputs, attributes);
   return withActivation(site, { name: convolved, shape: shapes[0], channelsFirst: true });
 }
 
@@ -51,9 +52,11 @@ const dense: Converter = (site, [x]) => {
   return convolution(site, x, weight, writeWeight(site, 'bias', 'bias'), groups);
 };
 
+/** tf.layers' depthwise convolution leaves its dilation out (TODO in convolutional_depthwise.ts of tfjs 4.22). */
 const depthwise: Converter = (site, [x]) => {
   const weight = writeWeight(site, 'depthwise_kernel', 'weight', depthwiseKernel);
-  return convolution(site, x, weight, writeWeight(site, 'bias', 'bias'), channelsOf(x));
+  const undilated = { ...site, config: { ...site.config, dilationRate: [1, 1] } };
+  return convolution(undilated, x, weight, writeWeight(site, 'bias', 'bias'), channelsOf(x));
 };
 
 const separable: Converter = (site, [x]) => {
@@ -68,12 +71,9 @@ const separable: Converter = (site, [x]) => {
 const pooling =
   (opType: string): Converter =>
   ({ graph, name, config, shapes }, [x]) => {
-    const window = { kernel: config.poolSize as number[], strides: config.strides as number[] };
-    const pooled = graph.operation(opType, name, [graph.channelsFirst(x).name], {
-      kernel_shape: window.kernel,
-      strides: window.strides,
-      ...padding(config.padding, window),
-    });
+    const window: Window = { kernel_shape: config.poolSize as number[], strides: config.strides as number[] };
+    const attributes = { ...window, ...padding(config.padding, window) };
+    const pooled = graph.operation(opType, name, [graph.channelsFirst(x).name], attributes);
     return { name: pooled, shape: shapes[0], channelsFirst: true };
   };
 

@@ -2,9 +2,10 @@
 import { writeFile } from 'node:fs/promises';
 import type { LayersModel, layers, SymbolicTensor } from '@tensorflow/tfjs';
 import { type OverwriteOption, writeWhole } from '../files.js';
+import { keysOf } from '../keys.js';
 import { activationLayers } from './activations.js';
 import type { Converter } from './converter.js';
-import { OnnxGraph, type Value } from './graph.js';
+import { OnnxGraph, type Sizes, type Value } from './graph.js';
 import { imageConverters } from './images.js';
 import { otherConverters } from './others.js';
 
@@ -36,18 +37,12 @@ export async function exportOnnx(model: LayersModel, path: string, options: Onnx
 export function onnxModel(model: LayersModel, layout: OnnxOptions['layout'] = 'nchw'): Uint8Array {
   if (layout !== 'nchw' && layout !== 'nhwc')
     throw new RangeError(`layout must be 'nchw' or 'nhwc'; given ${JSON.stringify(layout)}.`);
-  const graph = new OnnxGraph();
-  const nameOf = (tensor: SymbolicTensor, all: SymbolicTensor[], single: string) =>
-    all.length === 1 ? single : tensor.sourceLayer.name;
-  const isImage = ({ shape }: { shape: Value['shape'] }) => shape.length === 4;
-  const inputs = model.inputs.map((tensor) =>
-    graph.input(nameOf(tensor, model.inputs, 'image'), tensor.shape, layout === 'nchw' && isImage(tensor)),
-  );
-  const outputs = new Walk(graph).through(model, inputs);
-  outputs.forEach((value, i) => {
-    const name = nameOf(model.outputs[i] as SymbolicTensor, model.outputs, 'logits');
-    const first = layout === 'nchw' && isImage(value);
-    graph.output(name, first ? graph.channelsFirst(value) : graph.channelsLast(value));
+  const [inputNames, outputNames] = [keysOf(model.inputs, 'image'), keysOf(model.outputs, 'logits')];
+  const graph = new OnnxGraph([...inputNames, ...outputNames]);
+  const isFirst = ({ shape }: { shape: Sizes }) => layout === 'nchw' && shape.length === 4;
+  const inputs = model.inputs.map((tensor, i) => graph.input(inputNames[i], tensor.shape, isFirst(tensor)));
+  new Walk(graph).through(model, inputs).forEach((value, i) => {
+    graph.output(outputNames[i], isFirst(value) ? graph.channelsFirst(value) : graph.channelsLast(value));
   });
   return graph.encode(model.name);
 }

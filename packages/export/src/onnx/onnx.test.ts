@@ -63,6 +63,8 @@ const CASES: Record<string, () => LayersModel> = {
   'Conv2D dilated': () => sequence(l.conv2d({ filters: 5, kernelSize: 3, dilationRate: [2, 3], padding: 'same' })),
   DepthwiseConv2D: () =>
     sequence(l.depthwiseConv2d({ kernelSize: 3, depthMultiplier: 2, strides: 2, padding: 'same' })),
+  'DepthwiseConv2D, whose dilation tfjs leaves out': () =>
+    sequence(l.depthwiseConv2d({ kernelSize: 3, dilationRate: 2, padding: 'same' })),
   SeparableConv2D: () =>
     sequence(l.separableConv2d({ filters: 6, kernelSize: 3, depthMultiplier: 2, padding: 'same', activation: 'relu' })),
   'MaxPooling2D valid': () => sequence(l.maxPooling2d({ poolSize: 3, strides: 2 })),
@@ -125,6 +127,21 @@ const CASES: Record<string, () => LayersModel> = {
   GroupedConv2D: () => sequence(new GroupedConv2D({ filters: 6, kernelSize: 3, groups: 2, strides: 2 })),
   'HardSigmoid and HardSwish': () => sequence(new HardSigmoid({}), new HardSwish({})),
   LayerScale: () => sequence(l.conv2d({ filters: 3, kernelSize: 1 }), new LayerScale({})),
+  'a shared LayerScale in both layouts': () =>
+    functional((x) => {
+      const scale = new LayerScale({});
+      return apply(scale, apply(l.layerNormalization(), apply(scale, x)));
+    }),
+  'a shared Dense of images and of features': () => {
+    const shared = l.dense({ units: 4 });
+    return functional((x) =>
+      apply(
+        l.add(),
+        apply(shared, apply(l.globalMaxPooling2d({}), x)),
+        apply(l.globalMaxPooling2d({}), apply(shared, x)),
+      ),
+    );
+  },
   'LayerScale after LayerNormalization': () => sequence(l.layerNormalization(), new LayerScale({})),
   'ChannelSlice in both layouts': () =>
     functional((x) => {
@@ -200,6 +217,33 @@ describe('exportOnnx', () => {
       model.dispose();
     });
   }
+
+  it('keeps the names of its inputs and outputs where layers have the same', async () => {
+    const x = tf.input({ shape: [3, 3, 4], name: 'image' });
+    const y = apply(l.dense({ name: 'logits', units: 2 }), apply(l.flatten({ name: 'logits_1' }), x));
+    const model = randomize(tf.model({ inputs: x, outputs: y }));
+    await expectSameLogits(model);
+    model.dispose();
+  });
+
+  it('writes several inputs and outputs under the names of their layers', async () => {
+    const [a, b] = ['left', 'right'].map((name) => tf.input({ shape: [2, 3, 6], name }));
+    const parts = new ChannelSplit({ name: 'parts', sizes: [2, 4] }).apply(a) as SymbolicTensor[];
+    const model = tf.model({ inputs: [a, b], outputs: [...parts, apply(l.add({ name: 'sum' }), a, b)] });
+    const session = await ort.InferenceSession.create(onnxModel(model));
+    const [left, right] = [1, 2].map(
+      (value) => new ort.Tensor('float32', new Float32Array(36).fill(value), [1, 6, 2, 3]),
+    );
+    const { parts: first, parts_1: second, sum } = await session.run({ left, right });
+    expect([first.dims, second.dims, sum.dims]).to.deep.equal([
+      [1, 2, 2, 3],
+      [1, 4, 2, 3],
+      [1, 6, 2, 3],
+    ]);
+    expect(new Set(sum.data as Float32Array)).to.deep.equal(new Set([3]));
+    await session.release();
+    model.dispose();
+  });
 
   it('takes images of any size where the model does', async () => {
     const all = [l.conv2d({ filters: 4, kernelSize: 3, strides: 2, padding: 'same', inputShape: [null, null, 3] })];

@@ -1,6 +1,6 @@
 /** Layers that are not of images alone: dense ones, normalisation, shapes, channels, and the merging of several tensors. */
 import { withActivation } from './activations.js';
-import { type Converter, expectOption, given, named, writeWeight } from './converter.js';
+import { type Converter, expectOption, given, named, type Site, writeWeight } from './converter.js';
 import { axisOf, type Value } from './graph.js';
 
 const dense: Converter = (site, [x]) => {
@@ -12,7 +12,8 @@ const dense: Converter = (site, [x]) => {
     const weight = writeWeight(site, 'kernel', 'weight', (kernel) => kernel.transpose());
     return value(graph.operation('Gemm', name, given(x.name, weight, bias), { transB: { int: 1 } }));
   }
-  const weight = writeWeight(site, 'kernel', 'weight');
+  // MatMul cannot transpose: tfjs's layout, and its name.
+  const weight = writeWeight(site, 'kernel', 'kernel');
   const product = graph.operation('MatMul', bias ? `${name}.product` : name, [graph.channelsLast(x).name, weight]);
   return value(bias ? graph.operation('Add', name, [product, bias]) : product);
 };
@@ -48,12 +49,14 @@ const layerNorm: Converter = (site, [x]) => {
   return named(last, graph.operation('LayerNormalization', name, inputs, attributes));
 };
 
-/** A scale, [c], of each channel. */
+/** A factor for each channel. */
 const layerScale: Converter = (site, [x]) => {
+  const image = x.shape.length === 4;
+  const scaled = image ? site.graph.channelsFirst(x) : x;
   const scale = writeWeight(site, 'layer_scale', 'layer_scale', (weight) =>
-    x.channelsFirst ? weight.reshape([-1, 1, 1]) : weight,
+    image ? weight.reshape([-1, 1, 1]) : weight,
   );
-  return named(x, site.graph.operation('Mul', site.name, [x.name, scale]));
+  return named(scaled, site.graph.operation('Mul', site.name, [scaled.name, scale]));
 };
 
 /** The batch is copied from the input, and one size may be open. */
@@ -75,7 +78,7 @@ const permute: Converter = ({ graph, name, config, shapes }, [x]) => {
 };
 
 /** The inputs in one layout: channelsFirst if any of them is. */
-function alike(graph: Parameters<Converter>[0]['graph'], inputs: Value[]): Value[] {
+function alike(graph: Site['graph'], inputs: Value[]): Value[] {
   if (!inputs.some(({ channelsFirst }) => channelsFirst)) return inputs;
   return inputs.map((input) => graph.channelsFirst(input));
 }
@@ -91,7 +94,7 @@ function expectOneRank(name: string, inputs: Value[]): void {
 
 /** Two at a time, from the first on. */
 const merging =
-  (opType: string, finish?: (site: Parameters<Converter>[0], sum: string, count: number) => string): Converter =>
+  (opType: string, finish?: (site: Site, sum: string, count: number) => string): Converter =>
   (site, inputs) => {
     const { graph, name, shapes } = site;
     expectOneRank(name, inputs);

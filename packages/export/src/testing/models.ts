@@ -45,7 +45,7 @@ function uniform(count: number, from: number, to: number, seed: number): Float32
 }
 
 /** Networks that take long to build, for runs with REFCONV_LONG=1 alone. */
-const LARGE = ['resnet18', 'resnet50', 'densenet169', 'fasternet_s'];
+const LARGE = ['resnet18', 'resnet50', 'densenet121', 'densenet169', 'fasternet_s', 'convnext_tiny'];
 
 /** The ids of the networks to test. */
 export const TESTED = Object.keys(BACKBONES).filter((id) => process.env.REFCONV_LONG === '1' || !LARGE.includes(id));

@@ -3,7 +3,7 @@
  * Layouts: images NHWC, kernels [kh, kw, Cin/groups, Cout], depthwise kernels [kh, kw, C, multiplier].
  */
 import type { Tensor, Tensor4D, TensorInfo } from '@tensorflow/tfjs';
-import { backend } from '../backend.js';
+import { backend, currentRecorder } from '../backend.js';
 import { tf } from '../load.js';
 import type { Attribute } from '../native.js';
 import { DEPTHWISE_SIZES, depthwiseKernelGradient, pointwise, pointwiseGradient, usesCpuKernels } from './cpu.js';
@@ -122,6 +122,23 @@ function isCentred({ padInfo, filterHeight }: ConvInfo): boolean {
   return [top, bottom, left, right].every((size) => size === (filterHeight - 1) / 2);
 }
 
+/**
+ * A grouped convolution as one for each group. TensorFlow without oneDNN has a single operation for it too, but fuses that with the
+ * normalisation or bias behind it, and then fails ("does not support grouped convolutions").
+ */
+function groupByGroup(x: Tensor4D, filter: Tensor4D, convolve: (x: Tensor4D, filter: Tensor4D) => Tensor): Tensor {
+  const groups = x.shape[3] / filter.shape[2];
+  if (groups === 1) return convolve(x, filter);
+  return tf.tidy(() => {
+    const filters = tf.split<Tensor4D>(filter, groups, 3);
+    const parts = tf.split<Tensor4D>(x, groups, 3);
+    return tf.concat(
+      parts.map((part, group) => convolve(part, filters[group] as Tensor4D)),
+      3,
+    );
+  });
+}
+
 function registerConvolution(kernelName: string, op: string, depthwise: boolean): void {
   const plain = (x: TensorInfo, filter: TensorInfo) =>
     convInfo(x.shape, filter.shape, { strides: 1, pad: 'valid' }, depthwise);
@@ -151,6 +168,11 @@ function registerConvolution(kernelName: string, op: string, depthwise: boolean)
   replaceKernel(kernelName, ({ inputs, attrs }) => {
     const { x, filter } = inputs as { x: Tensor4D; filter: Tensor4D };
     const info = convInfo(x.shape, filter.shape, attrs as unknown as ConvAttributes, depthwise);
+    if (kernelName === GROUPED_CONV && currentRecorder()?.stockOperations) {
+      const part = (x: Tensor4D, filter: Tensor4D) =>
+        forward(x, filter, convInfo(x.shape, filter.shape, attrs as unknown as ConvAttributes, false));
+      return groupByGroup(x, filter, part);
+    }
     if (!depthwise || !isDilated(info)) return forward(x, filter, info);
     return tf.tidy(() => {
       const { block, paddings, crops } = interleaving(info);

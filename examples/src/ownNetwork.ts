@@ -1,0 +1,65 @@
+/**
+ * RefConv for a network of your own: any tf.LayersModel from images to logits is refocused, trained, merged and exported.
+ *
+ *     node examples/dist/ownNetwork.js --model path/to/model.json --epochs 3 --out own-network
+ *
+ * Without --model a small network is built of plain tf.layers, and trained first. The data are synthetic pictures of 32×32 pixels in
+ * ten classes; put your own in their place (an ImageDataset: bytes and labels).
+ */
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { channelStatistics, syntheticDataset } from '@refconv/datasets';
+import { exportLayersModel, exportOnnx } from '@refconv/export';
+import { merge, refconvParameters, refocus } from '@refconv/refconv';
+import { tf } from '@refconv/tensorflow';
+import { evaluate, fit, PAPER_RECIPE } from '@refconv/training';
+import type { LayersModel } from '@tensorflow/tfjs';
+
+const { values } = parseArgs({
+  options: {
+    model: { type: 'string' },
+    epochs: { type: 'string', default: '3' },
+    images: { type: 'string', default: '2000' },
+    out: { type: 'string', default: 'own-network' },
+  },
+});
+
+const data = syntheticDataset({ train: Number(values.images), test: 500 });
+const { mean, std } = channelStatistics(data.train);
+const recipe = { ...PAPER_RECIPE, epochs: Number(values.epochs), warmUpEpochs: 0, batchSize: 64, learningRate: 0.05 };
+const train = (model: LayersModel) => fit({ model, data, mean, std, recipe, showProgress: false });
+const report = async (what: string, model: LayersModel) => {
+  const { top1 } = await evaluate(model, data.test, { mean, std });
+  console.log(`${what}: ${model.countParams()} parameters, top-1 ${(100 * top1).toFixed(2)} %`);
+};
+
+function smallNetwork(): LayersModel {
+  const { layers } = tf;
+  const kernelInitializer = tf.initializers.heNormal({ seed: 1 });
+  const block = (filters: number, strides: number) => [
+    layers.conv2d({ filters, kernelSize: 3, strides, padding: 'same', useBias: false, kernelInitializer }),
+    layers.batchNormalization(),
+    layers.reLU(),
+  ];
+  const head = [layers.globalAveragePooling2d({}), layers.dense({ units: data.classes.length, kernelInitializer })];
+  const input = layers.inputLayer({ inputShape: [32, 32, 3] });
+  return tf.sequential({ layers: [input, ...block(16, 1), ...block(32, 2), ...block(64, 2), ...head] });
+}
+
+const model = values.model ? await tf.loadLayersModel(`file://${resolve(values.model)}`) : smallNetwork();
+if (!values.model) await train(model);
+await report('plain', model);
+
+// A copy: its 3×3 convolutions have frozen kernels W_b, and learn W_r.
+const refocused = await refocus(model);
+const { basis, map } = refconvParameters(refocused);
+console.log(`refocused: ${basis} parameters frozen, ${map} new`);
+await train(refocused);
+await report('refocused', refocused);
+
+// The plain architecture again, with the kernels W_t: as fast and as small as before.
+const merged = await merge(refocused);
+await report('merged', merged);
+await exportLayersModel(merged, `${values.out}/tfjs`, { overwrite: true });
+await exportOnnx(merged, `${values.out}/model.onnx`, { overwrite: true });
+console.log(`written: ${values.out}/tfjs/model.json, ${values.out}/model.onnx`);

@@ -1,0 +1,11 @@
+import type { SymbolicTensor } from '@tensorflow/tfjs';
+
+/**
+ * The names under which a model's inputs or outputs are written: `single` where there is one, else those of their layers, with the
+ * position behind the name of a layer that has several.
+ */
+export function keysOf(tensors: SymbolicTensor[], single: string): string[] {
+  if (tensors.length === 1) return [single];
+  const names = tensors.map(({ sourceLayer }) => sourceLayer.name as string);
+  return names.map((name, i) => (names.indexOf(name) === i ? name : `${name}_${i}`));
+}
