@@ -10,9 +10,11 @@ export {
   readGrid,
   writeGrid,
 } from './grid.js';
+export { type LaunchOptions, launch, writeTables } from './launch.js';
 export { appendToLedger, type LedgerRow, readLedger, rebuildLedger } from './ledger.js';
 export { type Outcome, type QueueOptions, runQueue, workersFor } from './queue.js';
 export type { Environment, Result } from './result.js';
+export { withSettings } from './settings.js';
 export {
   dataSchema,
   type Hash,
@@ -27,3 +29,5 @@ export {
   type Spec,
   type SpecInput,
 } from './spec.js';
+export { gridStatus, isSettled, type RowState, statusText } from './status.js';
+export { type TableRow, tableCsv, tableMarkdown, tableOf } from './table.js';
