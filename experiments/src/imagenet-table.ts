@@ -4,8 +4,8 @@
  *
  * Claim: RefConv raises top-1 of every network at the same cost of inference: MobileNetV3-Small by 1.47 points, ShuffleNetV2 by 1.26,
  *   FasterNet-S by 1.15 (the other cells are not known here).
- * Cost, estimated and not measured: `paper` 34 runs of 105 epochs on ImageNet, weeks on one GPU; `cifar` 170 runs, days on one GPU;
- *   `pocket` 68 runs, hours on 2 cores, as the wide networks dominate; `smoke` 2 runs, under 2 minutes on 2 cores.
+ * Cost, estimated and not measured: `paper` 32 runs of 105 epochs on ImageNet, weeks on one GPU; `cifar` 160 runs, days on one GPU;
+ *   `pocket` 64 runs, hours on 2 cores, as the wide networks dominate; `smoke` 2 runs, under 2 minutes on 2 cores.
  * Command: node experiments/dist/imagenet-table.js --preset smoke
  */
 import { presets } from './presets.js';
