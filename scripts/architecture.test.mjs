@@ -17,10 +17,11 @@ const MAY_USE = {
   training: ['layers', 'refconv', 'backbones', 'tensorflow', 'datasets'],
   analysis: ['layers', 'refconv', 'backbones', 'tensorflow', 'datasets'],
   export: ['layers', 'refconv', 'backbones', 'tensorflow'],
-  cli: PACKAGES,
+  runs: PACKAGES,
+  cli: [...PACKAGES, 'runs'],
   examples: PACKAGES,
-  experiments: [...PACKAGES, 'cli'],
-  reports: [...PACKAGES, 'cli', 'experiments'],
+  experiments: [...PACKAGES, 'runs', 'cli'],
+  reports: [...PACKAGES, 'runs', 'cli', 'experiments'],
   bench: ['layers', 'refconv', 'backbones', 'tensorflow', 'datasets', 'training', 'analysis'],
 };
 

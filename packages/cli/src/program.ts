@@ -1,4 +1,5 @@
 /** The commands, their options, help and examples. What they do is loaded when one is called, so that help is quick. */
+import { addExperimentCommands } from '@refconv/runs/command';
 import { Command, Option } from 'commander';
 import {
   assignment,
@@ -263,5 +264,6 @@ export function program(): Command {
     'data show --data cifar10 --output sheet.png',
   ).action(async (options) => (await import('./commands/data.js')).show(options));
 
+  addExperimentCommands(root);
   return root;
 }

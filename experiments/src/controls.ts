@@ -1,0 +1,40 @@
+#!/usr/bin/env node
+/**
+ * Beyond the paper: is the gain just longer training, and what do W_r's start, the map's size, the identity and the batch norms do?
+ *
+ * Question: what readers of the paper ask and nobody has answered. `baseline, twice the epochs` and `retraining` have as many epochs in
+ *   all as RefConv. A map of 5×5 takes kernels from 5×5 alone, which MobileNetV3 has beside its 3×3 ones.
+ * Cost, estimated and not measured: `paper` 10 runs of 105 or 210 epochs on ImageNet, a week or two on one GPU; `cifar` 50 runs, days on
+ *   one GPU; `pocket` 20 runs, about half an hour on 2 cores; `smoke` 4 runs, under 2 minutes on 2 cores.
+ * Command: node experiments/dist/controls.js --preset smoke
+ */
+import type { Arm } from './experiment.js';
+import { presets } from './presets.js';
+import { script } from './script.js';
+
+const refconv = (options: Record<string, string | number | boolean> = {}): Arm => ({
+  after: 'baseline',
+  method: { id: 'refconv', options },
+});
+
+await script({
+  name: 'controls',
+  claim: 'Is it just longer training, and which choices matter?',
+  baseline: 'baseline',
+  arms: {
+    baseline: {},
+    'baseline, twice the epochs': { recipe: ({ epochs }) => ({ epochs: 2 * epochs }) },
+    retraining: { after: 'baseline' },
+    refconv: refconv(),
+    'W_r zero': refconv({ init: 'zero' }),
+    'W_r official': refconv({ init: 'official' }),
+    'map 1×1': refconv({ mapKernel: 1 }),
+    'map 5×5': refconv({ mapKernel: 5 }),
+    'identity off': refconv({ identity: false }),
+    'batch norm frozen': { ...refconv(), freezeBatchNorm: true },
+  },
+  presets: presets({
+    networks: ['mobilenetv3_small'],
+    smokeArms: ['baseline', 'retraining', 'W_r zero', 'batch norm frozen'],
+  }),
+});

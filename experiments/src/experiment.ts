@@ -1,0 +1,120 @@
+/** An experiment as a table of arms, and its grid for given settings. */
+import {
+  dataSchema,
+  type Grid,
+  GridBuilder,
+  type Hash,
+  networkSchema,
+  parse,
+  recipeSchema,
+  type Spec,
+  type SpecInput,
+} from '@refconv/runs';
+import { z } from 'zod';
+
+const networkSettings = z.strictObject({ ...networkSchema.shape, name: z.string().optional() });
+
+/** What a preset decides, and `--set` changes. */
+export const settingsSchema = z.strictObject({
+  networks: z.array(networkSettings).min(1),
+  /** Some of the experiment's arms; left out: all. What they start from comes along. */
+  arms: z.array(z.string()).min(1).optional(),
+  data: dataSchema,
+  recipe: recipeSchema,
+  /** Changes to the recipe of all that starts from the baseline. */
+  refocusing: recipeSchema.partial().default({}),
+  seeds: z.array(z.int().min(0)).min(1),
+  /** Of a run on a CPU; null: on a GPU. */
+  threads: z.int().min(1).nullable(),
+});
+
+export type Settings = z.output<typeof settingsSchema>;
+export type SettingsInput = z.input<typeof settingsSchema>;
+
+export const PRESETS = ['paper', 'cifar', 'pocket', 'smoke'] as const;
+export type Preset = (typeof PRESETS)[number];
+
+/** One kind of run in a table. */
+export interface Arm {
+  /** The arm whose network it starts from; left out: initial weights. */
+  after?: string;
+  method?: SpecInput['method'];
+  freezeBatchNorm?: boolean;
+  /** What it changes in the settings' recipe, and in the data. */
+  recipe?: (recipe: Spec['recipe']) => Partial<Spec['recipe']>;
+  data?: (data: Spec['data']) => Partial<Spec['data']>;
+  /** The learning rate is what the arm is about: it is not tuned. */
+  fixedRate?: boolean;
+}
+
+export interface Experiment {
+  name: string;
+  claim: string;
+  /** The arm that gains are over; every experiment has it. */
+  baseline: string;
+  arms: Record<string, Arm>;
+  paper?: Grid['paper'];
+  presets: Record<Preset, SettingsInput>;
+}
+
+/** Learning rates that a search has found, by network and arm. */
+export type Rates = Record<string, Record<string, number>>;
+
+/** @throws RangeError where a setting is unknown or wrong. */
+export function checkSettings(experiment: Experiment, settings: unknown): Settings {
+  const checked = parse(settingsSchema, settings, 'The settings');
+  const unknown = checked.arms?.filter((arm) => !Object.hasOwn(experiment.arms, arm)) ?? [];
+  if (unknown.length === 0) return checked;
+  throw new RangeError(
+    `${experiment.name} has no arm '${unknown[0]}'; it has ${Object.keys(experiment.arms).join(', ')}.`,
+  );
+}
+
+/** The arms that were asked for and those that they start from, each after the latter. */
+export function chosenArms({ arms, baseline }: Experiment, { arms: names }: Settings): [string, Arm][] {
+  const wanted = new Set<string>();
+  const want = (name: string) => {
+    const { after } = arms[name] as Arm;
+    if (after) want(after);
+    wanted.add(name);
+  };
+  want(baseline);
+  for (const name of names ?? Object.keys(arms)) want(name);
+  return [...wanted].map((name) => [name, arms[name] as Arm]);
+}
+
+/** What an arm trains a network on, but for what it starts from. */
+export function specOf(settings: Settings, network: Settings['networks'][number], arm: Arm, seed: number): SpecInput {
+  const { name: _, ...ofNetwork } = network;
+  const { threads, data } = settings;
+  const recipe = { ...settings.recipe, ...(arm.after && settings.refocusing) };
+  return {
+    network: ofNetwork,
+    data: { ...data, ...arm.data?.(data) },
+    method: arm.method ?? null,
+    freezeBatchNorm: arm.freezeBatchNorm ?? false,
+    recipe: { ...recipe, ...arm.recipe?.(recipe) },
+    seed,
+    threads,
+  };
+}
+
+export const nameOf = ({ name, id }: Settings['networks'][number]) => name ?? id;
+
+/** The experiment's runs. */
+export function gridOf(experiment: Experiment, preset: Preset | string, settings: Settings, rates: Rates = {}): Grid {
+  const { claim, baseline, paper } = experiment;
+  const grid = new GridBuilder({ name: `${experiment.name}-${preset}`, claim, baseline, paper });
+  for (const network of settings.networks) {
+    for (const seed of settings.seeds) {
+      const hashes = new Map<string, Hash>();
+      for (const [name, arm] of chosenArms(experiment, settings)) {
+        const spec = specOf(settings, network, arm, seed);
+        const learningRate = rates[nameOf(network)]?.[name] ?? spec.recipe.learningRate;
+        const from = arm.after ? hashes.get(arm.after) : null;
+        hashes.set(name, grid.add(nameOf(network), name, { ...spec, recipe: { ...spec.recipe, learningRate }, from }));
+      }
+    }
+  }
+  return grid.build();
+}

@@ -1,0 +1,152 @@
+/** `refconv experiment`: what can be done with a grid once a script has planned it. */
+import { existsSync } from 'node:fs';
+import { readdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { LaunchOptions } from './launch.js';
+
+const positive = (text: string) => {
+  const value = Number(text);
+  if (!(value > 0)) throw new InvalidArgumentError('Expected a number above 0.');
+  return value;
+};
+
+const count = (text: string) => {
+  const value = positive(text);
+  if (!Number.isSafeInteger(value)) throw new InvalidArgumentError('Expected an integer from 1.');
+  return value;
+};
+
+const withRoot = (command: Command) =>
+  command.option('--results <dir>', 'where runs, grids and the ledger are', 'results/experiments');
+
+/** The options of launchers; the scripts have them too. */
+export function withLauncher(command: Command): Command {
+  return withRoot(command)
+    .addOption(new Option('--launcher <name>', 'where the runs are done').choices(['local', 'slurm']).default('local'))
+    .option(
+      '--workers <n>',
+      'local: runs at the same time; default: as many as cores and memory, or GPUs, allow',
+      count,
+    )
+    .option('--memory <GB>', 'of a run', positive, 2)
+    .option('--time <limit>', "Slurm's time limit of a run", '24:00:00')
+    .option('--account <name>', "Slurm's account")
+    .option('--partition <name>', "Slurm's partition");
+}
+
+interface Root {
+  results: string;
+}
+
+/** Adds the group to the command `refconv`. What it does is loaded when it is called. */
+export function addExperimentCommands(program: Command): void {
+  const group = program
+    .command('experiment')
+    .description("Grids of runs: the paper's experiments. The scripts in experiments/ plan and start them.");
+
+  withLauncher(group.command('run <name>').description('Go on with a grid that a script has planned.')).action(
+    async (name: string, options: Root & LaunchOptions) => {
+      const [{ readGrid, planGrid }, { launch }] = [await import('./grid.js'), await import('./launch.js')];
+      const grid = await readGrid(options.results, name);
+      await planGrid(options.results, grid);
+      await launch(options.results, grid, options);
+    },
+  );
+
+  withRoot(group.command('status <name>').description('Which runs are done, run, wait, or have failed, and why.'))
+    .option('--all', 'list the runs that are done or wait too')
+    .option('--watch', 'until nothing runs or waits')
+    .option('--json', 'as JSON')
+    .action(
+      async (
+        name: string,
+        { results, all, watch, json }: Root & { all?: boolean; watch?: boolean; json?: boolean },
+      ) => {
+        const [{ readGrid }, { gridStatus, isSettled, statusText }] = [
+          await import('./grid.js'),
+          await import('./status.js'),
+        ];
+        const { createLogUpdate } = await import('log-update');
+        const grid = await readGrid(results, name);
+        const show = createLogUpdate(process.stdout);
+        for (;;) {
+          const rows = await gridStatus(results, grid);
+          if (json) console.log(JSON.stringify(rows, undefined, 2));
+          else if (watch) show(statusText(grid, rows, all ?? false));
+          else console.log(statusText(grid, rows, all ?? false));
+          if (!watch || isSettled(rows)) break;
+          await sleep(1000);
+        }
+        if (watch) show.done();
+      },
+    );
+
+  withRoot(
+    group.command('retry <name>').description('Let runs that failed or were cancelled be started again.'),
+  ).action(async (name: string, { results }: Root) => {
+    const [{ readGrid }, { forgive, stateOf }] = [await import('./grid.js'), await import('./folder.js')];
+    const { runs } = await readGrid(results, name);
+    let retried = 0;
+    for (const [hash, spec] of Object.entries(runs)) {
+      if (!['failed', 'cancelled'].includes((await stateOf(results, hash, spec)).state)) continue;
+      await forgive(results, hash);
+      retried++;
+    }
+    console.log(`${retried} runs will be tried again: refconv experiment run ${name}`);
+  });
+
+  withRoot(
+    group
+      .command('cancel <name>')
+      .description('Stop all its runs, with checkpoints, wherever they are; also those that other grids share.'),
+  ).action(async (name: string, { results }: Root) => {
+    const [{ readGrid }, { cancelJobs }] = [await import('./grid.js'), await import('./slurm.js')];
+    const { CANCELLED, isDone, prepareRun } = await import('./folder.js');
+    const { runs } = await readGrid(results, name);
+    const open = Object.entries(runs).filter(([hash]) => !isDone(results, hash));
+    for (const [hash, spec] of open) await writeFile(join(await prepareRun(results, hash, spec), CANCELLED), '');
+    await cancelJobs(results, name);
+    console.log(`${open.length} runs are cancelled; refconv experiment retry ${name} takes that back.`);
+  });
+
+  withRoot(
+    group
+      .command('clean <name>')
+      .description(
+        'Remove the checkpoints of its finished runs, and what is left of runs that failed or were cancelled.',
+      ),
+  ).action(async (name: string, { results }: Root) => {
+    const { readGrid } = await import('./grid.js');
+    const { runFolder, stateOf } = await import('./folder.js');
+    const { runs } = await readGrid(results, name);
+    let removed = 0;
+    for (const [hash, spec] of Object.entries(runs)) {
+      const folder = runFolder(results, hash);
+      if (!existsSync(folder)) continue;
+      const { state } = await stateOf(results, hash, spec);
+      const whole = state === 'failed' || state === 'cancelled';
+      const files = (await readdir(folder)).filter((file) => state === 'done' && file.endsWith('.checkpoint'));
+      for (const path of whole ? [folder] : files.map((file) => join(folder, file))) {
+        await rm(path, { recursive: true });
+        removed++;
+      }
+    }
+    console.log(`Removed ${removed} files and folders.`);
+  });
+
+  withRoot(
+    group.command('table <name>').description('The table of what is done, as Markdown; also writes it and a CSV.'),
+  ).action(async (name: string, { results }: Root) => {
+    const [{ readGrid }, { writeTables }] = [await import('./grid.js'), await import('./launch.js')];
+    console.log(await writeTables(results, await readGrid(results, name)));
+  });
+
+  withRoot(group.command('ledger').description('Write the ledger anew from the folders of all runs.')).action(
+    async ({ results }: Root) => {
+      const { rebuildLedger } = await import('./ledger.js');
+      console.log(`${await rebuildLedger(results)} rows`);
+    },
+  );
+}

@@ -1,0 +1,39 @@
+/** Where a run is computed. */
+import { cpus, hostname } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { loadedInstallation } from '@refconv/tensorflow';
+import { threadCount } from '@refconv/training';
+import { $ } from 'zx';
+import type { Environment } from './result.js';
+import type { Spec } from './spec.js';
+
+const HERE = fileURLToPath(new URL('.', import.meta.url));
+
+/** The checkout's commit, and whether files were changed since. */
+async function checkout(): Promise<{ commit: string; changed: boolean }> {
+  const git = $({ cwd: HERE, quiet: true, nothrow: true });
+  const { exitCode, stdout } = await git`git rev-parse HEAD`;
+  if (exitCode !== 0) return { commit: 'unknown', changed: true };
+  const { stdout: files } = await git`git status --porcelain --untracked-files=no`;
+  return { commit: stdout.trim(), changed: files.trim() !== '' };
+}
+
+/** @throws Error where the process does not compute as the spec says. */
+export async function environment({ threads }: Spec, data: string): Promise<Environment> {
+  if (threads !== null && threads !== threadCount()) {
+    throw new Error(
+      `The spec is for ${threads} threads, and TensorFlow has ${threadCount()}: set TF_NUM_INTRAOP_THREADS=${threads}.`,
+    );
+  }
+  return {
+    ...(await checkout()),
+    tensorflow: `${loadedInstallation.version} (${loadedInstallation.flavour})`,
+    node: process.version,
+    platform: `${process.platform} ${process.arch}`,
+    host: hostname(),
+    cpu: cpus()[0]?.model ?? 'unknown',
+    device: threads === null ? `gpu ${process.env.CUDA_VISIBLE_DEVICES ?? ''}`.trim() : 'cpu',
+    threads: threadCount(),
+    data,
+  };
+}

@@ -1,0 +1,97 @@
+/** A run's folder: everything that is known of it, in files that are whole or not there. */
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { writeAtomically } from '@refconv/training/files';
+import { parse as parseCsv } from 'csv-parse/sync';
+import { type Holder, holderOf } from './lock.js';
+import type { Result } from './result.js';
+import type { Hash, Spec } from './spec.js';
+
+/** What a run's folder is made of. */
+export const SPEC = 'spec.json';
+export const ENVIRONMENT = 'environment.json';
+export const RESULT = 'result.json';
+export const FAILURE = 'failure.json';
+export const CANCELLED = 'cancelled';
+export const LOG = 'log.txt';
+export const LOCK = 'lock';
+/** The network as it was trained, and as a plain network. */
+export const MODEL = 'model';
+export const MERGED = 'merged';
+
+/** Exit statuses of a worker: another process is at the run; stopped, to be started again. */
+export const BUSY = 75;
+export const STOPPED = 130;
+
+export interface Failure {
+  reason: string;
+  /** When, ISO 8601. */
+  at: string;
+}
+
+export type State =
+  | { state: 'done' }
+  | { state: 'running'; holder: Holder; epoch: number; epochs: number; secondsLeft?: number; top1?: number }
+  | { state: 'failed'; reason: string }
+  | { state: 'cancelled' }
+  | { state: 'waiting'; epoch: number; epochs: number };
+
+/** The folders of all runs: `ROOT/runs/HASH`. */
+export const runFolder = (root: string, hash: Hash) => join(root, 'runs', hash);
+
+export const json = (value: unknown) => `${JSON.stringify(value, undefined, 2)}\n`;
+
+export async function readJson<T>(path: string): Promise<T | undefined> {
+  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  return text === undefined ? undefined : (JSON.parse(text) as T);
+}
+
+/** Makes a run's folder with its spec, if it is not there. */
+export async function prepareRun(root: string, hash: Hash, spec: Spec): Promise<string> {
+  const folder = runFolder(root, hash);
+  if (existsSync(join(folder, SPEC))) return folder;
+  await mkdir(folder, { recursive: true });
+  await writeAtomically(join(folder, SPEC), [json(spec)]);
+  return folder;
+}
+
+export const readResult = (root: string, hash: Hash) => readJson<Result>(join(runFolder(root, hash), RESULT));
+
+export const isDone = (root: string, hash: Hash) => existsSync(join(runFolder(root, hash), RESULT));
+
+export async function stateOf(root: string, hash: Hash, spec: Spec): Promise<State> {
+  const folder = runFolder(root, hash);
+  if (isDone(root, hash)) return { state: 'done' };
+  const holder = await holderOf(join(folder, LOCK));
+  const { epochs } = spec.recipe;
+  if (holder) return { state: 'running', holder, ...(await progressOf(folder, epochs)) };
+  const failure = await readJson<Failure>(join(folder, FAILURE));
+  if (failure) return { state: 'failed', reason: failure.reason };
+  if (existsSync(join(folder, CANCELLED))) return { state: 'cancelled' };
+  const { epoch } = await progressOf(folder, epochs);
+  return { state: 'waiting', epoch, epochs };
+}
+
+async function progressOf(folder: string, epochs: number) {
+  const csv = await readFile(join(folder, 'metrics.csv'), 'utf8').catch(() => '');
+  const rows: { seconds: string; test_top1: string }[] = parseCsv(csv, { columns: true, relax_column_count: true });
+  const last = rows.at(-1);
+  if (!last) return { epoch: 0, epochs };
+  const perEpoch = rows.reduce((sum, { seconds }) => sum + Number(seconds), 0) / rows.length;
+  const secondsLeft = perEpoch * (epochs - rows.length);
+  return { epoch: rows.length, epochs, secondsLeft, top1: Number(last.test_top1) };
+}
+
+/** Lets a run that failed or was cancelled be tried again, from its last checkpoint. */
+export async function forgive(root: string, hash: Hash): Promise<void> {
+  for (const name of [FAILURE, CANCELLED]) await rm(join(runFolder(root, hash), name), { force: true });
+}
+
+export async function markFailed(root: string, hash: Hash, reason: string): Promise<void> {
+  const failure: Failure = { reason, at: new Date().toISOString() };
+  await writeAtomically(join(runFolder(root, hash), FAILURE), [json(failure)]);
+}

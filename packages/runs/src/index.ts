@@ -1,0 +1,33 @@
+export { checkData, loadData, type RunData } from './data.js';
+export { forgive, type State, stateOf } from './folder.js';
+export {
+  type Grid,
+  GridBuilder,
+  type GridNotes,
+  type GridRow,
+  gridFolder,
+  planGrid,
+  readGrid,
+  writeGrid,
+} from './grid.js';
+export { type LaunchOptions, launch, writeTables } from './launch.js';
+export { appendToLedger, type LedgerRow, readLedger, rebuildLedger } from './ledger.js';
+export { type Outcome, type QueueOptions, runQueue, workersFor } from './queue.js';
+export type { Environment, Result } from './result.js';
+export { withSettings } from './settings.js';
+export {
+  dataSchema,
+  type Hash,
+  hashOfSpec,
+  methodSchema,
+  networkSchema,
+  paperRecipe,
+  parse,
+  parseSpec,
+  RESULTS_VERSION,
+  recipeSchema,
+  type Spec,
+  type SpecInput,
+} from './spec.js';
+export { gridStatus, isSettled, type RowState, statusText } from './status.js';
+export { type TableRow, tableCsv, tableMarkdown, tableOf } from './table.js';

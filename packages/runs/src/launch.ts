@@ -1,0 +1,50 @@
+/** Starts a planned grid where the user says, and writes its tables. */
+import { join } from 'node:path';
+import { writeAtomically } from '@refconv/training/files';
+import { type Grid, gridFolder } from './grid.js';
+import { runQueue } from './queue.js';
+import { type SlurmOptions, submit } from './slurm.js';
+import { tableCsv, tableMarkdown, tableOf } from './table.js';
+
+export interface LaunchOptions extends SlurmOptions {
+  launcher: 'local' | 'slurm';
+  workers?: number;
+  memory?: number;
+}
+
+/**
+ * Does a grid's runs here, stopping at Ctrl-C with checkpoints, or hands them to Slurm. Sets the exit status: 1 where a run failed, 130 where
+ * it was stopped.
+ */
+export async function launch(root: string, grid: Grid, options: LaunchOptions): Promise<void> {
+  if (options.launcher === 'slurm') {
+    const jobs = await submit(root, grid, options);
+    console.log(`Submitted: ${jobs.join(', ') || 'nothing, all is done or under way'}`);
+    return;
+  }
+  const stop = new AbortController();
+  const interrupt = () => {
+    console.error('\nStopping the runs after their steps, with checkpoints; the same command goes on.');
+    stop.abort();
+  };
+  process.once('SIGINT', interrupt);
+  process.once('SIGTERM', interrupt);
+  const { workers, memory } = options;
+  const { done, failed, left } = await runQueue(root, grid, { workers, memory, signal: stop.signal });
+  process.off('SIGINT', interrupt);
+  process.off('SIGTERM', interrupt);
+  console.log(await writeTables(root, grid));
+  console.log(`${done} done, ${failed.length} failed, ${left} left`);
+  if (stop.signal.aborted) process.exitCode = 130;
+  else if (failed.length + left > 0) process.exitCode = 1;
+}
+
+/** Writes table.csv and table.md into the grid's folder. @returns the Markdown. */
+export async function writeTables(root: string, grid: Grid): Promise<string> {
+  const rows = await tableOf(root, grid);
+  const markdown = tableMarkdown(grid, rows);
+  const folder = gridFolder(root, grid.name);
+  await writeAtomically(join(folder, 'table.csv'), [tableCsv(rows)]);
+  await writeAtomically(join(folder, 'table.md'), [markdown]);
+  return `${markdown}\nWritten: ${join(folder, 'table.md')} and table.csv`;
+}

@@ -1,0 +1,236 @@
+/** The local launcher: a queue of runs, each in a process of its own. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { availableParallelism, freemem, hostname } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { $ } from 'zx';
+import {
+  BUSY,
+  CANCELLED,
+  FAILURE,
+  type Failure,
+  isDone,
+  LOCK,
+  LOG,
+  markFailed,
+  prepareRun,
+  readJson,
+  readResult,
+  runFolder,
+  STOPPED,
+} from './folder.js';
+import type { Grid } from './grid.js';
+import { appendToLedger, readLedger } from './ledger.js';
+import { holderOf } from './lock.js';
+import { type Hash, type Spec, shortHash } from './spec.js';
+
+export const WORKER = fileURLToPath(new URL('./worker.js', import.meta.url));
+
+/** How often a run whose process was killed is started again before it counts as failed. */
+const RESTARTS = 10;
+/** How often runs that other processes are doing are looked at, in milliseconds. */
+const POLL = 500;
+
+export interface QueueOptions {
+  /** Processes at the same time. Default: {@link workersFor}. */
+  workers?: number;
+  /** Gigabytes that a process is thought to need. Default: 2. */
+  memory?: number;
+  signal?: AbortSignal;
+  log?: (line: string) => void;
+}
+
+export interface Outcome {
+  done: number;
+  failed: Hash[];
+  /** Neither done nor failed: cancelled, stopped, or waiting for one that failed. */
+  left: number;
+}
+
+/** The ids of the machine's NVIDIA GPUs. */
+export async function gpus(): Promise<string[]> {
+  const { exitCode, stdout } = await $({
+    quiet: true,
+    nothrow: true,
+  })`nvidia-smi --query-gpu=index --format=csv,noheader`;
+  return exitCode === 0 ? stdout.trim().split(/\s+/) : [];
+}
+
+/** As many workers as cores and memory allow, at least one; on GPUs one each. */
+export async function workersFor(grid: Grid, memory = 2): Promise<number> {
+  const threads = Object.values(grid.runs).map((spec) => spec.threads);
+  if (threads.includes(null)) {
+    const found = (await gpus()).length;
+    if (found === 0)
+      throw new Error('The grid is for GPUs, and nvidia-smi shows none here; --set threads=N is for a CPU.');
+    return found;
+  }
+  const byCores = Math.floor(availableParallelism() / Math.max(1, ...(threads as number[])));
+  return Math.max(1, Math.min(byCores, Math.floor(freemem() / (memory * 2 ** 30))));
+}
+
+/**
+ * Does a grid's runs: what a run starts from before it, and none that is done. Started again after anything, it goes on. Several
+ * launchers, on machines that share a disk, may work on one grid.
+ */
+export async function runQueue(root: string, grid: Grid, options: QueueOptions = {}): Promise<Outcome> {
+  const queue = new Queue(root, grid, options);
+  return queue.run();
+}
+
+class Queue {
+  private readonly log: (line: string) => void;
+  private readonly ready: Hash[] = [];
+  private readonly children = new Map<Hash, Hash[]>();
+  private readonly processes = new Map<Hash, ChildProcess>();
+  /** Runs that other processes are doing; true: on this machine. */
+  private readonly elsewhere = new Map<Hash, boolean>();
+  private readonly restarts = new Map<Hash, number>();
+  private readonly failed: Hash[] = [];
+  private freeGpus: string[] = [];
+  private done = 0;
+  private wake = () => {};
+
+  constructor(
+    private readonly root: string,
+    private readonly grid: Grid,
+    private readonly options: QueueOptions,
+  ) {
+    this.log = options.log ?? console.log;
+  }
+
+  async run(): Promise<Outcome> {
+    const { signal, memory } = this.options;
+    const workers = this.options.workers ?? (await workersFor(this.grid, memory));
+    if (Object.values(this.grid.runs).some(({ threads }) => threads === null)) this.freeGpus = await gpus();
+    for (const [hash, { from }] of Object.entries(this.grid.runs)) {
+      if (from) this.children.set(from, [...(this.children.get(from) ?? []), hash]);
+    }
+    for (const [hash, { from }] of Object.entries(this.grid.runs)) {
+      if (isDone(this.root, hash)) this.done++;
+      else if (!from || isDone(this.root, from)) this.ready.push(hash);
+    }
+    const total = Object.keys(this.grid.runs).length;
+    this.log(`${this.grid.name}: ${total} runs, ${this.done} done, ${workers} at a time`);
+    const stop = () => {
+      for (const child of this.processes.values()) child.kill('SIGINT');
+      this.wake();
+    };
+    signal?.addEventListener('abort', stop);
+    try {
+      for (;;) {
+        while (!signal?.aborted && this.ready.length > 0 && this.busyHere < workers) {
+          await this.start(this.ready.shift() as Hash);
+        }
+        if (this.processes.size === 0 && (signal?.aborted || (this.ready.length === 0 && this.elsewhere.size === 0)))
+          break;
+        await this.next();
+      }
+    } finally {
+      signal?.removeEventListener('abort', stop);
+    }
+    await this.completeLedger();
+    return { done: this.done, failed: this.failed, left: total - this.done - this.failed.length };
+  }
+
+  private get busyHere(): number {
+    return this.processes.size + [...this.elsewhere.values()].filter((here) => here).length;
+  }
+
+  /** Waits until a process ends, or looks at the runs of others. */
+  private async next(): Promise<void> {
+    const woken = new Promise<void>((resolve) => {
+      this.wake = resolve;
+    });
+    if (this.elsewhere.size === 0) return woken;
+    await Promise.race([woken, sleep(POLL)]);
+    for (const hash of [...this.elsewhere.keys()]) {
+      const holder = await holderOf(join(runFolder(this.root, hash), LOCK));
+      if (holder) continue;
+      this.elsewhere.delete(hash);
+      if (isDone(this.root, hash)) this.finish(hash);
+      else this.ready.unshift(hash);
+    }
+  }
+
+  private async start(hash: Hash): Promise<void> {
+    if (isDone(this.root, hash)) return this.finish(hash);
+    const spec = this.grid.runs[hash] as Spec;
+    const folder = await prepareRun(this.root, hash, spec);
+    if (existsSync(join(folder, CANCELLED))) return;
+    const failure = await readJson<Failure>(join(folder, FAILURE));
+    if (failure) return this.fail(hash, failure.reason);
+    const holder = await holderOf(join(folder, LOCK));
+    if (holder) {
+      this.elsewhere.set(hash, holder.host === hostname());
+      return;
+    }
+    const gpu = spec.threads === null ? this.freeGpus.shift() : undefined;
+    const output = await open(join(folder, LOG), 'a');
+    // In a process group of its own: Ctrl-C reaches the launcher alone, which passes it on once.
+    const child = spawn(process.execPath, [WORKER, folder], {
+      detached: true,
+      stdio: ['ignore', output.fd, output.fd],
+      env: { ...process.env, ...(gpu !== undefined && { CUDA_VISIBLE_DEVICES: gpu }) },
+    });
+    await output.close();
+    this.processes.set(hash, child);
+    child.on('exit', (code, killer) => {
+      if (gpu !== undefined) this.freeGpus.push(gpu);
+      void this.ended(hash, code, killer).then(() => this.wake());
+    });
+  }
+
+  private async ended(hash: Hash, code: number | null, killer: NodeJS.Signals | null): Promise<void> {
+    const folder = runFolder(this.root, hash);
+    this.processes.delete(hash);
+    if (isDone(this.root, hash)) return this.finish(hash);
+    if (code === STOPPED) return;
+    if (code === BUSY) {
+      this.elsewhere.set(hash, true);
+      return;
+    }
+    const failure = await readJson<Failure>(join(folder, FAILURE));
+    if (failure) return this.fail(hash, failure.reason);
+    const times = 1 + (this.restarts.get(hash) ?? 0);
+    this.restarts.set(hash, times);
+    const how = killer ? `was killed by ${killer}` : `ended with status ${code}`;
+    if (times > RESTARTS) {
+      const reason = `Its process ${how}, for the ${times}th time. Too little memory? ${join(folder, LOG)} may tell.`;
+      await markFailed(this.root, hash, reason);
+      return this.fail(hash, reason);
+    }
+    this.log(`${this.describe(hash)}: its process ${how}; starting it again`);
+    this.ready.unshift(hash);
+  }
+
+  private finish(hash: Hash): void {
+    this.done++;
+    this.log(`${this.describe(hash)}: done (${this.done} of ${Object.keys(this.grid.runs).length})`);
+    // Before other baselines: it frees a table's row.
+    this.ready.unshift(...(this.children.get(hash) ?? []).filter((child) => !isDone(this.root, child)));
+  }
+
+  private fail(hash: Hash, reason: string): void {
+    this.failed.push(hash);
+    this.log(`${this.describe(hash)}: failed: ${reason}`);
+  }
+
+  private describe(hash: Hash): string {
+    const row = this.grid.rows.find((row) => row.hash === hash);
+    return row ? `${row.network}, ${row.arm}, seed ${row.seed} (${shortHash(hash)})` : shortHash(hash);
+  }
+
+  /** Rows whose processes were killed between result and ledger. */
+  private async completeLedger(): Promise<void> {
+    const there = new Set((await readLedger(this.root)).map(({ hash }) => hash));
+    for (const hash of Object.keys(this.grid.runs)) {
+      if (there.has(hash)) continue;
+      const result = await readResult(this.root, hash);
+      if (result) await appendToLedger(this.root, result);
+    }
+  }
+}

@@ -1,0 +1,47 @@
+/** What a run results in, as `result.json` holds it. */
+import type { Hash, Spec } from './spec.js';
+
+/** Where a run was computed. */
+export interface Environment {
+  commit: string;
+  /** Files of the checkout were changed. */
+  changed: boolean;
+  tensorflow: string;
+  node: string;
+  platform: string;
+  host: string;
+  cpu: string;
+  /** 'cpu' or the GPU's name. */
+  device: string;
+  threads: number;
+  /** Where the images came from. */
+  data: string;
+}
+
+export interface Result {
+  hash: Hash;
+  spec: Spec;
+  /** Of the final weights on the test images, 0 to 1. */
+  top1: number;
+  top5: number;
+  testLoss: number;
+  /** The highest top-1 after an epoch, and which. */
+  bestTop1: number;
+  bestEpoch: number;
+  trainLoss: number;
+  /** Top-1 of the merged network. */
+  mergedTop1: number;
+  /** Numbers that are trained, and that the plain network has afterwards. */
+  parametersInTraining: number;
+  parameters: number;
+  /** Of one training step: 2 operations a multiply-add, backward counted as twice forward. */
+  flopsPerStep: number;
+  /** The largest memory of the process until the end of the training, data and TensorFlow itself included; bytes. */
+  peakMemory: number;
+  /** Of the training steps, without evaluation and checkpoints. */
+  trainSeconds: number;
+  /** SHA-256 of the trained weights. */
+  weights: string;
+  finished: string;
+  environment: Environment;
+}

@@ -1,0 +1,157 @@
+/** A run as a value: a spec says everything that decides its result, and its hash is its name. */
+import { BACKBONES, editDistance } from '@refconv/backbones';
+import { METHODS } from '@refconv/refconv';
+import { checkRecipe, hashOf, PAPER_RECIPE } from '@refconv/training/recipe';
+import { z } from 'zod';
+
+/** Raised when changed code changes what runs result in: the runs of before then have other names. */
+export const RESULTS_VERSION = 1;
+
+const count = z.int().min(1);
+const share = z.number().min(0).max(1);
+
+export const networkSchema = z.strictObject({
+  /** Of packages/backbones. */
+  id: z.enum(Object.keys(BACKBONES)),
+  variant: z.enum(['imagenet', 'cifar']).optional(),
+  width: z.number().positive().optional(),
+  activation: z.enum(['relu', 'relu6']).optional(),
+  dropout: share.optional(),
+  stochasticDepth: share.optional(),
+});
+
+export const dataSchema = z.strictObject({
+  name: z.enum(['cifar10', 'cifar100', 'synthetic', 'imagenet']),
+  /** Training images, chosen at random, the same ones for every seed; left out: all. */
+  train: count.optional(),
+  /** Test images, the first ones; left out: all. */
+  test: count.optional(),
+  /** Height and width; of the synthetic set only. */
+  size: count.optional(),
+});
+
+export const recipeSchema = z.strictObject({
+  epochs: count,
+  batchSize: count,
+  dropLast: z.boolean(),
+  learningRate: z.number().positive(),
+  warmUpEpochs: z.number().min(0),
+  warmUpStart: z.number().min(0),
+  finalLearningRate: z.number().min(0),
+  momentum: z.number().min(0).lt(1),
+  nesterov: z.boolean(),
+  resetMomentumAfterWarmUp: z.boolean(),
+  weightDecay: z.number().min(0),
+  decayNormsAndBiases: z.boolean(),
+  labelSmoothing: z.number().min(0).lt(1),
+  augment: z.strictObject({ crop: z.int().min(0), flip: z.boolean() }),
+});
+
+export const methodSchema = z.strictObject({
+  id: z.enum(Object.keys(METHODS)),
+  /** Of the method; the seed is the run's. */
+  options: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).default({}),
+  start: z.enum(['pretrained', 'scratch']).default('pretrained'),
+  withoutBatchNorm: z.enum(['refuse', 'bias']).default('refuse'),
+});
+
+export const specSchema = z.strictObject({
+  resultsVersion: z.literal(RESULTS_VERSION).default(RESULTS_VERSION),
+  network: networkSchema,
+  data: dataSchema,
+  /** The run whose final model this one starts from, by its hash; null: initial weights. */
+  from: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .nullable()
+    .default(null),
+  /** Null: the plain network. */
+  method: methodSchema.nullable().default(null),
+  /** Batch norms keep their statistics, scale and shift, and normalise by them in training too. */
+  freezeBatchNorm: z.boolean().default(false),
+  recipe: recipeSchema,
+  /** Of initial weights, of W_r, and of the images' order and augmentation. */
+  seed: z.int().min(0),
+  /** On a CPU, the threads that an operation is split among, which its last bits depend on; null: on a GPU. */
+  threads: count.nullable(),
+});
+
+export type Spec = z.output<typeof specSchema>;
+export type SpecInput = z.input<typeof specSchema>;
+export type Hash = string;
+
+/**
+ * A whole spec of what was given.
+ * @throws RangeError naming every field that is unknown, with the nearest known name, or wrong.
+ */
+export function parseSpec(value: unknown): Spec {
+  const spec = parse(specSchema, value, 'The spec');
+  const { id, ...options } = spec.network;
+  const { options: known = [] } = BACKBONES[id] ?? {};
+  const wrong = Object.keys(options).find((name) => !(known as readonly string[]).includes(name));
+  if (wrong)
+    throw new RangeError(`The spec cannot be used: ${id} takes no option '${wrong}'; it takes ${known.join(', ')}.`);
+  if (spec.data.size !== undefined && spec.data.name !== 'synthetic')
+    throw new RangeError(`The spec cannot be used: data.size is for the synthetic set; given with ${spec.data.name}.`);
+  checkRecipe({ ...spec.recipe, seed: spec.seed });
+  return spec;
+}
+
+/** The name of a run. */
+export const hashOfSpec = (spec: Spec): Hash => hashOf(spec);
+
+/** Short enough to read, long enough to be the only one. */
+export const shortHash = (hash: Hash) => hash.slice(0, 12);
+
+/** The paper's recipe as specs hold it: the seed stands beside it. */
+export function paperRecipe(changes: Partial<Spec['recipe']> = {}): Spec['recipe'] {
+  const { seed: _, ...recipe } = PAPER_RECIPE;
+  return recipeSchema.parse({ ...recipe, ...changes });
+}
+
+/**
+ * A value checked by a schema.
+ * @throws RangeError with a line of all that is wrong, and for an unknown name the nearest known one.
+ */
+export function parse<T extends z.ZodType>(schema: T, value: unknown, what: string): z.output<T> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const problems = result.error.issues.flatMap((issue) => {
+    const path = issue.path.join('.');
+    if (issue.code === 'unrecognized_keys') {
+      const known = keysAt(schema, issue.path);
+      return issue.keys.map((key) => `${path ? `${path}.` : ''}${key} is unknown${nearest(key, known)}`);
+    }
+    const given = issue.path.reduce<unknown>(
+      (at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key],
+      value,
+    );
+    if (issue.code === 'invalid_value') {
+      const known = issue.values.map(String);
+      const hint =
+        known.length > 4 && typeof given === 'string' ? nearest(given, known) : `; expected ${known.join(', ')}`;
+      return [`${path} is ${JSON.stringify(given)}${hint}`];
+    }
+    return [`${path || 'it'} is ${JSON.stringify(given) ?? 'not set'}: ${issue.message}`];
+  });
+  throw new RangeError(`${what} cannot be used: ${problems.join('; ')}.`);
+}
+
+function nearest(name: string, known: readonly string[]): string {
+  const byDistance = known.map((other) => ({ other, distance: editDistance(name.toLowerCase(), other.toLowerCase()) }));
+  const [best] = byDistance.sort((a, b) => a.distance - b.distance);
+  return best && best.distance <= Math.max(2, name.length / 3)
+    ? `; did you mean ${best.other}?`
+    : `; there are ${known.join(', ')}`;
+}
+
+/** The names that an object within a schema has. */
+function keysAt(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
+  let at: unknown = schema;
+  const unwrapped = (value: unknown): unknown => {
+    const { innerType } = (value as { def?: { innerType?: unknown } }).def ?? {};
+    return innerType ? unwrapped(innerType) : value;
+  };
+  for (const key of path) at = (unwrapped(at) as { shape?: Record<PropertyKey, unknown> }).shape?.[key];
+  return Object.keys((unwrapped(at) as { shape?: object } | undefined)?.shape ?? {});
+}

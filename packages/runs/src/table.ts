@@ -1,0 +1,205 @@
+/** An experiment's table: means over seeds, and gains over the baseline with their confidence intervals. */
+import tQuantile from '@stdlib/stats-base-dists-t-quantile';
+import { stringify } from 'csv-stringify/sync';
+import type { Grid } from './grid.js';
+import { type LedgerRow, readLedger } from './ledger.js';
+
+export interface TableRow {
+  network: string;
+  arm: string;
+  /** Runs that are done, and their seeds. */
+  n: number;
+  seeds: number[];
+  /** In percent. The deviation is that of a sample (n − 1); undefined where n is too small for it. */
+  top1?: number;
+  top1Deviation?: number;
+  top5?: number;
+  top5Deviation?: number;
+  /** Over the baseline, in points of top-1: the mean of the differences seed by seed, and its 95 % confidence interval. */
+  gain?: number;
+  gainLow?: number;
+  gainHigh?: number;
+  /** Seeds that both have. */
+  pairs: number;
+  /** The paper's gain, where it is known, and this one minus it, where the data are the paper's too. */
+  paper?: number;
+  difference?: number;
+  parametersInTraining?: number;
+  parameters?: number;
+  flopsPerStep?: number;
+  /** Of the process, in bytes: the median over seeds. */
+  peakMemory?: number;
+  trainSeconds?: number;
+  specs: string[];
+  commits: string[];
+}
+
+/** The table of a grid's runs that are in the ledger. */
+export async function tableOf(root: string, grid: Grid): Promise<TableRow[]> {
+  return tableFrom(grid, await readLedger(root));
+}
+
+export function tableFrom(grid: Grid, ledger: readonly LedgerRow[]): TableRow[] {
+  const byHash = new Map(ledger.map((row) => [row.hash, row]));
+  const groups = new Map<string, Grid['rows']>();
+  for (const row of grid.rows) {
+    const key = JSON.stringify([row.network, row.arm]);
+    groups.set(key, [...(groups.get(key) ?? []), row]);
+  }
+  const resultsOf = (network: string, arm: string) =>
+    new Map(
+      (groups.get(JSON.stringify([network, arm])) ?? []).flatMap(({ seed, hash }) => {
+        const row = byHash.get(hash);
+        return row ? [[seed, row] as const] : [];
+      }),
+    );
+  return [...groups.keys()].map((key) => {
+    const [network, arm] = JSON.parse(key) as [string, string];
+    const bySeed = resultsOf(network, arm);
+    const rows = [...bySeed.values()];
+    const numbers = (name: keyof LedgerRow) => rows.map((row) => Number(row[name]));
+    const percents = (name: keyof LedgerRow) => numbers(name).map((share) => 100 * share);
+    const baseline = arm === grid.baseline ? new Map<number, LedgerRow>() : resultsOf(network, grid.baseline);
+    const differences = [...bySeed].flatMap(([seed, row]) => {
+      const other = baseline.get(seed);
+      return other ? [100 * (Number(row.top1) - Number(other.top1))] : [];
+    });
+    const gain = mean(differences);
+    const half = halfWidth(differences);
+    const paper = arm === grid.paper?.arm ? grid.paper.gains[network] : undefined;
+    const comparable = rows.length > 0 && rows.every(({ data }) => data === 'imagenet');
+    return {
+      network,
+      arm,
+      n: rows.length,
+      seeds: [...bySeed.keys()],
+      top1: mean(percents('top1')),
+      top1Deviation: deviation(percents('top1')),
+      top5: mean(percents('top5')),
+      top5Deviation: deviation(percents('top5')),
+      gain,
+      ...(gain !== undefined && half !== undefined && { gainLow: gain - half, gainHigh: gain + half }),
+      pairs: differences.length,
+      paper,
+      ...(comparable && gain !== undefined && paper !== undefined && { difference: gain - paper }),
+      parametersInTraining: mean(numbers('parameters_in_training')),
+      parameters: mean(numbers('parameters')),
+      flopsPerStep: mean(numbers('flops_per_step')),
+      peakMemory: median(numbers('peak_memory')),
+      trainSeconds: median(numbers('train_seconds')),
+      specs: rows.map(({ hash }) => hash),
+      commits: [
+        ...new Set(rows.map(({ commit, changed }) => `${commit.slice(0, 12)}${changed === 'true' ? '+' : ''}`)),
+      ],
+    };
+  });
+}
+
+const mean = (values: readonly number[]) =>
+  values.length ? values.reduce((sum, value) => sum + value, 0) / values.length : undefined;
+
+const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[Math.floor((values.length - 1) / 2)];
+
+function deviation(values: readonly number[]): number | undefined {
+  const centre = mean(values);
+  if (centre === undefined || values.length < 2) return undefined;
+  return Math.sqrt(values.reduce((sum, value) => sum + (value - centre) ** 2, 0) / (values.length - 1));
+}
+
+/** Half of the mean's 95 % confidence interval, by Student's t. */
+function halfWidth(values: readonly number[]): number | undefined {
+  const spread = deviation(values);
+  if (spread === undefined) return undefined;
+  return (tQuantile(0.975, values.length - 1) * spread) / Math.sqrt(values.length);
+}
+
+const percent = (value: number | undefined, digits = 2) => value?.toFixed(digits) ?? '';
+const signed = (value: number | undefined) =>
+  value === undefined ? '' : `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(2)}`;
+const plusMinus = (value: number | undefined, spread: number | undefined) =>
+  spread === undefined ? percent(value) : `${percent(value)} ± ${percent(spread)}`;
+const millions = (value: number | undefined) => (value === undefined ? '' : (value / 1e6).toFixed(2));
+
+const CSV = [
+  'network',
+  'arm',
+  'n',
+  'seeds',
+  'top1',
+  'top1Deviation',
+  'top5',
+  'top5Deviation',
+  'gain',
+  'gainLow',
+  'gainHigh',
+  'pairs',
+  'paper',
+  'difference',
+  'parametersInTraining',
+  'parameters',
+  'flopsPerStep',
+  'peakMemory',
+  'trainSeconds',
+  'specs',
+  'commits',
+] as const satisfies (keyof TableRow)[];
+
+/** The table with all its numbers. */
+export function tableCsv(rows: readonly TableRow[]): string {
+  const snake = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  const cells = rows.map((row) =>
+    CSV.map((name) => (Array.isArray(row[name]) ? row[name].join(' ') : (row[name] ?? ''))),
+  );
+  return stringify([CSV.map(snake), ...cells]);
+}
+
+/** The table to read. */
+export function tableMarkdown({ name, claim }: Grid, rows: readonly TableRow[]): string {
+  const header = [
+    'network',
+    'arm',
+    'n',
+    'top-1, %',
+    'top-5, %',
+    'gain, points',
+    '95 % CI',
+    'paper',
+    'difference',
+    'parameters in training, M',
+    'deployed, M',
+    'GFLOPs a step',
+    'peak memory, MB',
+  ];
+  const body = rows.map((row) => [
+    row.network,
+    row.arm,
+    String(row.n),
+    plusMinus(row.top1, row.top1Deviation),
+    plusMinus(row.top5, row.top5Deviation),
+    signed(row.gain),
+    row.gainLow === undefined ? '' : `${signed(row.gainLow)} to ${signed(row.gainHigh)}`,
+    signed(row.paper),
+    signed(row.difference),
+    millions(row.parametersInTraining),
+    millions(row.parameters),
+    row.flopsPerStep === undefined ? '' : (row.flopsPerStep / 1e9).toPrecision(3),
+    row.peakMemory === undefined ? '' : (row.peakMemory / 1e6).toFixed(0),
+  ]);
+  const line = (cells: string[]) => `| ${cells.join(' | ')} |`;
+  const seeds = [...new Set(rows.flatMap((row) => row.seeds))].join(', ');
+  const commits = [...new Set(rows.flatMap((row) => row.commits))].join(', ');
+  return [
+    `# ${name}`,
+    '',
+    claim,
+    '',
+    line(header),
+    line(header.map((_, i) => (i < 2 ? '---' : '---:'))),
+    ...body.map(line),
+    '',
+    `Seeds: ${seeds || 'none yet'}. Commits: ${commits || 'none'}; a + marks changed files. Mean ± standard deviation over seeds; gains are paired by seed, ` +
+      "their intervals are Student's t. FLOPs are 2 a multiply-add, backward taken as twice forward. Peak memory is the whole process's. " +
+      "A cell of the paper's that is not known is empty.",
+    '',
+  ].join('\n');
+}

@@ -1,0 +1,45 @@
+/**
+ * One run in a process of its own: `node worker.js RUN_FOLDER`. Exit status 0: done, 1: failed, 75: another process
+ * is at it, 130: stopped, goes on if started again.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { BUSY, CANCELLED, markFailed, SPEC, STOPPED } from './folder.js';
+import type { Spec } from './spec.js';
+
+const folder = resolve(process.argv[2] as string);
+const root = dirname(dirname(folder));
+const spec: Spec = JSON.parse(readFileSync(join(folder, SPEC), 'utf8'));
+// Before TensorFlow is loaded, which reads it then.
+if (spec.threads !== null) {
+  process.env.TF_NUM_INTRAOP_THREADS = String(spec.threads);
+  process.env.TF_NUM_INTEROP_THREADS ??= '1';
+}
+
+const stop = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    console.log(`${signal}: stopping after this step, with a checkpoint.`);
+    stop.abort();
+  });
+}
+
+// So that a run can be cancelled on whichever machine it is.
+const cancelled = setInterval(() => {
+  if (existsSync(join(folder, CANCELLED))) stop.abort();
+}, 2000);
+
+try {
+  const { execute } = await import('./execute.js');
+  const result = stop.signal.aborted ? undefined : await execute(root, spec, { signal: stop.signal });
+  process.exitCode = result ? 0 : STOPPED;
+} catch (error) {
+  if ((error as Error).name === 'BusyError') process.exitCode = BUSY;
+  else {
+    console.error(error);
+    await markFailed(root, basename(folder), (error as Error).message);
+    process.exitCode = 1;
+  }
+} finally {
+  clearInterval(cancelled);
+}
