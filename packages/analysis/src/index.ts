@@ -14,6 +14,20 @@ export {
   type TrainingLayerCost,
   trainingCost,
 } from './cost.js';
+export { cosine, type Direction, disposeDirection, filterNormalized, randomDirection } from './landscape/directions.js';
+export {
+  type GridPoint,
+  type GridSpec,
+  gridPoints,
+  type LandscapePoint,
+  type LandscapeRun,
+  type Part,
+  parsePart,
+  readLandscape,
+  runLandscape,
+} from './landscape/grid.js';
+export { type Sharpness, sharpness } from './landscape/sharpness.js';
+export { type LossPoint, type LossSurface, lossSurface, type SurfaceOptions } from './landscape/surface.js';
 export { type Matrix, type MatrixSummary, summarize } from './matrix.js';
 export {
   type KernelRedundancy,
