@@ -10,6 +10,8 @@ export {
   type Cost,
   cost,
   type LayerCost,
+  type StepCost,
+  stepCost,
   type TrainingCost,
   type TrainingLayerCost,
   trainingCost,
