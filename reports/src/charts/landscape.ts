@@ -86,7 +86,8 @@ function labelsOf(lines: readonly IsolinePoint[]): IsolinePoint[] {
   for (const points of byLine.values()) {
     const [{ name, level }] = points as [IsolinePoint];
     const key = `${name} ${level}`;
-    if (Math.round(2 * level) % 2 === 0 && points.length > Math.max(5, longest.get(key)?.length ?? 0)) longest.set(key, points);
+    if (Math.round(2 * level) % 2 === 0 && points.length > Math.max(5, longest.get(key)?.length ?? 0))
+      longest.set(key, points);
   }
   return [...longest.values()].map((points) => points[Math.floor(points.length / 2)] as IsolinePoint);
 }

@@ -17,7 +17,15 @@ export const DASHES = [
 
 export const CONFIG: TopLevelSpec['config'] = {
   axis: { labelFontSize: 12, titleFontSize: 12, titleFontWeight: 'normal', titlePadding: 8 },
-  legend: { labelFontSize: 12, titleFontSize: 12, titleFontWeight: 'normal', symbolSize: 80, symbolOpacity: 1, labelLimit: 0, titleLimit: 0 },
+  legend: {
+    labelFontSize: 12,
+    titleFontSize: 12,
+    titleFontWeight: 'normal',
+    symbolSize: 80,
+    symbolOpacity: 1,
+    labelLimit: 0,
+    titleLimit: 0,
+  },
   header: { labelFontSize: 13, titleFontSize: 13 },
   view: { stroke: null },
 };
