@@ -3,7 +3,7 @@ import { buildBackbone } from '@refconv/backbones';
 import { buildMethod, refconvLayers, refocus, reparameterize } from '@refconv/refconv';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
-import { cost, trainingCost } from './cost.js';
+import { cost, stepCost, trainingCost } from './cost.js';
 
 /** The numbers of the implementations that the networks follow, at 224×224 with 1000 classes; RefConv's, and ACB's on the 3×3 ones. */
 const PUBLISHED = {
@@ -29,6 +29,26 @@ describe('cost', () => {
       expect(tf.memory().numTensors).to.equal(tensors);
     });
   }
+
+  it('counts a step: the map once, whatever the batch', async () => {
+    const model = buildBackbone('mobilenetv1');
+    const refocused = await refocus(model, { init: 'zero' });
+    const { macs, step } = PUBLISHED.mobilenetv1;
+    expect(stepCost(model, 32)).to.deep.equal({
+      forward: 64 * macs,
+      backward: 128 * macs,
+      weights: 0,
+      total: 192 * macs,
+    });
+    // Over a frozen basis: the map forward, and its gradient for W_r alone.
+    expect(stepCost(refocused, 32)).to.deep.include({ weights: 4 * step, total: 192 * macs + 4 * step });
+    const trained = await refocus(model, { init: 'zero', trainableBasis: true });
+    expect(stepCost(trained, 32)).to.deep.include({ weights: 6 * step });
+    for (const wrong of [0, 1.5]) {
+      expect(() => stepCost(model, wrong)).to.throw(/batchSize must be a whole number from 1; given/);
+    }
+    for (const each of [model, refocused, trained]) each.dispose();
+  });
 
   it('counts the branches of a structural method', async () => {
     const model = buildBackbone('mobilenetv2');

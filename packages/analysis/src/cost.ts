@@ -131,3 +131,34 @@ export function trainingCost(model: tf.LayersModel): TrainingCost {
   const { trainable, frozen } = plain;
   return { trainable, frozen, macs: { image: untouched + sum('image'), step: sum('step') }, layers };
 }
+
+/** The arithmetic of one training step, in floating-point operations: 2 a multiply-add. */
+export interface StepCost {
+  forward: number;
+  /** Of images and weights, each as much as forward; a map over a frozen basis has no gradient of the basis. */
+  backward: number;
+  /** What of both belongs to functions of the weights, such as RefConv's map: the same whatever the batch. */
+  weights: number;
+  total: number;
+}
+
+/**
+ * What a training step with so many images computes, in convolutions, dense layers and functions of weights; batch norms, activations and
+ * the optimiser, which are not multiply-adds, are left out, as is usual.
+ * @throws RangeError where the batch size is no whole number from 1.
+ */
+export function stepCost(model: tf.LayersModel, batchSize: number): StepCost {
+  if (!(Number.isInteger(batchSize) && batchSize >= 1)) {
+    throw new RangeError(`batchSize must be a whole number from 1; given ${batchSize}.`);
+  }
+  const { macs, layers } = trainingCost(model);
+  const images = 2 * batchSize * macs.image;
+  const frozenMaps = layers.reduce((sum, { frozen, macs }) => sum + (frozen > 0 ? macs.step : 0), 0);
+  const [mapForward, mapBackward] = [2 * macs.step, 2 * (2 * macs.step - frozenMaps)];
+  return {
+    forward: images + mapForward,
+    backward: 2 * images + mapBackward,
+    weights: mapForward + mapBackward,
+    total: 3 * images + mapForward + mapBackward,
+  };
+}

@@ -1,0 +1,39 @@
+/** Kernel skeletons: where in a kernel the weight lies (named in the abstract of the paper's journal version, doi 10.1109/TNNLS.2025.3552654). */
+import type * as tf from '@tensorflow/tfjs';
+import { depthwiseLayers } from './connectivity.js';
+import type { Matrix } from './matrix.js';
+import { kernelChannels, withKernels } from './redundancy.js';
+
+/** The mean magnitude at each position of a kernel [kh, kw, a, b] over its slices. With `relative`, in units of their mean. */
+export function skeleton(kernel: tf.Tensor4D, { relative = false } = {}): Matrix {
+  const channels = kernelChannels(kernel);
+  const [rows, columns] = kernel.shape;
+  const values = new Float64Array(rows * columns);
+  for (const channel of channels) {
+    channel.forEach((value, at) => {
+      (values[at] as number) += Math.abs(value) / channels.length;
+    });
+  }
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  if (relative && !(mean > 0)) throw new RangeError('A kernel of zeros has no relative skeleton.');
+  return { rows, columns, values: relative ? values.map((value) => value / mean) : values };
+}
+
+export interface LayerSkeletons {
+  name: string;
+  /** Of W_b. */
+  basis: Matrix;
+  /** Of W_t. */
+  transformed: Matrix;
+}
+
+/** The skeletons of each depthwise RefConv layer of a model. @throws Error where there is none. */
+export function skeletonsOf(model: tf.LayersModel, options: { relative?: boolean } = {}): LayerSkeletons[] {
+  return depthwiseLayers(model).map((layer) =>
+    withKernels(layer, (basis, transformed) => ({
+      name: layer.name,
+      basis: skeleton(basis, options),
+      transformed: skeleton(transformed, options),
+    })),
+  );
+}

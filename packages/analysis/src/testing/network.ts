@@ -1,0 +1,16 @@
+/** A network for tests: a stem, a depthwise and a dense layer, with batch norms whose statistics are not the initial ones. */
+import { mobilenetv1 } from '@refconv/backbones';
+import { tf } from '@refconv/tensorflow';
+import type { LayersModel, Variable } from '@tensorflow/tfjs';
+
+export const STATISTICS = { mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] };
+
+export function smallNetwork(seed = 1): LayersModel {
+  const model = mobilenetv1({ variant: 'cifar', width: 0.125, inputSize: 16, seed });
+  model.weights.forEach((weight, i) => {
+    const { val: variable } = weight as unknown as { val: Variable };
+    if (variable.rank !== 1) return;
+    tf.tidy(() => variable.assign(tf.randomUniform(variable.shape, 0.6, 1.2, 'float32', i)));
+  });
+  return model;
+}

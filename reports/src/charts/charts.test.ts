@@ -1,0 +1,83 @@
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { compile } from 'vega-lite';
+import { toSvg } from '../chart.js';
+import { exportChart } from '../exportChart.js';
+import { redundancyChart } from './heatMap.js';
+import { isolines, landscapeChart, sliceChart, surfaceChart } from './landscape.js';
+import { gainsChart, trainingChart } from './training.js';
+
+/** A bowl: the loss is 4·(x² + y²), so that a line of level l is a circle of radius √l / 2. */
+const steps = Array.from({ length: 21 }, (_, i) => Number((-1 + i / 10).toFixed(1)));
+const bowl = {
+  name: 'bowl <b>',
+  points: steps.flatMap((y) => steps.map((x) => ({ x, y, loss: 4 * (x * x + y * y), top1: 0.5 }))),
+};
+const cells = ['W_b', 'W_t'].flatMap((panel) =>
+  [0, 1, 2, 3].map((i) => ({ panel, row: i >> 1, column: i % 2, value: i / 3 })),
+);
+const epochs = [1, 2].flatMap((epoch) =>
+  ['baseline', 'refconv'].map((arm) => ({ network: 'a', arm, epoch, top1: 50, low: 49, high: 51, seeds: 3 })),
+);
+const gains = [{ network: 'a', arm: 'refconv', gain: 1, low: 0.5, high: 1.5, pairs: 3, paper: 1.2 }];
+
+const charts = {
+  redundancy: redundancyChart(cells),
+  landscape: landscapeChart([bowl]),
+  surface: surfaceChart(bowl),
+  slice: sliceChart([bowl]),
+  training: trainingChart(epochs),
+  gains: gainsChart(gains),
+};
+
+describe('the charts', () => {
+  for (const [name, chart] of Object.entries(charts)) {
+    it(`draw ${name} without a warning, and escape names`, async () => {
+      const warnings: unknown[] = [];
+      const warn = (...messages: unknown[]) => {
+        warnings.push(...messages);
+        return logger;
+      };
+      const logger = { level: () => logger, error: warn, warn, info: () => logger, debug: () => logger };
+      compile(chart, { logger: logger as never });
+      expect(warnings).to.deep.equal([]);
+      const svg = await toSvg(chart);
+      expect(svg)
+        .to.match(/^<svg /)
+        .and.not.contain('<b>');
+    });
+  }
+
+  it('have isolines where the losses are, and none along the border', () => {
+    const circle = isolines(bowl, [1]);
+    expect(new Set(circle.map(({ line }) => line)).size).to.equal(1);
+    for (const { x, y } of circle) expect(Math.hypot(x, y)).to.be.closeTo(0.5, 0.01);
+    // A radius of 1.2 leaves four arcs in the corners.
+    const arcs = isolines(bowl, [5.76]);
+    for (const { x, y } of arcs) expect(Math.hypot(x, y)).to.be.closeTo(1.2, 0.01);
+  });
+
+  it('refuse a landscape with holes, and contours of a slice', () => {
+    const holes = { ...bowl, points: bowl.points.slice(1) };
+    expect(() => landscapeChart([holes])).to.throw(/is not whole: 440 of 441 points/);
+    const slice = { ...bowl, points: bowl.points.filter(({ y }) => y === 0) };
+    expect(() => isolines(slice)).to.throw(/is a slice; it has no contours/);
+  });
+
+  it('become files, with their data', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'refconv-charts-'));
+    try {
+      await exportChart(folder, 'gains', charts.gains, gains);
+      const extensions = ['csv', 'pdf', 'png', 'svg', 'vl.json'];
+      expect((await readdir(folder)).sort()).to.deep.equal(extensions.map((extension) => `gains.${extension}`));
+      expect(await readFile(join(folder, 'gains.csv'), 'utf8')).to.equal(
+        'network,arm,gain,low,high,pairs,paper\na,refconv,1,0.5,1.5,3,1.2\n',
+      );
+      expect((await readFile(join(folder, 'gains.pdf'))).subarray(0, 5).toString()).to.equal('%PDF-');
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+});

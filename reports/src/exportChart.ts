@@ -1,0 +1,55 @@
+/** Charts as files: vega-lite, CSV, SVG, PNG and PDF. */
+import { createWriteStream } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { finished } from 'node:stream/promises';
+import { stringify } from 'csv-stringify/sync';
+import PDFDocument from 'pdfkit';
+import sharp from 'sharp';
+import svgToPdf from 'svg-to-pdfkit';
+import type { TopLevelSpec } from 'vega-lite';
+import { toSvg } from './chart.js';
+
+/** Dots an inch of the PNG: charts are drawn at 96 pixels an inch, print wants 300. */
+const DENSITY = 300;
+
+/**
+ * Writes NAME.vl.json, NAME.csv, NAME.svg and, unless `print` is false, NAME.png (300 dots an inch) and NAME.pdf (vectors).
+ * @param rows the chart's data, for the CSV.
+ * @returns the SVG.
+ */
+export async function exportChart(
+  folder: string,
+  name: string,
+  chart: TopLevelSpec,
+  rows: readonly object[],
+  { print = true } = {},
+): Promise<string> {
+  await mkdir(folder, { recursive: true });
+  const path = (extension: string) => join(folder, `${name}.${extension}`);
+  const svg = await toSvg(chart);
+  await writeFile(path('vl.json'), `${JSON.stringify(chart)}\n`);
+  await writeFile(path('csv'), stringify([...rows], { header: true, columns: columnsOf(rows) }));
+  await writeFile(path('svg'), svg);
+  if (print) {
+    await sharp(Buffer.from(svg), { density: DENSITY }).png().toFile(path('png'));
+    await writePdf(path('pdf'), svg);
+  }
+  return svg;
+}
+
+/** The names of all rows' entries; some rows may lack some. */
+const columnsOf = (rows: readonly object[]) => [...new Set(rows.flatMap((row) => Object.keys(row)))];
+
+/** A page of the chart's size: a CSS pixel is 0.75 points. */
+async function writePdf(path: string, svg: string): Promise<void> {
+  const [, width = 0, height = 0] =
+    /<svg[^>]*?\swidth="([\d.]+)"[^>]*?\sheight="([\d.]+)"/.exec(svg)?.map(Number) ?? [];
+  const page = new PDFDocument({ size: [0.75 * width, 0.75 * height], margin: 0 });
+  const file = page.pipe(createWriteStream(path));
+  // A solid line's dash, 1,0, is none to pdfkit.
+  const solid = svg.replaceAll(' stroke-dasharray="1,0"', '');
+  svgToPdf(page, solid, 0, 0, { fontCallback: () => 'Helvetica', warningCallback: () => undefined });
+  page.end();
+  await finished(file);
+}
