@@ -5,7 +5,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { trainingCost } from '@refconv/analysis';
 import { buildBackbone } from '@refconv/backbones';
-import { batches, type ImageSplit } from '@refconv/datasets';
+import { batches, type ImageSplit, tryLock } from '@refconv/datasets';
 import { buildMethod, merge, reparameterize } from '@refconv/refconv';
 import { compile, tf } from '@refconv/tensorflow';
 import { evaluate, type FitResult, fit, loadModel, saveModel } from '@refconv/training';
@@ -15,7 +15,6 @@ import { loadData, type RunData } from './data.js';
 import { environment } from './environment.js';
 import { ENVIRONMENT, FAILURE, json, LOCK, MERGED, MODEL, prepareRun, RESULT, readJson, runFolder } from './folder.js';
 import { appendToLedger } from './ledger.js';
-import { tryLock } from './lock.js';
 import type { Result } from './result.js';
 import { type Hash, hashOfSpec, type Spec, shortHash } from './spec.js';
 
