@@ -76,8 +76,8 @@ export async function writeWhole(
   const beside = (ending: string) =>
     join(dirname(target), `.${basename(target)}.${crypto.randomUUID().slice(0, 8)}${ending}`);
   const [unfinished, old] = [beside(UNFINISHED), beside('.old')];
+  await makeFolder(dirname(target));
   try {
-    await mkdir(dirname(target), { recursive: true });
     await write(unfinished);
     await synchronize(unfinished);
     // A folder that is not empty cannot be replaced by renaming alone.
