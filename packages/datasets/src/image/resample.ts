@@ -1,6 +1,23 @@
-/** Antialiased bilinear resize, bit-equal to Pillow's, and so to torchvision's on a PIL image. */
+/** Antialiased resize, bit-equal to Pillow's, and so to torchvision's on a PIL image. */
 import type { Rectangle, RgbImage } from './image.js';
 import { kernels, Layout } from './kernels.js';
+
+/**
+ * `bilinear` and `bicubic` are Pillow's, with antialiasing. `opencv` is bilinear without, as OpenCV's INTER_LINEAR; it rounds
+ * otherwise than OpenCV, by at most one grey level.
+ */
+export const INTERPOLATIONS = ['bilinear', 'bicubic', 'opencv'] as const;
+export type Interpolation = (typeof INTERPOLATIONS)[number];
+
+/** Pillow's filters (src/libImaging/Resample.c): how far they reach, and their values. */
+const FILTERS = {
+  bilinear: { support: 1, value: (x: number) => Math.max(0, 1 - x) },
+  /** Keys' cubic convolution with a = -0.5. */
+  bicubic: {
+    support: 2,
+    value: (x: number) => (x < 1 ? (1.5 * x - 2.5) * x * x + 1 : x < 2 ? (((x - 5) * x + 8) * x - 4) * -0.5 : 0),
+  },
+};
 
 /** Output pixels from `first` on, `count` of them, of a line of `from` pixels resized to `to`. */
 interface Line {
@@ -8,6 +25,7 @@ interface Line {
   to: number;
   first: number;
   count: number;
+  interpolation: Interpolation;
 }
 
 /** For every output pixel the first source pixel and how many (`spans`), and their weights in units of 2^-22. */
@@ -22,15 +40,17 @@ const CACHED = 256;
 const cache = new Map<string, Weights>();
 
 /**
- * Triangle filter over `max(1, from / to)` pixels on either side, normalised and rounded as in Pillow
+ * The filter, made wider by `max(1, from / to)` against aliasing, normalised and rounded as in Pillow
  * (src/libImaging/Resample.c, precompute_coeffs and normalize_coeffs_8bpc).
  */
-function weightsOf({ from, to, first, count }: Line): Weights {
-  const key = `${from} ${to} ${first} ${count}`;
+function weightsOf({ from, to, first, count, interpolation }: Line): Weights {
+  const key = `${from} ${to} ${first} ${count} ${interpolation}`;
   const known = cache.get(key);
   if (known) return known;
   const scale = from / to;
-  const support = Math.max(1, scale);
+  const filter = FILTERS[interpolation === 'opencv' ? 'bilinear' : interpolation];
+  const widening = interpolation === 'opencv' ? 1 : Math.max(1, scale);
+  const support = filter.support * widening;
   const taps = Math.ceil(support) * 2 + 1;
   const weights = { spans: new Int32Array(2 * count), values: new Int32Array(taps * count), taps };
   const line = new Float64Array(taps);
@@ -40,13 +60,14 @@ function weightsOf({ from, to, first, count }: Line): Weights {
     const length = Math.min(from, Math.trunc(center + support + 0.5)) - start;
     let sum = 0;
     for (let k = 0; k < length; k++) {
-      line[k] = Math.max(0, 1 - Math.abs((k + start - center + 0.5) * (1 / support)));
+      line[k] = filter.value(Math.abs((k + start - center + 0.5) * (1 / widening)));
       sum += line[k] as number;
     }
     weights.spans[2 * i] = start;
     weights.spans[2 * i + 1] = length;
     for (let k = 0; k < length; k++) {
-      weights.values[i * taps + k] = Math.trunc(0.5 + ((line[k] as number) / sum) * 2 ** 22);
+      const weight = ((line[k] as number) / sum) * 2 ** 22;
+      weights.values[i * taps + k] = Math.trunc(weight < 0 ? weight - 0.5 : weight + 0.5);
     }
   }
   if (cache.size >= CACHED) cache.clear();
@@ -56,13 +77,17 @@ function weightsOf({ from, to, first, count }: Line): Weights {
 
 /** What part of the source the window `window` of the image, resized to `width` x `height`, is made from. */
 export function sourceOf(source: { width: number; height: number }, resize: Resize): Rectangle {
-  const { width, height, window } = resize;
+  const { width, height, window, interpolation } = resize;
   const reach = ({ spans }: Weights) => {
     const first = spans[0] as number;
     return [first, (spans.at(-2) as number) + (spans.at(-1) as number) - first] as const;
   };
-  const [left, columns] = reach(weightsOf({ from: source.width, to: width, first: window.left, count: window.width }));
-  const [top, rows] = reach(weightsOf({ from: source.height, to: height, first: window.top, count: window.height }));
+  const [left, columns] = reach(
+    weightsOf({ from: source.width, to: width, first: window.left, count: window.width, interpolation }),
+  );
+  const [top, rows] = reach(
+    weightsOf({ from: source.height, to: height, first: window.top, count: window.height, interpolation }),
+  );
   return { left, top, width: columns, height: rows };
 }
 
@@ -72,6 +97,7 @@ export interface Resize {
   height: number;
   /** The part of the result that is wanted. */
   window: Rectangle;
+  interpolation: Interpolation;
 }
 
 /**
@@ -84,11 +110,11 @@ export function resample(
   size: { width: number; height: number },
   part: RgbImage,
   at: { left: number; top: number },
-  { width, height, window }: Resize,
+  { width, height, window, interpolation }: Resize,
 ): Uint8Array {
   const wasm = kernels();
-  const across = weightsOf({ from: size.width, to: width, first: window.left, count: window.width });
-  const down = weightsOf({ from: size.height, to: height, first: window.top, count: window.height });
+  const across = weightsOf({ from: size.width, to: width, first: window.left, count: window.width, interpolation });
+  const down = weightsOf({ from: size.height, to: height, first: window.top, count: window.height, interpolation });
   // Only the rows that the second pass reads go through the first.
   const firstRow = down.spans[0] as number;
   const rows = (down.spans.at(-2) as number) + (down.spans.at(-1) as number) - firstRow;
