@@ -1,0 +1,59 @@
+/** Loaders for images in files, or for images in memory that are to have a transform. */
+import { type ImageDataset, type ImageFiles, type ImageSource, Loader, memorySource } from '@refconv/datasets';
+import type { LoadedDataset } from './feed.js';
+import type { Recipe } from './recipe.js';
+
+export interface LoadingOptions {
+  /** The transforms' texts: see `parseTransform`. */
+  train: string;
+  test: string;
+  /** Threads that decode. Default: one for each processor. */
+  workers?: number;
+  /** What happens where a file cannot be read. Default: `fail`. */
+  onBroken?: 'fail' | 'skip';
+}
+
+/** A data set whose loaders are to be closed in the end. */
+export interface OpenLoaders extends LoadedDataset {
+  close(): Promise<void>;
+}
+
+/** Images of an evaluation's batch: so few that those that are kept ready do not fill the memory. */
+const TEST_BATCH = 50;
+
+const DECODER = import.meta.resolve('@refconv/tensorflow/jpeg');
+
+/**
+ * Loaders for a training by a recipe, whose `augment` must be `{}`, as the transform takes its place.
+ * @throws {RangeError} if a transform is wrong or does not fit the images.
+ */
+export function openLoaders(
+  data: ImageDataset | ImageFiles,
+  { batchSize, dropLast, seed }: Pick<Recipe, 'batchSize' | 'dropLast' | 'seed'>,
+  { train, test, ...options }: LoadingOptions,
+): OpenLoaders {
+  const { name, classes } = data;
+  const sourceOf = (split: 'train' | 'test'): ImageSource => {
+    const images = data[split];
+    return 'place' in images ? images : memorySource(images, data);
+  };
+  const loaders = {
+    train: new Loader(sourceOf('train'), {
+      ...{ transform: train, batchSize, dropLast, seed, shuffle: true, jpegDecoder: DECODER },
+      ...options,
+    }),
+    test: testLoader(sourceOf('test'), { transform: test, ...options }),
+  };
+  const close = async () => {
+    await Promise.all([loaders.train.close(), loaders.test.close()]);
+  };
+  return { name, classes, ...loaders, close };
+}
+
+/** A loader for an evaluation: every image once, in the order of the source. */
+export function testLoader(
+  source: ImageSource,
+  options: { transform: string; batchSize?: number } & Omit<LoadingOptions, 'train' | 'test'>,
+): Loader {
+  return new Loader(source, { batchSize: Math.min(TEST_BATCH, source.count), jpegDecoder: DECODER, ...options });
+}
