@@ -24,11 +24,6 @@ export function evaluationTransform(preprocessing: Preprocessing, size: number =
   return `resize(${side}${how[interpolation]})|centerCrop(${size})|${numbers(preprocessing)}`;
 }
 
-/** The paper's: a random resized crop, bilinear as torchvision's, and mirroring. */
-export function trainingTransform(preprocessing: Preprocessing, size: number = preprocessing.crop): string {
-  return `randomResizedCrop(${size})|flip|${numbers(preprocessing)}`;
-}
-
 function numbers({ channels, range, mean, std }: Preprocessing): string {
   const toOne = (values: readonly number[]) => values.map((value) => value / range[1]);
   const inRgb = (values: readonly number[]) => (channels === 'BGR' ? values.toReversed() : values).join('/');

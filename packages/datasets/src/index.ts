@@ -37,6 +37,7 @@ export {
   findDataset,
   type ImageFiles,
   inFiles,
+  isInFiles,
   type OpenDataset,
   type OpenOptions,
   openDataset,

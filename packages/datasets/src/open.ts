@@ -133,6 +133,12 @@ function definitionOf(spec: string) {
   return { name, place, definition };
 }
 
+/** Whether a set's images lie in files, told by its name. @throws {Error} for another name. */
+export function isInFiles(spec: string): boolean {
+  const { name } = definitionOf(spec);
+  return name === 'imagenet' || name === 'folder';
+}
+
 /** Whether a set is there, without reading it. @throws {Error} for another name. */
 export function findDataset(spec: string, options: OpenOptions = {}): boolean {
   const { place, definition } = definitionOf(spec);

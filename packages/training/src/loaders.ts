@@ -1,12 +1,20 @@
 /** Loaders for images in files, or for images in memory that are to have a transform. */
-import { type ImageDataset, type ImageFiles, type ImageSource, Loader, memorySource } from '@refconv/datasets';
+import {
+  type ImageDataset,
+  type ImageFiles,
+  type ImageSource,
+  Loader,
+  memorySource,
+  parseTransform,
+} from '@refconv/datasets';
 import type { LoadedDataset } from './feed.js';
 import type { Recipe } from './recipe.js';
 
 export interface LoadingOptions {
-  /** The transforms' texts: see `parseTransform`. */
-  train: string;
+  /** The transform of the test images: see `parseTransform`. */
   test: string;
+  /** That of the training images. Default: {@link trainingTransform} of the test images'. */
+  train?: string;
   /** Threads that decode. Default: one for each processor. */
   workers?: number;
   /** What happens where a file cannot be read. Default: `fail`. */
@@ -16,6 +24,14 @@ export interface LoadingOptions {
 /** A data set whose loaders are to be closed in the end. */
 export interface OpenLoaders extends LoadedDataset {
   close(): Promise<void>;
+}
+
+/** The paper's for ImageNet: a random resized crop, mirroring; size and normalisation are the evaluation's. */
+export function trainingTransform(test: string): string {
+  const { size, text } = parseTransform(test);
+  if (size === undefined) throw new RangeError(`transform "${text}": it has no crop whose size a training could have.`);
+  const numbers = text.split('|').filter((step) => /^(normalize|range255|bgr)\b/.test(step));
+  return [`randomResizedCrop(${size})`, 'flip', ...numbers].join('|');
 }
 
 /** Images of an evaluation's batch: so few that those that are kept ready do not fill the memory. */
@@ -30,7 +46,7 @@ const DECODER = import.meta.resolve('@refconv/tensorflow/jpeg');
 export function openLoaders(
   data: ImageDataset | ImageFiles,
   { batchSize, dropLast, seed }: Pick<Recipe, 'batchSize' | 'dropLast' | 'seed'>,
-  { train, test, ...options }: LoadingOptions,
+  { test, train = trainingTransform(test), ...options }: LoadingOptions,
 ): OpenLoaders {
   const { name, classes } = data;
   const sourceOf = (split: 'train' | 'test'): ImageSource => {
