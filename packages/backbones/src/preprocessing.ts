@@ -1,5 +1,4 @@
 /** How a network's images are prepared, as the transform's text that `@refconv/datasets` reads. */
-import { basename } from 'node:path';
 import { type Preprocessing, TORCHVISION_PREPROCESSING } from './backbone.js';
 import { BACKBONES } from './registry.js';
 
@@ -9,7 +8,7 @@ import { BACKBONES } from './registry.js';
  */
 export function publishedPreprocessing(id?: string, weights?: string): Preprocessing {
   const published = id !== undefined && Object.hasOwn(BACKBONES, id) ? (BACKBONES[id]?.published ?? []) : [];
-  const named = weights && published.find((one) => basename(one.weights) === basename(weights));
+  const named = weights && published.find((one) => fileName(one.weights) === fileName(weights));
   return (named || published[0])?.preprocessing ?? TORCHVISION_PREPROCESSING;
 }
 
@@ -23,6 +22,8 @@ export function evaluationTransform(preprocessing: Preprocessing, size: number =
   const how = { bilinear: '', bicubic: ',interpolation=bicubic', 'bilinear-opencv': ',interpolation=opencv' };
   return `resize(${side}${how[interpolation]})|centerCrop(${size})|${numbers(preprocessing)}`;
 }
+
+const fileName = (path: string) => path.slice(Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')) + 1);
 
 function numbers({ channels, range, mean, std }: Preprocessing): string {
   const toOne = (values: readonly number[]) => values.map((value) => value / range[1]);

@@ -66,10 +66,11 @@ export function openLoaders(
   return { name, classes, ...loaders, close };
 }
 
-/** A loader for an evaluation: every image once, in the order of the source. */
+/** A loader for an evaluation: every image once, in the order of the source, with the pixels that torchvision gives. */
 export function testLoader(
   source: ImageSource,
   options: { transform: string; batchSize?: number } & Omit<LoadingOptions, 'train' | 'test'>,
 ): Loader {
-  return new Loader(source, { batchSize: Math.min(TEST_BATCH, source.count), jpegDecoder: DECODER, ...options });
+  const batchSize = Math.min(TEST_BATCH, source.count);
+  return new Loader(source, { batchSize, jpegDecoder: DECODER, exact: true, ...options });
 }
