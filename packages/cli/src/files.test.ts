@@ -17,7 +17,8 @@ function interrupted(args: readonly string[], when: RegExp): Promise<number | nu
   let output = '';
   child.stdout.on('data', (text) => {
     output += text;
-    if (when.test(output)) child.kill('SIGINT');
+    // Once: a second one ends it at once.
+    if (when.test(output) && !child.killed) child.kill('SIGINT');
   });
   return new Promise((resolve) => child.on('close', resolve));
 }

@@ -28,11 +28,14 @@ interface Line {
   interpolation: Interpolation;
 }
 
-/** For every output pixel the first source pixel and how many (`spans`), and their weights in units of 2^-22. */
+/**
+ * For every output pixel the first source pixel and how many (`spans`), and `pairs` pairs of weights in units of 2^-22, the last
+ * of them 0 where there are fewer: of each pair the upper bits (weight >> 11) as two 16-bit numbers, then the lower ones.
+ */
 interface Weights {
   spans: Int32Array;
-  values: Int32Array;
-  taps: number;
+  values: Int16Array;
+  pairs: number;
 }
 
 const CACHED = 256;
@@ -51,9 +54,9 @@ function weightsOf({ from, to, first, count, interpolation }: Line): Weights {
   const filter = FILTERS[interpolation === 'opencv' ? 'bilinear' : interpolation];
   const widening = interpolation === 'opencv' ? 1 : Math.max(1, scale);
   const support = filter.support * widening;
-  const taps = Math.ceil(support) * 2 + 1;
-  const weights = { spans: new Int32Array(2 * count), values: new Int32Array(taps * count), taps };
-  const line = new Float64Array(taps);
+  const pairs = Math.ceil(support) + 1;
+  const weights = { spans: new Int32Array(2 * count), values: new Int16Array(4 * pairs * count), pairs };
+  const line = new Float64Array(2 * pairs);
   for (let i = 0; i < count; i++) {
     const center = (first + i + 0.5) * scale;
     const start = Math.max(0, Math.trunc(center - support + 0.5));
@@ -67,7 +70,10 @@ function weightsOf({ from, to, first, count, interpolation }: Line): Weights {
     weights.spans[2 * i + 1] = length;
     for (let k = 0; k < length; k++) {
       const weight = ((line[k] as number) / sum) * 2 ** 22;
-      weights.values[i * taps + k] = Math.trunc(weight < 0 ? weight - 0.5 : weight + 0.5);
+      const rounded = Math.trunc(weight < 0 ? weight - 0.5 : weight + 0.5);
+      const at = 4 * (i * pairs + (k >> 1)) + (k & 1);
+      weights.values[at] = rounded >> 11;
+      weights.values[at + 2] = rounded & 2047;
     }
   }
   if (cache.size >= CACHED) cache.clear();
@@ -98,6 +104,8 @@ export interface Resize {
   /** The part of the result that is wanted. */
   window: Rectangle;
   interpolation: Interpolation;
+  /** Left and right are exchanged in the window. Default: false. */
+  mirror?: boolean;
 }
 
 /**
@@ -110,10 +118,11 @@ export function resample(
   size: { width: number; height: number },
   part: RgbImage,
   at: { left: number; top: number },
-  { width, height, window, interpolation }: Resize,
+  { width, height, window, interpolation, mirror = false }: Resize,
 ): Uint8Array {
   const wasm = kernels();
-  const across = weightsOf({ from: size.width, to: width, first: window.left, count: window.width, interpolation });
+  const forwards = weightsOf({ from: size.width, to: width, first: window.left, count: window.width, interpolation });
+  const across = mirror ? mirrored(forwards) : forwards;
   const down = weightsOf({ from: size.height, to: height, first: window.top, count: window.height, interpolation });
   // Only the rows that the second pass reads go through the first.
   const firstRow = down.spans[0] as number;
@@ -123,8 +132,10 @@ export function resample(
   const used = part.data.subarray((firstRow - at.top) * stride, (firstRow - at.top + rows) * stride);
 
   const layout = new Layout();
-  const source = layout.take(used.length);
-  const middle = layout.take(rows * line);
+  // The kernels read and write rows by fours, and a row has room for a byte past its end.
+  const source = layout.take(used.length + 4 * stride);
+  const lineStride = Math.ceil((line + 1) / 16) * 16;
+  const middle = layout.take((rows + 4) * lineStride);
   const result = layout.take(window.height * line);
   const [acrossSpans, acrossValues, downSpans, downValues] = [
     layout.take(across.spans.byteLength),
@@ -135,21 +146,36 @@ export function resample(
   layout.reserve(wasm.memory);
   const bytes = new Uint8Array(wasm.memory.buffer);
   const words = new Int32Array(wasm.memory.buffer);
+  const halves = new Int16Array(wasm.memory.buffer);
   bytes.set(used, source);
   words.set(shifted(across.spans, at.left), acrossSpans / 4);
-  words.set(across.values, acrossValues / 4);
+  halves.set(across.values, acrossValues / 2);
   words.set(shifted(down.spans, firstRow), downSpans / 4);
-  words.set(down.values, downValues / 4);
+  halves.set(down.values, downValues / 2);
 
-  let columns = source;
+  let [columns, columnStride] = [source, stride];
   // Pillow leaves out a pass that would change nothing; its weights would give the same, but not as fast.
-  const unchanged = width === size.width && part.width === window.width && at.left === window.left;
+  const unchanged = !mirror && width === size.width && part.width === window.width && at.left === window.left;
   if (!unchanged) {
-    wasm.horizontal(source, stride, rows, acrossSpans, acrossValues, across.taps, window.width, middle);
-    columns = middle;
+    wasm.horizontal(
+      ...[source, stride, rows, acrossSpans, acrossValues, across.pairs, window.width, middle, lineStride],
+    );
+    [columns, columnStride] = [middle, lineStride];
   }
-  wasm.vertical(columns, line, downSpans, downValues, down.taps, window.height, result);
+  wasm.vertical(columns, columnStride, line, downSpans, downValues, down.pairs, window.height, result);
   return bytes.subarray(result, result + window.height * line);
+}
+
+/** Of the same line from its other end. */
+function mirrored({ spans, values, pairs }: Weights): Weights {
+  const count = spans.length / 2;
+  const turned = { spans: new Int32Array(spans.length), values: new Int16Array(values.length), pairs };
+  for (let i = 0; i < count; i++) {
+    const from = count - 1 - i;
+    turned.spans.set(spans.subarray(2 * from, 2 * from + 2), 2 * i);
+    turned.values.set(values.subarray(4 * pairs * from, 4 * pairs * (from + 1)), 4 * pairs * i);
+  }
+  return turned;
 }
 
 function shifted(spans: Int32Array, by: number): Int32Array {
