@@ -7,7 +7,8 @@ import { findPython, machine, nodeScript, pythonScript } from '../machine.js';
 import { BUSY, watchOthers } from '../otherLoad.js';
 import { median, pairedRatios } from '../statistics.js';
 import { WorkerProcess } from '../workerProcess.js';
-import type { Epoch, Mode, Ready } from './protocol.js';
+import { loadingChart, ratesCsv, ratesOf, toSvg } from './chart.js';
+import type { Epoch, Mode, Ready, Row } from './protocol.js';
 
 const USAGE = `Usage: npm run bench:loading -- --images FOLDER [options]
   --images FOLDER    a folder for each class, as of ImageNet's validation images (default: the shared sample)
@@ -18,13 +19,6 @@ const USAGE = `Usage: npm run bench:loading -- --images FOLDER [options]
 const OURS = { tensorflow: 'Loader, TensorFlow', exact: 'Loader, TensorFlow, exact', sharp: 'Loader, sharp' } as const;
 const THEIRS = 'torchvision';
 const BATCH = 32;
-
-interface Row {
-  mode: Mode;
-  workers: number;
-  contestant: string;
-  rounds: Epoch[];
-}
 
 const log = (line: string) => process.stderr.write(`bench: ${line}\n`);
 
@@ -182,8 +176,13 @@ async function main(): Promise<void> {
     `${file}.json`,
     `${JSON.stringify({ date, machine: where, versions, others, rows, cifar }, undefined, 1)}\n`,
   );
+  const rates = ratesOf(rows);
+  const chart = loadingChart(rates);
+  await writeFile(`${file}.csv`, ratesCsv(rates));
+  await writeFile(`${file}.vl.json`, `${JSON.stringify(chart)}\n`);
+  await writeFile(`${file}.svg`, await toSvg(chart));
   process.stdout.write(`${text}\n`);
-  log(`written to ${file}.md and .json`);
+  log(`written to ${file}.md, .json, .csv, .vl.json and .svg`);
 }
 
 await main();
