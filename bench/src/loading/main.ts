@@ -33,7 +33,7 @@ async function runCase(
   }: { folder: string; mode: Mode; workers: number; repeat: number; rounds: number },
   python: string | undefined,
   versions: Record<string, string>,
-): Promise<Row[]> {
+): Promise<{ rows: Row[]; cpuMilliseconds: number }> {
   const numbers = [workers, BATCH, repeat].map(String);
   const contestants = Object.entries(OURS).map(
     ([decoder, name]) =>
@@ -49,15 +49,17 @@ async function runCase(
   }
   try {
     for (const contestant of contestants) Object.assign(versions, (await contestant.ask<Ready>()).versions);
+    let cpuMilliseconds = 0;
     const rows = contestants.map(({ name }): Row => ({ mode, workers, contestant: name, rounds: [] }));
     for (let round = 0; round < rounds; round++) {
       log(`${mode}, ${workers} workers: round ${round + 1} of ${rounds}`);
       for (const [i, contestant] of contestants.entries()) {
         const epoch = await contestant.ask<Epoch>('go');
+        cpuMilliseconds += epoch.cpuMilliseconds;
         if (round > 0) rows[i]?.rounds.push(epoch);
       }
     }
-    return rows;
+    return { rows, cpuMilliseconds };
   } finally {
     await Promise.all(contestants.map((contestant) => contestant.stop()));
   }
@@ -144,14 +146,15 @@ async function main(): Promise<void> {
   const versions: Record<string, string> = {};
   const rows: Row[] = [];
   const othersShare = watchOthers();
+  let own = 0;
   for (const workers of options.workers) {
     for (const mode of ['train', 'eval'] as const) {
-      rows.push(
-        ...(await runCase({ ...options, workers, mode }, python.missing ? undefined : python.program, versions)),
-      );
+      const program = python.missing ? undefined : python.program;
+      const done = await runCase({ ...options, workers, mode }, program, versions);
+      rows.push(...done.rows);
+      own += done.cpuMilliseconds;
     }
   }
-  const own = rows.flatMap((row) => row.rounds).reduce((sum, { cpuMilliseconds }) => sum + cpuMilliseconds, 0);
   const others = othersShare(own);
   const cifar = cifarRate(options.rounds);
   const text = [

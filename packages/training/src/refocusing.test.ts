@@ -67,7 +67,11 @@ describe('refocusing the published ResNet-20', () => {
       const tensors = tf.memory().numTensors;
       const trained = await reparameterize(plain, buildMethod(id, id === 'refconv' ? { init: 'zero' } : {}));
       const recipe = { ...PAPER_RECIPE, epochs: 1, warmUpEpochs: 0.1, learningRate: 0.01, batchSize: 128 };
-      const some = { ...data, train: takeImages(data.train, count, 'first'), test: takeImages(data.test, 500, 'first') };
+      const some = {
+        ...data,
+        train: takeImages(data.train, count, 'first'),
+        test: takeImages(data.test, 500, 'first'),
+      };
       await fit({ model: trained, data: some, ...NORMALISATION, recipe, showProgress: false, log: () => {} });
       const merged = await merge(trained);
       expect(merged.toJSON(undefined, false)).to.deep.equal(plain.toJSON(undefined, false));
