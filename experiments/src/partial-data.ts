@@ -12,10 +12,10 @@ import { presets } from './presets.js';
 import { script } from './script.js';
 
 /** Training images of whole sets. */
-const ALL = { cifar10: 50_000, cifar100: 50_000, synthetic: 5000, imagenet: 1_281_167 };
+const ALL: Record<string, number> = { cifar10: 50_000, cifar100: 50_000, synthetic: 5000, imagenet: 1_281_167 };
 
 const part = (share: number): Arm['data'] | undefined =>
-  share === 1 ? undefined : ({ name, train = ALL[name] }) => ({ train: Math.round(share * train) });
+  share === 1 ? undefined : ({ name, train = ALL[name] ?? Number.NaN }) => ({ train: Math.round(share * train) });
 
 const arms: Experiment['arms'] = { baseline: {} };
 for (const share of [0.1, 0.25, 0.5, 1]) {

@@ -7,7 +7,8 @@ import { findPython, machine, nodeScript, pythonScript } from '../machine.js';
 import { BUSY, watchOthers } from '../otherLoad.js';
 import { median, pairedRatios } from '../statistics.js';
 import { WorkerProcess } from '../workerProcess.js';
-import type { Epoch, Mode, Ready } from './protocol.js';
+import { loadingChart, ratesCsv, ratesOf, toSvg } from './chart.js';
+import type { Epoch, Mode, Ready, Row } from './protocol.js';
 
 const USAGE = `Usage: npm run bench:loading -- --images FOLDER [options]
   --images FOLDER    a folder for each class, as of ImageNet's validation images (default: the shared sample)
@@ -18,13 +19,6 @@ const USAGE = `Usage: npm run bench:loading -- --images FOLDER [options]
 const OURS = { tensorflow: 'Loader, TensorFlow', exact: 'Loader, TensorFlow, exact', sharp: 'Loader, sharp' } as const;
 const THEIRS = 'torchvision';
 const BATCH = 32;
-
-interface Row {
-  mode: Mode;
-  workers: number;
-  contestant: string;
-  rounds: Epoch[];
-}
 
 const log = (line: string) => process.stderr.write(`bench: ${line}\n`);
 
@@ -39,7 +33,7 @@ async function runCase(
   }: { folder: string; mode: Mode; workers: number; repeat: number; rounds: number },
   python: string | undefined,
   versions: Record<string, string>,
-): Promise<Row[]> {
+): Promise<{ rows: Row[]; cpuMilliseconds: number }> {
   const numbers = [workers, BATCH, repeat].map(String);
   const contestants = Object.entries(OURS).map(
     ([decoder, name]) =>
@@ -55,15 +49,17 @@ async function runCase(
   }
   try {
     for (const contestant of contestants) Object.assign(versions, (await contestant.ask<Ready>()).versions);
+    let cpuMilliseconds = 0;
     const rows = contestants.map(({ name }): Row => ({ mode, workers, contestant: name, rounds: [] }));
     for (let round = 0; round < rounds; round++) {
       log(`${mode}, ${workers} workers: round ${round + 1} of ${rounds}`);
       for (const [i, contestant] of contestants.entries()) {
         const epoch = await contestant.ask<Epoch>('go');
+        cpuMilliseconds += epoch.cpuMilliseconds;
         if (round > 0) rows[i]?.rounds.push(epoch);
       }
     }
-    return rows;
+    return { rows, cpuMilliseconds };
   } finally {
     await Promise.all(contestants.map((contestant) => contestant.stop()));
   }
@@ -150,14 +146,15 @@ async function main(): Promise<void> {
   const versions: Record<string, string> = {};
   const rows: Row[] = [];
   const othersShare = watchOthers();
+  let own = 0;
   for (const workers of options.workers) {
     for (const mode of ['train', 'eval'] as const) {
-      rows.push(
-        ...(await runCase({ ...options, workers, mode }, python.missing ? undefined : python.program, versions)),
-      );
+      const program = python.missing ? undefined : python.program;
+      const done = await runCase({ ...options, workers, mode }, program, versions);
+      rows.push(...done.rows);
+      own += done.cpuMilliseconds;
     }
   }
-  const own = rows.flatMap((row) => row.rounds).reduce((sum, { cpuMilliseconds }) => sum + cpuMilliseconds, 0);
   const others = othersShare(own);
   const cifar = cifarRate(options.rounds);
   const text = [
@@ -182,8 +179,13 @@ async function main(): Promise<void> {
     `${file}.json`,
     `${JSON.stringify({ date, machine: where, versions, others, rows, cifar }, undefined, 1)}\n`,
   );
+  const rates = ratesOf(rows);
+  const chart = loadingChart(rates);
+  await writeFile(`${file}.csv`, ratesCsv(rates));
+  await writeFile(`${file}.vl.json`, `${JSON.stringify(chart)}\n`);
+  await writeFile(`${file}.svg`, await toSvg(chart));
   process.stdout.write(`${text}\n`);
-  log(`written to ${file}.md and .json`);
+  log(`written to ${file}.md, .json, .csv, .vl.json and .svg`);
 }
 
 await main();

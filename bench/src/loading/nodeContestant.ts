@@ -1,7 +1,7 @@
 /** Our loader as a contestant: `node nodeContestant.js folder mode workers batch repeat decoder`. */
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { type ImageSource, imageFolder, Loader, subset } from '@refconv/datasets';
+import { type ImageSource, imageFolder, Loader, selectImages } from '@refconv/datasets';
 import { type Epoch, type Mode, type Ready, TRANSFORMS } from './protocol.js';
 
 const [folder = '', mode = 'train', workers, batch, repeat, decoder] = process.argv.slice(2);
@@ -16,7 +16,7 @@ function memoryBytes(): number {
 }
 
 const one: ImageSource = await imageFolder(folder);
-const source = subset(
+const source = selectImages(
   one,
   Array.from({ length: one.count * Number(repeat) }, (_, i) => i % one.count),
 );

@@ -16,6 +16,14 @@ export interface Epoch {
   memoryBytes: number;
 }
 
+/** What a contestant took, round by round. */
+export interface Row {
+  mode: Mode;
+  workers: number;
+  contestant: string;
+  rounds: Epoch[];
+}
+
 export interface Ready {
   versions: Record<string, string>;
 }

@@ -7,7 +7,7 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { mobilenetv1 } from '@refconv/backbones';
-import { imageFolder, type LoadedBatch, Loader, subset } from '@refconv/datasets';
+import { imageFolder, type LoadedBatch, Loader, selectImages } from '@refconv/datasets';
 import { tf } from '@refconv/tensorflow';
 import { classifier, PAPER_RECIPE } from '@refconv/training';
 import { machine } from '../machine.js';
@@ -36,7 +36,7 @@ const rounds = Number(values.rounds);
 const files = await imageFolder(values.images ?? `${shared}/data/imagenet-sample`);
 const epochLength = 4 * STEPS * BATCH * rounds;
 const loader = new Loader(
-  subset(
+  selectImages(
     files,
     Array.from({ length: epochLength }, (_, i) => i % files.count),
   ),

@@ -2,9 +2,10 @@
 import { createHash } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { lossSurface, parsePart, randomDirection, runLandscape, sharpness } from '@refconv/analysis';
+import { takeImages } from '@refconv/datasets';
 import { loadModel } from '@refconv/training';
 import type { LayersModel } from '@tensorflow/tfjs';
-import { startData, subset } from '../start/data.js';
+import { startData } from '../start/data.js';
 import { main } from './output.js';
 
 const HELP = `node experiments/dist/analyses/landscape.js --model DIR --output DIR [options]
@@ -44,7 +45,7 @@ main(async () => {
   const { model, notes } = await loadModel(folder);
   const given = await startData({ images: count, download: false, log: console.log });
   const { mean, std } = { mean: notes.mean ?? given.mean, std: notes.std ?? given.std };
-  const images = subset(given.data.train, count);
+  const images = takeImages(given.data.train, count, 'at random');
   const surface = lossSurface(model, [randomDirection(model, seed, 'x'), randomDirection(model, seed, 'y')], images, {
     mean,
     std,

@@ -18,7 +18,8 @@ import {
 /** Those of packages/refconv, which is loaded later. */
 const METHOD_IDS = ['refconv', 'acb', 'repvgg', 'dbb', 'wn', 'cwn', 'own'];
 
-const IMAGES = 'cifar10[:DIR], cifar100[:DIR], imagenet[:DIR], synthetic, or folder:DIR with a folder for each class';
+const IMAGES =
+  'cifar10[:DIR], cifar100[:DIR], imagenet[:DIR], synthetic, or folder:DIR, whose train and val have a folder for each class';
 
 /** The options that say which network. */
 function withNetwork(command: Command): Command {
@@ -48,12 +49,16 @@ function withNormalisation(command: Command): Command {
 function withData(command: Command): Command {
   return withNormalisation(
     command
-      .requiredOption(
-        '--data <set>',
-        'cifar10:DIR (its .bin files, or the tar.gz), cifar10 (in REFCONV_DATA or the cache) or synthetic',
-      )
-      .option('--download', 'fetch CIFAR-10 (170 MB) into the cache where it is not found'),
-  );
+      .requiredOption('--data <set>', `${IMAGES}; without DIR looked for in REFCONV_DATA and the cache`)
+      .option('--download', 'fetch CIFAR (170 MB) into the cache where it is not found'),
+  )
+    .option(
+      '--test-transform <text>',
+      'how images in files are evaluated, such as "resize(256)|centerCrop(224)|normalize(imagenet)"; default: as the model was ' +
+        'trained for, else as its published weights were evaluated',
+    )
+    .option('--workers <n>', 'threads that decode images in files; default: one for each processor', count)
+    .option('--skip-broken', 'leave out and count files that cannot be read; default: stop at the first');
 }
 
 function withRefConv(command: Command): Command {
@@ -126,12 +131,18 @@ export function program(): Command {
       .option('--weight-decay <factor>', 'on every parameter', notNegative)
       .option('--spare-norms-and-biases', 'no weight decay on norms and biases')
       .option('--label-smoothing <share>', 'share of the target that is spread over all classes', share)
-      .option('--crop <pixels>', 'random crop after padding by so many pixels; 0 for none', index)
+      .option(
+        '--transform <text>',
+        'of training images, by loader threads; default for images in files: "randomResizedCrop(224)|flip|…", the normalisation as ' +
+          'in --test-transform. See docs/data.md',
+      )
+      .option('--crop <pixels>', 'for images in memory: random crop after padding by so many pixels; 0 for none', index)
       .option('--no-flip', 'no random mirroring')
       .option('--seed <n>', 'of initial weights, order, augmentation and W_r', index, 1)
       .option('--eager', 'operation by operation instead of compiled, for debugging')
       .option('--allow-other-threads', 'go on with a run of another thread count; its end is then not bit-equal'),
     'train --backbone mobilenetv1 --data cifar10 --epochs 30 --warm-up-epochs 2 --output runs/baseline',
+    'train --backbone mobilenetv2 --data folder:photos --transform "randomResizedCrop(160)|flip|normalize(imagenet)" --input-size 160 --output runs/photos',
     'train --model runs/baseline/model --method refconv --data cifar10 --epochs 30 --warm-up-epochs 2 --output runs/refconv',
   ).action(async (options) => (await import('./commands/train.js')).train(options));
 
@@ -162,9 +173,10 @@ export function program(): Command {
 
   examples(
     withData(withNetwork(root.command('evaluate').description('Accuracy on the test images.')))
-      .option('--batch-size <n>', 'images a call', count, 250)
+      .option('--batch-size <n>', 'images a call; default: 250, of images in files 50', count)
       .option('--json', 'print the result as JSON: top1 is a fraction'),
     'evaluate --model merged --data cifar10',
+    'evaluate --backbone mobilenetv2 --weights mobilenet_v2-b0353104.pth --data imagenet:/data/imagenet',
     'evaluate --backbone resnet20_cifar --weights resnet20.th --data cifar10:data --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 --json',
   ).action(async (options) => (await import('./commands/evaluate.js')).evaluateCommand(options));
 

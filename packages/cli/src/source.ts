@@ -34,7 +34,8 @@ function buildOptions(options: SourceOptions): { [Name in keyof BackboneOptions]
 
 /** What is known of the images that the network is for. */
 export interface Images {
-  height: number;
+  /** Left out: as the network's published weights take. */
+  height?: number;
   /** Left out: as many as the weights have. */
   classes?: number;
 }
@@ -80,7 +81,7 @@ function backboneOptions(
   images: Images | undefined,
 ): BackboneOptions {
   const variants = Object.hasOwn(BACKBONES, id) ? (BACKBONES[id]?.variants ?? []) : [];
-  const small = images !== undefined && images.height < SMALL_IMAGE && variants.includes('cifar');
+  const small = images?.height !== undefined && images.height < SMALL_IMAGE && variants.includes('cifar');
   const guessed = {
     variant: small ? ('cifar' as const) : undefined,
     inputSize: images?.height,

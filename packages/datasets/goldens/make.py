@@ -56,6 +56,11 @@ for name, (image, options) in sources.items():
         out = f"{stem}.resize{resize}-crop{crop}.out.png"
         T.Compose([T.Resize(resize), T.CenterCrop(crop)])(image).save(os.path.join(here, out))
         cases.append({"file": name, "transform": f"resize({resize})|centerCrop({crop})", "expected": out})
+    if name in ("wide.png", "small.png", "large-420.jpg"):
+        out = f"{stem}.bicubic64-crop56.out.png"
+        T.Compose([T.Resize(64, T.InterpolationMode.BICUBIC), T.CenterCrop(56)])(image).save(os.path.join(here, out))
+        transform = "resize(64,interpolation=bicubic)|centerCrop(56)"
+        cases.append({"file": name, "transform": transform, "expected": out})
     w, h = image.size
     left, top, width, height = w // 7, h // 5, w // 2 + 3, h // 2 + 1
     out = f"{stem}.resized-crop32.out.png"

@@ -28,6 +28,8 @@ export const CIFAR100_CLASSES: readonly string[] = (
 const CIFAR100: Variant = {
   name: 'cifar100',
   title: 'CIFAR-100',
+  // Address and MD5 are those of the table on https://www.cs.toronto.edu/~kriz/cifar.html, as copied independently by several
+  // readers of the binary version; its line for the Python version is torchvision's tgz_md5 (torchvision/datasets/cifar.py).
   address: {
     url: 'https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz',
     md5: '03b5dce01913d631647c71ecec9e9cb8',

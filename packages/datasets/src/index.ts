@@ -20,13 +20,33 @@ export { checkSplit, type ImageDataset, type ImageSplit } from './dataset.js';
 export type { JpegDecoder } from './image/decode.js';
 export type { Rectangle, RgbImage } from './image/image.js';
 export { type ImageFolderOptions, imageFolder } from './imagenet/imageFolder.js';
-export { type ImageNet, type ImageNetOptions, loadImageNet } from './imagenet/imagenet.js';
+export {
+  findImageNet,
+  type ImageNet,
+  type ImageNetOptions,
+  loadImageNet,
+  loadImageNetSplit,
+} from './imagenet/imagenet.js';
+export { IMAGENET_WNIDS } from './imagenet/wnids.js';
 export { type LoadedBatch, Loader, type LoaderOptions } from './loader/loader.js';
 export type { BrokenImage } from './loader/protocol.js';
-export { type ImageSource, imageName, memorySource, subset } from './loader/source.js';
+export { type ImageSource, imageName, memorySource } from './loader/source.js';
 export { type Holder, holderOf, type Lock, type LockOptions, tryLock, withLock } from './lock.js';
+export {
+  DATASETS,
+  findDataset,
+  type ImageFiles,
+  inFiles,
+  isInFiles,
+  type OpenDataset,
+  type OpenOptions,
+  openDataset,
+  openImages,
+  type Statistics,
+} from './open.js';
 export { cacheFolder, type Environment } from './places.js';
 export { Random, type StreamKey, stream } from './random.js';
+export { selectImages, takeImages } from './select.js';
 export { channelStatistics } from './statistics.js';
 export { type SyntheticOptions, syntheticDataset } from './synthetic.js';
 export { IMAGENET_MEAN, IMAGENET_STD, parseTransform, type Transform } from './transform/parse.js';

@@ -1,73 +1,119 @@
 /** The images of a run. */
+import { evaluationTransform, publishedPreprocessing } from '@refconv/backbones';
 import {
-  CIFAR10_MEAN,
-  CIFAR10_STD,
-  channelStatistics,
-  findCifar10,
-  findCifar100,
+  findDataset,
   type ImageDataset,
-  type ImageSplit,
-  loadCifar10,
-  loadCifar100,
+  type ImageFiles,
+  inFiles,
+  type OpenDataset,
+  openDataset,
+  type Statistics,
+  selectImages,
   stream,
   syntheticDataset,
+  takeImages,
 } from '@refconv/datasets';
+import { type LoadedDataset, type ModelNotes, openLoaders, type Recipe } from '@refconv/training';
 import type { Spec } from './spec.js';
 
-/** A data set with its channels' statistics, in units where 255 is 1. */
-export interface RunData {
-  data: ImageDataset;
-  mean: readonly number[];
-  std: readonly number[];
-}
+/** Images in memory, with their channels' statistics. */
+export type RunData = OpenDataset<ImageDataset>;
+
+const nameOf = ({ name, folder }: Spec['data']) => (folder === undefined ? name : `${name}:${folder}`);
 
 /** @throws Error where a set's images are not on this machine, before anything is started. */
-export function checkData({ name }: Spec['data']): void {
-  if (name === 'imagenet') {
-    throw new Error(
-      'Runs on ImageNet can be planned but not trained yet: the training loop takes images that are in memory. ' +
-        'Choose another preset, or --set data.name=cifar10.',
-    );
-  }
-  const find = { cifar10: findCifar10, cifar100: findCifar100, synthetic: () => true }[name];
-  if (find()) return;
+export function checkData(data: Spec['data']): void {
+  if (findDataset(nameOf(data))) return;
   throw new Error(
-    `${name} was not found: set REFCONV_DATA to the folder that holds it, or fetch it, or --set data.name=synthetic.`,
+    `${nameOf(data)} was not found: set REFCONV_DATA to the folder that holds it, or fetch it, or --set data.name=synthetic.`,
   );
 }
 
-/** @throws Error where the set is not found, is damaged, or has fewer images than asked for. */
-export async function loadData({ name, train, test, size }: Spec['data']): Promise<RunData> {
-  if (name === 'synthetic') {
-    const data = syntheticDataset({ train, test, size });
-    return { data, ...channelStatistics(data.train) };
-  }
-  checkData({ name });
-  const log = (line: string) => console.log(line);
-  const whole = name === 'cifar10' ? await loadCifar10({ log }) : await loadCifar100({ log });
-  const data = {
-    ...whole,
-    train: chosen(whole.train, train, (indices) => stream(0, 'subset').shuffle(indices)),
-    test: chosen(whole.test, test, (indices) => indices),
-  };
-  // Of the whole set, so that a part of it is normalised the same.
-  return name === 'cifar10'
-    ? { data, mean: CIFAR10_MEAN, std: CIFAR10_STD }
-    : { data, ...channelStatistics(whole.train) };
+/**
+ * Images in memory.
+ * @throws Error where the set is not found, is damaged, has fewer images than asked for, or lies in files.
+ */
+export async function loadData(data: Spec['data']): Promise<RunData> {
+  const opened = await openData(data);
+  if (!inFiles(opened.data)) return opened as RunData;
+  throw new Error(`This needs images in memory, and those of ${nameOf(data)} stay in files.`);
 }
 
-function chosen(
-  split: ImageSplit,
-  count: number | undefined,
-  order: (indices: Uint32Array) => Uint32Array,
-): ImageSplit {
-  if (count === undefined || count === split.count) return split;
-  if (count > split.count) throw new Error(`The spec asks for ${count} images; there are ${split.count}.`);
-  const size = split.height * split.width * split.channels;
-  const indices = order(Uint32Array.from({ length: split.count }, (_, i) => i)).subarray(0, count);
-  const images = new Uint8Array(count * size);
-  indices.forEach((from, to) => {
-    images.set(split.images.subarray(from * size, (from + 1) * size), to * size);
+async function openData(spec: Spec['data']): Promise<OpenDataset> {
+  const { train, test, size, validation } = spec;
+  checkData(spec);
+  const synthetic = { train, test, size };
+  const opened = await openDataset(nameOf(spec), { log: (line) => console.log(line), synthetic });
+  if (spec.name === 'synthetic') {
+    if (validation === undefined) return opened;
+    // Pictures of another seed: this set has no end that they could be held out of.
+    const held = syntheticDataset({ train: 1, test: validation, size, seed: 2 }).test;
+    return { ...opened, data: { ...opened.data, test: held } as ImageDataset };
+  }
+  // The statistics are of the whole set, so that a part of it is normalised the same.
+  return { ...opened, data: partOf(opened.data, spec) };
+}
+
+/** As many images as the spec asks for. */
+function partOf<D extends ImageDataset | ImageFiles>(whole: D, { train, test, validation }: Spec['data']): D {
+  for (const [asked, { count }] of [[train, whole.train] as const, [test, whole.test] as const]) {
+    if (asked !== undefined && asked > count) throw new Error(`The spec asks for ${asked} images; there are ${count}.`);
+  }
+  const { count } = whole.train;
+  if (validation !== undefined && (train ?? count) + validation > count) {
+    throw new Error(`The spec trains on ${train ?? 'all'} images and holds out ${validation}; there are ${count}.`);
+  }
+  const order = stream(0, 'subset').shuffle(Uint32Array.from({ length: count }, (_, i) => i));
+  return {
+    ...whole,
+    train: takeImages(whole.train, train ?? count, 'at random'),
+    // Those held out are from the other end of the same order, so that no part that is trained on has them.
+    test: validation
+      ? selectImages(whole.train, order.reverse().subarray(0, validation))
+      : // Files are sorted by class: the first ones would be of few classes.
+        takeImages(whole.test, test ?? whole.test.count, inFiles(whole) ? 'at random' : 'first'),
+  };
+}
+
+/** What a run trains on and is evaluated by, as `fit` and `evaluate` take it. */
+export interface RunImages {
+  data: ImageDataset | LoadedDataset;
+  /** Of images in memory; a loader's transform has its own. */
+  normalisation: Partial<Statistics>;
+  recipe: Recipe;
+  /** Height and width. */
+  size: number;
+  source: string;
+  /** For the folders of the run's models. */
+  notes: Pick<ModelNotes, 'mean' | 'std' | 'transform'>;
+  /** Ends the threads that load. */
+  close(): Promise<void>;
+}
+
+/**
+ * Arrays in memory, or loaders for images in files and where the spec has a transform. By default images in files are evaluated as
+ * the network's published weights are, and trained on with the paper's transform.
+ * @throws Error as {@link loadData}, and where a transform is wrong.
+ */
+export async function openRunImages({ data: spec, network, recipe, seed, threads }: Spec): Promise<RunImages> {
+  const { data, mean, std } = await openData(spec);
+  const own = { ...recipe, seed };
+  const preprocessing = publishedPreprocessing(network.id);
+  const size = inFiles(data) ? (spec.size ?? preprocessing.crop) : data.train.height;
+  if (!inFiles(data) && spec.transform === undefined && spec.testTransform === undefined) {
+    const normalisation = { mean, std };
+    return { data, normalisation, recipe: own, size, source: data.source, notes: normalisation, close: async () => {} };
+  }
+  const usual = inFiles(data)
+    ? evaluationTransform(preprocessing, size)
+    : `centerCrop(${size})|normalize(${mean.join('/')},${std.join('/')})`;
+  const loaders = openLoaders(data, own, {
+    test: spec.testTransform ?? usual,
+    ...{ train: spec.transform, workers: threads ?? undefined },
   });
-  return { ...split, images, labels: Int32Array.from(indices, (i) => split.labels[i] as number), count };
+  const { text, ...used } = loaders.test.transform;
+  return {
+    ...{ data: loaders, normalisation: {}, recipe: { ...own, augment: {} }, size, source: data.source },
+    ...{ notes: { mean: used.mean, std: used.std, transform: text }, close: loaders.close },
+  };
 }

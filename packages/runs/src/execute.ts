@@ -5,13 +5,12 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { trainingCost } from '@refconv/analysis';
 import { buildBackbone } from '@refconv/backbones';
-import { batches, type ImageSplit, tryLock } from '@refconv/datasets';
+import { tryLock } from '@refconv/datasets';
 import { buildMethod, merge, reparameterize } from '@refconv/refconv';
-import { compile, tf } from '@refconv/tensorflow';
 import { evaluate, type FitResult, fit, loadModel, saveModel } from '@refconv/training';
 import { writeAtomically } from '@refconv/training/files';
-import type { LayersModel, Scalar, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs';
-import { loadData, type RunData } from './data.js';
+import type { LayersModel } from '@tensorflow/tfjs';
+import { openRunImages } from './data.js';
 import { environment } from './environment.js';
 import { ENVIRONMENT, FAILURE, json, LOCK, MERGED, MODEL, prepareRun, RESULT, readJson, runFolder } from './folder.js';
 import { appendToLedger } from './ledger.js';
@@ -56,24 +55,24 @@ export async function execute(root: string, spec: Spec, options: ExecuteOptions 
 async function train(root: string, hash: Hash, spec: Spec, options: ExecuteOptions): Promise<Result | undefined> {
   const { log = console.log, signal } = options;
   const folder = runFolder(root, hash);
-  const { data, mean, std } = await loadData(spec.data);
-  const where = await environment(spec, data.source);
-  await writeAtomically(join(folder, ENVIRONMENT), [json(where)]);
-  const model = await startingModel(root, spec, data);
+  const images = await openRunImages(spec);
+  const { data, normalisation, recipe } = images;
+  let model: LayersModel | undefined;
   let merged: LayersModel | undefined;
   try {
+    const where = await environment(spec, images.source);
+    await writeAtomically(join(folder, ENVIRONMENT), [json(where)]);
+    model = await startingModel(root, spec, { classes: data.classes.length, height: images.size });
     if (spec.freezeBatchNorm) freezeBatchNorms(model);
-    const recipe = { ...spec.recipe, seed: spec.seed };
     const checkpointEvery = { seconds: CHECKPOINT };
     const fitted = await fit({
-      ...{ model, data, mean, std, recipe, folder, checkpointEvery, signal, log },
+      ...{ model, data, ...normalisation, recipe, folder, checkpointEvery, signal, log },
       showProgress: false,
     });
     if (fitted.stopped || signal?.aborted) return undefined;
     const peakMemory = 1024 * process.resourceUsage().maxRSS;
 
-    const normalisation = { mean, std };
-    const notes = { ...normalisation, classes: data.classes };
+    const notes = { ...images.notes, classes: data.classes };
     await saveModel(model, join(folder, MODEL), notes, { replace: true });
     merged = spec.method ? await merge(model) : undefined;
     if (merged) await saveModel(merged, join(folder, MERGED), notes, { replace: true });
@@ -85,7 +84,7 @@ async function train(root: string, hash: Hash, spec: Spec, options: ExecuteOptio
       hash,
       spec,
       top1: last?.testTop1 as number,
-      top5: await topK(model, data.test, normalisation, 5),
+      top5: (await evaluate(model, data.test, normalisation)).top5,
       testLoss: last?.testLoss as number,
       bestTop1: best?.testTop1 as number,
       bestEpoch: best?.epoch as number,
@@ -105,7 +104,8 @@ async function train(root: string, hash: Hash, spec: Spec, options: ExecuteOptio
     return result;
   } finally {
     merged?.dispose();
-    model.dispose();
+    model?.dispose();
+    await images.close();
   }
 }
 
@@ -113,7 +113,7 @@ async function train(root: string, hash: Hash, spec: Spec, options: ExecuteOptio
 async function startingModel(
   root: string,
   spec: Spec,
-  { classes, train: { height } }: RunData['data'],
+  { classes, height }: { classes: number; height: number },
 ): Promise<LayersModel> {
   const { method, seed, from } = spec;
   const { id, ...options } = spec.network;
@@ -126,7 +126,7 @@ async function startingModel(
     }
     plain = (await loadModel(folder)).model;
   } else {
-    plain = buildBackbone(id, { ...options, classes: classes.length, inputSize: height, seed });
+    plain = buildBackbone(id, { ...options, classes, inputSize: height, seed });
   }
   if (!method) return plain;
   try {
@@ -146,36 +146,6 @@ function freezeBatchNorms({ layers }: LayersModel): void {
     const call = layer.call.bind(layer);
     layer.call = (inputs, kwargs) => call(inputs, { ...kwargs, training: false });
   }
-}
-
-/** The share of images whose label is among the k highest logits. */
-async function topK(
-  model: LayersModel,
-  split: ImageSplit,
-  statistics: Pick<RunData, 'mean' | 'std'>,
-  k: number,
-): Promise<number> {
-  const program = compile({
-    correct: (images: Tensor4D, labels: Tensor1D) => {
-      const logits = model.apply(images, { training: false }) as Tensor2D;
-      const depth = logits.shape[1];
-      const own = tf.sum(tf.mul(logits, tf.oneHot(labels, depth)), 1, true);
-      const higher = tf.sum(tf.cast(tf.greater(logits, own), 'int32'), 1);
-      return tf.sum(tf.cast(tf.less(higher, k), 'int32')) as Scalar;
-    },
-  });
-  let correct = 0;
-  try {
-    for (const { images, labels, size } of batches(split, { batchSize: Math.min(250, split.count), ...statistics })) {
-      correct += tf.tidy(() => {
-        const x = tf.tensor4d(images, [size, split.height, split.width, split.channels]);
-        return program.correct(x, tf.tensor1d(Int32Array.from(labels), 'int32')).dataSync()[0] as number;
-      });
-    }
-  } finally {
-    program.dispose();
-  }
-  return correct / split.count;
 }
 
 function weightsHash(model: LayersModel): string {

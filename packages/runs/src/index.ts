@@ -1,4 +1,4 @@
-export { checkData, loadData, type RunData } from './data.js';
+export { checkData, loadData, openRunImages, type RunData, type RunImages } from './data.js';
 export { forgive, type State, stateOf } from './folder.js';
 export {
   type Grid,

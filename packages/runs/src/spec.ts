@@ -21,13 +21,21 @@ export const networkSchema = z.strictObject({
 });
 
 export const dataSchema = z.strictObject({
-  name: z.enum(['cifar10', 'cifar100', 'synthetic', 'imagenet']),
+  name: z.enum(['cifar10', 'cifar100', 'synthetic', 'imagenet', 'folder']),
+  /** Where it lies; left out: looked for in REFCONV_DATA and the cache. */
+  folder: z.string().optional(),
   /** Training images, chosen at random, the same ones for every seed; left out: all. */
   train: count.optional(),
-  /** Test images, the first ones; left out: all. */
+  /** Test images, the first ones, of files some at random; left out: all. */
   test: count.optional(),
-  /** Height and width; of the synthetic set only. */
+  /** Height and width; of the synthetic set, and of images in files what they are cropped to. */
   size: count.optional(),
+  /** So many images, none of which is trained on, are held out of the training set and take the place of the test images. */
+  validation: count.optional(),
+  /** How training images are changed, in place of recipe.augment: see docs/data.md. Left out: for files the paper's. */
+  transform: z.string().optional(),
+  /** How test images in files are prepared; left out: as for the network's published weights. */
+  testTransform: z.string().optional(),
 });
 
 export const recipeSchema = z.strictObject({
@@ -91,8 +99,12 @@ export function parseSpec(value: unknown): Spec {
   const wrong = Object.keys(options).find((name) => !(known as readonly string[]).includes(name));
   if (wrong)
     throw new RangeError(`The spec cannot be used: ${id} takes no option '${wrong}'; it takes ${known.join(', ')}.`);
-  if (spec.data.size !== undefined && spec.data.name !== 'synthetic')
-    throw new RangeError(`The spec cannot be used: data.size is for the synthetic set; given with ${spec.data.name}.`);
+  if (spec.data.size !== undefined && spec.data.name.startsWith('cifar'))
+    throw new RangeError(
+      `The spec cannot be used: data.size is for the synthetic set and images in files; given with ${spec.data.name}.`,
+    );
+  if (spec.data.name === 'folder' && spec.data.folder === undefined)
+    throw new RangeError('The spec cannot be used: data.folder is not set; it says where the images lie.');
   checkRecipe({ ...spec.recipe, seed: spec.seed });
   return spec;
 }

@@ -21,10 +21,11 @@ export function variablesOf(weights: LayersModel['weights']): Variable[] {
 /**
  * A model's SGD step and its evaluation as one compiled program.
  *
- * - `train(images, labels, learningRate, seed?)`: one step; gives the mean loss before it. `train.async` does it in another thread.
+ * - `train(images, labels, learningRate, seed?)`: one step; gives the mean loss before it. Labels are class numbers, int32 [n], or
+ *   probabilities, float32 [n, classes]. `train.async` does it in another thread.
  *   `seed` ([2], int32) decides what dropout drops, see {@link withRandomSeed}; a model without dropout needs none.
- * - `evaluate(images, labels)`: in evaluation mode, `correct` (how many are classified rightly) and `loss` (the cross entropies'
- *   sum, without label smoothing).
+ * - `evaluate(images, labels)`: in evaluation mode, `correct` (how many are classified rightly), `correct5` (for how many the label is
+ *   among the five highest logits) and `loss` (the cross entropies' sum, without label smoothing).
  * - `momentumBuffers`: in the order of the model's trainable weights. `resetMomentum()` sets them to zero.
  * - `dispose()`: frees the graph and the buffers; the model keeps its weights.
  *
@@ -34,7 +35,7 @@ export function classifier(model: LayersModel, options: StepOptions, choice: Com
   const { momentum, nesterov = false, weightDecay, decayNormsAndBiases, labelSmoothing } = options;
   const weights = variablesOf(model.trainableWeights);
   const momentumBuffers = tf.tidy(() => weights.map((weight) => tf.variable(tf.zeros(weight.shape), false)));
-  const train = (images: Tensor4D, labels: Tensor1D, learningRate: Scalar, seed?: Tensor1D): Scalar => {
+  const train = (images: Tensor4D, labels: Tensor1D | Tensor2D, learningRate: Scalar, seed?: Tensor1D): Scalar => {
     const loss = () => {
       const forward = () => model.apply(images, { training: true }) as Tensor2D;
       const logits = seed ? withRandomSeed(seed, forward) : forward();
@@ -82,8 +83,11 @@ export type Evaluator = Pick<ReturnType<typeof evaluator>, 'evaluate'>;
 function evaluation(model: LayersModel) {
   return (images: Tensor4D, labels: Tensor1D) => {
     const logits = model.apply(images, { training: false }) as Tensor2D;
+    const own = tf.sum(tf.mul(logits, tf.oneHot(labels, logits.shape[1])), 1, true);
+    const higher = tf.sum(tf.cast(tf.greater(logits, own), 'int32'), 1);
     return {
       correct: tf.sum(tf.cast(tf.equal(tf.argMax(logits, 1), labels), 'int32')) as Scalar,
+      correct5: tf.sum(tf.cast(tf.less(higher, 5), 'int32')) as Scalar,
       loss: tf.sum(softmaxCrossEntropy(logits, labels)) as Scalar,
     };
   };

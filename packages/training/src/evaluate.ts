@@ -4,7 +4,6 @@ import { tf } from '@refconv/tensorflow';
 import type { LayersModel, Scalar } from '@tensorflow/tfjs';
 import { type CompileChoice, type Evaluator, evaluator } from './classifier.js';
 import { type Normalisation, testFeed } from './feed.js';
-import { batchTensors } from './tensors.js';
 
 export interface EvaluationOptions extends Normalisation {
   /** Images a call; a loader has its own number. Default: 250. */
@@ -16,6 +15,8 @@ export interface EvaluationOptions extends Normalisation {
 export interface Evaluation {
   /** Share of the images whose highest logit is the label's: 0 to 1. */
   top1: number;
+  /** Share of the images whose label is among the five highest logits. */
+  top5: number;
   correct: number;
   count: number;
   /** Mean cross entropy. */
@@ -43,19 +44,21 @@ export async function evaluateWith(
   options: EvaluationOptions,
 ): Promise<Evaluation> {
   const feed = testFeed(split, options, options.batchSize);
-  let correct = 0;
+  let [correct, correct5] = [0, 0];
   let loss = 0;
   let done = 0;
   for await (const batch of feed.epoch(0, 0)) {
-    const { images, labels } = batchTensors(batch, feed.shape);
+    const images = tf.tensor4d(batch.images, [batch.size, ...feed.shape]);
+    const labels = tf.tensor1d(batch.labels, 'int32');
     const result = await program.evaluate.async(images, labels);
     correct += takeNumber(result.correct);
+    correct5 += takeNumber(result.correct5);
     loss += takeNumber(result.loss);
     tf.dispose([images, labels]);
     done += batch.size;
     options.onBatch?.(done);
   }
-  return { top1: correct / done, correct, count: done, loss: loss / done };
+  return { top1: correct / done, top5: correct5 / done, correct, count: done, loss: loss / done };
 }
 
 /** A scalar's value; the scalar is disposed. */

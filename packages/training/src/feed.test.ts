@@ -1,8 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Loader, type LoaderOptions, memorySource } from '@refconv/datasets';
+import { type LoadedBatch, Loader, type LoaderOptions, type Mix, memorySource } from '@refconv/datasets';
 import { tf } from '@refconv/tensorflow';
+import type { Tensor } from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import { evaluate } from './evaluate.js';
 import { type FitOptions, fit } from './fit.js';
@@ -66,14 +67,59 @@ describe('a training fed by loaders', () => {
     expect(second).to.deep.equal(expected);
   });
 
+  for (const [step, labelSmoothing] of [
+    ['mixup(0.4)', 0],
+    ['mixup(0.4)', 0.1],
+    ['cutmix(1)', 0.1],
+  ] as const) {
+    it(`has the loss of two labels with ${step}, label smoothing ${labelSmoothing}`, async () => {
+      const transform = `randomCrop(16,1)|${normalize}|${step}`;
+      const losses: number[][] = [];
+      for (const eager of [false, true]) {
+        const stop = new AbortController();
+        const seen: number[] = [];
+        const onStep = (count: number, loss: number) => {
+          seen.push(loss);
+          if (count === 2) stop.abort();
+        };
+        const smoothed = { ...plain, labelSmoothing };
+        await run({ data: loaders({ transform }), recipe: smoothed, eager, signal: stop.signal, onStep });
+        losses.push(seen);
+      }
+      const [compiled = [], eager = []] = losses;
+      expect(compiled).to.have.lengthOf(2);
+      compiled.forEach((loss, i) => {
+        expect(loss).to.be.closeTo(eager[i] as number, 1e-5);
+      });
+
+      const model = tinyModel();
+      const feed = load('train', { transform }).epoch(0);
+      const { images, labels, size, mix } = (await feed.next()).value as LoadedBatch;
+      expect(mix?.weight).to.be.within(0.001, 0.999);
+      const logits = tf.tidy(() =>
+        (model.apply(tf.tensor4d(images, [size, 16, 16, 3]), { training: true }) as Tensor).arraySync(),
+      );
+      let sum = 0;
+      (logits as number[][]).forEach((row, i) => {
+        const normaliser = Math.log(row.reduce((total, value) => total + Math.exp(value), 0));
+        const crossEntropy = (label: number) => normaliser - (row[label] as number);
+        const spread = row.reduce((total, _, label) => total + crossEntropy(label), 0) / row.length;
+        const { weight, labels: others } = mix as Mix;
+        const two = weight * crossEntropy(labels[i] as number) + (1 - weight) * crossEntropy(others[i] as number);
+        sum += (1 - labelSmoothing) * two + labelSmoothing * spread;
+      });
+      expect(compiled[0]).to.be.closeTo(sum / size, 1e-5);
+      await feed.return();
+      model.dispose();
+    });
+  }
+
   it('is refused where loader and recipe contradict each other, or the run was begun with another transform', async () => {
     const wrong = await messageOf(run({ data: loaders({ seed: 8, batchSize: 8 }) }));
     expect(wrong).to.contain('batchSize is 8 there and 16 in the recipe; seed is 8 there and 7 in the recipe');
     expect(wrong).to.contain('set augment to {}');
-    const mixing = `randomCrop(16,1)|${normalize}|mixup(0.2)`;
-    expect(await messageOf(run({ data: loaders({ transform: mixing }), recipe: plain }))).to.contain(
-      'mixup and cutmix need',
-    );
+    const mixing = { ...loaders(), test: load('test', { transform: `${normalize}|mixup(0.2)` }) };
+    expect(await messageOf(run({ data: mixing, recipe: plain }))).to.contain('mixed images have no label');
     expect(await messageOf(run({}))).to.contain('Images in memory need mean and std');
     await run({ data: loaders(), recipe: { ...plain, epochs: 1 }, folder });
     const other = loaders({ transform: `randomCrop(16,2)|flip|${normalize}` });

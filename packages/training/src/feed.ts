@@ -1,5 +1,13 @@
 /** Batches for training and evaluation: of images in memory, or from loaders. */
-import { type Batch, batchCount, batches, type ImageDataset, type ImageSplit, Loader } from '@refconv/datasets';
+import {
+  type Batch,
+  batchCount,
+  batches,
+  type ImageDataset,
+  type ImageSplit,
+  type LoadedBatch,
+  Loader,
+} from '@refconv/datasets';
 import type { Recipe } from './recipe.js';
 
 /** Images that loaders decode, augment and normalise. */
@@ -19,6 +27,9 @@ export interface Normalisation {
   std?: readonly number[];
 }
 
+/** A loader's batches are mixed where its transform has mixup or cutmix. */
+export type FeedBatch = Batch & Pick<LoadedBatch, 'mix'>;
+
 /** One split, an epoch at a time. */
 export interface Feed {
   /** Images in an epoch. */
@@ -27,7 +38,7 @@ export interface Feed {
   /** `[height, width, channels]` of an image. */
   shape: readonly [number, number, number];
   /** The batches of an epoch from the `from`-th on. To be ended by `return` if it is left before its end. */
-  epoch(epoch: number, from: number): Generator<Batch, void> | AsyncGenerator<Batch, void>;
+  epoch(epoch: number, from: number): Generator<FeedBatch, void> | AsyncGenerator<FeedBatch, void>;
   /** Whether the next batch may be asked for while this one is still in use. */
   ahead: boolean;
 }
@@ -47,9 +58,6 @@ export function trainFeed(split: ImageSplit | Loader, recipe: Recipe, normalisat
         `its transform is "${split.transform.text}", and the recipe has an augmentation too: set augment to {}`,
       );
     }
-    if (split.transform.steps.some(({ name }) => name === 'mixup' || name === 'cutmix')) {
-      wrong.push('mixup and cutmix need targets of two labels, which the loss does not take');
-    }
     if (wrong.length > 0) throw new RangeError(`The training loader does not fit the recipe: ${wrong.join('; ')}.`);
     return loaderFeed(split);
   }
@@ -67,9 +75,18 @@ export function trainFeed(split: ImageSplit | Loader, recipe: Recipe, normalisat
   };
 }
 
-/** In the order of the split, once through. */
+/**
+ * In the order of the split, once through.
+ * @throws {RangeError} if a loader's transform mixes images.
+ */
 export function testFeed(split: ImageSplit | Loader, normalisation: Normalisation, batchSize = 250): Feed {
-  if (split instanceof Loader) return loaderFeed(split);
+  if (split instanceof Loader) {
+    const { steps, text } = split.transform;
+    if (steps.some(({ name }) => name === 'mixup' || name === 'cutmix')) {
+      throw new RangeError(`The test images' transform is "${text}": mixed images have no label to be compared with.`);
+    }
+    return loaderFeed(split);
+  }
   const settings = { batchSize: Math.min(batchSize, Math.max(1, split.count)), ...complete(normalisation) };
   return {
     count: split.count,

@@ -99,7 +99,7 @@ export async function fit(options: FitOptions): Promise<FitResult> {
           const begin = performance.now();
           const rate = learningRateAt(position.step, schedule);
           if (recipe.resetMomentumAfterWarmUp && position.step === schedule.warmUpSteps) program.resetMomentum();
-          const { images, labels } = batchTensors(batch.value, trainImages.shape);
+          const { images, labels } = batchTensors(batch.value, trainImages.shape, data.classes.length);
           const seed = stepSeed(recipe.seed, position.step);
           const step = program.train.async(images, labels, rate, seed);
           const { size } = batch.value;

@@ -13,6 +13,7 @@ export { type Evaluation, type EvaluationOptions, evaluate, evaluateWith } from 
 export type { LoadedDataset, Normalisation } from './feed.js';
 export { writeAtomically } from './files.js';
 export { DivergedError, type FitOptions, type FitResult, fit } from './fit.js';
+export { type LoadingOptions, type OpenLoaders, openLoaders, testLoader, trainingTransform } from './loaders.js';
 export { METRICS_FILE, type MetricsRow } from './metrics.js';
 export { loadModel, type ModelNotes, saveModel } from './modelFolder.js';
 export { type Progress, progress } from './progress.js';

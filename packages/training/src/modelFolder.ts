@@ -16,6 +16,8 @@ export interface ModelNotes {
   /** How its images are normalised: of each channel, in units where 255 is 1. */
   mean?: readonly number[];
   std?: readonly number[];
+  /** How its images are prepared for evaluation, where they come from files: a transform's text, see `parseTransform`. */
+  transform?: string;
   /** The classes' names, in the order of the logits. */
   classes?: readonly string[];
 }

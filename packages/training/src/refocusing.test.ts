@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildBackbone, loadTorchState, readWeights } from '@refconv/backbones';
-import { batches, type ImageDataset, type ImageSplit, loadCifar10 } from '@refconv/datasets';
+import { batches, type ImageDataset, type ImageSplit, loadCifar10, takeImages } from '@refconv/datasets';
 import { buildMethod, METHODS, merge, refocus, reparameterize } from '@refconv/refconv';
 import { compile, tf } from '@refconv/tensorflow';
 import type { LayersModel, Tensor2D, Tensor4D } from '@tensorflow/tfjs';
@@ -15,14 +15,6 @@ const LONG = process.env.REFCONV_LONG === '1';
 const TRAINED = LONG ? Object.keys(METHODS) : ['refconv'];
 const imagesFor = (method: string) => (!LONG ? 2_560 : method === 'refconv' ? 50_000 : 12_800);
 const NORMALISATION = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
-
-/** The first images of a split. */
-const first = (split: ImageSplit, count: number): ImageSplit => ({
-  ...split,
-  images: split.images.subarray(0, count * split.height * split.width * split.channels),
-  labels: split.labels.subarray(0, count),
-  count,
-});
 
 /** [n, classes], row by row. */
 function logitsOf(model: LayersModel, split: ImageSplit): Float32Array {
@@ -75,7 +67,11 @@ describe('refocusing the published ResNet-20', () => {
       const tensors = tf.memory().numTensors;
       const trained = await reparameterize(plain, buildMethod(id, id === 'refconv' ? { init: 'zero' } : {}));
       const recipe = { ...PAPER_RECIPE, epochs: 1, warmUpEpochs: 0.1, learningRate: 0.01, batchSize: 128 };
-      const some = { ...data, train: first(data.train, count), test: first(data.test, 500) };
+      const some = {
+        ...data,
+        train: takeImages(data.train, count, 'first'),
+        test: takeImages(data.test, 500, 'first'),
+      };
       await fit({ model: trained, data: some, ...NORMALISATION, recipe, showProgress: false, log: () => {} });
       const merged = await merge(trained);
       expect(merged.toJSON(undefined, false)).to.deep.equal(plain.toJSON(undefined, false));
@@ -89,7 +85,7 @@ describe('refocusing the published ResNet-20', () => {
       const right = classesOf(after).filter((label, i) => label === data.test.labels[i]).length;
       console.log(`      top-1 ${((100 * right) / data.test.count).toFixed(2)} %, merged and unmerged`);
       // It has learned something.
-      expect(logitsOf(plain, first(data.test, 500))).not.to.deep.equal(before.subarray(0, 5_000));
+      expect(logitsOf(plain, takeImages(data.test, 500, 'first'))).not.to.deep.equal(before.subarray(0, 5_000));
       trained.dispose();
       merged.dispose();
       expect(tf.memory().numTensors - tensors, 'tensors left').to.equal(0);

@@ -1,16 +1,32 @@
 /** Batches as tensors, and a model's state as arrays by name. */
-import type { Batch } from '@refconv/datasets';
+import type { Mix } from '@refconv/datasets';
 import { tf } from '@refconv/tensorflow';
 import type { LayersModel, Variable } from '@tensorflow/tfjs';
 import type { StoredTensor } from './checkpointFile.js';
 import { variablesOf } from './classifier.js';
+import type { FeedBatch } from './feed.js';
 
-/** @param shape `[height, width, channels]` of an image. */
-export function batchTensors({ images, labels, size }: Batch, shape: readonly [number, number, number]) {
+/**
+ * The images of a batch, and its labels; those of a mixed batch as probabilities.
+ * @param shape `[height, width, channels]` of an image.
+ */
+export function batchTensors(batch: FeedBatch, shape: readonly [number, number, number], classes: number) {
+  const { images, labels, size, mix } = batch;
   return {
     images: tf.tensor4d(images, [size, ...shape]),
-    labels: tf.tensor1d(labels, 'int32'),
+    labels: mix ? tf.tensor2d(mixedTargets(labels, mix, classes), [size, classes]) : tf.tensor1d(labels, 'int32'),
   };
+}
+
+/** `[size, classes]`: each image's own label with the share `weight`, that of the image mixed in with the rest. */
+function mixedTargets(labels: Int32Array, { weight, labels: others }: Mix, classes: number): Float32Array {
+  const targets = new Float32Array(labels.length * classes);
+  labels.forEach((own, i) => {
+    targets[i * classes + own] = weight;
+    // Not assigned: the two labels may be the same.
+    targets[i * classes + (others[i] as number)] += 1 - weight;
+  });
+  return targets;
 }
 
 /** The seed of a step's dropout: [the run's seed, folded to 31 bits, the step]. */

@@ -1,6 +1,6 @@
-import { contactSheet, Loader, verificationText, verifyDataset } from '@refconv/datasets';
+import { contactSheet, Loader, openImages, verificationText, verifyDataset } from '@refconv/datasets';
 import { progress, writeAtomically } from '@refconv/training';
-import { openImages } from '../data.js';
+import { openOptions } from '../data.js';
 
 interface VerifyOptions {
   data: string;
@@ -9,8 +9,11 @@ interface VerifyOptions {
   json?: boolean;
 }
 
+/** A usual evaluation's preprocessing of photographs. */
+const PHOTOGRAPHS = 'resize(256)|centerCrop(224)|normalize(imagenet)';
+
 export async function verify({ data, split, workers, json }: VerifyOptions): Promise<void> {
-  const { source } = await openImages(data, split);
+  const { source } = await openImages(data, split, openOptions());
   const bar = progress(source.count, 'images');
   const result = await verifyDataset(source, {
     ...(workers !== undefined && { workers }),
@@ -32,7 +35,13 @@ interface ShowOptions {
 }
 
 export async function show({ data, split, output, transform, images, seed, epoch }: ShowOptions): Promise<void> {
-  const { source, transform: usual } = await openImages(data, split);
+  const { source, statistics } = await openImages(data, split, openOptions());
+  const { mean, std } = statistics;
+  const { place } = source;
+  const usual =
+    place.kind === 'memory'
+      ? `randomCrop(${place.height},4)|flip|normalize(${mean.join('/')},${std.join('/')})`
+      : PHOTOGRAPHS;
   const loader = new Loader(source, {
     transform: transform ?? usual,
     batchSize: Math.min(images, source.count),

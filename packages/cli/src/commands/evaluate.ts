@@ -1,5 +1,13 @@
-import { evaluate, progress } from '@refconv/training';
-import { normalisation, openData } from '../data.js';
+import {
+  type BrokenImage,
+  type ImageDataset,
+  isInFiles,
+  type OpenDataset,
+  openDataset,
+  openImages,
+} from '@refconv/datasets';
+import { type Evaluation, evaluate, progress, testLoader } from '@refconv/training';
+import { inputSizeOf, normalisation, openOptions, testTransform } from '../data.js';
 import { openSource, type SourceOptions } from '../source.js';
 
 interface EvaluateOptions extends SourceOptions {
@@ -7,32 +15,59 @@ interface EvaluateOptions extends SourceOptions {
   download?: boolean;
   mean?: number[];
   std?: number[];
-  batchSize: number;
+  testTransform?: string;
+  workers?: number;
+  skipBroken?: boolean;
+  batchSize?: number;
   json?: boolean;
 }
 
 export async function evaluateCommand(options: EvaluateOptions): Promise<void> {
-  const { data: spec, download, mean, std, batchSize, json, ...source } = options;
-  const opened = await openData(spec, { download });
-  const { test, classes } = opened.data;
-  const { model, notes } = await openSource(source, { height: test.height });
+  const { data, download, mean, std, testTransform: _, workers, skipBroken, batchSize, json, ...source } = options;
+  const opened = await openTest(data, download);
+  const { images, classes, statistics } = opened;
+  const height = 'height' in images ? images.height : options.inputSize;
+  const { model, notes } = await openSource(source, { height });
   const given = model.outputs[0]?.shape.at(-1);
   if (given !== classes.length)
-    throw new Error(`The model has ${given} classes, ${opened.data.name} has ${classes.length}.`);
-  const bar = progress(test.count, 'evaluation');
+    throw new Error(`The model has ${given} classes, ${opened.name} has ${classes.length}.`);
+  const bar = progress(images.count, 'evaluation');
   const begin = performance.now();
-  const result = await evaluate(model, test, {
-    ...normalisation({ mean, std }, notes, opened),
-    batchSize,
-    onBatch: (done) => bar.update(done, ''),
-  });
+  const onBatch = (done: number) => bar.update(done, '');
+  let result: Evaluation;
+  let broken: readonly BrokenImage[] = [];
+  if ('place' in images) {
+    const transform = testTransform(options, notes, inputSizeOf(model, notes));
+    const onBroken = skipBroken ? 'skip' : 'fail';
+    const loader = testLoader(images, { transform, workers, onBroken, ...(batchSize && { batchSize }) });
+    broken = loader.broken;
+    result = await evaluate(model, loader, { onBatch }).finally(() => loader.close());
+  } else {
+    result = await evaluate(model, images, {
+      ...normalisation({ mean, std }, notes, statistics),
+      ...{ batchSize, onBatch },
+    });
+  }
   bar.stop();
-  const { top1, correct, count, loss } = result;
+  for (const { path, reason } of broken) console.error(`Left out: ${path}: ${reason}`);
+  const { top1, top5, correct, count, loss } = result;
   const seconds = (performance.now() - begin) / 1000;
-  if (json) console.log(JSON.stringify({ top1, correct, count, loss, seconds }));
+  if (json) console.log(JSON.stringify({ top1, top5, correct, count, broken: broken.length, loss, seconds }));
   else {
+    const percent = (share: number) => `${(100 * share).toFixed(2)} %`;
     console.log(
-      `top-1 ${(100 * top1).toFixed(2)} % (${correct} of ${count} test images), loss ${loss.toFixed(4)}, ${seconds.toFixed(1)} s`,
+      `top-1 ${percent(top1)} (${correct} of ${count} test images), top-5 ${percent(top5)}, loss ${loss.toFixed(4)}, ${seconds.toFixed(1)} s`,
     );
   }
+}
+
+/** The test images alone, where they lie in files. */
+async function openTest(spec: string, download?: boolean) {
+  const options = openOptions({ download });
+  if (isInFiles(spec)) {
+    const { source, statistics } = await openImages(spec, 'test', options);
+    return { images: source, classes: source.classes, name: source.name, statistics };
+  }
+  const { data, ...statistics } = (await openDataset(spec, options)) as OpenDataset<ImageDataset>;
+  return { images: data.test, classes: data.classes, name: data.name, statistics };
 }

@@ -1,8 +1,18 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { inFiles, type OpenDataset, openDataset } from '@refconv/datasets';
 import type { MethodId } from '@refconv/refconv';
-import { fit, OFFICIAL_CODE_RECIPE, PAPER_RECIPE, type Recipe, saveModel } from '@refconv/training';
-import { normalisation, openData } from '../data.js';
+import {
+  fit,
+  type ModelNotes,
+  OFFICIAL_CODE_RECIPE,
+  openLoaders,
+  PAPER_RECIPE,
+  type Recipe,
+  saveModel,
+} from '@refconv/training';
+import type { LayersModel } from '@tensorflow/tfjs';
+import { inputSizeOf, normalisation, openOptions, testTransform } from '../data.js';
 import { type MethodFlags, reparameterized } from '../method.js';
 import { openSource, type SourceOptions, sourceOptions } from '../source.js';
 
@@ -11,6 +21,10 @@ interface TrainOptions extends SourceOptions, MethodFlags {
   download?: boolean;
   mean?: number[];
   std?: number[];
+  transform?: string;
+  testTransform?: string;
+  workers?: number;
+  skipBroken?: boolean;
   output: string;
   method?: MethodId;
   recipe: 'paper' | 'official';
@@ -48,36 +62,64 @@ function recipeOf(options: TrainOptions): Recipe {
   };
 }
 
+/**
+ * What is trained on: arrays in memory; or loaders, for images in files, or where a transform is given. With what `fit` and the
+ * model's notes have of it.
+ */
+function imagesOf({ data, ...ofData }: OpenDataset, model: LayersModel, notes: ModelNotes, options: TrainOptions) {
+  const recipe = recipeOf(options);
+  const { transform, workers, skipBroken } = options;
+  if (!inFiles(data) && transform === undefined && options.testTransform === undefined) {
+    const statistics = normalisation(options, notes, ofData);
+    const size = data.train.height;
+    return { data, size, fit: { recipe, ...statistics }, notes: statistics, close: async () => {} };
+  }
+  const size = inputSizeOf(model, notes);
+  const { mean, std } = normalisation(options, notes, ofData);
+  const inMemory = `normalize(${mean.join('/')},${std.join('/')})`;
+  const loaders = openLoaders(data, recipe, {
+    test: inFiles(data) ? testTransform(options, notes, size) : (options.testTransform ?? inMemory),
+    ...{ train: transform, workers, onBroken: skipBroken ? 'skip' : 'fail' },
+  });
+  const { text, ...used } = loaders.test.transform;
+  return {
+    ...{ data: loaders, size, close: loaders.close },
+    fit: { recipe: { ...recipe, augment: {} } },
+    notes: { mean: used.mean, std: used.std, transform: text },
+  };
+}
+
 export async function train(options: TrainOptions): Promise<void> {
   const { output, eager, allowOtherThreads } = options;
   const finished = join(output, 'model');
   if (existsSync(finished)) {
     throw new Error(`${output} holds a training that is finished (${finished}); choose another --output.`);
   }
-  const { data, ...ofData } = await openData(options.data, options);
-  const source = await openSource(sourceOptions(options), { height: data.train.height, classes: data.classes.length });
-  const { mean, std } = normalisation(options, source.notes, ofData);
+  const opened = await openDataset(options.data, openOptions(options));
+  const { classes } = opened.data;
+  const height = inFiles(opened.data) ? options.inputSize : opened.data.train.height;
+  const source = await openSource(sourceOptions(options), { height, classes: classes.length });
   const { method } = options;
   const model = method ? await reparameterized(source.model, method, options) : source.model;
-  const { count, height, width } = data.train;
-  console.log(`${data.name}: ${count} training and ${data.test.count} test images of ${height}×${width}`);
+  const images = imagesOf(opened, model, source.notes, options);
+  const { train: trainImages, test, name } = images.data;
+  const [count, testCount] = [trainImages, test].map((split) => ('count' in split ? split.count : split.source.count));
+  console.log(`${name}: ${count} training and ${testCount} test images of ${images.size}×${images.size}`);
   const { last, best, stopped } = await fit({
     model,
-    data,
-    mean,
-    std,
-    recipe: recipeOf(options),
+    ...images.fit,
+    data: images.data,
     folder: output,
     stopOnInterrupt: true,
     ...(eager !== undefined && { eager }),
     ...(allowOtherThreads !== undefined && { allowOtherThreads }),
-  });
+  }).finally(images.close);
   if (stopped) {
     console.log(`Stopped; the same command goes on.`);
     process.exitCode = 130;
     return;
   }
-  await saveModel(model, finished, { ...source.notes, mean, std, classes: data.classes });
+  await saveModel(model, finished, { ...source.notes, ...images.notes, classes });
   const percent = (share = 0) => `${(100 * share).toFixed(2)} %`;
   console.log(
     `top-1 ${percent(last?.testTop1)} after the last epoch, best ${percent(best?.testTop1)} after epoch ${best?.epoch}`,

@@ -25,18 +25,18 @@ const EDGE = 16;
 
 let loaded: Kernels | undefined;
 
+/** Where the table of normalisation lies; what is laid out begins after it. */
+export const TABLE = 1024;
+
 /** Places in the module's memory, one after the other. */
 export class Layout {
-  private end = 1024;
+  /** @param end where the first place begins at the earliest. */
+  constructor(private end = 4096) {}
 
   take(length: number): number {
-    const start = this.end;
-    this.end = Math.ceil((start + length + EDGE) / 16) * 16;
+    const start = Math.ceil(this.end / 16) * 16;
+    this.end = start + length + EDGE;
     return start;
-  }
-
-  fits(memory: Memory): boolean {
-    return this.end <= memory.buffer.byteLength;
   }
 
   reserve(memory: Memory): void {

@@ -5,8 +5,9 @@ import { gzipSync } from 'node:zlib';
 import { expect } from 'chai';
 import { pack } from 'tar-stream';
 import { Loader } from '../loader/loader.js';
-import { imageName, memorySource, subset } from '../loader/source.js';
+import { imageName, memorySource } from '../loader/source.js';
 import { collect, drawJpeg, writeImageFolder } from '../loader/testing.js';
+import { selectImages } from '../select.js';
 import { syntheticDataset } from '../synthetic.js';
 import { errorOf, temporaryFolder } from '../test-data.js';
 import { imageFolder } from './imageFolder.js';
@@ -189,12 +190,12 @@ describe('imageFolder', () => {
 
   it('gives subsets of files, archives and memory', async () => {
     const source = await imageFolder(folder);
-    const part = subset(source, [7, 0]);
+    const part = selectImages(source, [7, 0]);
     expect([part.count, ...part.labels]).to.deep.equal([2, 3, 0]);
     expect(imageName(part.place, 0)).to.equal(join(folder, 'b/b_0.JPEG'));
-    expect(() => subset(source, [9])).to.throw(RangeError, 'index 9 given, expected integers from 0 to 8');
+    expect(() => selectImages(source, [9])).to.throw(RangeError, 'index 9 given, expected integers from 0 to 8');
     const { train, classes } = syntheticDataset({ classes: 2, size: 16, train: 4, test: 2, seed: 1 });
-    const memory = subset(memorySource(train, { name: 's', classes, source: 'drawn' }), [3]);
+    const memory = selectImages(memorySource(train, { name: 's', classes, source: 'drawn' }), [3]);
     const pixels = (memory.place as { images: Uint8Array }).images;
     expect([...pixels]).to.deep.equal([...train.images.slice(3 * 768, 4 * 768)]);
   });

@@ -90,39 +90,6 @@ export function memorySource(
   return { name, classes, count, labels, place: { kind: 'memory', images, width, height }, source };
 }
 
-/** Part of a source, for trials: the images with these indices. */
-export function subset(source: ImageSource, indices: ArrayLike<number>): ImageSource {
-  const { place } = source;
-  const chosen = Array.from(indices);
-  const outside = chosen.find((i) => !Number.isInteger(i) || i < 0 || i >= source.count);
-  if (outside !== undefined) {
-    throw new RangeError(`subset: index ${outside} given, expected integers from 0 to ${source.count - 1}.`);
-  }
-  const pick = <T extends Float64Array | Uint32Array | Int32Array>(
-    kind: { new (buffer: SharedArrayBuffer): T; BYTES_PER_ELEMENT: number },
-    from: T,
-  ): T => {
-    const to = shared(kind, chosen.length);
-    chosen.forEach((i, k) => {
-      to[k] = from[i] as number;
-    });
-    return to;
-  };
-  const base = { ...source, count: chosen.length, labels: pick(Int32Array, source.labels) };
-  if (place.kind === 'memory') {
-    const pixels = 3 * place.width * place.height;
-    const images = shared(Uint8Array, chosen.length * pixels);
-    chosen.forEach((i, k) => {
-      images.set(place.images.subarray(i * pixels, (i + 1) * pixels), k * pixels);
-    });
-    return { ...base, place: { ...place, images } };
-  }
-  const names = textList(chosen.map((i) => textAt(place.names, i)));
-  if (place.kind === 'files') return { ...base, place: { ...place, names } };
-  const [offsets, sizes] = [pick(Float64Array, place.offsets), pick(Uint32Array, place.sizes)];
-  return { ...base, place: { ...place, names, offsets, sizes } };
-}
-
 /** Reads one image after the other into a buffer that grows with the largest. */
 export class Reader {
   private buffer = new Uint8Array(1 << 18);

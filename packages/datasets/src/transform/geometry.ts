@@ -1,6 +1,6 @@
 /** Which part of an image is used, and at what size: all of it linear, so that decoding can leave out the rest. */
 import type { Rectangle } from '../image/image.js';
-import type { Resize } from '../image/resample.js';
+import type { Interpolation, Resize } from '../image/resample.js';
 import type { Random } from '../random.js';
 import type { Step } from './parse.js';
 
@@ -24,15 +24,15 @@ export interface Placement {
  */
 export function placeImage(image: Size, steps: readonly Step[], random: Random): Placement {
   let placement = whole(image);
-  for (const { name, numbers, ranges } of steps) {
+  for (const { name, numbers, ranges, interpolation = 'bilinear' } of steps) {
     const side = numbers.size as number;
     if (name === 'randomResizedCrop') {
       const crop = randomResizedCrop(image, ranges as Record<'scale' | 'ratio', readonly [number, number]>, random);
       const window = { left: 0, top: 0, width: side, height: side };
       const square = { width: side, height: side };
-      placement = { crop, resize: { ...square, window }, size: square, offset: { left: 0, top: 0 } };
+      placement = { crop, resize: { ...square, window, interpolation }, size: square, offset: { left: 0, top: 0 } };
     } else if (name === 'resize') {
-      placement = whole(image, shorterSide(image, side));
+      placement = whole(image, shorterSide(image, side), interpolation);
     } else if (name === 'centerCrop') {
       const { width, height } = placement.resize;
       const at = { left: roundHalfEven((width - side) / 2), top: roundHalfEven((height - side) / 2) };
@@ -82,11 +82,11 @@ function shorterSide({ width, height }: Size, side: number): Size {
     : { width: Math.trunc((side * width) / height), height: side };
 }
 
-function whole(image: Size, size: Size = image): Placement {
+function whole(image: Size, size: Size = image, interpolation: Interpolation = 'bilinear'): Placement {
   const all = { left: 0, top: 0, ...size };
   return {
     crop: { left: 0, top: 0, width: image.width, height: image.height },
-    resize: { ...size, window: all },
+    resize: { ...size, window: all, interpolation },
     size,
     offset: { left: 0, top: 0 },
   };
@@ -95,7 +95,8 @@ function whole(image: Size, size: Size = image): Placement {
 /** A square out of the resized image; what lies outside of that is padding. */
 function cut(placement: Placement, at: { left: number; top: number }, side: number, padding: number): Placement {
   checkFits(placement, side, padding);
-  const { width, height } = placement.resize;
+  const { resize } = placement;
+  const { width, height } = resize;
   const [left, top] = [Math.max(0, at.left), Math.max(0, at.top)];
   const window = {
     left,
@@ -105,7 +106,7 @@ function cut(placement: Placement, at: { left: number; top: number }, side: numb
   };
   return {
     crop: placement.crop,
-    resize: { width, height, window },
+    resize: { ...resize, window },
     size: { width: side, height: side },
     offset: { left: left - at.left, top: top - at.top },
   };

@@ -12,6 +12,7 @@ describe('parseTransform', () => {
     expect(short.hash).to.match(/^[0-9a-f]{16}$/);
     expect(short.size).to.equal(224);
     expect(short.mean).to.deep.equal([0.485, 0.456, 0.406]);
+    expect(parseTransform('resize(9,interpolation=bilinear)|centerCrop(8)').text).to.equal('resize(9)|centerCrop(8)');
     expect(parseTransform('randomResizedCrop(192)|flip|normalize(imagenet)').hash).to.not.equal(short.hash);
   });
 
@@ -20,6 +21,7 @@ describe('parseTransform', () => {
       '',
       'resize(256)|centerCrop(224)|normalize(imagenet)',
       'randomCrop(32,4)|flip|normalize(cifar10)',
+      'resize(248,interpolation=bicubic)|centerCrop(224)|normalize(imagenet)',
       'randomResizedCrop(160,scale=0.35..1)|flip(0.3)|colorJitter(0.4,0.4,0.4,0.1)|randAugment(magnitude=5)|range255|bgr',
       'centerCrop(8)|normalize(0.5/0.5/0.5,0.2/0.2/0.2)|randomErasing(0.25)|mixup(0.2)',
     ]) {
@@ -40,6 +42,7 @@ describe('parseTransform', () => {
     ['randomResizedCrop(0)', 'has size 0; expected an integer from 1 to 8192'],
     ['randomResizedCrop(224,scale=1..0.5)', 'expected a range above 0'],
     ['randomResizedCrop(224,scale=0.5..2)', 'a share of the image is at most 1'],
+    ['resize(9,lanczos)|centerCrop(8)', 'has interpolation lanczos; expected bilinear, bicubic, opencv'],
     ['centerCrop(8)|flip(1.5)', 'has p 1.5; expected a number from 0 to 1'],
     ['centerCrop(8)|flip(q=1)', 'has an argument "q=1"; it takes p'],
     ['flip|centerCrop(8)', '"centerCrop(8)" changes shape and must stand before what changes pixels'],

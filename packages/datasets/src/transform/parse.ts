@@ -1,6 +1,7 @@
 /** Transforms as a string: `randomResizedCrop(224)|flip|normalize(imagenet)`. */
 import { createHash } from 'node:crypto';
 import { CIFAR10_MEAN, CIFAR10_STD } from '../batches.js';
+import { INTERPOLATIONS, type Interpolation } from '../image/resample.js';
 
 /** Of ImageNet's training images, in units where 255 is 1: what torchvision, timm and most published weights use. */
 export const IMAGENET_MEAN: readonly number[] = [0.485, 0.456, 0.406];
@@ -15,7 +16,7 @@ const STATISTICS: Readonly<Record<string, { mean: readonly number[]; std: readon
 };
 
 /** A number, a range `0.08..1`, or a list `0.485/0.456/0.406`. */
-type Kind = 'size' | 'count' | 'share' | 'factor' | 'range' | 'statistics' | 'magnitude';
+type Kind = 'size' | 'count' | 'share' | 'factor' | 'range' | 'statistics' | 'magnitude' | 'interpolation';
 
 interface Argument {
   name: string;
@@ -44,8 +45,9 @@ const STEPS = {
     argument('size', 'size'),
     argument('scale', 'range', '0.08..1'),
     argument('ratio', 'range', '0.75..1.3333333333333333'),
+    argument('interpolation', 'interpolation', 'bilinear'),
   ),
-  resize: step(GEOMETRY, false, argument('size', 'size')),
+  resize: step(GEOMETRY, false, argument('size', 'size'), argument('interpolation', 'interpolation', 'bilinear')),
   centerCrop: step(GEOMETRY, false, argument('size', 'size')),
   randomCrop: step(GEOMETRY, true, argument('size', 'size'), argument('padding', 'count', '0')),
   flip: step(PIXELS, true, argument('p', 'share', '0.5')),
@@ -79,6 +81,8 @@ export interface Step {
   name: StepName;
   numbers: Readonly<Record<string, number>>;
   ranges: Readonly<Record<string, readonly [number, number]>>;
+  /** Of a resize. */
+  interpolation?: Interpolation;
 }
 
 /** A transform that was read and found right. */
@@ -104,6 +108,7 @@ export interface Transform {
  * | --- | --- |
  * | `randomResizedCrop(size, scale=0.08..1, ratio=0.75..1.3333333333333333)` | torchvision's law |
  * | `resize(size)` | the shorter side |
+ * | `resize(size, interpolation=bicubic)`, also of `randomResizedCrop` | see {@link Interpolation} |
  * | `centerCrop(size)`, `randomCrop(size, padding=0)` | |
  * | `flip(p=0.5)` | left and right |
  * | `colorJitter(brightness=0, contrast=0, saturation=0, hue=0)`, `randAugment(operations=2, magnitude=9)` | |
@@ -185,7 +190,10 @@ function readArguments(
   return values;
 }
 
-const CHECKS: Record<Exclude<Kind, 'range' | 'statistics'>, { test: (value: number) => boolean; expected: string }> = {
+const CHECKS: Record<
+  Exclude<Kind, 'range' | 'statistics' | 'interpolation'>,
+  { test: (value: number) => boolean; expected: string }
+> = {
   size: { test: (v) => Number.isInteger(v) && v >= 1 && v <= 8192, expected: 'an integer from 1 to 8192' },
   count: { test: (v) => Number.isInteger(v) && v >= 0 && v <= 1024, expected: 'an integer from 0' },
   share: { test: (v) => v >= 0 && v <= 1, expected: 'a number from 0 to 1' },
@@ -201,6 +209,7 @@ function asStep(
 ): Step {
   const numbers: Record<string, number> = {};
   const ranges: Record<string, readonly [number, number]> = {};
+  let interpolation: Interpolation | undefined;
   for (const { name: key, kind } of definition.arguments) {
     const value = values.get(key) as string;
     if (kind === 'range') {
@@ -209,6 +218,9 @@ function asStep(
       if (key === 'scale' && high > 1) fail(`has ${key} ${value}; a share of the image is at most 1.`);
       ranges[key] = [low, high];
       values.set(key, `${low}..${high}`);
+    } else if (kind === 'interpolation') {
+      interpolation = INTERPOLATIONS.find((known) => known === value);
+      if (!interpolation) fail(`has ${key} ${value}; expected ${INTERPOLATIONS.join(', ')}.`);
     } else if (kind !== 'statistics') {
       const number = toNumber(value);
       const { test, expected } = CHECKS[kind];
@@ -220,7 +232,7 @@ function asStep(
   if (name === 'colorJitter' && (numbers.hue as number) > 0.5) fail(`has hue ${numbers.hue}; expected 0 to 0.5.`);
   if ((name === 'mixup' || name === 'cutmix') && numbers.alpha === 0)
     fail('has alpha 0, which changes nothing; leave it out.');
-  return { name, numbers, ranges };
+  return { name, numbers, ranges, ...(interpolation && { interpolation }) };
 }
 
 function statistics(given: string, std: string, fail: (why: string) => never) {
@@ -245,7 +257,7 @@ function print(name: string, definition: Definition, values: Map<string, string>
   let byPlace = true;
   for (const { name: key, kind, byDefault } of definition.arguments) {
     const value = values.get(key) as string;
-    if (value === byDefault || kind === 'range') byPlace = false;
+    if (value === byDefault || kind === 'range' || kind === 'interpolation') byPlace = false;
     if (value === byDefault) continue;
     pieces.push(byPlace ? value : `${key}=${value}`);
   }

@@ -14,13 +14,18 @@ import {
 } from './colour.js';
 import type { Step } from './parse.js';
 
+/** Whether a flip turns this image. As the batches in memory draw it, where it is a coin. */
+export function isMirrored({ numbers }: Step, random: Random): boolean {
+  const p = numbers.p as number;
+  return p === 0.5 ? random.integer(2) === 1 : random.uniform() < p;
+}
+
 /** Applies flip, colorJitter and randAugment in place. */
 export function changePixels(image: RgbImage, steps: readonly Step[], random: Random): void {
-  for (const { name, numbers } of steps) {
+  for (const step of steps) {
+    const { name, numbers } = step;
     if (name === 'flip') {
-      // As the batches in memory draw it, where it is a coin.
-      const p = numbers.p as number;
-      if (p === 0.5 ? random.integer(2) === 1 : random.uniform() < p) mirror(image);
+      if (isMirrored(step, random)) mirror(image);
     } else if (name === 'colorJitter') colorJitter(image, numbers, random);
     else if (name === 'randAugment') {
       for (let i = 0; i < (numbers.operations as number); i++) augment(image, numbers.magnitude as number, random);

@@ -65,6 +65,47 @@ describe('Renderer', () => {
     expect(mirrored).to.be.within(160, 240);
   });
 
+  it('mirrors what it resizes, whether the resize does it or a change before it forbids that', async () => {
+    const source = { image: image(37, 29, 3) };
+    const pixels = async (text: string) =>
+      (await new Renderer(parseTransform(text), options).pixels(source, stream(1))).data.slice();
+    for (const interpolation of ['bilinear', 'bicubic', 'opencv']) {
+      const shape = `resize(20,interpolation=${interpolation})|centerCrop(16)`;
+      const plain = await pixels(shape);
+      const expected = plain.map((_, k) => {
+        const [y, x, c] = [Math.floor(k / 48), Math.floor(k / 3) % 16, k % 3];
+        return plain[3 * (16 * y + 15 - x) + c] as number;
+      });
+      expect(await pixels(`${shape}|flip(1)`)).to.deep.equal(expected);
+      expect(await pixels(`${shape}|colorJitter(0)|flip(1)`)).to.deep.equal(expected);
+      expect(await pixels(`${shape}|flip(0)`)).to.deep.equal(plain);
+    }
+  });
+
+  it('resizes as OpenCV: by the two nearest pixels in each direction', async () => {
+    const { width, height, data } = image(40, 30, 4);
+    const renderer = new Renderer(parseTransform('resize(12,interpolation=opencv)|centerCrop(12)'), options);
+    const ours = (await renderer.pixels({ image: { width, height, data } }, stream(1))).data;
+    // 40 x 30 becomes 16 x 12, and two columns fall away on either side.
+    const near = (at: number, size: number) => {
+      const low = Math.floor(at);
+      return [
+        [Math.max(0, low), low + 1 - at],
+        [Math.min(size - 1, low + 1), at - low],
+      ] as const;
+    };
+    ours.forEach((value, k) => {
+      const [y, x, c] = [Math.floor(k / 36), (Math.floor(k / 3) % 12) + 2, k % 3];
+      let expected = 0;
+      for (const [row, a] of near((y + 0.5) * 2.5 - 0.5, height)) {
+        for (const [column, b] of near((x + 0.5) * 2.5 - 0.5, width)) {
+          expected += a * b * (data[3 * (row * width + column) + c] as number);
+        }
+      }
+      expect(Math.abs(value - expected)).to.be.at.most(1);
+    });
+  });
+
   it('leaves the source as it was, whatever is done to the pixels', async () => {
     const source = { image: image(32, 32, 2) };
     const before = source.image.data.slice();

@@ -5,8 +5,10 @@ import { resample, sourceOf } from '../image/resample.js';
 import type { Random } from '../random.js';
 import { type Placement, placeImage } from './geometry.js';
 import type { Transform } from './parse.js';
-import { changePixels } from './pixels.js';
+import { changePixels, isMirrored } from './pixels.js';
 import { erase, Normaliser } from './tensor.js';
+
+const CHANGES: readonly string[] = ['flip', 'colorJitter', 'randAugment'];
 
 /** An image that is not decoded any more: one of a set in memory. */
 export interface RawImage {
@@ -17,12 +19,18 @@ export interface RawImage {
 export class Renderer {
   private readonly normaliser: Normaliser;
   private readonly erasing;
+  /** A flip that comes first costs nothing: the resize does it. */
+  private readonly flip;
+  private readonly changes;
 
   constructor(
     private readonly transform: Transform,
     private readonly options: DecodeOptions,
   ) {
     this.normaliser = new Normaliser(transform);
+    const [first, ...others] = transform.steps.filter(({ name }) => CHANGES.includes(name));
+    this.flip = first?.name === 'flip' ? first : undefined;
+    this.changes = this.flip || !first ? others : [first, ...others];
     this.erasing = transform.steps.find(({ name }) => name === 'randomErasing');
   }
 
@@ -44,8 +52,9 @@ export class Renderer {
     const { steps } = this.transform;
     const open = source instanceof Uint8Array ? await openImage(source, this.options) : raw(source.image);
     const placement = placeImage(open, steps, random);
-    const image = await cutOut(open, placement);
-    changePixels(image, steps, random);
+    const mirror = this.flip !== undefined && isMirrored(this.flip, random);
+    const image = await cutOut(open, placement, mirror);
+    changePixels(image, this.changes, random);
     return image;
   }
 }
@@ -54,16 +63,21 @@ function raw(image: RgbImage): Pick<OpenImage, 'width' | 'height' | 'pixels'> {
   return { width: image.width, height: image.height, pixels: async () => ({ image, at: { left: 0, top: 0 } }) };
 }
 
-async function cutOut(open: Pick<OpenImage, 'pixels'>, { crop, resize, size, offset }: Placement): Promise<RgbImage> {
+async function cutOut(
+  open: Pick<OpenImage, 'pixels'>,
+  { crop, resize, size, offset }: Placement,
+  mirror: boolean,
+): Promise<RgbImage> {
   const needed = sourceOf(crop, resize);
   const { image, at } = await open.pixels({ ...needed, left: crop.left + needed.left, top: crop.top + needed.top });
   const { window } = resize;
-  const data = resample(crop, image, { left: at.left - crop.left, top: at.top - crop.top }, resize);
+  const data = resample(crop, image, { left: at.left - crop.left, top: at.top - crop.top }, { ...resize, mirror });
   if (window.width === size.width && window.height === size.height) return { data, ...size };
+  const left = mirror ? size.width - offset.left - window.width : offset.left;
   const padded = new Uint8Array(3 * size.width * size.height);
   for (let y = 0; y < window.height; y++) {
     const line = data.subarray(3 * y * window.width, 3 * (y + 1) * window.width);
-    padded.set(line, 3 * ((offset.top + y) * size.width + offset.left));
+    padded.set(line, 3 * ((offset.top + y) * size.width + left));
   }
   return { data: padded, ...size };
 }

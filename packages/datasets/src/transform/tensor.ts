@@ -1,6 +1,6 @@
 /** From 8-bit pixels to a place in a batch, and what happens there. */
 import type { RgbImage } from '../image/image.js';
-import { kernels, Layout } from '../image/kernels.js';
+import { kernels, Layout, TABLE } from '../image/kernels.js';
 import type { Random } from '../random.js';
 import { roundHalfEven } from './geometry.js';
 import type { Step, Transform } from './parse.js';
@@ -21,17 +21,18 @@ export class Normaliser {
   private readonly first: number;
 
   write({ data }: RgbImage, out: Float32Array): void {
-    const layout = new Layout();
-    const [table, source, result] = [layout.take(4 * 768), layout.take(data.length), layout.take(4 * data.length)];
     const { memory, normalise } = kernels();
-    // Before memory grows, which would take it away: the image may lie in it.
-    const image = layout.fits(memory) ? data : data.slice();
+    const inPlace = data.buffer === memory.buffer;
+    const layout = new Layout(inPlace ? data.byteOffset + data.length : undefined);
+    const source = inPlace ? data.byteOffset : layout.take(data.length);
+    const result = layout.take(4 * data.length);
+    const { length } = data;
+    // Takes views of the memory away, not what lies in it.
     layout.reserve(memory);
-    // First of all: the image may lie where the table goes.
-    new Uint8Array(memory.buffer, source, image.length).set(image);
-    new Float32Array(memory.buffer, table, 768).set(this.table);
-    normalise(source, image.length / 3, this.first, 2 - this.first, table, result);
-    out.set(new Float32Array(memory.buffer, result, image.length));
+    if (!inPlace) new Uint8Array(memory.buffer).set(data, source);
+    new Float32Array(memory.buffer, TABLE).set(this.table);
+    normalise(source, length / 3, this.first, 2 - this.first, TABLE, result);
+    out.set(new Float32Array(memory.buffer, result, length));
   }
 }
 

@@ -1,6 +1,12 @@
 /** A tiny network and data set for this package's tests. */
 import { createHash } from 'node:crypto';
-import { channelStatistics, type ImageDataset, type ImageSplit, syntheticDataset } from '@refconv/datasets';
+import {
+  channelStatistics,
+  type ImageDataset,
+  type ImageSplit,
+  selectImages,
+  syntheticDataset,
+} from '@refconv/datasets';
 import { tf } from '@refconv/tensorflow';
 import type { LayersModel } from '@tensorflow/tfjs';
 import { expect } from 'chai';
@@ -47,17 +53,10 @@ export function tinyData(train = 128): ImageDataset & { mean: readonly number[];
 const FIRST = 5;
 
 function textures(split: ImageSplit): ImageSplit {
-  const pixels = split.height * split.width * split.channels;
-  const chosen = Array.from(split.labels.keys()).filter((i) => {
-    const label = (split.labels[i] as number) - FIRST;
-    return label >= 0 && label < CLASSES;
-  });
-  const images = new Uint8Array(chosen.length * pixels);
-  chosen.forEach((from, to) => {
-    images.set(split.images.subarray(from * pixels, (from + 1) * pixels), to * pixels);
-  });
-  const labels = Uint8Array.from(chosen, (i) => (split.labels[i] as number) - FIRST);
-  return { ...split, images, labels, count: chosen.length };
+  const isChosen = (label: number) => label >= FIRST && label < FIRST + CLASSES;
+  const chosen = Array.from(split.labels.keys()).filter((i) => isChosen(split.labels[i] as number));
+  const part = selectImages(split, chosen);
+  return { ...part, labels: part.labels.map((label) => label - FIRST) };
 }
 
 export function tinyRecipe(changes: Partial<Recipe> = {}): Recipe {

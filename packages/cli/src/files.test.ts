@@ -1,0 +1,136 @@
+/** Images in files: a network is trained on them, stopped, trained on, and evaluated, as a user does it. */
+import { spawn } from 'node:child_process';
+import { existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'chai';
+import { writeImageFolder } from '../../datasets/dist/loader/testing.js';
+import { fail, refconv, succeed, temporaryFolder } from './testing.js';
+
+const BIN = fileURLToPath(new URL('../bin/refconv.js', import.meta.url));
+const SHARED = process.env.REFCONV_SHARED ?? fileURLToPath(new URL('../../../../shared', import.meta.url));
+const SAMPLE = `${SHARED}/data/imagenet-sample`;
+const WEIGHTS = `${SHARED}/data/weights/mobilenetv1_0.25_relu_imagenet.safetensors`;
+
+/** Runs a training, and interrupts it when it says this. */
+function interrupted(args: readonly string[], when: RegExp): Promise<number | null> {
+  const child = spawn(process.execPath, [BIN, ...args], { stdio: ['ignore', 'pipe', 'ignore'] });
+  let output = '';
+  child.stdout.on('data', (text) => {
+    output += text;
+    // Once: a second one ends it at once.
+    if (when.test(output) && !child.killed) child.kill('SIGINT');
+  });
+  return new Promise((resolve) => child.on('close', resolve));
+}
+
+describe('images in a folder', () => {
+  const at = temporaryFolder();
+  const data = () => ['--data', `folder:${at('images')}`];
+  const network = ['--backbone', 'mobilenetv1', '--width', '0.125', '--variant', 'cifar', '--input-size', '32'];
+  const train = (output: string) => [
+    ...['train', ...network, ...data(), '--epochs', '3', '--batch-size', '8', '--learning-rate', '0.02'],
+    ...['--workers', '2', '--output', at(output)],
+  ];
+  const metrics = (output: string) =>
+    readFileSync(at(output, 'metrics.csv'), 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => line.split(',').slice(0, -1));
+
+  before(async () => {
+    await writeImageFolder(at('images/train'), ['ant', 'bee', 'cat'], 12);
+    await writeImageFolder(at('images/val'), ['ant', 'bee', 'cat'], 3);
+  });
+
+  it('train a network with its own preprocessing; an interrupted training ends the same', async function () {
+    this.timeout(300_000);
+    succeed(...train('whole'));
+    expect(await interrupted(train('stopped'), /epoch 1\/3/)).to.equal(130);
+    expect(existsSync(at('stopped/model'))).to.equal(false);
+    succeed(...train('stopped'));
+    expect(metrics('stopped')).to.deep.equal(metrics('whole'));
+    expect(readFileSync(at('stopped/model/weights.bin'))).to.deep.equal(readFileSync(at('whole/model/weights.bin')));
+
+    // That of MobileNetV1's published weights, at 32 pixels. The model's folder knows.
+    const { refconv: notes } = JSON.parse(readFileSync(at('whole/model/model.json'), 'utf8')).userDefinedMetadata;
+    expect(notes.transform).to.equal(
+      'resize(37,interpolation=bicubic)|centerCrop(32)|normalize(0.5/0.5/0.5,0.5/0.5/0.5)',
+    );
+    const evaluate = (...more: string[]) =>
+      JSON.parse(succeed('evaluate', '--model', at('whole/model'), ...data(), '--json', ...more));
+    const result = evaluate();
+    expect(result.count).to.equal(9);
+    const last = metrics('whole').at(-1) as string[];
+    const [testLoss, testTop1] = last.slice(-2).map(Number);
+    expect([result.top1, result.top5]).to.deep.equal([testTop1, 1]);
+    expect(result.loss).to.be.closeTo(testLoss as number, 1e-5);
+    expect(evaluate('--test-transform', 'centerCrop(32)|range255').loss).not.to.equal(result.loss);
+  });
+
+  it('refocus that network, with mixed images', function () {
+    this.timeout(300_000);
+    const from = ['--model', at('whole/model'), '--method', 'refconv', ...data(), '--epochs', '1', '--batch-size', '8'];
+    const transform = 'randomResizedCrop(32)|flip|normalize(half)|mixup(0.2)';
+    succeed('train', ...from, '--transform', transform, '--label-smoothing', '0.1', '--output', at('refocused'));
+    succeed('merge', '--model', at('refocused/model'), '--output', at('merged'));
+    const accuracy = (model: string) =>
+      JSON.parse(succeed('evaluate', '--model', at(model), ...data(), '--json')) as { loss: number };
+    expect(accuracy('merged').loss).to.be.closeTo(accuracy('refocused/model').loss, 1e-4);
+  });
+
+  it('that cannot be read end it, or are left out and counted', function () {
+    this.timeout(120_000);
+    const broken = at('images/val/ant/broken.jpg');
+    writeFileSync(broken, 'not an image');
+    const args = ['evaluate', '--model', at('whole/model'), ...data()];
+    expect(fail(...args)).to.contain(`${broken} cannot be read`);
+    const { stdout, stderr } = refconv(...args, '--json', '--skip-broken');
+    expect(JSON.parse(stdout)).to.include({ count: 9, broken: 1 });
+    expect(stderr).to.contain(`Left out: ${broken}`);
+    rmSync(broken);
+  });
+
+  it('are refused where they do not fit', () => {
+    const wrong = (...more: string[]) => fail(...train('wrong'), ...more);
+    expect(wrong('--transform', 'randomCrop(24)|flop')).to.contain('"flop" is not known. There are randomResizedCrop');
+    expect(wrong('--transform', 'randomResizedCrop(24)')).to.match(
+      /takes images of \[32,32,3\].*train split are \[24,24,3\]/,
+    );
+    expect(wrong('--transform', 'flip')).to.contain('the images of files have many sizes');
+    expect(wrong('--test-transform', 'centerCrop(32)|mixup(1)')).to.contain('mixed images have no label');
+    expect(wrong('--workers', '0')).to.match(/--workers.*'0'/);
+    expect(fail('train', ...network, '--data', `folder:${at('images/val')}`, '--output', at('wrong'))).to.contain(
+      'lacks train or val',
+    );
+    expect(fail('evaluate', ...network, '--classes', '7', ...data())).to.contain('The model has 7 classes, val has 3');
+    expect(existsSync(at('wrong/metrics.csv'))).to.equal(false);
+  });
+});
+
+describe(`a hundred images of ImageNet (skipped without ${SAMPLE}; REFCONV_SHARED names another folder)`, () => {
+  const at = temporaryFolder();
+  before(function () {
+    if (![SAMPLE, WEIGHTS].every((path) => existsSync(path))) this.skip();
+    for (const split of ['train', 'val']) symlinkSync(SAMPLE, at(split));
+  });
+  const network = ['--backbone', 'mobilenetv1', '--activation', 'relu', '--width', '0.25'];
+
+  it('are classified by published weights as by the reference, 53 of them rightly', function () {
+    this.timeout(120_000);
+    const args = ['evaluate', ...network, '--weights', WEIGHTS, '--data', `imagenet:${SAMPLE}`, '--json'];
+    const transform = 'resize(256)|centerCrop(224)|normalize(imagenet)';
+    const result = JSON.parse(succeed(...args, '--test-transform', transform));
+    expect(result).to.include({ correct: 53, count: 100, broken: 0 });
+    expect(result.top5).to.be.above(0.7);
+  });
+
+  it('are trained on, a refocused network too', function () {
+    this.timeout(300_000);
+    const quick = ['--data', `imagenet:${at()}`, '--epochs', '1', '--batch-size', '20'];
+    const small = ['--backbone', 'mobilenetv1', '--width', '0.125', '--input-size', '32', '--variant', 'imagenet'];
+    const said = succeed('train', ...small, ...quick, '--method', 'refconv', '--output', at('run'));
+    expect(said).to.contain('imagenet: 100 training and 100 test images of 32×32');
+    const { classes } = JSON.parse(readFileSync(at('run/model/model.json'), 'utf8')).userDefinedMetadata.refconv;
+    expect([classes.length, classes[0]]).to.deep.equal([1000, 'n01440764']);
+  });
+});

@@ -1,0 +1,181 @@
+/** Data sets by their names: which there are, and how each is opened. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { CIFAR10_MEAN, CIFAR10_STD } from './batches.js';
+import { findCifar10, loadCifar10With } from './cifar10.js';
+import { findCifar100, loadCifar100With } from './cifar100.js';
+import type { ImageDataset } from './dataset.js';
+import { imageFolder } from './imagenet/imageFolder.js';
+import { findImageNet, loadImageNet, loadImageNetSplit } from './imagenet/imagenet.js';
+import { type ImageSource, memorySource } from './loader/source.js';
+import type { Environment } from './places.js';
+import { channelStatistics } from './statistics.js';
+import { type SyntheticOptions, syntheticDataset } from './synthetic.js';
+import { IMAGENET_MEAN, IMAGENET_STD } from './transform/parse.js';
+
+/** Images in files, which a {@link Loader} reads. */
+export interface ImageFiles {
+  /** Short name, e.g. `imagenet`. */
+  name: string;
+  /** Class names; a label is an index into them. */
+  classes: string[];
+  train: ImageSource;
+  test: ImageSource;
+  /** Where it came from. */
+  source: string;
+}
+
+/** Of each channel, in units where 255 is 1. */
+export interface Statistics {
+  mean: readonly number[];
+  std: readonly number[];
+}
+
+/** A data set, and by what its images are normalised unless they are for a network that wants something else. */
+export interface OpenDataset<D extends ImageDataset | ImageFiles = ImageDataset | ImageFiles> extends Statistics {
+  data: D;
+}
+
+export interface OpenOptions {
+  /** Fetches CIFAR into the cache where it is not found. Default: false. */
+  download?: boolean;
+  log?: (message: string) => void;
+  /** Of the set that is drawn. */
+  synthetic?: SyntheticOptions;
+  /** Default: the process's. */
+  environment?: Environment;
+}
+
+export function inFiles(data: ImageDataset | ImageFiles): data is ImageFiles {
+  return 'place' in data.train;
+}
+
+const IMAGENET_STATISTICS: Statistics = { mean: IMAGENET_MEAN, std: IMAGENET_STD };
+
+interface Definition {
+  /** How it is written on a command line. */
+  usage: string;
+  /** Whether it is there, without reading it. */
+  find(place: string | undefined, options: OpenOptions): boolean;
+  open(place: string | undefined, options: OpenOptions): Promise<OpenDataset>;
+}
+
+const SETS: Readonly<Record<string, Definition>> = {
+  cifar10: {
+    usage: 'cifar10:DIR, cifar10',
+    find: (folder, { environment }) => findCifar10({ folder }, environment) !== undefined,
+    open: async (folder, { environment, ...options }) => {
+      const data = await loadCifar10With({ ...options, folder }, { environment });
+      return { data, mean: CIFAR10_MEAN, std: CIFAR10_STD };
+    },
+  },
+  cifar100: {
+    usage: 'cifar100:DIR, cifar100',
+    find: (folder, { environment }) => findCifar100({ folder }, environment) !== undefined,
+    open: async (folder, { environment, ...options }) => {
+      const data = await loadCifar100With({ ...options, folder }, { environment });
+      return { data, ...channelStatistics(data.train) };
+    },
+  },
+  imagenet: {
+    usage: 'imagenet:DIR, imagenet',
+    find: (folder, { environment }) => findImageNet({ folder }, environment) !== undefined,
+    open: async (folder, { log, environment }) => {
+      const { train, val } = await loadImageNet({ folder, log }, environment);
+      return { data: filesOf('imagenet', train, val), ...IMAGENET_STATISTICS };
+    },
+  },
+  folder: {
+    usage: 'folder:DIR',
+    find: (folder) => folder !== undefined && existsSync(folder),
+    open: async (folder) => {
+      const [train, test] = [await splitFolder(folder, 'train'), await splitFolder(folder, 'test')];
+      if (train === undefined || test === undefined) {
+        throw new Error(`${folder} lacks train or val: expected both, each with a folder of images for each class.`);
+      }
+      const trainImages = await imageFolder(train);
+      const testImages = await imageFolder(test, { classes: trainImages.classes });
+      return { data: filesOf('folder', trainImages, testImages), ...IMAGENET_STATISTICS };
+    },
+  },
+  synthetic: {
+    usage: 'synthetic',
+    find: () => true,
+    open: async (_, { synthetic }) => {
+      const data = syntheticDataset(synthetic);
+      return { data, ...channelStatistics(data.train) };
+    },
+  },
+};
+
+/** The names that there are. */
+export const DATASETS: readonly string[] = Object.keys(SETS);
+
+function filesOf(name: string, train: ImageSource, test: ImageSource): ImageFiles {
+  return { name, classes: train.classes, train, test, source: train.source };
+}
+
+/** The folder of a split in a folder of the user's own. */
+async function splitFolder(folder: string | undefined, split: 'train' | 'test'): Promise<string | undefined> {
+  if (!folder) throw new Error('Which folder? Give folder:DIR, where DIR has a folder for each class.');
+  return (split === 'train' ? ['train'] : ['val', 'test']).map((name) => join(folder, name)).find(existsSync);
+}
+
+/** A set's definition, and the place after the colon. */
+function definitionOf(spec: string) {
+  const colon = spec.indexOf(':');
+  const [name, place] = colon < 0 ? [spec] : [spec.slice(0, colon), spec.slice(colon + 1)];
+  const definition = Object.hasOwn(SETS, name) ? SETS[name] : undefined;
+  if (!definition) {
+    const usages = Object.values(SETS).flatMap(({ usage }) => usage.split(', '));
+    throw new Error(`There is no data set '${spec}'. Expected ${usages.slice(0, -1).join(', ')} or ${usages.at(-1)}.`);
+  }
+  return { name, place, definition };
+}
+
+/** Whether a set's images lie in files, told by its name. @throws {Error} for another name. */
+export function isInFiles(spec: string): boolean {
+  const { name } = definitionOf(spec);
+  return name === 'imagenet' || name === 'folder';
+}
+
+/** Whether a set is there, without reading it. @throws {Error} for another name. */
+export function findDataset(spec: string, options: OpenOptions = {}): boolean {
+  const { place, definition } = definitionOf(spec);
+  return definition.find(place, options);
+}
+
+/**
+ * Opens a data set to train on.
+ * @param spec `cifar10:DIR`, `cifar10` (looked for in REFCONV_DATA and the cache), the same of cifar100 and imagenet,
+ *   `folder:DIR` with `train` and `val` (or `test`), each with a folder for each class, or `synthetic`.
+ * @throws {Error} for another name, or where the images are not found or damaged.
+ */
+export async function openDataset(spec: string, options: OpenOptions = {}): Promise<OpenDataset> {
+  const { place, definition } = definitionOf(spec);
+  return definition.open(place, options);
+}
+
+/**
+ * Opens one split for a {@link Loader}, wherever its images lie; the other split may be missing.
+ * @param spec as {@link openDataset}'s; besides, `folder:DIR` and `imagenet:DIR` where DIR itself has a folder for each class.
+ */
+export async function openImages(
+  spec: string,
+  split: 'train' | 'test',
+  options: OpenOptions = {},
+): Promise<{ source: ImageSource; statistics: Statistics }> {
+  const { name, place, definition } = definitionOf(spec);
+  if (name === 'imagenet') {
+    const { log, environment } = options;
+    const which = split === 'train' ? 'train' : 'val';
+    const source = await loadImageNetSplit(which, { folder: place, log }, environment);
+    return { source, statistics: IMAGENET_STATISTICS };
+  }
+  if (name === 'folder') {
+    const source = await imageFolder((await splitFolder(place, split)) ?? (place as string));
+    return { source, statistics: IMAGENET_STATISTICS };
+  }
+  const { data, mean, std } = (await definition.open(place, options)) as OpenDataset<ImageDataset>;
+  return { source: memorySource(data[split], data), statistics: { mean, std } };
+}

@@ -1,0 +1,70 @@
+/** Parts of a set of images, in memory or in files. */
+import type { ImageSplit } from './dataset.js';
+import { type ImageSource, shared, textAt, textList } from './loader/source.js';
+import { stream } from './random.js';
+
+/**
+ * The images with these indices, in their order; an index may stand more than once.
+ * @throws {RangeError} if an index is out of range.
+ */
+export function selectImages<T extends ImageSplit | ImageSource>(images: T, indices: ArrayLike<number>): T;
+export function selectImages(images: ImageSplit | ImageSource, indices: ArrayLike<number>): ImageSplit | ImageSource {
+  const chosen = Array.from(indices);
+  const outside = chosen.find((i) => !Number.isInteger(i) || i < 0 || i >= images.count);
+  if (outside !== undefined) {
+    throw new RangeError(`selectImages: index ${outside} given, expected integers from 0 to ${images.count - 1}.`);
+  }
+  return 'place' in images ? selectFiles(images, chosen) : selectSplit(images, chosen);
+}
+
+/**
+ * So many of the images: the first ones, or some `at random`, which are the same ones each time.
+ * @throws {RangeError} if there are fewer.
+ */
+export function takeImages<T extends ImageSplit | ImageSource>(
+  images: T,
+  count: number,
+  which: 'first' | 'at random',
+): T {
+  if (!(count <= images.count)) throw new RangeError(`takeImages: there are ${images.count} images; given ${count}.`);
+  if (count === images.count) return images;
+  const all = Uint32Array.from({ length: images.count }, (_, i) => i);
+  return selectImages(images, (which === 'first' ? all : stream(0, 'subset').shuffle(all)).subarray(0, count));
+}
+
+function selectSplit(split: ImageSplit, chosen: readonly number[]): ImageSplit {
+  const size = split.height * split.width * split.channels;
+  const images = copied(split.images, new Uint8Array(chosen.length * size), chosen, size);
+  return { ...split, images, labels: Int32Array.from(chosen, (i) => split.labels[i] as number), count: chosen.length };
+}
+
+function selectFiles(source: ImageSource, chosen: readonly number[]): ImageSource {
+  const { place } = source;
+  const pick = <T extends Float64Array | Uint32Array | Int32Array>(
+    kind: { new (buffer: SharedArrayBuffer): T; BYTES_PER_ELEMENT: number },
+    from: T,
+  ): T => {
+    const to = shared(kind, chosen.length);
+    chosen.forEach((i, k) => {
+      to[k] = from[i] as number;
+    });
+    return to;
+  };
+  const base = { ...source, count: chosen.length, labels: pick(Int32Array, source.labels) };
+  if (place.kind === 'memory') {
+    const size = 3 * place.width * place.height;
+    const images = copied(place.images, shared(Uint8Array, chosen.length * size), chosen, size);
+    return { ...base, place: { ...place, images } };
+  }
+  const names = textList(chosen.map((i) => textAt(place.names, i)));
+  if (place.kind === 'files') return { ...base, place: { ...place, names } };
+  const [offsets, sizes] = [pick(Float64Array, place.offsets), pick(Uint32Array, place.sizes)];
+  return { ...base, place: { ...place, names, offsets, sizes } };
+}
+
+function copied(from: Uint8Array, to: Uint8Array, chosen: readonly number[], size: number): Uint8Array {
+  chosen.forEach((i, k) => {
+    to.set(from.subarray(i * size, (i + 1) * size), k * size);
+  });
+  return to;
+}

@@ -1,0 +1,76 @@
+/** Loaders for images in files, or for images in memory that are to have a transform. */
+import {
+  type ImageDataset,
+  type ImageFiles,
+  type ImageSource,
+  Loader,
+  memorySource,
+  parseTransform,
+} from '@refconv/datasets';
+import type { LoadedDataset } from './feed.js';
+import type { Recipe } from './recipe.js';
+
+export interface LoadingOptions {
+  /** The transform of the test images: see `parseTransform`. */
+  test: string;
+  /** That of the training images. Default: {@link trainingTransform} of the test images'. */
+  train?: string;
+  /** Threads that decode. Default: one for each processor. */
+  workers?: number;
+  /** What happens where a file cannot be read. Default: `fail`. */
+  onBroken?: 'fail' | 'skip';
+}
+
+/** A data set whose loaders are to be closed in the end. */
+export interface OpenLoaders extends LoadedDataset {
+  close(): Promise<void>;
+}
+
+/** The paper's for ImageNet: a random resized crop, mirroring; size and normalisation are the evaluation's. */
+export function trainingTransform(test: string): string {
+  const { size, text } = parseTransform(test);
+  if (size === undefined) throw new RangeError(`transform "${text}": it has no crop whose size a training could have.`);
+  const numbers = text.split('|').filter((step) => /^(normalize|range255|bgr)\b/.test(step));
+  return [`randomResizedCrop(${size})`, 'flip', ...numbers].join('|');
+}
+
+/** Images of an evaluation's batch: so few that those that are kept ready do not fill the memory. */
+const TEST_BATCH = 50;
+
+const DECODER = import.meta.resolve('@refconv/tensorflow/jpeg');
+
+/**
+ * Loaders for a training by a recipe, whose `augment` must be `{}`, as the transform takes its place.
+ * @throws {RangeError} if a transform is wrong or does not fit the images.
+ */
+export function openLoaders(
+  data: ImageDataset | ImageFiles,
+  { batchSize, dropLast, seed }: Pick<Recipe, 'batchSize' | 'dropLast' | 'seed'>,
+  { test, train = trainingTransform(test), ...options }: LoadingOptions,
+): OpenLoaders {
+  const { name, classes } = data;
+  const sourceOf = (split: 'train' | 'test'): ImageSource => {
+    const images = data[split];
+    return 'place' in images ? images : memorySource(images, data);
+  };
+  const loaders = {
+    train: new Loader(sourceOf('train'), {
+      ...{ transform: train, batchSize, dropLast, seed, shuffle: true, jpegDecoder: DECODER },
+      ...options,
+    }),
+    test: testLoader(sourceOf('test'), { transform: test, ...options }),
+  };
+  const close = async () => {
+    await Promise.all([loaders.train.close(), loaders.test.close()]);
+  };
+  return { name, classes, ...loaders, close };
+}
+
+/** A loader for an evaluation: every image once, in the order of the source, with the pixels that torchvision gives. */
+export function testLoader(
+  source: ImageSource,
+  options: { transform: string; batchSize?: number } & Omit<LoadingOptions, 'train' | 'test'>,
+): Loader {
+  const batchSize = Math.min(TEST_BATCH, source.count);
+  return new Loader(source, { batchSize, jpegDecoder: DECODER, exact: true, ...options });
+}
