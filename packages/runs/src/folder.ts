@@ -33,12 +33,16 @@ export interface Failure {
 export type State =
   | { state: 'done' }
   | { state: 'running'; holder: Holder; epoch: number; epochs: number; secondsLeft?: number; top1?: number }
-  | { state: 'failed'; reason: string }
+  /** Inherited: what it starts from failed. */
+  | { state: 'failed'; reason: string; inherited?: boolean }
   | { state: 'cancelled' }
   | { state: 'waiting'; epoch: number; epochs: number };
 
 /** The folders of all runs: `ROOT/runs/HASH`. */
 export const runFolder = (root: string, hash: Hash) => join(root, 'runs', hash);
+
+/** Short enough to read, long enough to be the only one. */
+export const shortHash = (hash: Hash) => hash.slice(0, 12);
 
 export const json = (value: unknown) => `${JSON.stringify(value, undefined, 2)}\n`;
 

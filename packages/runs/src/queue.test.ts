@@ -7,11 +7,11 @@ import { holderOf } from '@refconv/datasets';
 import { expect } from 'chai';
 import { LOCK, prepareRun, runFolder, stateOf } from './folder.js';
 import { type Grid, planGrid } from './grid.js';
-import { type LedgerRow, readLedger } from './ledger.js';
+import { readLedger } from './ledger.js';
 import { runQueue } from './queue.js';
 import type { Spec } from './spec.js';
 import { gridStatus, isSettled, statusText } from './status.js';
-import { temporaryFolder, tinyGrid } from './testing/tiny.js';
+import { essence, temporaryFolder, tinyGrid } from './testing/tiny.js';
 
 const LAUNCH = fileURLToPath(new URL('./testing/launch.js', import.meta.url));
 const LONG = process.env.REFCONV_LONG === '1';
@@ -33,12 +33,6 @@ async function workersOf(root: string, { runs }: Grid): Promise<number[]> {
   const holders = await Promise.all(Object.keys(runs).map((hash) => holderOf(join(runFolder(root, hash), LOCK))));
   return holders.flatMap((holder) => (holder ? [holder.pid] : []));
 }
-
-/** What must not depend on how the runs came about. */
-const essence = (rows: LedgerRow[]) =>
-  rows
-    .map(({ peak_memory: _, train_seconds: __, finished: ___, commit: ____, changed: _____, ...row }) => row)
-    .sort((a, b) => (a.hash < b.hash ? -1 : 1));
 
 describe('the queue', () => {
   const at = temporaryFolder();
@@ -101,9 +95,9 @@ describe('the queue', () => {
     expect(outcome).to.include({ done: 0 });
     const rows = await gridStatus(root, bad);
     expect(isSettled(rows)).to.equal(true);
-    const text = statusText(bad, rows, true);
-    expect(text).to.match(/baseline .*failed: .*(NaN|infinite|not finite)/i);
-    expect(text).to.match(/refconv .*waiting for a run that failed or was cancelled/);
+    const text = statusText(bad, rows, { all: true });
+    expect(text).to.match(/baseline .*failed .*(NaN|infinite|not finite)/i);
+    expect(text).to.match(/refconv .*failed .*, which it starts from, failed: .*(NaN|infinite|not finite)/i);
 
     const stop = new AbortController();
     const [first] = Object.entries(grid.runs) as [[string, Spec]];

@@ -22,10 +22,11 @@ import {
   readResult,
   runFolder,
   STOPPED,
+  shortHash,
 } from './folder.js';
 import type { Grid } from './grid.js';
 import { appendToLedger, readLedger } from './ledger.js';
-import { type Hash, type Spec, shortHash } from './spec.js';
+import type { Hash, Spec } from './spec.js';
 
 export const WORKER = fileURLToPath(new URL('./worker.js', import.meta.url));
 
@@ -50,8 +51,10 @@ export interface Outcome {
   left: number;
 }
 
-/** The ids of the machine's NVIDIA GPUs. */
+/** The NVIDIA GPUs that may be used: what CUDA_VISIBLE_DEVICES says, which Slurm sets too, or else all of the machine. */
 export async function gpus(): Promise<string[]> {
+  const { CUDA_VISIBLE_DEVICES: visible } = process.env;
+  if (visible !== undefined) return visible.split(',').filter((id) => id !== '');
   const { exitCode, stdout } = await $({
     quiet: true,
     nothrow: true,
@@ -65,7 +68,9 @@ export async function workersFor(grid: Grid, memory = 2): Promise<number> {
   if (threads.includes(null)) {
     const found = (await gpus()).length;
     if (found === 0)
-      throw new Error('The grid is for GPUs, and nvidia-smi shows none here; --set threads=N is for a CPU.');
+      throw new Error(
+        'The grid is for GPUs, and there is none here by nvidia-smi or CUDA_VISIBLE_DEVICES; --set threads=N is for a CPU.',
+      );
     return found;
   }
   const byCores = Math.floor(availableParallelism() / Math.max(1, ...(threads as number[])));
@@ -200,7 +205,8 @@ class Queue {
     const how = killer ? `was killed by ${killer}` : `ended with status ${code}`;
     if (times > RESTARTS) {
       const reason = `Its process ${how}, for the ${times}th time. Too little memory? ${join(folder, LOG)} may tell.`;
-      await markFailed(this.root, hash, reason);
+      // On a disk that is full even that may fail.
+      await markFailed(this.root, hash, reason).catch((error: Error) => this.log(error.message));
       return this.fail(hash, reason);
     }
     this.log(`${this.describe(hash)}: its process ${how}; starting it again`);

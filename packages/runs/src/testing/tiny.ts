@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Grid, GridBuilder } from '../grid.js';
+import type { LedgerRow } from '../ledger.js';
 import type { Result } from '../result.js';
 import { hashOfSpec, paperRecipe, parseSpec, type SpecInput } from '../spec.js';
 
@@ -64,6 +65,12 @@ export function resultOf(seed: number, changes: Partial<Result> = {}): Result {
     ...changes,
   };
 }
+
+/** What of a ledger must not depend on how its runs came about. */
+export const essence = (rows: LedgerRow[]) =>
+  rows
+    .map(({ peak_memory: _, train_seconds: __, finished: ___, commit: ____, changed: _____, ...row }) => row)
+    .sort((a, b) => (a.hash < b.hash ? -1 : 1));
 
 /** A folder for one test file, removed after its tests. */
 export function temporaryFolder(): (...path: string[]) => string {
