@@ -1,9 +1,9 @@
 /** A run's folder: everything that is known of it, in files that are whole or not there. */
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Holder, holderOf } from '@refconv/datasets';
-import { writeAtomically } from '@refconv/training/files';
+import { makeFolder, writeAtomically } from '@refconv/training/files';
 import { parse as parseCsv } from 'csv-parse/sync';
 import type { Result } from './result.js';
 import type { Hash, Spec } from './spec.js';
@@ -58,7 +58,7 @@ export async function readJson<T>(path: string): Promise<T | undefined> {
 export async function prepareRun(root: string, hash: Hash, spec: Spec): Promise<string> {
   const folder = runFolder(root, hash);
   if (existsSync(join(folder, SPEC))) return folder;
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   await writeAtomically(join(folder, SPEC), [json(spec)]);
   return folder;
 }

@@ -6,12 +6,12 @@ import { expect } from 'chai';
 import { LOCK, LOG, runFolder, stateOf } from './folder.js';
 import { type Grid, GridBuilder, planGrid } from './grid.js';
 import { readLedger } from './ledger.js';
-import { runQueue } from './queue.js';
 import { cancelJobs, checkTime, jobScript, slurmArrays, slurmQueue, submit } from './slurm.js';
 import type { Spec } from './spec.js';
 import { gridStatus, isSettled, statusText } from './status.js';
 import { noSlurm, type PrivateSlurm, startSlurm } from './testing/slurm.js';
-import { essence, temporaryFolder, tinyGrid, tinySpec } from './testing/tiny.js';
+import { essence, longer, temporaryFolder, tinyGrid, tinySpec } from './testing/tiny.js';
+import { undisturbed } from './testing/undisturbed.js';
 
 describe('Slurm arrays', () => {
   it('put each run at the index of the run that it starts from', () => {
@@ -77,9 +77,6 @@ describe('a real Slurm', function () {
   });
   after(() => slurm?.stop());
 
-  // Long enough to be disturbed in the middle.
-  const { recipe } = tinySpec();
-  const long = { recipe: { ...recipe, epochs: LONG ? 100 : 40 } };
   /** With spaces and a %, which Slurm's file names give a meaning. */
   const root = () => at('on Slurm, 100%');
 
@@ -148,11 +145,9 @@ describe('a real Slurm', function () {
   }
 
   it('does a grid that is requeued, drained, and has a baseline that fails, as if undisturbed', async () => {
-    const good = tinyGrid('good', LONG ? [1, 2, 3, 4] : [1], long);
+    const good = LONG ? tinyGrid('good-long', [1, 2, 3, 4], longer(100)) : tinyGrid('good', [1], longer());
     const grid = withFailing(good, 'slurm');
-    await planGrid(at('undisturbed'), good);
     await planGrid(root(), grid);
-    const undisturbed = runQueue(at('undisturbed'), good, { workers: 1, log: () => {} });
 
     const [baseline] = Object.keys(good.runs) as [string];
     const options = { account: 'lab', partition: 'main', time: '30', memory: 1 };
@@ -186,8 +181,7 @@ describe('a real Slurm', function () {
     expect(failed[0]).to.match(/^baseline: .*(NaN|infinite)/);
     expect(failed[1]).to.match(/^refconv: [0-9a-f]{12}, which it starts from, failed: .*(NaN|infinite)/);
 
-    expect(await undisturbed).to.deep.include({ failed: [], left: 0 });
-    expect(essence(await readLedger(root()))).to.deep.equal(essence(await readLedger(at('undisturbed'))));
+    expect(essence(await readLedger(root()))).to.deep.equal(essence(await undisturbed(good)));
     expect(await readFile(join(runFolder(root(), baseline), LOG), 'utf8')).to.match(/Going on from step [1-9]/);
     const logs = await readdir(join(root(), 'grids', 'slurm', 'slurm'));
     for (const { id, tasks } of jobs) {
@@ -244,7 +238,7 @@ describe('a real Slurm', function () {
   });
 
   it('stops what is cancelled', async () => {
-    const grid = tinyGrid('cancelled', [4], long);
+    const grid = tinyGrid('cancelled', [7], longer(1000));
     await planGrid(root(), grid);
     const [baseline] = Object.keys(grid.runs) as [string];
     await submit(root(), grid, {});

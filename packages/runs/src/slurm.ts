@@ -1,10 +1,10 @@
 /** The Slurm launcher: sbatch arrays whose tasks are runs. */
 import { existsSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { withLock } from '@refconv/datasets';
-import { writeAtomically } from '@refconv/training/files';
+import { makeFolder, writeAtomically } from '@refconv/training/files';
 import { $ } from 'zx';
 import { CANCELLED, FAILURE, isDone, json, prepareRun, readJson, runFolder } from './folder.js';
 import { type Grid, gridFolder } from './grid.js';
@@ -190,7 +190,7 @@ export async function submit(root: string, grid: Grid, options: SlurmOptions): P
   });
   const largest = Number(/^MaxArraySize\s*=\s*(\d+)/m.exec(config)?.[1] ?? 1001);
   const folder = slurmFolder(root, grid.name);
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   return withLock(join(folder, 'lock'), async () => {
     const queued = [...((await slurmQueue(root, grid.name)) ?? new Map()).values()].filter((task) => task);
     if (queued.length > 0) {
