@@ -82,7 +82,9 @@ export async function stateOf(root: string, hash: Hash, spec: Spec): Promise<Sta
 
 async function progressOf(folder: string, epochs: number) {
   const csv = await readFile(join(folder, 'metrics.csv'), 'utf8').catch(() => '');
-  const rows: { seconds: string; test_top1: string }[] = parseCsv(csv, { columns: true, relax_column_count: true });
+  // Without a line that is being written.
+  const whole = csv.slice(0, csv.lastIndexOf('\n') + 1);
+  const rows: { seconds: string; test_top1: string }[] = parseCsv(whole, { columns: true });
   const last = rows.at(-1);
   if (!last) return { epoch: 0, epochs };
   const perEpoch = rows.reduce((sum, { seconds }) => sum + Number(seconds), 0) / rows.length;

@@ -64,9 +64,8 @@ describe('a grid', () => {
   it('on a disk without room for its checkpoints fails before anything is computed', async function () {
     const disk = at('disk');
     await mkdir(disk);
-    const mounted =
-      process.platform === 'linux' && spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'none', disk]);
-    if (!mounted || mounted.status !== 0) {
+    const linux = process.platform === 'linux';
+    if (!linux || spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'none', disk]).status !== 0) {
       console.log('      skipped: a small disk can only be mounted by root on Linux');
       return this.skip();
     }

@@ -64,7 +64,8 @@ describe('the queue', () => {
       const workers = await workersOf(root, grid);
       const launcherDies = kills % 2 === 0;
       const victim = launcherDies ? child.pid : workers[Math.floor(Math.random() * workers.length)];
-      if (victim === undefined || child.exitCode !== null) break;
+      if (child.exitCode !== null) break;
+      if (victim === undefined) continue;
       try {
         process.kill(victim, 'SIGKILL');
       } catch {
@@ -154,6 +155,8 @@ describe('the queue', () => {
       expect(await gpus()).to.deep.equal(['2', 'GPU-8932f937']);
       process.env.CUDA_VISIBLE_DEVICES = '';
       expect(await gpus()).to.deep.equal([]);
+      const error = await runQueue(at('gpu'), tinyGrid('gpu', [1], { threads: null }), quiet).catch((thrown) => thrown);
+      expect(error).to.have.property('message').that.contains('there is none here').and.contains('--set threads=N');
     } finally {
       if (before === undefined) delete process.env.CUDA_VISIBLE_DEVICES;
       else process.env.CUDA_VISIBLE_DEVICES = before;

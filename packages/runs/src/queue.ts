@@ -62,18 +62,22 @@ export async function gpus(): Promise<string[]> {
   return exitCode === 0 ? stdout.trim().split(/\s+/) : [];
 }
 
+/** The GPUs that a grid's runs are spread over; none where they are for a CPU. @throws Error where there are none. */
+async function gpusFor({ runs }: Grid): Promise<string[]> {
+  if (Object.values(runs).every(({ threads }) => threads !== null)) return [];
+  const found = await gpus();
+  if (found.length > 0) return found;
+  throw new Error(
+    'The grid is for GPUs, and there is none here by nvidia-smi or CUDA_VISIBLE_DEVICES; --set threads=N is for a CPU.',
+  );
+}
+
 /** As many workers as cores and memory allow, at least one; on GPUs one each. */
 export async function workersFor(grid: Grid, memory = 2): Promise<number> {
-  const threads = Object.values(grid.runs).map((spec) => spec.threads);
-  if (threads.includes(null)) {
-    const found = (await gpus()).length;
-    if (found === 0)
-      throw new Error(
-        'The grid is for GPUs, and there is none here by nvidia-smi or CUDA_VISIBLE_DEVICES; --set threads=N is for a CPU.',
-      );
-    return found;
-  }
-  const byCores = Math.floor(availableParallelism() / Math.max(1, ...(threads as number[])));
+  const found = await gpusFor(grid);
+  if (found.length > 0) return found.length;
+  const threads = Object.values(grid.runs).map((spec) => spec.threads ?? 1);
+  const byCores = Math.floor(availableParallelism() / Math.max(1, ...threads));
   return Math.max(1, Math.min(byCores, Math.floor(freemem() / (memory * 2 ** 30))));
 }
 
@@ -110,7 +114,7 @@ class Queue {
   async run(): Promise<Outcome> {
     const { signal, memory } = this.options;
     const workers = this.options.workers ?? (await workersFor(this.grid, memory));
-    if (Object.values(this.grid.runs).some(({ threads }) => threads === null)) this.freeGpus = await gpus();
+    this.freeGpus = await gpusFor(this.grid);
     for (const [hash, { from }] of Object.entries(this.grid.runs)) {
       if (from) this.children.set(from, [...(this.children.get(from) ?? []), hash]);
     }

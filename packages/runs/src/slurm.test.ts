@@ -62,8 +62,10 @@ const NODES = 2;
 
 describe('a real Slurm', function () {
   this.timeout(LONG ? 1_800_000 : 240_000);
-  const at = temporaryFolder();
   let slurm: PrivateSlurm | undefined;
+  // Before its folder goes.
+  after(() => slurm?.stop());
+  const at = temporaryFolder();
   const call = (command: string, ...args: string[]) => (slurm as PrivateSlurm).call(command, ...args);
 
   before(async function () {
@@ -75,7 +77,6 @@ describe('a real Slurm', function () {
     await mkdir(at('slurm'));
     slurm = await startSlurm(at('slurm'), NODES);
   });
-  after(() => slurm?.stop());
 
   /** With spaces and a %, which Slurm's file names give a meaning. */
   const root = () => at('on Slurm, 100%');
@@ -248,7 +249,7 @@ describe('a real Slurm', function () {
     expect([...((await slurmQueue(root(), grid.name)) ?? [])].filter(([, task]) => task)).to.deep.equal([]);
     expect((await stateOf(root(), baseline, grid.runs[baseline] as Spec)).state).to.equal('waiting');
     const text = statusText(grid, await gridStatus(root(), grid), { all: true });
-    expect(text).to.match(/baseline +4 .*waiting .*no longer in Slurm's queue: start the grid again/);
+    expect(text).to.match(/baseline +7 .*waiting .*no longer in Slurm's queue: start the grid again/);
   });
 });
 

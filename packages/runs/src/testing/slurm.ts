@@ -57,7 +57,8 @@ export async function startSlurm(folder: string, nodes: number): Promise<Private
   let up = false;
   const slurm: PrivateSlurm = {
     async call(command, ...args) {
-      const { stdout } = await $({ quiet: true, env: { ...process.env, SLURM_CONF: conf } })`${command} ${args}`;
+      const env = { ...process.env, SLURM_CONF: conf };
+      const { stdout } = await $({ quiet: true, timeout: '20s', env })`${command} ${args}`;
       return stdout.trim();
     },
     async stop() {
