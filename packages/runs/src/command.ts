@@ -68,7 +68,7 @@ export function addExperimentCommands(program: Command): void {
       const grid = await readGrid(results, name);
       let rows = await gridStatus(results, grid);
       if (json) return console.log(JSON.stringify(rows, undefined, 2));
-      if (once || !process.stdout.isTTY) return console.log(statusText(grid, rows, { all }));
+      if (once || !process.stdout.rows) return console.log(statusText(grid, rows, { all }));
       const { createLogUpdate } = await import('log-update');
       const show = createLogUpdate(process.stdout);
       for (;;) {

@@ -249,7 +249,9 @@ describe('a real Slurm', function () {
     expect([...((await slurmQueue(root(), grid.name)) ?? [])].filter(([, task]) => task)).to.deep.equal([]);
     expect((await stateOf(root(), baseline, grid.runs[baseline] as Spec)).state).to.equal('waiting');
     const text = statusText(grid, await gridStatus(root(), grid), { all: true });
-    expect(text).to.match(/baseline +7 .*waiting .*no longer in Slurm's queue: start the grid again/);
+    expect(text).to.match(
+      /baseline +7 .*waiting .*for nothing: it is no longer in Slurm's queue; start the grid again/,
+    );
   });
 });
 

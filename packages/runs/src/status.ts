@@ -26,11 +26,18 @@ export async function gridStatus(root: string, grid: Grid): Promise<RowState[]> 
       const reason = parent.inherited ? parent.reason : `${name}, which it starts from, failed: ${parent.reason}`;
       states.set(hash, { state: 'failed', reason, inherited: true });
     } else if (parent?.state === 'cancelled') states.set(hash, parent);
-    else if (queued?.has(hash)) {
-      const task = queued.get(hash);
-      const why = task && `Slurm's task ${task.task}, ${task.state.toLowerCase()}: ${task.reason}`;
-      waitsFor.set(hash, why ?? "no longer in Slurm's queue: start the grid again");
-    } else if (parent && parent.state !== 'done') waitsFor.set(hash, name);
+    else {
+      const task = queued?.get(hash);
+      if (task) waitsFor.set(hash, `Slurm's task ${task.task}, ${task.state.toLowerCase()}: ${task.reason}`);
+      else if (parent && parent.state !== 'done') waitsFor.set(hash, name);
+    }
+  }
+  // As long as something runs, a launcher may yet come to them.
+  const idle = [...states.values()].every(({ state }) => state !== 'running');
+  for (const [hash, task] of idle && queued ? queued : []) {
+    const { state } = states.get(hash) ?? {};
+    if (!task && state === 'waiting')
+      waitsFor.set(hash, "nothing: it is no longer in Slurm's queue; start the grid again");
   }
   return grid.rows.map((row) => ({ ...row, state: states.get(row.hash) as State, waitsFor: waitsFor.get(row.hash) }));
 }

@@ -7,7 +7,7 @@ import { temporaryFolder } from './tiny.js';
 const at = temporaryFolder();
 const ledgers = new Map<string, Promise<LedgerRow[]>>();
 
-/** The ledger of a grid after one run at a time. @throws Error where one fails. */
+/** The ledger of a grid. @throws Error where one fails. */
 export function undisturbed(grid: Grid): Promise<LedgerRow[]> {
   const known = ledgers.get(grid.name) ?? compute(grid);
   ledgers.set(grid.name, known);
@@ -17,7 +17,7 @@ export function undisturbed(grid: Grid): Promise<LedgerRow[]> {
 async function compute(grid: Grid): Promise<LedgerRow[]> {
   const root = at(grid.name);
   await planGrid(root, grid);
-  const { failed, left } = await runQueue(root, grid, { workers: 1, log: () => {} });
+  const { failed, left } = await runQueue(root, grid, { log: () => {} });
   if (failed.length + left > 0) throw new Error(`The undisturbed grid is not done: ${failed.length + left} runs.`);
   return readLedger(root);
 }
