@@ -10,7 +10,7 @@ import { cancelJobs, checkTime, jobScript, slurmArrays, slurmQueue, submit } fro
 import type { Spec } from './spec.js';
 import { gridStatus, isSettled, statusText } from './status.js';
 import { noSlurm, type PrivateSlurm, startSlurm } from './testing/slurm.js';
-import { essence, longer, temporaryFolder, tinyGrid, tinySpec } from './testing/tiny.js';
+import { essence, firstRuns, longer, temporaryFolder, tinyGrid, tinySpec } from './testing/tiny.js';
 import { undisturbed } from './testing/undisturbed.js';
 
 describe('Slurm arrays', () => {
@@ -239,7 +239,7 @@ describe('a real Slurm', function () {
   });
 
   it('stops what is cancelled', async () => {
-    const grid = tinyGrid('cancelled', [7], longer(1000));
+    const grid = firstRuns(tinyGrid('cancelled', [7], longer(1000)), 2);
     await planGrid(root(), grid);
     const [baseline] = Object.keys(grid.runs) as [string];
     await submit(root(), grid, {});

@@ -32,6 +32,13 @@ export function tinyGrid(name: string, seeds: readonly number[], changes: Partia
   return grid.build();
 }
 
+/** A grid's first runs: of a tiny grid the baseline, and RefConv that starts from it. */
+export function firstRuns(grid: Grid, count: number): Grid {
+  const rows = grid.rows.slice(0, count);
+  const runs = Object.fromEntries(Object.entries(grid.runs).slice(0, count));
+  return { ...grid, name: `${grid.name}-${count}`, rows, runs };
+}
+
 /** Columns of the ledger that tell how a run came about, and not what it resulted in. */
 const CIRCUMSTANCES = new Set(['peak_memory', 'train_seconds', 'step_milliseconds', 'finished', 'commit', 'changed']);
 
