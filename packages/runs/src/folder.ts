@@ -87,7 +87,9 @@ async function progressOf(folder: string, epochs: number) {
   const rows: { seconds: string; test_top1: string }[] = parseCsv(whole, { columns: true });
   const last = rows.at(-1);
   if (!last) return { epoch: 0, epochs };
-  const perEpoch = rows.reduce((sum, { seconds }) => sum + Number(seconds), 0) / rows.length;
+  // In the first one the step is compiled.
+  const usual = rows.length > 1 ? rows.slice(1) : rows;
+  const perEpoch = usual.reduce((sum, { seconds }) => sum + Number(seconds), 0) / usual.length;
   const secondsLeft = perEpoch * (epochs - rows.length);
   return { epoch: rows.length, epochs, secondsLeft, top1: Number(last.test_top1) };
 }

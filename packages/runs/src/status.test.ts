@@ -133,12 +133,20 @@ describe('the status', () => {
     expect(await summary()).to.equal('changed: 9 runs: 8 waiting, 1 done');
   });
 
-  it('leaves out rows of metrics that are half written', async () => {
+  it('tells progress and time left by the epochs that are written whole', async () => {
     const { root, grid, hashes } = await scene('torn');
     const folder = runFolder(root, hashes[1] as string);
     await mkdir(folder, { recursive: true });
-    await writeFile(join(folder, 'metrics.csv'), `${METRICS}1,2,0.05,2.5,2.25,0.125,600\n2,4,0.0`);
-    const state = (await gridStatus(root, grid))[1]?.state;
-    expect(state).to.deep.include({ state: 'running', epoch: 1, top1: 0.125 });
+    const whole = `${METRICS}1,2,0.05,2.5,2.25,0.125,600\n`;
+    await writeFile(join(folder, 'metrics.csv'), `${whole}2,4,0.0`);
+    const running = async () => (await gridStatus(root, grid))[1]?.state;
+    expect(await running()).to.deep.include({ epoch: 1, top1: 0.125, secondsLeft: 600 });
+    // Once there is another epoch, the first one tells nothing about the time.
+    const four = { ...grid, runs: { ...grid.runs } };
+    const spec = grid.runs[hashes[1] as string] as Spec;
+    four.runs[hashes[1] as string] = { ...spec, recipe: { ...spec.recipe, epochs: 4 } };
+    await writeFile(join(folder, 'metrics.csv'), `${whole}2,4,0.04,2.4,2.2,0.25,100\n`);
+    const state = (await gridStatus(root, four))[1]?.state;
+    expect(state).to.deep.include({ epoch: 2, epochs: 4, top1: 0.25, secondsLeft: 200 });
   });
 });
