@@ -49,7 +49,7 @@ describe('the queue', () => {
   const good = tinyGrid('good', [1], longer());
   const quiet = { log: () => {} };
 
-  const grid = LONG ? tinyGrid('eight', [1, 2, 3, 4, 5, 6, 7, 8], longer()) : good;
+  const grid = LONG ? tinyGrid('eight', [1, 2, 3, 4, 5, 6, 7, 8], longer(60)) : good;
   const total = Object.keys(grid.runs).length;
 
   it(`with ${total} runs for ${WORKERS} workers, killed ${KILLS} times, launcher and workers, ends as if undisturbed`, async () => {

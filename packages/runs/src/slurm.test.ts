@@ -59,6 +59,7 @@ describe('Slurm arrays', () => {
 
 const LONG = process.env.REFCONV_LONG === '1';
 const NODES = 2;
+const AT_ONCE = ['StartTime=now', 'TimeLimit=30', 'Priority=1000000'];
 
 describe('a real Slurm', function () {
   this.timeout(LONG ? 1_800_000 : 240_000);
@@ -84,17 +85,12 @@ describe('a real Slurm', function () {
   async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
     const begin = performance.now();
     while (!(await holds())) {
-      if (performance.now() - begin > 120_000) throw new Error(`Waited in vain until ${what}:\n${await report()}`);
+      if (performance.now() - begin > 180_000) throw new Error(`Waited in vain until ${what}:\n${await report()}`);
       await sleep(100);
     }
   }
   const report = async () =>
     `${await call('squeue', '--array')}\n${await call('scontrol', 'show', 'nodes', '--oneliner')}`;
-
-  const epochOf = async (grid: Grid, hash: string) => {
-    const state = await stateOf(root(), hash, grid.runs[hash] as Spec);
-    return 'epoch' in state ? state.epoch : 0;
-  };
 
   /** A task on n0 in the middle of its run. */
   async function underWay(grid: Grid): Promise<{ task: string; hash: string } | undefined> {
@@ -109,7 +105,7 @@ describe('a real Slurm', function () {
     for (const [hash, task] of (await slurmQueue(root(), grid.name)) ?? []) {
       if (!task || !running.split('\n').includes(task.task)) continue;
       const state = await stateOf(root(), hash, grid.runs[hash] as Spec);
-      if (state.state === 'running' && state.epoch > 0 && state.epoch < state.epochs / 2)
+      if (state.state === 'running' && state.epoch > 0 && state.epoch < state.epochs / 3)
         return { task: task.task, hash };
     }
     return undefined;
@@ -132,7 +128,7 @@ describe('a real Slurm', function () {
     const waiting = await call('squeue', '--array', '--noheader', '--states=PENDING', '--format=%F_%K|%r');
     for (const line of waiting.split('\n')) {
       const [task = '', reason] = line.split('|');
-      if (reason === 'BeginTime') await call('scontrol', 'update', `JobId=${task}`, 'StartTime=now').catch(() => '');
+      if (reason === 'BeginTime') await call('scontrol', 'update', `JobId=${task}`, ...AT_ONCE).catch(() => '');
     }
   }
 
@@ -146,7 +142,7 @@ describe('a real Slurm', function () {
   }
 
   it('does a grid that is requeued, drained, and has a baseline that fails, as if undisturbed', async () => {
-    const good = LONG ? tinyGrid('good-long', [1, 2, 3, 4], longer(100)) : tinyGrid('good', [1], longer());
+    const good = LONG ? tinyGrid('eight', [1, 2, 3, 4, 5, 6, 7, 8], longer(60)) : tinyGrid('good', [1], longer());
     const grid = withFailing(good, 'slurm');
     await planGrid(root(), grid);
 
@@ -196,34 +192,41 @@ describe('a real Slurm', function () {
     expect(await submit(root(), grid, options)).to.deep.equal({ jobs: [], left: [Object.keys(grid.runs).at(-1)] });
   });
 
-  /** What else a cluster does to a run, each of these to one that is running. */
+  /** What else a cluster does to a run, each of these to one that is running, which must go on from a checkpoint. */
   async function disturb(grid: Grid): Promise<void> {
-    const disturbances: [what: string, disturb: (task: string, hash: string) => Promise<unknown>][] = [
+    type Act = (task: string, hash: string) => Promise<unknown>;
+    const requeue: Act = (task) => call('scontrol', 'requeue', task);
+    const disturbances: [what: string, act: Act, itself?: boolean][] = [
       // Of higher priority, for both nodes: SIGTERM, and a minute's grace.
-      ['preempts', () => call('sbatch', '--partition=urgent', '--array=0-1', '--output=/dev/null', '--wrap=sleep 2')],
+      [
+        'preempts',
+        () => call('sbatch', '--partition=urgent', '--array=0-1', '--output=/dev/null', '--wrap=sleep 2'),
+        true,
+      ],
       // SIGTERM by --signal, as the limit is then near.
-      ['nears the time limit of', (task) => call('scontrol', 'update', `JobId=${task}`, 'TimeLimit=2')],
+      ['nears the time limit of', (task) => call('scontrol', 'update', `JobId=${task}`, 'TimeLimit=2'), true],
       ['takes away the node of', () => call('scontrol', 'update', 'NodeName=n0', 'State=DOWN', 'Reason=test')],
-      ['kills the process of', async (_, hash) => killWorker(hash)],
-      ['requeues', (task) => call('scontrol', 'requeue', task)],
+      ['loses the process of', (_, hash) => killWorker(hash)],
+      ...Array.from({ length: 5 }, (): [string, Act] => ['requeues', requeue]),
     ];
-    for (const [what, act] of disturbances) {
+    const logOf = (hash: string) => readFile(join(runFolder(root(), hash), LOG), 'utf8');
+    const resumed = async (hash: string) => (await logOf(hash)).split('Going on from step').length;
+    for (const [what, act, itself] of disturbances) {
       let victim: { task: string; hash: string } | undefined;
-      await until(`a run is under way, that Slurm ${what}`, async () => {
+      await until(`a run is under way, which Slurm then ${what}`, async () => {
         await startAtOnce();
         victim = await underWay(grid);
         return victim !== undefined;
       });
       const { task, hash } = victim as { task: string; hash: string };
-      const epoch = await epochOf(grid, hash);
+      const before = await resumed(hash);
       await act(task, hash);
       await until(`Slurm ${what} ${task}, which goes on`, async () => {
         await startAtOnce();
-        const state = await stateOf(root(), hash, grid.runs[hash] as Spec);
-        return state.state === 'done' || (state.state === 'running' && state.epoch > epoch);
+        return (await resumed(hash)) > before;
       });
-      const limit = await call('squeue', '--noheader', '--array', `--jobs=${task}`, '--format=%l').catch(() => '');
-      if (limit === '2:00') await call('scontrol', 'update', `JobId=${task}`, 'TimeLimit=30').catch(() => '');
+      const log = await readFile(join(root(), 'grids', 'slurm', 'slurm', `${task}.log`), 'utf8');
+      if (itself) expect(log).to.contain('puts itself into the queue again');
       await call('scontrol', 'update', 'NodeName=n0', 'State=RESUME').catch(() => '');
     }
   }

@@ -28,5 +28,7 @@ if (done === 0) {
 /** Where Slurm has ended the task already, by cancelling or requeueing it, it knows what comes next. */
 async function requeue(task: string): Promise<void> {
   const { stdout } = await $({ quiet: true })`squeue --noheader --array --format=%T --jobs=${task}`;
-  if (stdout.trim() === 'RUNNING') await $`scontrol requeue ${task}`;
+  if (stdout.trim() !== 'RUNNING') return;
+  console.log(`${task} was told to stop; puts itself into the queue again`);
+  await $`scontrol requeue ${task}`;
 }
