@@ -130,7 +130,7 @@ KillWait=30
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 ${nodes.join('\n')}
-PartitionName=main Nodes=${names.join()} Default=YES PriorityTier=1 GraceTime=60
+PartitionName=main Nodes=${names.join()} Default=YES PriorityTier=1
 PartitionName=urgent Nodes=${names.join()} PriorityTier=2 PreemptMode=OFF
 `;
 }
