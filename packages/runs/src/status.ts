@@ -32,12 +32,14 @@ export async function gridStatus(root: string, grid: Grid): Promise<RowState[]> 
       else if (parent && parent.state !== 'done') waitsFor.set(hash, name);
     }
   }
-  // As long as something runs, a launcher may yet come to them.
-  const idle = [...states.values()].every(({ state }) => state !== 'running');
-  for (const [hash, task] of idle && queued ? queued : []) {
-    const { state } = states.get(hash) ?? {};
-    if (!task && state === 'waiting')
-      waitsFor.set(hash, "nothing: it is no longer in Slurm's queue; start the grid again");
+  // As long as something runs or is queued a launcher may yet come to them; and squeue 22.05 leaves out the last task of a long array with gaps.
+  const over = queued && ![...queued.values()].some((task) => task);
+  if (over && [...states.values()].every(({ state }) => state !== 'running')) {
+    for (const hash of queued.keys()) {
+      if (states.get(hash)?.state === 'waiting') {
+        waitsFor.set(hash, "nothing: it is no longer in Slurm's queue; start the grid again");
+      }
+    }
   }
   return grid.rows.map((row) => ({ ...row, state: states.get(row.hash) as State, waitsFor: waitsFor.get(row.hash) }));
 }
