@@ -55,33 +55,29 @@ export function addExperimentCommands(program: Command): void {
     },
   );
 
-  withRoot(group.command('status <name>').description('Which runs are done, run, wait, or have failed, and why.'))
+  withRoot(group.command('status <name>'))
+    .description(
+      'Which runs are done, run, wait, or have failed, and why. On a terminal the table is live until nothing runs or waits.',
+    )
     .option('--all', 'list the runs that are done or wait too')
-    .option('--watch', 'until nothing runs or waits')
-    .option('--json', 'as JSON')
-    .action(
-      async (
-        name: string,
-        { results, all, watch, json }: Root & { all?: boolean; watch?: boolean; json?: boolean },
-      ) => {
-        const [{ readGrid }, { gridStatus, isSettled, statusText }] = [
-          await import('./grid.js'),
-          await import('./status.js'),
-        ];
-        const { createLogUpdate } = await import('log-update');
-        const grid = await readGrid(results, name);
-        const show = createLogUpdate(process.stdout);
-        for (;;) {
-          const rows = await gridStatus(results, grid);
-          if (json) console.log(JSON.stringify(rows, undefined, 2));
-          else if (watch) show(statusText(grid, rows, all ?? false));
-          else console.log(statusText(grid, rows, all ?? false));
-          if (!watch || isSettled(rows)) break;
-          await sleep(1000);
-        }
-        if (watch) show.done();
-      },
-    );
+    .option('--once', 'print the table and end, as where the output is no terminal')
+    .option('--json', 'as JSON, once')
+    .action(async (name: string, { results, all, once, json }: Root & Record<'all' | 'once' | 'json', boolean>) => {
+      const { readGrid } = await import('./grid.js');
+      const { gridStatus, isSettled, statusText } = await import('./status.js');
+      const grid = await readGrid(results, name);
+      let rows = await gridStatus(results, grid);
+      if (json) return console.log(JSON.stringify(rows, undefined, 2));
+      if (once || !process.stdout.rows) return console.log(statusText(grid, rows, { all }));
+      const { createLogUpdate } = await import('log-update');
+      const show = createLogUpdate(process.stdout);
+      for (;;) {
+        show(statusText(grid, rows, { all, height: process.stdout.rows - 1 }));
+        if (isSettled(rows)) return show.done();
+        await sleep(1000);
+        rows = await gridStatus(results, grid);
+      }
+    });
 
   withRoot(
     group.command('retry <name>').description('Let runs that failed or were cancelled be started again.'),

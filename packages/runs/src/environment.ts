@@ -25,6 +25,11 @@ export async function environment({ threads }: Spec, data: string): Promise<Envi
       `The spec is for ${threads} threads, and TensorFlow has ${threadCount()}: set TF_NUM_INTRAOP_THREADS=${threads}.`,
     );
   }
+  if (threads === null && loadedInstallation.flavour === 'cpu') {
+    throw new Error(
+      'The spec is for a GPU, and the TensorFlow that was loaded is the one for processors: see `npx refconv doctor`, or --set threads=N.',
+    );
+  }
   return {
     ...(await checkout()),
     tensorflow: `${loadedInstallation.version} (${loadedInstallation.flavour})`,

@@ -1,9 +1,9 @@
 /** A run's folder: everything that is known of it, in files that are whole or not there. */
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Holder, holderOf } from '@refconv/datasets';
-import { writeAtomically } from '@refconv/training/files';
+import { makeFolder, writeAtomically } from '@refconv/training/files';
 import { parse as parseCsv } from 'csv-parse/sync';
 import type { Result } from './result.js';
 import type { Hash, Spec } from './spec.js';
@@ -33,12 +33,16 @@ export interface Failure {
 export type State =
   | { state: 'done' }
   | { state: 'running'; holder: Holder; epoch: number; epochs: number; secondsLeft?: number; top1?: number }
-  | { state: 'failed'; reason: string }
+  /** Inherited: what it starts from failed. */
+  | { state: 'failed'; reason: string; inherited?: boolean }
   | { state: 'cancelled' }
   | { state: 'waiting'; epoch: number; epochs: number };
 
 /** The folders of all runs: `ROOT/runs/HASH`. */
 export const runFolder = (root: string, hash: Hash) => join(root, 'runs', hash);
+
+/** Short enough to read, long enough to be the only one. */
+export const shortHash = (hash: Hash) => hash.slice(0, 12);
 
 export const json = (value: unknown) => `${JSON.stringify(value, undefined, 2)}\n`;
 
@@ -54,7 +58,7 @@ export async function readJson<T>(path: string): Promise<T | undefined> {
 export async function prepareRun(root: string, hash: Hash, spec: Spec): Promise<string> {
   const folder = runFolder(root, hash);
   if (existsSync(join(folder, SPEC))) return folder;
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   await writeAtomically(join(folder, SPEC), [json(spec)]);
   return folder;
 }
@@ -78,10 +82,14 @@ export async function stateOf(root: string, hash: Hash, spec: Spec): Promise<Sta
 
 async function progressOf(folder: string, epochs: number) {
   const csv = await readFile(join(folder, 'metrics.csv'), 'utf8').catch(() => '');
-  const rows: { seconds: string; test_top1: string }[] = parseCsv(csv, { columns: true, relax_column_count: true });
+  // Without a line that is being written.
+  const whole = csv.slice(0, csv.lastIndexOf('\n') + 1);
+  const rows: { seconds: string; test_top1: string }[] = parseCsv(whole, { columns: true });
   const last = rows.at(-1);
   if (!last) return { epoch: 0, epochs };
-  const perEpoch = rows.reduce((sum, { seconds }) => sum + Number(seconds), 0) / rows.length;
+  // In the first one the step is compiled.
+  const usual = rows.length > 1 ? rows.slice(1) : rows;
+  const perEpoch = usual.reduce((sum, { seconds }) => sum + Number(seconds), 0) / usual.length;
   const secondsLeft = perEpoch * (epochs - rows.length);
   return { epoch: rows.length, epochs, secondsLeft, top1: Number(last.test_top1) };
 }

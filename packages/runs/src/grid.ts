@@ -1,7 +1,7 @@
 /** A grid: the runs of an experiment, and where each stands in its table. Kept in `ROOT/grids/NAME/grid.json`. */
-import { mkdir, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeAtomically } from '@refconv/training/files';
+import { makeFolder, writeAtomically } from '@refconv/training/files';
 import { checkData } from './data.js';
 import { isDone, readJson } from './folder.js';
 import { type Hash, hashOfSpec, parseSpec, type Spec, type SpecInput, shortHash } from './spec.js';
@@ -76,7 +76,7 @@ export async function planGrid(root: string, grid: Grid): Promise<string> {
 /** Writes the grid down, whether or not its runs can be done here. */
 export async function writeGrid(root: string, grid: Grid): Promise<string> {
   const folder = gridFolder(root, grid.name);
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   await writeAtomically(join(folder, 'grid.json'), [JSON.stringify(grid)]);
   return folder;
 }

@@ -18,8 +18,16 @@ export interface LaunchOptions extends SlurmOptions {
  */
 export async function launch(root: string, grid: Grid, options: LaunchOptions): Promise<void> {
   if (options.launcher === 'slurm') {
-    const jobs = await submit(root, grid, options);
-    console.log(`Submitted: ${jobs.join(', ') || 'nothing, all is done or under way'}`);
+    const { jobs, left } = await submit(root, grid, options);
+    const tasks = jobs.reduce((sum, job) => sum + Object.keys(job.tasks).length, 0);
+    const ids = jobs.map(({ id }) => id).join(', ');
+    console.log(
+      [
+        `${tasks} runs submitted${ids && `, as jobs ${ids}`}`,
+        ...(left.length > 0 ? [`${left.length} left out, as they start from a run that failed or was cancelled`] : []),
+        `refconv experiment status ${grid.name} tells where they stand`,
+      ].join('; '),
+    );
     return;
   }
   const stop = new AbortController();

@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { runFolder } from './folder.js';
 import { appendToLedger, readLedger, rebuildLedger } from './ledger.js';
-import { resultOf, temporaryFolder } from './testing/tiny.js';
+import { resultOf } from './testing/result.js';
+import { temporaryFolder } from './testing/tiny.js';
 
 const APPEND = fileURLToPath(new URL('./testing/append.js', import.meta.url));
 const PROCESSES = 20;

@@ -1,31 +1,41 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { holderOf } from '@refconv/datasets';
 import { expect } from 'chai';
-import { LOCK, prepareRun, runFolder, stateOf } from './folder.js';
+import { forgive, LOCK, LOG, runFolder, stateOf } from './folder.js';
 import { type Grid, planGrid } from './grid.js';
-import { type LedgerRow, readLedger } from './ledger.js';
-import { runQueue } from './queue.js';
+import { readLedger, rebuildLedger } from './ledger.js';
+import { gpus, runQueue } from './queue.js';
 import type { Spec } from './spec.js';
 import { gridStatus, isSettled, statusText } from './status.js';
-import { temporaryFolder, tinyGrid } from './testing/tiny.js';
+import { essence, firstRuns, longer, temporaryFolder, tinyGrid, tinySpec } from './testing/tiny.js';
+import { undisturbed } from './testing/undisturbed.js';
 
 const LAUNCH = fileURLToPath(new URL('./testing/launch.js', import.meta.url));
 const LONG = process.env.REFCONV_LONG === '1';
-const [SEEDS, WORKERS, KILLS] = LONG ? [8, 4, 10] : [1, 2, 2];
+const [WORKERS, KILLS] = LONG ? [4, 10] : [2, 3];
 
-function launcher(root: string, name: string, workers: number): { child: ChildProcess; ended: Promise<string> } {
+interface Launcher {
+  child: ChildProcess;
+  ended: Promise<{ output: string; code: number | null }>;
+}
+
+/** In a process group of its own, as a terminal has it. */
+function launcher(root: string, { name }: Grid, workers: number): Launcher {
   const child = spawn(process.execPath, [LAUNCH, root, name, String(workers)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
   });
   let output = '';
-  child.stdout?.on('data', (text) => {
-    output += text;
-  });
-  return { child, ended: new Promise((resolve) => child.on('close', () => resolve(output))) };
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.on('data', (text) => {
+      output += text;
+    });
+  }
+  return { child, ended: new Promise((resolve) => child.on('close', (code) => resolve({ output, code }))) };
 }
 
 /** The processes that are doing runs. */
@@ -34,87 +44,118 @@ async function workersOf(root: string, { runs }: Grid): Promise<number[]> {
   return holders.flatMap((holder) => (holder ? [holder.pid] : []));
 }
 
-/** What must not depend on how the runs came about. */
-const essence = (rows: LedgerRow[]) =>
-  rows
-    .map(({ peak_memory: _, train_seconds: __, finished: ___, commit: ____, changed: _____, ...row }) => row)
-    .sort((a, b) => (a.hash < b.hash ? -1 : 1));
-
 describe('the queue', () => {
   const at = temporaryFolder();
-  const grid = tinyGrid(
-    'tiny',
-    Array.from({ length: SEEDS }, (_, i) => i + 1),
-  );
-  const total = Object.keys(grid.runs).length;
+  const good = tinyGrid('good', [1], longer());
   const quiet = { log: () => {} };
 
-  it(`killed ${KILLS} times, launcher and workers, ends with the rows of an undisturbed grid`, async () => {
-    await planGrid(at('undisturbed'), grid);
-    const undisturbed = await runQueue(at('undisturbed'), grid, { workers: WORKERS, ...quiet });
-    expect(undisturbed).to.deep.equal({ done: total, failed: [], left: 0 });
-    const expected = await readLedger(at('undisturbed'));
-    expect(expected).to.have.lengthOf(total);
+  const grid = LONG ? tinyGrid('eight', [1, 2, 3, 4, 5, 6, 7, 8], longer(60)) : good;
+  const total = Object.keys(grid.runs).length;
 
+  it(`with ${total} runs for ${WORKERS} workers, killed ${KILLS} times, launcher and workers, ends as if undisturbed`, async () => {
+    const expected = await undisturbed(grid);
+    expect(expected).to.have.lengthOf(total);
     const root = at('killed');
     await planGrid(root, grid);
-    let { child, ended } = launcher(root, 'tiny', WORKERS);
-    for (let kill = 0; kill < KILLS; kill++) {
-      await sleep(1000 + Math.random() * 5000);
+    let { child, ended } = launcher(root, grid, WORKERS);
+    let kills = 0;
+    while (kills < KILLS) {
+      await sleep(200 + Math.random() * (LONG ? 6000 : 1800));
       const workers = await workersOf(root, grid);
-      const launcherDies = kill % 2 === 0;
+      const launcherDies = kills % 2 === 0;
       const victim = launcherDies ? child.pid : workers[Math.floor(Math.random() * workers.length)];
+      if (child.exitCode !== null) break;
       if (victim === undefined) continue;
       try {
         process.kill(victim, 'SIGKILL');
       } catch {
-        // It had just ended.
+        continue; // It had just ended.
       }
+      kills++;
       if (!launcherDies) continue;
       await ended;
-      ({ child, ended } = launcher(root, 'tiny', WORKERS));
+      ({ child, ended } = launcher(root, grid, WORKERS));
     }
-    const output = await ended;
-    expect(output).to.contain(`{"done":${total},"failed":[],"left":0}`);
+    const { output, code } = await ended;
+    expect(kills, `kills before the grid was done: ${output}`).to.equal(KILLS);
+    expect(output).to.contain(`${total} done, 0 failed, 0 left`);
+    expect(code).to.equal(0);
     const rows = await readLedger(root);
-    expect(essence(rows)).to.deep.equal(essence(expected));
     expect(rows).to.have.lengthOf(total);
+    expect(essence(rows)).to.deep.equal(essence(expected));
 
     // What is done is not done again.
     const begin = performance.now();
-    expect(await runQueue(root, grid, { workers: WORKERS, ...quiet })).to.deep.equal({
-      done: total,
-      failed: [],
-      left: 0,
-    });
+    const outcome = await runQueue(root, grid, { workers: WORKERS, ...quiet });
+    expect(outcome).to.deep.equal({ done: total, failed: [], left: 0 });
     expect(performance.now() - begin).to.be.below(1000);
     expect(await readLedger(root)).to.deep.equal(rows);
+    // The ledger is what the run folders say.
+    expect(await rebuildLedger(root)).to.equal(total);
+    expect(essence(await readLedger(root))).to.deep.equal(essence(rows));
   }).timeout(LONG ? 3_600_000 : 400_000);
 
-  it('stops at a wish with checkpoints and goes on; tells failures with their reasons; lets them be tried again', async () => {
-    const root = at('stopped');
-    const bad = tinyGrid('bad', [1], {
-      recipe: { ...(Object.values(grid.runs)[0] as Spec).recipe, learningRate: 1e30 },
-    });
+  it('stops at Ctrl-C with checkpoints, and goes on when started again', async () => {
+    const root = at('interrupted');
+    const single = firstRuns(good, 1);
+    const [run] = Object.entries(single.runs) as [[string, Spec]];
+    await planGrid(root, single);
+    const first = launcher(root, single, 1);
+    for (;;) {
+      const state = await stateOf(root, ...run);
+      if (state.state === 'running' && state.epoch > 0) break;
+      expect(first.child.exitCode).to.equal(null);
+      await sleep(20);
+    }
+    process.kill(-(first.child.pid as number), 'SIGINT');
+    const stopped = await first.ended;
+    expect(stopped.output).to.contain('the same command goes on').and.contain('0 done, 0 failed, 1 left');
+    expect(stopped.code).to.equal(130);
+    expect(await workersOf(root, single)).to.deep.equal([]);
+    expect(await stateOf(root, ...run)).to.include({ state: 'waiting' });
+
+    const second = await launcher(root, single, 1).ended;
+    expect(second.output).to.contain('1 done, 0 failed, 0 left');
+    expect(second.code).to.equal(0);
+    expect(await readFile(join(runFolder(root, run[0]), LOG), 'utf8')).to.match(/Going on from step [1-9]\d* of/);
+    const expected = (await undisturbed(good)).filter(({ hash }) => hash === run[0]);
+    expect(essence(await readLedger(root))).to.deep.equal(essence(expected));
+  }).timeout(200_000);
+
+  it('tells failures with their reasons, leaves what starts from them, and lets them be tried again', async () => {
+    const root = at('failed');
+    const bad = firstRuns(tinyGrid('bad', [1], { recipe: { ...tinySpec().recipe, learningRate: 1e30 } }), 2);
     await planGrid(root, bad);
-    const outcome = await runQueue(root, bad, { workers: 1, ...quiet });
-    expect(outcome).to.include({ done: 0 });
+    const [baseline, refconv] = Object.keys(bad.runs) as [string, string];
+    expect(await runQueue(root, bad, { workers: 1, ...quiet })).to.deep.equal({ done: 0, failed: [baseline], left: 1 });
     const rows = await gridStatus(root, bad);
     expect(isSettled(rows)).to.equal(true);
-    const text = statusText(bad, rows, true);
-    expect(text).to.match(/baseline .*failed: .*(NaN|infinite|not finite)/i);
-    expect(text).to.match(/refconv .*waiting for a run that failed or was cancelled/);
+    const text = statusText(bad, rows, { all: true });
+    expect(text).to.match(/baseline .*failed .*(NaN|infinite|not finite)/i);
+    expect(text).to.match(/refconv .*failed .*, which it starts from, failed: .*(NaN|infinite|not finite)/i);
 
-    const stop = new AbortController();
-    const [first] = Object.entries(grid.runs) as [[string, Spec]];
-    const stopping = runQueue(root, grid, { workers: 1, signal: stop.signal, ...quiet });
-    while ((await stateOf(root, ...first)).state !== 'running') await sleep(50);
-    stop.abort();
-    expect(await stopping).to.include({ done: 0 });
-    expect((await stateOf(root, ...first)).state).to.equal('waiting');
+    // A failed run is not tried again unasked.
+    const begin = performance.now();
+    expect((await runQueue(root, bad, { workers: 1, ...quiet })).failed).to.deep.equal([baseline]);
+    expect(performance.now() - begin).to.be.below(1000);
+    await forgive(root, baseline);
+    for (const hash of [baseline, refconv]) {
+      expect((await stateOf(root, hash, bad.runs[hash] as Spec)).state).to.equal('waiting');
+    }
+  }).timeout(100_000);
 
-    await writeFile(join(await prepareRun(root, ...first), 'cancelled'), '');
-    expect((await runQueue(root, grid, { workers: 1, ...quiet })).left).to.be.at.least(2);
-    expect((await stateOf(root, ...first)).state).to.equal('cancelled');
-  }).timeout(200_000);
+  it('takes the GPUs that CUDA_VISIBLE_DEVICES leaves it', async () => {
+    const before = process.env.CUDA_VISIBLE_DEVICES;
+    try {
+      process.env.CUDA_VISIBLE_DEVICES = '2,GPU-8932f937';
+      expect(await gpus()).to.deep.equal(['2', 'GPU-8932f937']);
+      process.env.CUDA_VISIBLE_DEVICES = '';
+      expect(await gpus()).to.deep.equal([]);
+      const error = await runQueue(at('gpu'), tinyGrid('gpu', [1], { threads: null }), quiet).catch((thrown) => thrown);
+      expect(error).to.have.property('message').that.contains('there is none here').and.contains('--set threads=N');
+    } finally {
+      if (before === undefined) delete process.env.CUDA_VISIBLE_DEVICES;
+      else process.env.CUDA_VISIBLE_DEVICES = before;
+    }
+  });
 });

@@ -22,10 +22,11 @@ import {
   readResult,
   runFolder,
   STOPPED,
+  shortHash,
 } from './folder.js';
 import type { Grid } from './grid.js';
 import { appendToLedger, readLedger } from './ledger.js';
-import { type Hash, type Spec, shortHash } from './spec.js';
+import type { Hash, Spec } from './spec.js';
 
 export const WORKER = fileURLToPath(new URL('./worker.js', import.meta.url));
 
@@ -50,8 +51,10 @@ export interface Outcome {
   left: number;
 }
 
-/** The ids of the machine's NVIDIA GPUs. */
+/** The NVIDIA GPUs that may be used: what CUDA_VISIBLE_DEVICES says, which Slurm sets too, or else all of the machine. */
 export async function gpus(): Promise<string[]> {
+  const { CUDA_VISIBLE_DEVICES: visible } = process.env;
+  if (visible !== undefined) return visible.split(',').filter((id) => id !== '');
   const { exitCode, stdout } = await $({
     quiet: true,
     nothrow: true,
@@ -59,16 +62,22 @@ export async function gpus(): Promise<string[]> {
   return exitCode === 0 ? stdout.trim().split(/\s+/) : [];
 }
 
+/** The GPUs that a grid's runs are spread over; none where they are for a CPU. @throws Error where there are none. */
+async function gpusFor({ runs }: Grid): Promise<string[]> {
+  if (Object.values(runs).every(({ threads }) => threads !== null)) return [];
+  const found = await gpus();
+  if (found.length > 0) return found;
+  throw new Error(
+    'The grid is for GPUs, and there is none here by nvidia-smi or CUDA_VISIBLE_DEVICES; --set threads=N is for a CPU.',
+  );
+}
+
 /** As many workers as cores and memory allow, at least one; on GPUs one each. */
 export async function workersFor(grid: Grid, memory = 2): Promise<number> {
-  const threads = Object.values(grid.runs).map((spec) => spec.threads);
-  if (threads.includes(null)) {
-    const found = (await gpus()).length;
-    if (found === 0)
-      throw new Error('The grid is for GPUs, and nvidia-smi shows none here; --set threads=N is for a CPU.');
-    return found;
-  }
-  const byCores = Math.floor(availableParallelism() / Math.max(1, ...(threads as number[])));
+  const found = await gpusFor(grid);
+  if (found.length > 0) return found.length;
+  const threads = Object.values(grid.runs).map((spec) => spec.threads ?? 1);
+  const byCores = Math.floor(availableParallelism() / Math.max(1, ...threads));
   return Math.max(1, Math.min(byCores, Math.floor(freemem() / (memory * 2 ** 30))));
 }
 
@@ -105,7 +114,7 @@ class Queue {
   async run(): Promise<Outcome> {
     const { signal, memory } = this.options;
     const workers = this.options.workers ?? (await workersFor(this.grid, memory));
-    if (Object.values(this.grid.runs).some(({ threads }) => threads === null)) this.freeGpus = await gpus();
+    this.freeGpus = await gpusFor(this.grid);
     for (const [hash, { from }] of Object.entries(this.grid.runs)) {
       if (from) this.children.set(from, [...(this.children.get(from) ?? []), hash]);
     }
@@ -200,7 +209,8 @@ class Queue {
     const how = killer ? `was killed by ${killer}` : `ended with status ${code}`;
     if (times > RESTARTS) {
       const reason = `Its process ${how}, for the ${times}th time. Too little memory? ${join(folder, LOG)} may tell.`;
-      await markFailed(this.root, hash, reason);
+      // On a disk that is full even that may fail.
+      await markFailed(this.root, hash, reason).catch((error: Error) => this.log(error.message));
       return this.fail(hash, reason);
     }
     this.log(`${this.describe(hash)}: its process ${how}; starting it again`);

@@ -1,12 +1,13 @@
 /** The Slurm launcher: sbatch arrays whose tasks are runs. */
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { holderOf } from '@refconv/datasets';
+import { fileURLToPath } from 'node:url';
+import { withLock } from '@refconv/datasets';
+import { makeFolder, writeAtomically } from '@refconv/training/files';
 import { $ } from 'zx';
-import { CANCELLED, FAILURE, isDone, json, LOCK, prepareRun, readJson, runFolder } from './folder.js';
+import { CANCELLED, FAILURE, isDone, json, prepareRun, readJson, runFolder } from './folder.js';
 import { type Grid, gridFolder } from './grid.js';
-import { WORKER } from './queue.js';
 import type { Hash, Spec } from './spec.js';
 
 export interface SlurmOptions {
@@ -27,18 +28,35 @@ export interface SlurmArray {
   threads: number | null;
 }
 
-/** The seconds before its time limit at which a task is told to stop. */
+/** An array that was submitted. */
+export interface SlurmJob {
+  id: string;
+  tasks: Record<number, Hash>;
+}
+
+/** What is submitted, and what is not as it starts from a run that failed or was cancelled. */
+export interface Submission {
+  jobs: SlurmJob[];
+  left: Hash[];
+}
+
+const TASK = fileURLToPath(new URL('./slurmTask.js', import.meta.url));
+
+/** The seconds before its time limit at which a task is told to stop. Slurm may do so a minute earlier than asked. */
 const WARNING = 120;
+/** The least time limit, in minutes: in a shorter one a task might not get further than its start, again and again. */
+const SHORTEST = 10;
 
 /**
  * Splits runs into arrays for `--dependency=aftercorr`, in which a task waits for the task of the same index: all that start from
- * nothing, or from a run that is done, are arrays of their own (one for each number of threads); the first runs that start from these are
- * the next array, their second ones another.
+ * nothing, or from a run that is done, are arrays of their own (for each number of threads, of the largest size that is allowed); the
+ * first runs that start from these are the next array, their second ones another.
  */
-export function slurmArrays(runs: Record<Hash, Spec>): SlurmArray[] {
+export function slurmArrays(runs: Record<Hash, Spec>, largest = Number.POSITIVE_INFINITY): SlurmArray[] {
   const arrays: SlurmArray[] = [];
   const placeOf = new Map<Hash, { array: number; index: number }>();
   const roots = new Map<number | null, number>();
+  const add = (array: SlurmArray) => arrays.push(array) - 1;
   for (const [hash, { from, threads }] of Object.entries(runs)) {
     const parent = from ? placeOf.get(from) : undefined;
     let number: number;
@@ -48,9 +66,10 @@ export function slurmArrays(runs: Record<Hash, Spec>): SlurmArray[] {
         after === parent.array && own === threads && !tasks.has(parent.index);
       index = parent.index;
       number = arrays.findIndex(fits);
-      if (number < 0) number = arrays.push({ after: parent.array, tasks: new Map(), threads }) - 1;
+      if (number < 0) number = add({ after: parent.array, tasks: new Map(), threads });
     } else {
-      number = roots.get(threads) ?? arrays.push({ tasks: new Map(), threads }) - 1;
+      number = roots.get(threads) ?? add({ tasks: new Map(), threads });
+      if ((arrays[number]?.tasks.size as number) >= largest) number = add({ tasks: new Map(), threads });
       roots.set(threads, number);
       index = arrays[number]?.tasks.size as number;
     }
@@ -60,23 +79,22 @@ export function slurmArrays(runs: Record<Hash, Spec>): SlurmArray[] {
   return arrays;
 }
 
-/**
- * The job script of an array. The process is told to stop shortly before its time limit, writes a checkpoint, and the task is put into the
- * queue again; a preempted one is requeued by Slurm itself, and goes on from its last checkpoint.
- */
+/** The job script of an array; what its tasks do is in slurmTask.ts. */
 export function jobScript(
   name: string,
   { tasks, threads }: SlurmArray,
-  { folder, list, account, partition, time = '24:00:00', memory = 2 }: SlurmOptions & { folder: string; list: string },
+  options: SlurmOptions & { root: string; folder: string; list: string },
 ): string {
-  const options = {
+  const { root, folder, list, account, partition, time = '24:00:00', memory = 2 } = options;
+  const header = {
     'job-name': name,
-    array: [...tasks.keys()].sort((a, b) => a - b).join(','),
-    output: join(folder, '%A_%a.log'),
+    array: ranges([...tasks.keys()]),
+    // %A: the array's id, %a: the task's index; a % of the path's is doubled.
+    output: `${folder.replaceAll('%', '%%')}/%A_%a.log`,
     'open-mode': 'append',
     requeue: undefined,
     time,
-    signal: `B:USR1@${WARNING}`,
+    signal: `B:TERM@${WARNING}`,
     ntasks: '1',
     'cpus-per-task': String(threads ?? 1),
     mem: `${Math.ceil(1024 * memory)}M`,
@@ -85,84 +103,144 @@ export function jobScript(
     ...(account && { account }),
     ...(partition && { partition }),
   };
-  const lines = Object.entries(options).map(
-    ([key, value]) => `#SBATCH --${key}${value === undefined ? '' : `=${value}`}`,
-  );
-  const quoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
-  return `#!/bin/bash
-${lines.join('\n')}
-folder=$(awk -v task="$SLURM_ARRAY_TASK_ID" '$1 == task { print substr($0, length($1) + 2) }' ${quoted(list)})
-requeue=no
-${quoted(process.execPath)} ${quoted(WORKER)} "$folder" &
-worker=$!
-trap 'requeue=yes; kill -INT $worker' USR1
-trap 'kill -INT $worker' TERM INT
-status=0
-wait $worker || status=$?
-# A signal ends the first wait before the worker.
-while kill -0 $worker 2>/dev/null; do status=0; wait $worker || status=$?; done
-if [ $requeue = yes ] && [ $status = 130 ]; then
-  scontrol requeue "\${SLURM_ARRAY_JOB_ID}_\${SLURM_ARRAY_TASK_ID}"
-fi
-exit $status
-`;
+  const lines = Object.entries(header).map(([key, value]) => `#SBATCH --${key}${value ? `=${inHeader(value)}` : ''}`);
+  const command = [process.execPath, TASK, root, list].map((text) => `'${text.replaceAll("'", "'\\''")}'`);
+  return `#!/bin/bash\n${lines.join('\n')}\nexec ${command.join(' ')}\n`;
 }
 
-/** The jobs of a grid that were submitted. */
-const jobsFile = (root: string, name: string) => join(gridFolder(root, name), 'slurm', 'jobs.json');
+const inHeader = (text: string) => (/^[\w.,:@%/=-]+$/.test(text) ? text : `"${text.replace(/["\\]/g, '\\$&')}"`);
 
-export const submittedJobs = async (root: string, name: string): Promise<string[]> =>
-  (await readJson<string[]>(jobsFile(root, name))) ?? [];
+/** Integers as Slurm writes them: 0-3,7. */
+function ranges(indices: number[]): string {
+  const found: [number, number][] = [];
+  for (const index of indices.toSorted((a, b) => a - b)) {
+    const last = found.at(-1);
+    if (last?.[1] === index - 1) last[1] = index;
+    else found.push([index, index]);
+  }
+  return found.map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`)).join(',');
+}
+
+/** @throws RangeError for what is no time limit of Slurm's, or too short a one. */
+export function checkTime(time: string): void {
+  if (/^(infinite|unlimited)$/i.test(time)) return;
+  const [, days, rest] = /^(?:(\d+)-)?(\d+(?::\d+){0,2})$/.exec(time) ?? [];
+  if (!rest) {
+    throw new RangeError(
+      `--time ${time}: expected minutes, minutes:seconds, hours:minutes:seconds, days-hours or days-hours:minutes.`,
+    );
+  }
+  // After days come hours; without them three numbers are hours, minutes and seconds, fewer are minutes and seconds.
+  const [a = 0, b = 0, c = 0] = rest.split(':').map(Number);
+  const hoursFirst = days !== undefined || rest.split(':').length === 3;
+  const minutes = hoursFirst ? 1440 * Number(days ?? 0) + 60 * a + b + c / 60 : a + b / 60;
+  if (minutes < SHORTEST) {
+    throw new RangeError(
+      `--time ${time}: at least ${SHORTEST} minutes are needed, as a run is stopped up to ${WARNING / 60 + 1} minutes before the limit, to go on in a next task.`,
+    );
+  }
+}
+
+const slurmFolder = (root: string, name: string) => join(resolve(gridFolder(root, name)), 'slurm');
+const jobsFile = (root: string, name: string) => join(slurmFolder(root, name), 'jobs.json');
+
+/** The jobs of a grid's last submission. */
+const submittedJobs = async (root: string, name: string) => (await readJson<SlurmJob[]>(jobsFile(root, name))) ?? [];
+
+/** A task that is in Slurm's queue. */
+export interface QueuedTask {
+  /** Slurm's name of it: 12_3. */
+  task: string;
+  /** Such as PENDING, and why: Resources, Priority, Dependency… */
+  state: string;
+  reason: string;
+}
+
+/** What of a grid's last submission is in Slurm's queue, and what is not; undefined where nothing was submitted or there is no Slurm. */
+export async function slurmQueue(root: string, name: string): Promise<Map<Hash, QueuedTask | undefined> | undefined> {
+  const jobs = await submittedJobs(root, name);
+  if (jobs.length === 0) return undefined;
+  const ids = jobs.map(({ id }) => id).join();
+  const quiet = $({ quiet: true, nothrow: true });
+  const { exitCode, stdout, stderr } = await quiet`squeue --noheader --array --format=${'%F_%K|%T|%r'} --jobs=${ids}`;
+  if (exitCode !== 0 && !/invalid job id/i.test(stderr)) return undefined;
+  const queued = new Map(
+    stdout
+      .split('\n')
+      .map((line) => line.trim().split('|') as [string, string, string])
+      .map(([task, state, reason]) => [task, { task, state, reason }] as const),
+  );
+  return new Map(
+    jobs.flatMap(({ id, tasks }) =>
+      Object.entries(tasks).map(([i, hash]) => [hash, queued.get(`${id}_${i}`)] as const),
+    ),
+  );
+}
 
 /**
- * Submits what is neither done, under way, failed nor cancelled. @returns the ids of the jobs.
- * @throws Error where jobs of an earlier submission are still in the queue, or sbatch refuses.
+ * Submits what is neither done, failed nor cancelled, and does not start from such a run.
+ * @throws Error where tasks of an earlier submission are still in the queue, or sbatch refuses; nothing is submitted then.
+ * @throws RangeError where the time limit is none, or too short.
  */
-export async function submit(root: string, grid: Grid, options: SlurmOptions): Promise<string[]> {
-  await $({ quiet: true })`sbatch --version`.catch(() => {
-    throw new Error('sbatch was not found: the Slurm launcher has to be started where jobs are submitted.');
+export async function submit(root: string, grid: Grid, options: SlurmOptions): Promise<Submission> {
+  checkTime(options.time ?? '24:00:00');
+  const { stdout: config } = await $({ quiet: true })`scontrol show config`.catch((error) => {
+    const why = String(error.stderr ?? '').trim();
+    throw new Error(`Slurm cannot be reached; the launcher is to be started where jobs are submitted. ${why}`.trim());
   });
-  const earlier = await submittedJobs(root, grid.name);
-  if (earlier.length > 0) {
-    const { stdout } = await $({ quiet: true, nothrow: true })`squeue --noheader --format=%A --jobs=${earlier.join()}`;
-    if (stdout.trim()) {
+  const largest = Number(/^MaxArraySize\s*=\s*(\d+)/m.exec(config)?.[1] ?? 1001);
+  const folder = slurmFolder(root, grid.name);
+  await makeFolder(folder);
+  return withLock(join(folder, 'lock'), async () => {
+    const queued = [...((await slurmQueue(root, grid.name)) ?? new Map()).values()].filter((task) => task);
+    if (queued.length > 0) {
       throw new Error(
-        `${grid.name} is in Slurm's queue already (jobs ${earlier.join(', ')}); cancel it first, or wait.`,
+        `${queued.length} tasks of ${grid.name} are in Slurm's queue already: wait, or \`refconv experiment cancel ${grid.name}\`.`,
       );
     }
-  }
+    const { open, left } = await openRuns(root, grid);
+    const jobs: SlurmJob[] = [];
+    try {
+      for (const [i, array] of slurmArrays(open, largest).entries()) {
+        const list = join(folder, `array-${i}.json`);
+        const script = join(folder, `array-${i}.sh`);
+        const tasks = Object.fromEntries(array.tasks);
+        await writeAtomically(list, [json(tasks)]);
+        const place = { root: resolve(root), folder, list };
+        await writeFile(script, jobScript(`${grid.name}-${i}`, array, { ...options, ...place }));
+        const after = array.after === undefined ? [] : [`--dependency=aftercorr:${jobs[array.after]?.id}`];
+        const { stdout } = await $({ quiet: true })`sbatch --parsable ${after} ${script}`;
+        jobs.push({ id: (stdout.trim().split(';') as [string])[0], tasks });
+        await writeAtomically(jobsFile(root, grid.name), [json(jobs)]);
+      }
+    } catch (error) {
+      if (jobs.length > 0) await $({ quiet: true, nothrow: true })`scancel ${jobs.map(({ id }) => id)}`;
+      const { stderr } = error as { stderr?: string };
+      throw stderr ? new Error(`sbatch refused, and nothing is submitted: ${stderr.trim()}`, { cause: error }) : error;
+    }
+    return { jobs, left };
+  });
+}
+
+/** The runs to do, and those that cannot start as what they start from will not be done. */
+async function openRuns(root: string, grid: Grid): Promise<{ open: Record<Hash, Spec>; left: Hash[] }> {
   const open: Record<Hash, Spec> = {};
+  const left: Hash[] = [];
   for (const [hash, spec] of Object.entries(grid.runs)) {
-    const folder = runFolder(root, hash);
-    const settled = isDone(root, hash) || [FAILURE, CANCELLED].some((file) => existsSync(join(folder, file)));
-    if (settled || (await holderOf(join(folder, LOCK)))) continue;
-    // One that starts from a run that failed would never start.
-    if (spec.from && !isDone(root, spec.from) && !open[spec.from]) continue;
+    if (isDone(root, hash)) continue;
+    if ([FAILURE, CANCELLED].some((file) => existsSync(join(runFolder(root, hash), file)))) continue;
+    if (spec.from && !isDone(root, spec.from) && !open[spec.from]) {
+      left.push(hash);
+      continue;
+    }
     open[hash] = spec;
     await prepareRun(root, hash, spec);
   }
-  const folder = resolve(gridFolder(root, grid.name), 'slurm');
-  await mkdir(folder, { recursive: true });
-  const jobs: string[] = [];
-  for (const [i, array] of slurmArrays(open).entries()) {
-    const list = join(folder, `array-${i}.tasks`);
-    const script = join(folder, `array-${i}.sh`);
-    await writeFile(
-      list,
-      [...array.tasks].map(([task, hash]) => `${task} ${resolve(runFolder(root, hash))}\n`).join(''),
-    );
-    await writeFile(script, jobScript(`${grid.name}-${i}`, array, { ...options, folder, list }));
-    await chmod(script, 0o755);
-    const dependency = array.after === undefined ? [] : [`--dependency=aftercorr:${jobs[array.after]}`];
-    const { stdout } = await $({ quiet: true })`sbatch --parsable ${dependency} ${script}`;
-    jobs.push((stdout.trim().split(';') as [string])[0]);
-    await writeFile(jobsFile(root, grid.name), json(jobs));
-  }
-  return jobs;
+  return { open, left };
 }
 
 /** Takes a grid's jobs out of Slurm's queue. */
 export async function cancelJobs(root: string, name: string): Promise<void> {
-  const jobs = await submittedJobs(root, name);
+  const jobs = (await submittedJobs(root, name)).map(({ id }) => id);
   if (jobs.length > 0) await $({ quiet: true, nothrow: true })`scancel ${jobs}`;
 }

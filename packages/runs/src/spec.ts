@@ -4,6 +4,8 @@ import { METHODS } from '@refconv/refconv';
 import { checkRecipe, hashOf, PAPER_RECIPE } from '@refconv/training/recipe';
 import { z } from 'zod';
 
+export { shortHash } from './folder.js';
+
 /** Raised when changed code changes what runs result in: the runs of before then have other names. */
 export const RESULTS_VERSION = 1;
 
@@ -111,9 +113,6 @@ export function parseSpec(value: unknown): Spec {
 
 /** The name of a run. */
 export const hashOfSpec = (spec: Spec): Hash => hashOf(spec);
-
-/** Short enough to read, long enough to be the only one. */
-export const shortHash = (hash: Hash) => hash.slice(0, 12);
 
 /** The paper's recipe as specs hold it: the seed stands beside it. */
 export function paperRecipe(changes: Partial<Spec['recipe']> = {}): Spec['recipe'] {

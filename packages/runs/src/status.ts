@@ -1,59 +1,103 @@
 /** Where a grid stands. */
-import { type State, stateOf } from './folder.js';
+import { type State, shortHash, stateOf } from './folder.js';
 import type { Grid, GridRow } from './grid.js';
-import type { Spec } from './spec.js';
+import { slurmQueue } from './slurm.js';
 
+/** What a run that waits waits for, where that is known. */
 export interface RowState extends GridRow {
   state: State;
-  /** For one that waits: whether for a run that failed or was cancelled. */
-  blocked: boolean;
+  waitsFor?: string;
 }
 
+/**
+ * The state of each row's run. One that starts from a run that failed counts as failed, and one that starts from a cancelled run as cancelled.
+ */
 export async function gridStatus(root: string, grid: Grid): Promise<RowState[]> {
-  const hashes = Object.keys(grid.runs);
+  const queued = await slurmQueue(root, grid.name);
   const states = new Map<string, State>();
-  for (const hash of hashes) states.set(hash, await stateOf(root, hash, grid.runs[hash] as Spec));
-  const isBlocked = (hash: string): boolean => {
-    const { from } = grid.runs[hash] as Spec;
-    if (!from) return false;
-    return ['failed', 'cancelled'].includes(states.get(from)?.state ?? '') || isBlocked(from);
-  };
-  return grid.rows.map((row) => {
-    const state = states.get(row.hash) as State;
-    return { ...row, state, blocked: state.state === 'waiting' && isBlocked(row.hash) };
-  });
+  const waitsFor = new Map<string, string>();
+  for (const [hash, spec] of Object.entries(grid.runs)) {
+    const state = await stateOf(root, hash, spec);
+    const parent = spec.from ? states.get(spec.from) : undefined;
+    const name = spec.from ? shortHash(spec.from) : '';
+    states.set(hash, state);
+    if (state.state !== 'waiting') continue;
+    if (parent?.state === 'failed') {
+      const reason = parent.inherited ? parent.reason : `${name}, which it starts from, failed: ${parent.reason}`;
+      states.set(hash, { state: 'failed', reason, inherited: true });
+    } else if (parent?.state === 'cancelled') states.set(hash, parent);
+    else {
+      const task = queued?.get(hash);
+      if (task) waitsFor.set(hash, `Slurm's task ${task.task}, ${task.state.toLowerCase()}: ${task.reason}`);
+      else if (parent && parent.state !== 'done') waitsFor.set(hash, name);
+    }
+  }
+  // As long as something runs or is queued a launcher may yet come to them; and squeue 22.05 leaves out the last task of a long array with gaps.
+  const over = queued && ![...queued.values()].some((task) => task);
+  if (over && [...states.values()].every(({ state }) => state !== 'running')) {
+    for (const hash of queued.keys()) {
+      if (states.get(hash)?.state === 'waiting') {
+        waitsFor.set(hash, "nothing: it is no longer in Slurm's queue; start the grid again");
+      }
+    }
+  }
+  return grid.rows.map((row) => ({ ...row, state: states.get(row.hash) as State, waitsFor: waitsFor.get(row.hash) }));
 }
 
 /** Whether nothing will change without somebody doing something. */
 export const isSettled = (rows: readonly RowState[]) =>
-  rows.every(({ state, blocked }) => blocked || !['running', 'waiting'].includes(state.state));
+  rows.every(({ state }) => state.state !== 'running' && state.state !== 'waiting');
 
-/** The table as text. @param all every run; otherwise those that are done or wait are only counted. */
-export function statusText(grid: Grid, rows: readonly RowState[], all: boolean): string {
-  const counts = new Map<string, number>();
-  for (const { state } of rows) counts.set(state.state, (counts.get(state.state) ?? 0) + 1);
-  const summary = [...counts].map(([state, count]) => `${count} ${state}`).join(', ');
-  const shown = rows.filter(({ state }) => all || !['done', 'waiting'].includes(state.state));
-  const cells = shown.map((row) => [row.network, row.arm, `seed ${row.seed}`, row.hash.slice(0, 12), describe(row)]);
-  const widths = [0, 1, 2, 3].map((i) => Math.max(0, ...cells.map((row) => (row[i] as string).length)));
-  const lines = cells.map((row) => row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('  '));
-  return [`${grid.name}: ${rows.length} runs: ${summary}`, ...lines].join('\n');
+const ORDER: State['state'][] = ['running', 'failed', 'cancelled', 'waiting', 'done'];
+const HEADER = ['network', 'arm', 'seed', 'run', 'state', 'epoch', 'top-1', 'left', ''];
+
+export interface StatusOptions {
+  /** Every run; otherwise those that are done or wait are only counted. */
+  all?: boolean;
+  /** The largest number of lines. */
+  height?: number;
 }
 
-function describe({ state, blocked }: RowState): string {
+/** The table as text: running ones first, then those that failed. */
+export function statusText(grid: Grid, rows: readonly RowState[], options: StatusOptions = {}): string {
+  const { all = false, height = Number.POSITIVE_INFINITY } = options;
+  const counts = ORDER.map((state) => ({ state, count: rows.filter((row) => row.state.state === state).length }));
+  const summary = counts.filter(({ count }) => count > 0).map(({ state, count }) => `${count} ${state}`);
+  const first = `${grid.name}: ${rows.length} runs: ${summary.join(', ')}`;
+  const found = rows
+    .filter(({ state }) => all || !['done', 'waiting'].includes(state.state))
+    .toSorted((a, b) => ORDER.indexOf(a.state.state) - ORDER.indexOf(b.state.state));
+  if (found.length === 0) return first;
+  const shown = found.length + 2 > height ? found.slice(0, Math.max(0, height - 3)) : found;
+  const cells = [HEADER, ...shown.map(cellsOf)];
+  const widths = HEADER.map((_, i) => Math.max(...cells.map((row) => (row[i] as string).length)));
+  const lines = cells.map((row) =>
+    row
+      .map((cell, i) => cell.padEnd(widths[i] as number))
+      .join('  ')
+      .trimEnd(),
+  );
+  const more = found.length - shown.length;
+  return [first, ...lines, ...(more > 0 ? [`and ${more} more`] : [])].join('\n');
+}
+
+function cellsOf({ network, arm, seed, hash, state, waitsFor }: RowState): string[] {
+  const place = [network, arm, String(seed), shortHash(hash), state.state];
   switch (state.state) {
     case 'running': {
-      const left = state.secondsLeft === undefined ? '' : `, ${duration(state.secondsLeft)} left`;
-      const top1 = state.top1 === undefined ? '' : `, top-1 ${(100 * state.top1).toFixed(2)} %`;
-      return `running on ${state.holder.host}: epoch ${state.epoch} of ${state.epochs}${top1}${left}`;
+      const { epoch, epochs, top1, secondsLeft, holder } = state;
+      const percent = top1 === undefined ? '' : `${(100 * top1).toFixed(2)} %`;
+      const left = secondsLeft === undefined ? '' : duration(secondsLeft);
+      return [...place, epochs ? `${epoch}/${epochs}` : '', percent, left, `on ${holder.host}`];
     }
     case 'failed':
-      return `failed: ${state.reason}`;
-    case 'waiting':
-      if (blocked) return 'waiting for a run that failed or was cancelled';
-      return state.epoch > 0 ? `waiting, after epoch ${state.epoch} of ${state.epochs}` : 'waiting';
+      return [...place, '', '', '', state.reason];
+    case 'waiting': {
+      const { epoch, epochs } = state;
+      return [...place, epoch > 0 ? `${epoch}/${epochs}` : '', '', '', waitsFor ? `for ${waitsFor}` : ''];
+    }
     default:
-      return state.state;
+      return [...place, '', '', '', ''];
   }
 }
 

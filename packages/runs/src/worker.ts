@@ -37,8 +37,10 @@ try {
   if ((error as Error).name === 'BusyError') process.exitCode = BUSY;
   else {
     console.error(error);
-    await markFailed(root, basename(folder), (error as Error).message);
     process.exitCode = 1;
+    await markFailed(root, basename(folder), (error as Error).message).catch((second: Error) =>
+      console.error(second.message),
+    );
   }
 } finally {
   clearInterval(cancelled);

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Grid, GridBuilder } from '../grid.js';
-import type { Result } from '../result.js';
-import { hashOfSpec, paperRecipe, parseSpec, type SpecInput } from '../spec.js';
+import type { LedgerRow } from '../ledger.js';
+import { paperRecipe, type SpecInput } from '../spec.js';
 
 export function tinySpec(seed = 1, changes: Partial<SpecInput> = {}): SpecInput {
   return {
@@ -16,6 +16,9 @@ export function tinySpec(seed = 1, changes: Partial<SpecInput> = {}): SpecInput 
     ...changes,
   };
 }
+
+/** Changes that make a run last some seconds, with a checkpoint many times a second: it can be disturbed in the middle. */
+export const longer = (epochs = 20): Partial<SpecInput> => ({ recipe: { ...tinySpec().recipe, epochs } });
 
 /** For each seed a baseline, RefConv that starts from it, and a rival from scratch: three runs a seed. */
 export function tinyGrid(name: string, seeds: readonly number[], changes: Partial<SpecInput> = {}): Grid {
@@ -29,41 +32,21 @@ export function tinyGrid(name: string, seeds: readonly number[], changes: Partia
   return grid.build();
 }
 
-/** A made-up result, to fill ledgers with. */
-export function resultOf(seed: number, changes: Partial<Result> = {}): Result {
-  const spec = parseSpec(tinySpec(seed));
-  return {
-    hash: hashOfSpec(spec),
-    spec,
-    top1: 0.5,
-    top5: 0.9,
-    testLoss: 1.25,
-    bestTop1: 0.5,
-    bestEpoch: 2,
-    trainLoss: 1.5,
-    mergedTop1: 0.5,
-    parametersInTraining: 100,
-    parameters: 100,
-    flopsPerStep: 600,
-    peakMemory: 1e8,
-    trainSeconds: 1,
-    weights: '0'.repeat(64),
-    finished: '2026-01-01T00:00:00.000Z',
-    environment: {
-      commit: 'a'.repeat(40),
-      changed: false,
-      tensorflow: '2',
-      node: 'v20',
-      platform: 'linux x64',
-      host: 'here, "quoted"',
-      cpu: 'a CPU',
-      device: 'cpu',
-      threads: 1,
-      data: 'made up',
-    },
-    ...changes,
-  };
+/** A grid's first runs: of a tiny grid the baseline, and RefConv that starts from it. */
+export function firstRuns(grid: Grid, count: number): Grid {
+  const rows = grid.rows.slice(0, count);
+  const runs = Object.fromEntries(Object.entries(grid.runs).slice(0, count));
+  return { ...grid, name: `${grid.name}-${count}`, rows, runs };
 }
+
+/** Columns of the ledger that tell how a run came about, and not what it resulted in. */
+const CIRCUMSTANCES = new Set(['peak_memory', 'train_seconds', 'step_milliseconds', 'finished', 'commit', 'changed']);
+
+/** What of a ledger must not depend on how its runs came about. */
+export const essence = (rows: readonly LedgerRow[]) =>
+  rows
+    .map((row) => Object.fromEntries(Object.entries(row).filter(([column]) => !CIRCUMSTANCES.has(column))))
+    .sort((a, b) => ((a.hash as string) < (b.hash as string) ? -1 : 1));
 
 /** A folder for one test file, removed after its tests. */
 export function temporaryFolder(): (...path: string[]) => string {

@@ -1,0 +1,34 @@
+/**
+ * A task of a Slurm array: `node slurmTask.js ROOT TASKS`, where TASKS is a file that says which run is whose. It does its run as the local
+ * launcher does. Slurm sends SIGTERM some time before the time limit, before a task of higher priority takes its place, and when
+ * the task is cancelled or requeued: the run then stops with a checkpoint, and but for a cancelled one goes on in the task's next attempt.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { $ } from 'zx';
+import { CANCELLED, readJson, runFolder, SPEC, STOPPED } from './folder.js';
+import { runQueue } from './queue.js';
+import type { Hash, Spec } from './spec.js';
+
+const stop = new AbortController();
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.abort());
+
+const [root, list] = process.argv.slice(2) as [string, string];
+const { SLURM_ARRAY_JOB_ID: job, SLURM_ARRAY_TASK_ID: index } = process.env;
+const hash = JSON.parse(readFileSync(list, 'utf8'))[index as string] as Hash;
+const spec = (await readJson<Spec>(join(runFolder(root, hash), SPEC))) as Spec;
+
+const grid = { name: `${job}_${index}`, claim: '', baseline: '', rows: [], runs: { [hash]: spec } };
+const { done } = await runQueue(root, grid, { workers: 1, signal: stop.signal });
+if (done === 0) {
+  process.exitCode = stop.signal.aborted ? STOPPED : 1;
+  if (stop.signal.aborted && !existsSync(join(runFolder(root, hash), CANCELLED))) await requeue(`${job}_${index}`);
+}
+
+/** Where Slurm has ended the task already, by cancelling or requeueing it, it knows what comes next. */
+async function requeue(task: string): Promise<void> {
+  const { stdout } = await $({ quiet: true })`squeue --noheader --array --format=%T --jobs=${task}`;
+  if (stdout.trim() !== 'RUNNING') return;
+  console.log(`${task} was told to stop; puts itself into the queue again`);
+  await $`scontrol requeue ${task}`;
+}
