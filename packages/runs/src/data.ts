@@ -37,18 +37,31 @@ export function checkData({ name }: Spec['data']): void {
 }
 
 /** @throws Error where the set is not found, is damaged, or has fewer images than asked for. */
-export async function loadData({ name, train, test, size }: Spec['data']): Promise<RunData> {
+export async function loadData({ name, train, test, size, validation }: Spec['data']): Promise<RunData> {
   if (name === 'synthetic') {
     const data = syntheticDataset({ train, test, size });
-    return { data, ...channelStatistics(data.train) };
+    const statistics = channelStatistics(data.train);
+    if (validation === undefined) return { data, ...statistics };
+    // Pictures of another seed: this set has no end that they could be held out of.
+    const held = syntheticDataset({ train: 1, test: validation, size, seed: 2 }).test;
+    return { data: { ...data, test: held }, ...statistics };
   }
   checkData({ name });
   const log = (line: string) => console.log(line);
   const whole = name === 'cifar10' ? await loadCifar10({ log }) : await loadCifar100({ log });
+  const shuffled = (indices: Uint32Array) => stream(0, 'subset').shuffle(indices);
+  if (validation !== undefined && (train ?? whole.train.count) + validation > whole.train.count) {
+    throw new Error(
+      `The spec trains on ${train ?? 'all'} images and holds out ${validation}; there are ${whole.train.count}.`,
+    );
+  }
   const data = {
     ...whole,
-    train: chosen(whole.train, train, (indices) => stream(0, 'subset').shuffle(indices)),
-    test: chosen(whole.test, test, (indices) => indices),
+    train: chosen(whole.train, train, shuffled),
+    // From the other end of the same order, so that no part that is trained on has them.
+    test: validation
+      ? chosen(whole.train, validation, (indices) => shuffled(indices).reverse())
+      : chosen(whole.test, test, (indices) => indices),
   };
   // Of the whole set, so that a part of it is normalised the same.
   return name === 'cifar10'

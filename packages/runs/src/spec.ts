@@ -28,6 +28,8 @@ export const dataSchema = z.strictObject({
   test: count.optional(),
   /** Height and width; of the synthetic set only. */
   size: count.optional(),
+  /** So many images, none of which is trained on, are held out of the training set and take the place of the test images. */
+  validation: count.optional(),
 });
 
 export const recipeSchema = z.strictObject({
@@ -55,6 +57,34 @@ export const methodSchema = z.strictObject({
   withoutBatchNorm: z.enum(['refuse', 'bias']).default('refuse'),
 });
 
+/** The first so many channels of each layer; null: all. */
+const channels = count.nullable().default(64);
+
+/** What is done with the final model of another run, or for `cost` with the network itself, in place of training. */
+export const analysisSchema = z.discriminatedUnion('id', [
+  z.strictObject({ id: z.literal('connectivity'), channels }),
+  z.strictObject({ id: z.literal('redundancy'), channels }),
+  z.strictObject({ id: z.literal('skeletons') }),
+  z.strictObject({
+    id: z.literal('landscape'),
+    /** Along each axis. */
+    points: count,
+    /** The grid goes from −range to range in both directions. */
+    range: z.number().positive().default(1),
+    /** The first so many of the images that the network was trained on; null: all. */
+    images: count.nullable(),
+    /** Of the directions. */
+    seed: z.int().min(0).default(1),
+    /** Which share of the points: i of n, counted from 1. */
+    part: z.strictObject({ i: count, n: count }).default({ i: 1, n: 1 }),
+  }),
+  z.strictObject({
+    id: z.literal('cost'),
+    /** Measured after two to warm up; 0: the cost is counted, not measured. */
+    steps: z.int().min(0),
+  }),
+]);
+
 export const specSchema = z.strictObject({
   resultsVersion: z.literal(RESULTS_VERSION).default(RESULTS_VERSION),
   network: networkSchema,
@@ -74,8 +104,11 @@ export const specSchema = z.strictObject({
   seed: z.int().min(0),
   /** On a CPU, the threads that an operation is split among, which its last bits depend on; null: on a GPU. */
   threads: count.nullable(),
+  /** Left out: the run is a training. The rest of an analysis's spec is that of the network that it is about. */
+  analysis: analysisSchema.optional(),
 });
 
+export type Analysis = z.output<typeof analysisSchema>;
 export type Spec = z.output<typeof specSchema>;
 export type SpecInput = z.input<typeof specSchema>;
 export type Hash = string;
@@ -93,8 +126,26 @@ export function parseSpec(value: unknown): Spec {
     throw new RangeError(`The spec cannot be used: ${id} takes no option '${wrong}'; it takes ${known.join(', ')}.`);
   if (spec.data.size !== undefined && spec.data.name !== 'synthetic')
     throw new RangeError(`The spec cannot be used: data.size is for the synthetic set; given with ${spec.data.name}.`);
+  if (spec.data.validation !== undefined && spec.data.name === 'imagenet')
+    throw new RangeError('The spec cannot be used: data.validation is not there for ImageNet yet.');
   checkRecipe({ ...spec.recipe, seed: spec.seed });
+  checkAnalysis(spec);
   return spec;
+}
+
+function checkAnalysis({ analysis, from, data }: Spec): void {
+  if (!analysis) return;
+  const needsRun = analysis.id !== 'cost';
+  if (needsRun !== (from !== null)) {
+    throw new RangeError(
+      `The spec cannot be used: ${analysis.id} ${needsRun ? 'is of another run, and from is null' : 'is of initial weights; from must be null'}.`,
+    );
+  }
+  if (analysis.id !== 'landscape') return;
+  const { i, n } = analysis.part;
+  if (i > n) throw new RangeError(`The spec cannot be used: analysis.part is ${i} of ${n}.`);
+  if (data.name === 'imagenet')
+    throw new RangeError('The spec cannot be used: a landscape needs images in memory; ImageNet has too many.');
 }
 
 /** The name of a run. */
@@ -153,5 +204,6 @@ function keysAt(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
     return innerType ? unwrapped(innerType) : value;
   };
   for (const key of path) at = (unwrapped(at) as { shape?: Record<PropertyKey, unknown> }).shape?.[key];
-  return Object.keys((unwrapped(at) as { shape?: object } | undefined)?.shape ?? {});
+  const { shape, options = [] } = (unwrapped(at) ?? {}) as { shape?: object; options?: { shape?: object }[] };
+  return [...new Set([shape, ...options.map((option) => option.shape)].flatMap((each) => Object.keys(each ?? {})))];
 }

@@ -45,6 +45,7 @@ function describe({ state, blocked }: RowState): string {
     case 'running': {
       const left = state.secondsLeft === undefined ? '' : `, ${duration(state.secondsLeft)} left`;
       const top1 = state.top1 === undefined ? '' : `, top-1 ${(100 * state.top1).toFixed(2)} %`;
+      if (state.epochs === 0) return `running on ${state.holder.host}`;
       return `running on ${state.holder.host}: epoch ${state.epoch} of ${state.epochs}${top1}${left}`;
     }
     case 'failed':
