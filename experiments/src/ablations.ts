@@ -11,7 +11,7 @@
  *   `pocket` 28 runs, hours on 2 cores; `smoke` 4 runs, under 2 minutes on 2 cores.
  * Command: node experiments/dist/ablations.js --preset smoke
  */
-import type { Arm } from './experiment.js';
+import type { Arm, Experiment } from './experiment.js';
 import { presets } from './presets.js';
 import { script } from './script.js';
 
@@ -20,7 +20,7 @@ const refconv = (options: Record<string, string | boolean> = {}): Arm => ({
   method: { id: 'refconv', options },
 });
 
-await script({
+export const experiment: Experiment = {
   name: 'ablations',
   claim: 'The pretrained basis makes RefConv work, and it is best frozen.',
   baseline: 'baseline',
@@ -41,4 +41,6 @@ await script({
     networks: ['mobilenetv2', 'resnet18'],
     smokeArms: ['baseline', 'finetuning', 'trainable random basis', 'refconv'],
   }),
-});
+};
+
+await script(import.meta.url, experiment);

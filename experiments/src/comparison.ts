@@ -10,14 +10,14 @@
  *   GPU; `pocket` 36 runs, hours on 2 cores, as ResNet-18 has no narrow form; `smoke` 4 runs, under 2 minutes on 2 cores.
  * Command: node experiments/dist/comparison.js --preset smoke
  */
-import type { Arm } from './experiment.js';
+import type { Arm, Experiment } from './experiment.js';
 import { presets } from './presets.js';
 import { script } from './script.js';
 
 const twice: Arm['recipe'] = ({ epochs }) => ({ epochs: 2 * epochs });
 const rival = (id: string): Arm => ({ method: { id, start: 'scratch' }, recipe: twice });
 
-await script({
+export const experiment: Experiment = {
   name: 'comparison',
   claim: 'RefConv gains most, at almost no cost of training.',
   baseline: 'baseline',
@@ -36,4 +36,6 @@ await script({
     networks: ['resnet18', 'mobilenetv2'],
     smokeArms: ['baseline', 'wn', 'repvgg', 'refconv'],
   }),
-});
+};
+
+await script(import.meta.url, experiment);

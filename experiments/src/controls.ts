@@ -8,7 +8,7 @@
  *   one GPU; `pocket` 20 runs, about half an hour on 2 cores; `smoke` 4 runs, under 2 minutes on 2 cores.
  * Command: node experiments/dist/controls.js --preset smoke
  */
-import type { Arm } from './experiment.js';
+import type { Arm, Experiment } from './experiment.js';
 import { presets } from './presets.js';
 import { script } from './script.js';
 
@@ -17,7 +17,7 @@ const refconv = (options: Record<string, string | number | boolean> = {}): Arm =
   method: { id: 'refconv', options },
 });
 
-await script({
+export const experiment: Experiment = {
   name: 'controls',
   claim: 'Is it just longer training, and which choices matter?',
   baseline: 'baseline',
@@ -37,4 +37,6 @@ await script({
     networks: ['mobilenetv3_small'],
     smokeArms: ['baseline', 'retraining', 'W_r zero', 'batch norm frozen'],
   }),
-});
+};
+
+await script(import.meta.url, experiment);

@@ -8,33 +8,21 @@
  *   `pocket` 64 runs, hours on 2 cores, as the wide networks dominate; `smoke` 2 runs, under 2 minutes on 2 cores.
  * Command: node experiments/dist/imagenet-table.js --preset smoke
  */
-import { presets } from './presets.js';
+import { BACKBONES } from '@refconv/backbones';
+import type { Experiment } from './experiment.js';
+import { NETWORKS, presets } from './presets.js';
 import { script } from './script.js';
 
-const NETWORKS = [
-  'mobilenetv1',
-  'mobilenetv2',
-  'mobilenetv3_small',
-  'mobilenetv3_large',
-  'mobilenext',
-  'hbonet',
-  'efficientnet_b0',
-  'shufflenetv1_g3',
-  'shufflenetv1_g8',
-  'shufflenetv2',
-  'resnet18',
-  'resnet50',
-  'densenet121',
-  'densenet169',
-  'fasternet_s',
-  'convnext_tiny',
-];
+/** The networks of `pocket`: those that have a narrow form. */
+const NARROW = NETWORKS.filter((id) => BACKBONES[id]?.options.includes('width'));
 
-await script({
+export const experiment: Experiment = {
   name: 'imagenet-table',
   claim: 'RefConv raises top-1 of every network, at the same cost of inference.',
   baseline: 'baseline',
   arms: { baseline: {}, refconv: { after: 'baseline', method: { id: 'refconv' } } },
   paper: { arm: 'refconv', gains: { mobilenetv3_small: 1.47, shufflenetv2: 1.26, fasternet_s: 1.15 } },
-  presets: presets({ networks: NETWORKS, smokeArms: ['baseline', 'refconv'] }),
-});
+  presets: presets({ networks: NETWORKS, pocket: NARROW }),
+};
+
+await script(import.meta.url, experiment);

@@ -8,14 +8,11 @@
  * Command: node experiments/dist/partial-data.js --preset smoke
  */
 import type { Arm, Experiment } from './experiment.js';
-import { presets } from './presets.js';
+import { presets, TRAINING_IMAGES } from './presets.js';
 import { script } from './script.js';
 
-/** Training images of whole sets. */
-const ALL = { cifar10: 50_000, cifar100: 50_000, synthetic: 5000, imagenet: 1_281_167 };
-
 const part = (share: number): Arm['data'] | undefined =>
-  share === 1 ? undefined : ({ name, train = ALL[name] }) => ({ train: Math.round(share * train) });
+  share === 1 ? undefined : ({ name, train = TRAINING_IMAGES[name] }) => ({ train: Math.round(share * train) });
 
 const arms: Experiment['arms'] = { baseline: {} };
 for (const share of [0.1, 0.25, 0.5, 1]) {
@@ -24,14 +21,15 @@ for (const share of [0.1, 0.25, 0.5, 1]) {
   arms[`refconv on ${100 * share} %`] = { after: 'baseline', data, method: { id: 'refconv' } };
 }
 
-await script({
+export const experiment: Experiment = {
   name: 'partial-data',
   claim: 'How many of the training images does refocusing need?',
   baseline: 'baseline',
   arms,
   presets: presets({
     networks: ['mobilenetv2'],
-    smoke: 'mobilenetv1',
     smokeArms: ['baseline', 'retraining on 50 %', 'refconv on 50 %', 'refconv on 100 %'],
   }),
-});
+};
+
+await script(import.meta.url, experiment);
