@@ -10,6 +10,9 @@ export interface AnalysisTableRow {
   arm: string;
   seed: number;
   values: AnalysisRow;
+  /** Of its runs: hashes, and commits with a + where files were changed. */
+  specs: string[];
+  commits: string[];
 }
 
 /** The rows of a grid's finished analyses, in the grid's order. */
@@ -34,7 +37,11 @@ export async function analysisTableOf(root: string, grid: Grid): Promise<Analysi
         ? [await landscapeRow(root, results)]
         : []
       : results.flatMap((result) => result.rows);
-    table.push(...values.map((each) => ({ network, arm, seed, values: each })));
+    const specs = results.map(({ hash }) => hash);
+    const commits = [
+      ...new Set(results.map(({ environment: { commit, changed } }) => `${commit.slice(0, 12)}${changed ? '+' : ''}`)),
+    ];
+    table.push(...values.map((each) => ({ network, arm, seed, values: each, specs, commits })));
   }
   return withRatios(grid.baseline, table);
 }
@@ -45,8 +52,17 @@ async function landscapeRow(root: string, parts: readonly AnalysisResult[]): Pro
   const points = (await Promise.all(parts.map(({ hash }) => readLandscape(runFolder(root, hash))))).flat();
   const row: AnalysisRow = { points: points.length };
   if (points.some(({ x, y }) => x === 0 && y === 0)) {
-    const { curvature, points: within, ...numbers } = sharpness(points);
-    Object.assign(row, numbers, { within_radius: within, curvature_x: curvature.x, curvature_y: curvature.y });
+    const found = sharpness(points);
+    Object.assign(row, {
+      centre: found.centre,
+      least: found.least,
+      mean_increase: found.meanIncrease,
+      largest_increase: found.largestIncrease,
+      keskar: found.keskar,
+      wide_share: found.wideShare,
+      curvature_x: found.curvature.x ?? '',
+      curvature_y: found.curvature.y ?? '',
+    });
   }
   return { ...row, seconds: parts.reduce((sum, { seconds }) => sum + seconds, 0) };
 }
@@ -80,8 +96,11 @@ const columnsOf = (rows: readonly AnalysisTableRow[]) => [
 export function analysisCsv(rows: readonly AnalysisTableRow[]): string {
   const columns = columnsOf(rows);
   return stringify([
-    ['network', 'arm', 'seed', ...columns],
-    ...rows.map(({ network, arm, seed, values }) => [network, arm, seed, ...columns.map((name) => values[name] ?? '')]),
+    ['network', 'arm', 'seed', ...columns, 'specs', 'commits'],
+    ...rows.map(({ network, arm, seed, values, specs, commits }) => {
+      const cells = columns.map((name) => values[name] ?? '');
+      return [network, arm, seed, ...cells, specs.join(' '), commits.join(' ')];
+    }),
   ]);
 }
 
@@ -99,6 +118,8 @@ export function analysisMarkdown(rows: readonly AnalysisTableRow[]): string {
     ...rows.map(({ network, arm, seed, values }) =>
       line([network, arm, String(seed), ...columns.map((name) => text(values[name]))]),
     ),
+    '',
+    `Commits: ${[...new Set(rows.flatMap(({ commits }) => commits))].join(', ')}; a + marks changed files.`,
     '',
   ].join('\n');
 }

@@ -205,7 +205,7 @@ export function tableMarkdown({ name, claim, notes }: Grid, rows: readonly Table
     '',
     `Seeds: ${seeds || 'none yet'}. Commits: ${commits || 'none'}; a + marks changed files. Mean ± standard deviation over seeds; gains are paired by seed, ` +
       "their intervals are Student's t. FLOPs are 2 a multiply-add, backward twice forward but for gradients of frozen bases, which are not taken. " +
-      "Time is a step's mean while the runs that were done at the same time shared the machine. Peak memory is the whole process's. " +
+      "Time is a step's mean, the first one's included, while the runs that were done at the same time shared the machine. Peak memory is the whole process's. " +
       "A cell of the paper's that is not known is empty.",
     '',
   ].join('\n');

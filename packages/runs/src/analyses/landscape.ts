@@ -8,7 +8,7 @@ import { finishedModel } from '../network.js';
 import type { Hash } from '../spec.js';
 import type { Analyse } from './analyse.js';
 
-/** Writes points.csv, point by point; its table is made of all parts' points. */
+/** Writes points.csv, of parts points-1-of-2.csv and so on, point by point; its table is made of all parts' points. */
 export const analyseLandscape: Analyse<'landscape'> = async ({ root, folder, spec, analysis, signal, log }) => {
   const { points, range, seed, part } = analysis;
   const { model } = await loadModel(finishedModel(root, spec.from as Hash, [MERGED, MODEL]));
