@@ -39,6 +39,7 @@ export const experiment: Experiment = {
   },
   presets: presets({
     networks: ['mobilenetv2', 'resnet18'],
+    pocket: ['resnet20_cifar', 'mobilenetv2'],
     smokeArms: ['baseline', 'finetuning', 'trainable random basis', 'refconv'],
   }),
 };

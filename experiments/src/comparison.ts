@@ -34,6 +34,7 @@ export const experiment: Experiment = {
   },
   presets: presets({
     networks: ['resnet18', 'mobilenetv2'],
+    pocket: ['resnet20_cifar', 'mobilenetv2'],
     smokeArms: ['baseline', 'wn', 'repvgg', 'refconv'],
   }),
 };

@@ -7,6 +7,7 @@
  *   about a quarter of an hour on 2 cores; `smoke` 4 runs, under 2 minutes on 2 cores.
  * Command: node experiments/dist/partial-data.js --preset smoke
  */
+import { paperRecipe } from '@refconv/runs';
 import type { Arm, Experiment } from './experiment.js';
 import { presets, TRAINING_IMAGES } from './presets.js';
 import { script } from './script.js';
@@ -28,6 +29,14 @@ export const experiment: Experiment = {
   arms,
   presets: presets({
     networks: ['mobilenetv2'],
+    pocket: ['mobilenetv1'],
+    changes: {
+      pocket: {
+        data: { name: 'cifar10', train: 10_000, test: 2000 },
+        recipe: paperRecipe({ epochs: 10, warmUpEpochs: 0.5, batchSize: 64 }),
+        seeds: [1, 2, 3, 4, 5],
+      },
+    },
     smokeArms: ['baseline', 'retraining on 50 %', 'refconv on 50 %', 'refconv on 100 %'],
   }),
 };
