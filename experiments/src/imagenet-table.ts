@@ -8,13 +8,9 @@
  *   `pocket` 64 runs, hours on 2 cores, as the wide networks dominate; `smoke` 2 runs, under 2 minutes on 2 cores.
  * Command: node experiments/dist/imagenet-table.js --preset smoke
  */
-import { BACKBONES } from '@refconv/backbones';
 import type { Experiment } from './experiment.js';
-import { NETWORKS, presets } from './presets.js';
+import { NETWORKS, presets, takesWidth } from './presets.js';
 import { script } from './script.js';
-
-/** The networks of `pocket`: those that have a narrow form. */
-const NARROW = NETWORKS.filter((id) => BACKBONES[id]?.options.includes('width'));
 
 export const experiment: Experiment = {
   name: 'imagenet-table',
@@ -22,7 +18,7 @@ export const experiment: Experiment = {
   baseline: 'baseline',
   arms: { baseline: {}, refconv: { after: 'baseline', method: { id: 'refconv' } } },
   paper: { arm: 'refconv', gains: { mobilenetv3_small: 1.47, shufflenetv2: 1.26, fasternet_s: 1.15 } },
-  presets: presets({ networks: NETWORKS, pocket: NARROW }),
+  presets: presets({ networks: NETWORKS, pocket: NETWORKS.filter(takesWidth) }),
 };
 
 await script(import.meta.url, experiment);

@@ -5,13 +5,15 @@ import type { Preset, SettingsInput } from './experiment.js';
 
 type Network = SettingsInput['networks'][number];
 
-/** Networks of one variant; where a preset is small, with a factor on the channels, where the family takes one. */
+/** Whether a family has narrow forms. */
+export const takesWidth = (id: string) => (BACKBONES[id]?.options ?? []).includes('width');
+
+/** Networks of one variant; where a preset is small, with a factor on the channels, of ShuffleNets 0.5 at least, their least. */
 export const sized = (ids: readonly string[], variant: 'imagenet' | 'cifar', width?: number): Network[] =>
-  ids.map((id) => ({
-    id,
-    variant,
-    ...(width !== undefined && (BACKBONES[id]?.options ?? []).includes('width') && { width }),
-  }));
+  ids.map((id) => {
+    if (width === undefined || !takesWidth(id)) return { id, variant };
+    return { id, variant, width: id.startsWith('shufflenet') ? Math.max(0.5, width) : width };
+  });
 
 export interface PresetChoices {
   /** Networks of the presets paper and cifar, and pocket's. */

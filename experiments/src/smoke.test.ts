@@ -5,14 +5,41 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { buildBackbone } from '@refconv/backbones';
 import { findCifar10 } from '@refconv/datasets';
+import { buildMethod, reparameterize } from '@refconv/refconv';
 import { readGrid, readLedger } from '@refconv/runs';
+import { tf } from '@refconv/tensorflow';
 import { expect } from 'chai';
+import { checkSettings, gridOf } from './experiment.js';
 import { experimentOf, run, SCRIPTS } from './testing/scripts.js';
 
 const ALL = process.env.REFCONV_SMOKE === 'all';
 const scripts = ALL ? SCRIPTS : ['imagenet-table'];
 const sets = ALL ? ['synthetic', 'cifar10'] : ['synthetic'];
+
+if (ALL) {
+  describe('the preset pocket', () => {
+    // Those of the cost have their usual size.
+    for (const script of SCRIPTS.filter((name) => name !== 'cost')) {
+      it(`of ${script} has networks and methods that fit together`, async () => {
+        const experiment = await experimentOf(script);
+        const { runs } = gridOf(experiment, 'pocket', checkSettings(experiment, experiment.presets.pocket));
+        const known = new Set<string>();
+        for (const { network, method } of Object.values(runs)) {
+          const key = JSON.stringify([network, method]);
+          if (known.has(key)) continue;
+          known.add(key);
+          const { id, ...options } = network;
+          const plain = buildBackbone(id, options);
+          if (method) (await reparameterize(plain, buildMethod(method.id, method.options), method)).dispose();
+          plain.dispose();
+        }
+        expect(tf.memory().numTensors).to.equal(0);
+      }).timeout(600_000);
+    }
+  });
+}
 
 for (const set of sets) {
   describe(`smoke on ${set}`, () => {

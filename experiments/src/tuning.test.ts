@@ -69,7 +69,7 @@ describe('matched tuning', () => {
       expect(() => parseFactors(wrong)).to.throw(/--tune needs factors/);
   });
 
-  it('searches, then trains every seed with the rate chosen, and says so in the table', async () => {
+  it('searches arm by arm, and the table says how and what it chose', async () => {
     const root = await mkdtemp(join(tmpdir(), 'refconv-tuning-'));
     try {
       const experiment = await experimentOf('imagenet-table');
@@ -91,9 +91,8 @@ describe('matched tuning', () => {
       expect(grids, 'the baseline, then what starts from it').to.equal(2);
       expect(found?.rates).to.deep.equal({ mobilenetv1: { baseline: 0.1, refconv: 0.1 } });
       const grid = { ...gridOf(experiment, 'smoke-tuned', settings, found?.rates), notes: found?.notes as string };
-      await launch(grid);
       const rows = await readLedger(root);
-      expect(rows, 'two of the search, two of the table').to.have.lengthOf(4);
+      expect(rows, 'of the four tried').to.have.lengthOf(2);
       const text = await writeTables(root, grid);
       expect(text).to.match(/rate × 1, × 1e\+30, by top-1 on 3 training images that the search held out, with seed 1/);
       expect(text).to.contain('mobilenetv1: baseline 0.1, refconv 0.1');
