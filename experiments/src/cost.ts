@@ -4,7 +4,7 @@
  *
  * Claim: the extra cost of training is negligible, as the map works on kernels and not on images.
  * Each case is measured in a process of its own; one measured beside another on the same machine is disturbed, so leave the machine alone.
- * Cost: nothing is trained, and no images are needed. On a GPU not measured: `paper` 96 cases at 224×224, `cifar` 96 at 32×32. On 2 cores:
+ * Cost: nothing is trained, and no images are needed. On a GPU, not measured: `paper` 96 cases at 224×224, `cifar` 96 at 32×32. On 2 cores:
  *   `pocket` 64 cases at 32×32, about half an hour (estimated); `smoke` 2, under half a minute. The memory is the process's, not the GPU's.
  * Command: node experiments/dist/cost.js --preset smoke
  */
