@@ -3,9 +3,10 @@
  * What a training step costs with RefConv and without: parameters, FLOPs, time and peak memory, for every network and batch size.
  *
  * Claim: the extra cost of training is negligible, as the map works on kernels and not on images.
- * Each case is measured in a process of its own; one measured beside another on the same machine is disturbed, so leave the machine alone.
+ * Each case is measured in a process of its own; one measured beside another on the same machine is disturbed, so add --workers 1, and leave the
+ * machine alone.
  * Cost: nothing is trained, and no images are needed. On a GPU, not measured: `paper` 96 cases at 224×224, `cifar` 96 at 32×32. On 2 cores:
- *   `pocket` 64 cases at 32×32, about half an hour (estimated); `smoke` 2, under half a minute. The memory is the process's, not the GPU's.
+ *   `pocket` 64 cases at 32×32, about 40 minutes (estimated); `smoke` 2, under half a minute. The memory is the process's, not the GPU's.
  * Command: node experiments/dist/cost.js --preset smoke
  */
 import type { Experiment } from './experiment.js';

@@ -54,15 +54,12 @@ describe('matched tuning', () => {
   });
 
   it('takes the highest top-1, not a rate at which training failed', () => {
-    const candidate = (learningRate: number, top1?: number): Candidate => ({
-      network: 'a',
-      arm: 'b',
-      hash: '',
-      learningRate,
-      top1,
+    const candidate = (learningRate: number, top1?: number, loss = 2): Candidate => ({
+      ...{ network: 'a', arm: 'b', hash: '', learningRate },
+      ...(top1 !== undefined && { found: { top1, loss } }),
     });
-    expect(bestOf([candidate(0.1, 40), candidate(0.2, 50), candidate(0.4)])).to.equal(0.2);
-    expect(bestOf([candidate(0.1, 50), candidate(0.2, 50)])).to.equal(0.1);
+    expect(bestOf([candidate(0.1, 0.4), candidate(0.2, 0.5), candidate(0.4)])).to.equal(0.2);
+    expect(bestOf([candidate(0.1, 0.5, 1.5), candidate(0.2, 0.5, 1.4)])).to.equal(0.2);
     expect(() => bestOf([candidate(0.1)])).to.throw(/All trainings of the search for a, b failed/);
     expect(parseFactors('0.5,1,2')).to.deep.equal(FACTORS);
     for (const wrong of ['', '1', '1,1', '0,1', 'a,b', '1,-2'])

@@ -18,8 +18,8 @@ export interface Candidate {
   arm: string;
   learningRate: number;
   hash: Hash;
-  /** In percent, on the images held out; undefined where the training failed, as it does where the rate is too high. */
-  top1?: number;
+  /** On the images held out; undefined where the training failed, as it does where the rate is too high. */
+  found?: { top1: number; loss: number };
 }
 
 /**
@@ -108,7 +108,7 @@ export async function tune(
     if (!isSettled(await gridStatus(root, grid))) return undefined;
     for (const candidate of candidates) {
       const result = await readResult(root, candidate.hash);
-      if (result) candidate.top1 = 100 * result.top1;
+      if (result) candidate.found = { top1: result.top1, loss: result.testLoss };
     }
     for (const { network, arm } of candidates) {
       const ofArm = candidates.filter((other) => other.network === network && other.arm === arm);
@@ -117,11 +117,11 @@ export async function tune(
   }
 }
 
-/** The rate of the highest top-1; of two that are equal, the one given first. */
+/** The rate of the highest top-1; of several with that, of the least loss. */
 export function bestOf(candidates: readonly Candidate[]): number {
   const [best] = candidates
-    .filter(({ top1 }) => top1 !== undefined)
-    .toSorted((a, b) => (b.top1 as number) - (a.top1 as number));
+    .flatMap(({ found, learningRate }) => (found ? [{ ...found, learningRate }] : []))
+    .sort((a, b) => b.top1 - a.top1 || a.loss - b.loss);
   if (best) return best.learningRate;
   const [{ network, arm }] = candidates as [Candidate];
   throw new Error(`All trainings of the search for ${network}, ${arm} failed or were cancelled: try smaller factors.`);

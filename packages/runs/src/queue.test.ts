@@ -37,7 +37,17 @@ async function workersOf(root: string, { runs }: Grid): Promise<number[]> {
 /** What must not depend on how the runs came about. */
 const essence = (rows: LedgerRow[]) =>
   rows
-    .map(({ peak_memory: _, train_seconds: __, finished: ___, commit: ____, changed: _____, ...row }) => row)
+    .map(
+      ({
+        peak_memory: _,
+        train_seconds: __,
+        step_milliseconds: ___,
+        finished: ____,
+        commit: _____,
+        changed: ______,
+        ...row
+      }) => row,
+    )
     .sort((a, b) => (a.hash < b.hash ? -1 : 1));
 
 describe('the queue', () => {
