@@ -10,11 +10,11 @@
  */
 import { paperRecipe } from '@refconv/runs';
 import type { Arm, Experiment } from './experiment.js';
-import { presets, TRAINING_IMAGES } from './presets.js';
+import { presets, trainingImages } from './presets.js';
 import { script } from './script.js';
 
 const part = (share: number): Arm['data'] | undefined =>
-  share === 1 ? undefined : ({ name, train = TRAINING_IMAGES[name] }) => ({ train: Math.round(share * train) });
+  share === 1 ? undefined : ({ name, train }) => ({ train: Math.round(share * trainingImages(name, train)) });
 
 const arms: Experiment['arms'] = { baseline: {} };
 for (const share of [0.1, 0.25, 0.5, 1]) {

@@ -75,7 +75,18 @@ export function presets({
 }
 
 /** Training images of whole sets. */
-export const TRAINING_IMAGES = { cifar10: 50_000, cifar100: 50_000, synthetic: 5000, imagenet: 1_281_167 };
+const TRAINING_IMAGES: Record<string, number> = {
+  cifar10: 50_000,
+  cifar100: 50_000,
+  synthetic: 5000,
+  imagenet: 1_281_167,
+};
+
+/** How many images a training has, or would have of the whole set. @throws RangeError where that is not known. */
+export function trainingImages(name: string, train = TRAINING_IMAGES[name]): number {
+  if (train !== undefined) return train;
+  throw new RangeError(`How many training images ${name} has is not known here: --set data.train=N.`);
+}
 
 /** The paper's networks. */
 export const NETWORKS = [

@@ -10,7 +10,7 @@ import {
   type SpecInput,
 } from '@refconv/runs';
 import { chosenArms, type Experiment, nameOf, type Rates, type Settings, specOf } from './experiment.js';
-import { TRAINING_IMAGES } from './presets.js';
+import { trainingImages } from './presets.js';
 
 /** One learning rate of one arm, tried. */
 export interface Candidate {
@@ -34,16 +34,14 @@ export function parseFactors(text: string): number[] {
 }
 
 /** A tenth of the training images is held out of a set that is trained on whole; where a part is, as many others. */
-function heldOut({ data: { name, train = TRAINING_IMAGES[name] } }: Settings): number {
-  return Math.max(1, Math.round(0.1 * train));
+function heldOut({ data: { name, train } }: Settings): number {
+  return Math.max(1, Math.round(0.1 * trainingImages(name, train)));
 }
 
 /** The data of a search: an arm that trains on all images trains on all but those held out. */
-function searchData(settings: Settings, { name, train = TRAINING_IMAGES[name], ...rest }: Spec['data']): Spec['data'] {
+function searchData(settings: Settings, data: Spec['data']): Spec['data'] {
   const validation = heldOut(settings);
-  // The synthetic set has no end.
-  const most = name === 'synthetic' ? train : TRAINING_IMAGES[name] - validation;
-  return { name, ...rest, train: Math.min(train, most), validation };
+  return { ...data, train: data.train ?? trainingImages(data.name) - validation, validation };
 }
 
 /**

@@ -10,7 +10,7 @@ import type { Spec } from '../spec.js';
 import type { Analyse } from './analyse.js';
 
 /** Shapes of the sets, so that no image is needed. */
-const SETS: Record<Spec['data']['name'], { classes: number; height: number }> = {
+const SETS: Record<string, { classes: number; height: number }> = {
   imagenet: { classes: 1000, height: 224 },
   cifar10: { classes: 10, height: 32 },
   cifar100: { classes: 100, height: 32 },
@@ -21,7 +21,10 @@ const SETS: Record<Spec['data']['name'], { classes: number; height: number }> = 
 const WARM_UP = 2;
 
 export const analyseCost: Analyse<'cost'> = async ({ root, spec, analysis: { steps }, signal }) => {
-  const { classes, height } = SETS[spec.data.name];
+  const set = SETS[spec.data.name];
+  if (!set)
+    throw new RangeError(`The cost of ${spec.data.name} is not known: choose of ${Object.keys(SETS).join(', ')}.`);
+  const { classes, height } = set;
   const model = await startingModel(root, spec, { classes, height: spec.data.size ?? height });
   try {
     const training = trainingCost(model);
