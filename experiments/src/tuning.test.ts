@@ -90,6 +90,7 @@ describe('matched tuning', () => {
       const grid = { ...gridOf(experiment, 'smoke-tuned', settings, found?.rates), notes: found?.notes as string };
       const rows = await readLedger(root);
       expect(rows, 'of the four tried').to.have.lengthOf(2);
+      await planGrid(root, grid);
       const text = await writeTables(root, grid);
       expect(text).to.match(/rate × 1, × 1e\+30, by top-1 on 3 training images that the search held out, with seed 1/);
       expect(text).to.contain('mobilenetv1: baseline 0.1, refconv 0.1');

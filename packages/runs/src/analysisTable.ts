@@ -64,7 +64,9 @@ async function landscapeRow(root: string, parts: readonly AnalysisResult[]): Pro
       curvature_y: found.curvature.y ?? '',
     });
   }
-  return { ...row, seconds: parts.reduce((sum, { seconds }) => sum + seconds, 0) };
+  const times = parts.flatMap(({ rows }) => rows.map(({ seconds_a_point }) => Number(seconds_a_point)));
+  if (times.length > 0) row.seconds_a_point = times.reduce((sum, time) => sum + time, 0) / times.length;
+  return row;
 }
 
 /** A cost's time and memory beside the baseline's at the same batch size. */

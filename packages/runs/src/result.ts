@@ -52,7 +52,7 @@ export interface Result {
 export interface AnalysisResult {
   hash: Hash;
   spec: Spec;
-  /** The rows of its table, such as one for each layer, all with the same columns. Those of a landscape are made of all its parts, later. */
+  /** The rows of its table, such as one for each layer, all with the same columns. That of a landscape is made of the points of all its parts, later. */
   rows: AnalysisRow[];
   seconds: number;
   finished: string;

@@ -116,6 +116,7 @@ describe('analyses', () => {
       const row = table.find((row) => row.arm === arm)?.values;
       expect(row?.centre).to.be.closeTo(loss, 1e-5);
       expect(row?.points).to.equal(9);
+      expect(row?.seconds_a_point).to.be.above(0);
     }
     expect(tf.memory().numTensors).to.equal(tensors);
   });
