@@ -4,11 +4,11 @@
  *
  * Question: what readers of the paper ask and nobody has answered. `baseline, twice the epochs` and `retraining` have as many epochs in
  *   all as RefConv. A map of 5×5 takes kernels from 5×5 alone, which MobileNetV3 has beside its 3×3 ones.
- * Cost, estimated and not measured: `paper` 10 runs of 105 or 210 epochs on ImageNet, a week or two on one GPU; `cifar` 50 runs, days on
- *   one GPU; `pocket` 20 runs, about half an hour on 2 cores; `smoke` 4 runs, under 2 minutes on 2 cores.
+ * Cost. On a GPU, not measured: `paper` 10 runs of 105 or 210 epochs on ImageNet, `cifar` 50 on CIFAR-10. On 2 cores: `pocket` 20 runs, about
+ *   6 minutes (estimated from steps measured); `smoke` 4 runs, under 2 minutes.
  * Command: node experiments/dist/controls.js --preset smoke
  */
-import type { Arm } from './experiment.js';
+import type { Arm, Experiment } from './experiment.js';
 import { presets } from './presets.js';
 import { script } from './script.js';
 
@@ -17,7 +17,7 @@ const refconv = (options: Record<string, string | number | boolean> = {}): Arm =
   method: { id: 'refconv', options },
 });
 
-await script({
+export const experiment: Experiment = {
   name: 'controls',
   claim: 'Is it just longer training, and which choices matter?',
   baseline: 'baseline',
@@ -37,4 +37,6 @@ await script({
     networks: ['mobilenetv3_small'],
     smokeArms: ['baseline', 'retraining', 'W_r zero', 'batch norm frozen'],
   }),
-});
+};
+
+await script(import.meta.url, experiment);

@@ -1,5 +1,6 @@
 /** An experiment as a table of arms, and its grid for given settings. */
 import {
+  analysisSchema,
   dataSchema,
   type Grid,
   GridBuilder,
@@ -13,6 +14,7 @@ import {
 import { z } from 'zod';
 
 const networkSettings = z.strictObject({ ...networkSchema.shape, name: z.string().optional() });
+const count = z.int().min(1);
 
 /** What a preset decides, and `--set` changes. */
 export const settingsSchema = z.strictObject({
@@ -25,7 +27,13 @@ export const settingsSchema = z.strictObject({
   refocusing: recipeSchema.partial().default({}),
   seeds: z.array(z.int().min(0)).min(1),
   /** Of a run on a CPU; null: on a GPU. */
-  threads: z.int().min(1).nullable(),
+  threads: count.nullable(),
+  /** What the arms do that are analysed. */
+  analysis: analysisSchema.optional(),
+  /** Runs that a landscape is split into, each with a share of its points. */
+  parts: count.default(1),
+  /** Of the cost; left out: the recipe's. */
+  batchSizes: z.array(count).min(1).optional(),
 });
 
 export type Settings = z.output<typeof settingsSchema>;
@@ -45,6 +53,8 @@ export interface Arm {
   data?: (data: Spec['data']) => Partial<Spec['data']>;
   /** The learning rate is what the arm is about: it is not tuned. */
   fixedRate?: boolean;
+  /** It does the settings' analysis with the network of the arm that it is after; or for the cost, with what it would train. */
+  analysed?: boolean;
 }
 
 export interface Experiment {
@@ -84,7 +94,12 @@ export function chosenArms({ arms, baseline }: Experiment, { arms: names }: Sett
 }
 
 /** What an arm trains a network on, but for what it starts from. */
-export function specOf(settings: Settings, network: Settings['networks'][number], arm: Arm, seed: number): SpecInput {
+export function specOf(
+  settings: Settings,
+  network: Settings['networks'][number],
+  arm: Arm,
+  seed: number,
+): SpecInput & Pick<Spec, 'data' | 'recipe'> {
   const { name: _, ...ofNetwork } = network;
   const { threads, data } = settings;
   const recipe = { ...settings.recipe, ...(arm.after && settings.refocusing) };
@@ -102,19 +117,41 @@ export function specOf(settings: Settings, network: Settings['networks'][number]
 export const nameOf = ({ name, id }: Settings['networks'][number]) => name ?? id;
 
 /** The experiment's runs. */
-export function gridOf(experiment: Experiment, preset: Preset | string, settings: Settings, rates: Rates = {}): Grid {
+export function gridOf(experiment: Experiment, preset: string, settings: Settings, rates: Rates = {}): Grid {
   const { claim, baseline, paper } = experiment;
   const grid = new GridBuilder({ name: `${experiment.name}-${preset}`, claim, baseline, paper });
   for (const network of settings.networks) {
+    const name = nameOf(network);
     for (const seed of settings.seeds) {
-      const hashes = new Map<string, Hash>();
-      for (const [name, arm] of chosenArms(experiment, settings)) {
+      const trained = new Map<string, { spec: SpecInput; hash: Hash }>();
+      for (const [armName, arm] of chosenArms(experiment, settings)) {
+        const parent = arm.after ? trained.get(arm.after) : undefined;
+        const from = parent?.hash ?? null;
         const spec = specOf(settings, network, arm, seed);
-        const learningRate = rates[nameOf(network)]?.[name] ?? spec.recipe.learningRate;
-        const from = arm.after ? hashes.get(arm.after) : null;
-        hashes.set(name, grid.add(nameOf(network), name, { ...spec, recipe: { ...spec.recipe, learningRate }, from }));
+        if (arm.analysed) {
+          for (const each of analyses(settings, parent?.spec ?? spec)) grid.add(name, armName, { ...each, from });
+          continue;
+        }
+        const learningRate = rates[name]?.[armName] ?? spec.recipe.learningRate;
+        const tuned = { ...spec, recipe: { ...spec.recipe, learningRate }, from };
+        trained.set(armName, { spec: tuned, hash: grid.add(name, armName, tuned) });
       }
     }
   }
   return grid.build();
+}
+
+/** The runs of an analysed arm: the parts of a landscape, the batch sizes of the cost. */
+function analyses({ analysis, parts, batchSizes }: Settings, spec: SpecInput): SpecInput[] {
+  if (analysis?.id === 'landscape') {
+    return Array.from({ length: parts }, (_, i) => ({
+      ...spec,
+      analysis: { ...analysis, part: { i: i + 1, n: parts } },
+    }));
+  }
+  const sizes = batchSizes ?? [spec.recipe.batchSize];
+  if (analysis?.id === 'cost') {
+    return sizes.map((batchSize) => ({ ...spec, recipe: { ...spec.recipe, batchSize }, analysis }));
+  }
+  return [{ ...spec, analysis }];
 }

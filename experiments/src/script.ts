@@ -1,21 +1,31 @@
 /** The command line that all experiments have. */
-import { type LaunchOptions, launch, planGrid, withSettings, writeGrid } from '@refconv/runs';
+import { realpathSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { type Grid, type LaunchOptions, launch, planGrid, withSettings, writeGrid } from '@refconv/runs';
 import { withLauncher } from '@refconv/runs/command';
 import { Command, Option } from 'commander';
 import { checkSettings, type Experiment, gridOf, PRESETS, type Preset } from './experiment.js';
+import { parseFactors, searchGrid, tune } from './tuning.js';
 
 interface Options extends LaunchOptions {
   preset: Preset;
   set: string[];
   results: string;
+  tune?: string;
   plan?: boolean;
 }
 
-/** Plans an experiment as the command line says, and starts it. */
-export async function script(experiment: Experiment): Promise<void> {
+/**
+ * Plans an experiment as the command line says, and starts it.
+ * @param url of the module that calls: nothing happens where that is not the program, but was imported.
+ */
+export async function script(url: string, experiment: Experiment): Promise<void> {
+  const [, program] = process.argv;
+  if (!program || realpathSync(program) !== fileURLToPath(url)) return;
   const command = withLauncher(new Command(experiment.name).description(experiment.claim))
     .addOption(new Option('--preset <name>', 'the size').choices(PRESETS).makeOptionMandatory())
     .option('--set <path=value>', 'change a setting, such as recipe.epochs=3; repeatable', append, [])
+    .option('--tune <factors>', 'search the learning rate of every arm among its own times these, such as 0.5,1,2')
     .option('--plan', 'print the runs as JSON, and start none')
     .showHelpAfterError('(--help shows all options)');
   const options = command.parse().opts<Options>();
@@ -31,14 +41,28 @@ export async function script(experiment: Experiment): Promise<void> {
 async function start(experiment: Experiment, options: Options): Promise<void> {
   const { preset, results: root } = options;
   const settings = checkSettings(experiment, withSettings(experiment.presets[preset], options.set));
-  const grid = gridOf(experiment, preset, settings);
+  const factors = options.tune === undefined ? undefined : parseFactors(options.tune);
   if (options.plan) {
+    const grid = factors
+      ? searchGrid(experiment, preset, settings, factors, {}).grid
+      : gridOf(experiment, preset, settings);
     await writeGrid(root, grid);
     console.log(JSON.stringify(grid, undefined, 2));
     return;
   }
-  await planGrid(root, grid);
-  await launch(root, grid, options);
+  const launched = async (grid: Grid) => {
+    await planGrid(root, grid);
+    await launch(root, grid, options);
+  };
+  if (!factors) return launched(gridOf(experiment, preset, settings));
+  const found = await tune(root, experiment, preset, settings, factors, launched);
+  if (!found) {
+    console.log('The search is not finished: the same command goes on when these runs are done.');
+    return;
+  }
+  // A rate at which training fails is no failure of the search.
+  process.exitCode = 0;
+  await launched({ ...gridOf(experiment, `${preset}-tuned`, settings, found.rates), notes: found.notes });
 }
 
 const append = (value: string, values: string[]) => [...values, value];

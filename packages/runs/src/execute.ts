@@ -1,20 +1,32 @@
 /** Does one run: from its spec to its result. */
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { trainingCost } from '@refconv/analysis';
-import { buildBackbone } from '@refconv/backbones';
+import { stepCost, trainingCost } from '@refconv/analysis';
 import { tryLock } from '@refconv/datasets';
-import { buildMethod, merge, reparameterize } from '@refconv/refconv';
-import { evaluate, type FitResult, fit, loadModel, saveModel } from '@refconv/training';
+import { merge } from '@refconv/refconv';
+import { evaluate, type FitResult, fit, saveModel } from '@refconv/training';
 import { writeAtomically } from '@refconv/training/files';
 import type { LayersModel } from '@tensorflow/tfjs';
+import { analyse } from './analyses/analyse.js';
 import { openRunImages } from './data.js';
 import { environment } from './environment.js';
-import { ENVIRONMENT, FAILURE, json, LOCK, MERGED, MODEL, prepareRun, RESULT, readJson, runFolder } from './folder.js';
+import {
+  ENVIRONMENT,
+  FAILURE,
+  json,
+  LOCK,
+  MERGED,
+  MODEL,
+  prepareRun,
+  RESULT,
+  readAnalysis,
+  readResult,
+  runFolder,
+} from './folder.js';
 import { appendToLedger } from './ledger.js';
-import type { Result } from './result.js';
+import { startingModel } from './network.js';
+import type { AnalysisResult, Result } from './result.js';
 import { type Hash, hashOfSpec, type Spec, shortHash } from './spec.js';
 
 export interface ExecuteOptions {
@@ -32,19 +44,23 @@ export class BusyError extends Error {
 const CHECKPOINT = 120;
 
 /**
- * Trains, evaluates and merges as the spec says; goes on where an earlier process stopped. A run that is finished is not done again.
+ * Trains, evaluates and merges, or analyses, as the spec says; goes on where an earlier process stopped. A run that is finished is not done again.
  * @returns undefined if it was stopped before the end.
  * @throws BusyError where another process is at it.
  * @throws Error where the run that it starts from is not finished, or its data are missing.
  */
-export async function execute(root: string, spec: Spec, options: ExecuteOptions = {}): Promise<Result | undefined> {
+export async function execute(
+  root: string,
+  spec: Spec,
+  options: ExecuteOptions = {},
+): Promise<Result | AnalysisResult | undefined> {
   const hash = hashOfSpec(spec);
   const folder = await prepareRun(root, hash, spec);
   const lock = await tryLock(join(folder, LOCK));
   if (!lock) throw new BusyError(`Another process is doing the run ${shortHash(hash)}.`);
   try {
-    const finished = await readJson<Result>(join(folder, RESULT));
-    const result = finished ?? (await train(root, hash, spec, options));
+    if (spec.analysis) return (await readAnalysis(root, hash)) ?? (await analyse(root, hash, spec, options));
+    const result = (await readResult(root, hash)) ?? (await train(root, hash, spec, options));
     if (result) await appendToLedger(root, result);
     return result;
   } finally {
@@ -78,7 +94,7 @@ async function train(root: string, hash: Hash, spec: Spec, options: ExecuteOptio
     if (merged) await saveModel(merged, join(folder, MERGED), notes, { replace: true });
     const plain = merged ?? model;
     const cost = trainingCost(model);
-    const forward = cost.macs.image * recipe.batchSize + cost.macs.step;
+    const trainSeconds = fitted.rows.reduce((sum, { seconds }) => sum + seconds, 0);
     const { last, best } = fitted as Required<FitResult>;
     const result: Result = {
       hash,
@@ -92,9 +108,10 @@ async function train(root: string, hash: Hash, spec: Spec, options: ExecuteOptio
       mergedTop1: (await evaluate(plain, data.test, normalisation)).top1,
       parametersInTraining: cost.trainable,
       parameters: trainingCost(plain).trainable,
-      flopsPerStep: 2 * 3 * forward,
+      flopsPerStep: stepCost(model, recipe.batchSize).total,
       peakMemory,
-      trainSeconds: fitted.rows.reduce((sum, { seconds }) => sum + seconds, 0),
+      trainSeconds,
+      stepMilliseconds: (1000 * trainSeconds) / fitted.step,
       weights: weightsHash(model),
       finished: new Date().toISOString(),
       environment: where,
@@ -106,35 +123,6 @@ async function train(root: string, hash: Hash, spec: Spec, options: ExecuteOptio
     merged?.dispose();
     model?.dispose();
     await images.close();
-  }
-}
-
-/** The network with initial weights, or that which another run ended with; in either case with the method's layers. */
-async function startingModel(
-  root: string,
-  spec: Spec,
-  { classes, height }: { classes: number; height: number },
-): Promise<LayersModel> {
-  const { method, seed, from } = spec;
-  const { id, ...options } = spec.network;
-  let plain: LayersModel;
-  if (from) {
-    const parent = runFolder(root, from);
-    const folder = [MERGED, MODEL].map((name) => join(parent, name)).find((path) => existsSync(path));
-    if (!existsSync(join(parent, RESULT)) || !folder) {
-      throw new Error(`The run that this one starts from, ${shortHash(from)}, is not finished: do it first.`);
-    }
-    plain = (await loadModel(folder)).model;
-  } else {
-    plain = buildBackbone(id, { ...options, classes, inputSize: height, seed });
-  }
-  if (!method) return plain;
-  try {
-    const ofMethod = method.id === 'refconv' ? { seed, ...method.options } : method.options;
-    const { start, withoutBatchNorm } = method;
-    return await reparameterize(plain, buildMethod(method.id, ofMethod), { start, withoutBatchNorm });
-  } finally {
-    plain.dispose();
   }
 }
 

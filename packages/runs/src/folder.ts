@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { type Holder, holderOf } from '@refconv/datasets';
 import { makeFolder, writeAtomically } from '@refconv/training/files';
 import { parse as parseCsv } from 'csv-parse/sync';
-import type { Result } from './result.js';
+import type { AnalysisResult, Result } from './result.js';
 import type { Hash, Spec } from './spec.js';
 
 /** What a run's folder is made of. */
@@ -32,6 +32,7 @@ export interface Failure {
 
 export type State =
   | { state: 'done' }
+  /** Epochs are 0 for an analysis, which has none. */
   | { state: 'running'; holder: Holder; epoch: number; epochs: number; secondsLeft?: number; top1?: number }
   /** Inherited: what it starts from failed. */
   | { state: 'failed'; reason: string; inherited?: boolean }
@@ -63,7 +64,17 @@ export async function prepareRun(root: string, hash: Hash, spec: Spec): Promise<
   return folder;
 }
 
-export const readResult = (root: string, hash: Hash) => readJson<Result>(join(runFolder(root, hash), RESULT));
+/** What a training resulted in; undefined where it is not finished, or the run is an analysis. */
+export async function readResult(root: string, hash: Hash): Promise<Result | undefined> {
+  const result = await readJson<Result>(join(runFolder(root, hash), RESULT));
+  return result?.spec.analysis ? undefined : result;
+}
+
+/** What an analysis resulted in; undefined where it is not finished, or the run is a training. */
+export async function readAnalysis(root: string, hash: Hash): Promise<AnalysisResult | undefined> {
+  const result = await readJson<AnalysisResult>(join(runFolder(root, hash), RESULT));
+  return result?.spec.analysis ? result : undefined;
+}
 
 export const isDone = (root: string, hash: Hash) => existsSync(join(runFolder(root, hash), RESULT));
 
@@ -71,7 +82,7 @@ export async function stateOf(root: string, hash: Hash, spec: Spec): Promise<Sta
   const folder = runFolder(root, hash);
   if (isDone(root, hash)) return { state: 'done' };
   const holder = await holderOf(join(folder, LOCK));
-  const { epochs } = spec.recipe;
+  const epochs = spec.analysis ? 0 : spec.recipe.epochs;
   if (holder) return { state: 'running', holder, ...(await progressOf(folder, epochs)) };
   const failure = await readJson<Failure>(join(folder, FAILURE));
   if (failure) return { state: 'failed', reason: failure.reason };

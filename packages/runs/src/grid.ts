@@ -24,6 +24,8 @@ export interface GridNotes {
   baseline: string;
   /** The paper's gains in points of top-1, by network, of the arm that they are of; only those that are known. */
   paper?: { arm: string; gains: Record<string, number> };
+  /** What the table's reader has to know besides, such as how learning rates were chosen. */
+  notes?: string;
 }
 
 export interface Grid extends GridNotes {
@@ -66,7 +68,7 @@ export async function planGrid(root: string, grid: Grid): Promise<string> {
   if (!/^[\w.-]+$/.test(grid.name)) throw new RangeError(`'${grid.name}' cannot name a folder.`);
   const sets = new Map(
     Object.entries(grid.runs)
-      .filter(([hash]) => !isDone(root, hash))
+      .filter(([hash, { analysis }]) => analysis?.id !== 'cost' && !isDone(root, hash))
       .map(([, { data }]) => [data.name, data]),
   );
   for (const data of sets.values()) checkData(data);

@@ -1,5 +1,6 @@
+export { type AnalysisTableRow, analysisCsv, analysisMarkdown, analysisTableOf } from './analysisTable.js';
 export { checkData, loadData, openRunImages, type RunData, type RunImages } from './data.js';
-export { forgive, type State, stateOf } from './folder.js';
+export { forgive, readAnalysis, readResult, runFolder, type State, stateOf } from './folder.js';
 export {
   type Grid,
   GridBuilder,
@@ -13,9 +14,11 @@ export {
 export { type LaunchOptions, launch, writeTables } from './launch.js';
 export { appendToLedger, type LedgerRow, readLedger, rebuildLedger } from './ledger.js';
 export { type Outcome, type QueueOptions, runQueue, workersFor } from './queue.js';
-export type { Environment, Result } from './result.js';
+export type { AnalysisResult, AnalysisRow, Environment, Result } from './result.js';
 export { withSettings } from './settings.js';
 export {
+  type Analysis,
+  analysisSchema,
   dataSchema,
   type Hash,
   hashOfSpec,

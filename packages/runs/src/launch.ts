@@ -1,6 +1,7 @@
 /** Starts a planned grid where the user says, and writes its tables. */
 import { join } from 'node:path';
 import { writeAtomically } from '@refconv/training/files';
+import { analysisCsv, analysisMarkdown, analysisTableOf } from './analysisTable.js';
 import { type Grid, gridFolder } from './grid.js';
 import { runQueue } from './queue.js';
 import { type SlurmOptions, submit } from './slurm.js';
@@ -47,12 +48,13 @@ export async function launch(root: string, grid: Grid, options: LaunchOptions): 
   else if (failed.length + left > 0) process.exitCode = 1;
 }
 
-/** Writes table.csv and table.md into the grid's folder. @returns the Markdown. */
+/** Writes table.csv, where the grid has analyses analysis.csv, and table.md of both into the grid's folder. @returns the Markdown. */
 export async function writeTables(root: string, grid: Grid): Promise<string> {
-  const rows = await tableOf(root, grid);
-  const markdown = tableMarkdown(grid, rows);
+  const [rows, analyses] = [await tableOf(root, grid), await analysisTableOf(root, grid)];
   const folder = gridFolder(root, grid.name);
+  const markdown = [tableMarkdown(grid, rows), ...(analyses.length > 0 ? [analysisMarkdown(analyses)] : [])].join('\n');
   await writeAtomically(join(folder, 'table.csv'), [tableCsv(rows)]);
+  if (analyses.length > 0) await writeAtomically(join(folder, 'analysis.csv'), [analysisCsv(analyses)]);
   await writeAtomically(join(folder, 'table.md'), [markdown]);
-  return `${markdown}\nWritten: ${join(folder, 'table.md')} and table.csv`;
+  return `${markdown}\nWritten: ${join(folder, 'table.md')}, and CSV beside it`;
 }

@@ -35,6 +35,7 @@ const COLUMNS = {
   results_version: ({ spec }) => spec.resultsVersion,
   peak_memory: ({ peakMemory }) => peakMemory,
   train_seconds: ({ trainSeconds }) => trainSeconds.toFixed(2),
+  step_milliseconds: ({ stepMilliseconds }) => stepMilliseconds?.toFixed(2) ?? '',
   commit: ({ environment }) => environment.commit,
   changed: ({ environment }) => String(environment.changed),
   device: ({ environment }) => environment.device,

@@ -40,8 +40,23 @@ export interface Result {
   peakMemory: number;
   /** Of the training steps, without evaluation and checkpoints. */
   trainSeconds: number;
+  /** Of a training step, waiting for its images included: the mean over all steps. */
+  stepMilliseconds?: number;
   /** SHA-256 of the trained weights. */
   weights: string;
   finished: string;
   environment: Environment;
 }
+
+/** What an analysis results in; matrices and points are in CSV files beside it. */
+export interface AnalysisResult {
+  hash: Hash;
+  spec: Spec;
+  /** The rows of its table, such as one for each layer, all with the same columns. That of a landscape is made of the points of all its parts, later. */
+  rows: AnalysisRow[];
+  seconds: number;
+  finished: string;
+  environment: Environment;
+}
+
+export type AnalysisRow = Record<string, string | number>;

@@ -65,6 +65,34 @@ export const methodSchema = z.strictObject({
   withoutBatchNorm: z.enum(['refuse', 'bias']).default('refuse'),
 });
 
+/** The first so many channels of each layer; null: all. */
+const channels = count.nullable().default(64);
+
+/** What is done with the final model of another run, or for `cost` with the network itself, in place of training. */
+export const analysisSchema = z.discriminatedUnion('id', [
+  z.strictObject({ id: z.literal('connectivity'), channels }),
+  z.strictObject({ id: z.literal('redundancy'), channels }),
+  z.strictObject({ id: z.literal('skeletons') }),
+  z.strictObject({
+    id: z.literal('landscape'),
+    /** Along each axis. */
+    points: count,
+    /** The grid goes from −range to range in both directions. */
+    range: z.number().positive().default(1),
+    /** The first so many of the images that the network was trained on; null: all. */
+    images: count.nullable(),
+    /** Of the directions. */
+    seed: z.int().min(0).default(1),
+    /** Which share of the points: i of n, counted from 1. */
+    part: z.strictObject({ i: count, n: count }).default({ i: 1, n: 1 }),
+  }),
+  z.strictObject({
+    id: z.literal('cost'),
+    /** Measured after two to warm up; 0: the cost is counted, not measured. */
+    steps: z.int().min(0),
+  }),
+]);
+
 export const specSchema = z.strictObject({
   resultsVersion: z.literal(RESULTS_VERSION).default(RESULTS_VERSION),
   network: networkSchema,
@@ -84,8 +112,11 @@ export const specSchema = z.strictObject({
   seed: z.int().min(0),
   /** On a CPU, the threads that an operation is split among, which its last bits depend on; null: on a GPU. */
   threads: count.nullable(),
+  /** Left out: the run is a training. The rest of an analysis's spec is that of the network that it is about. */
+  analysis: analysisSchema.optional(),
 });
 
+export type Analysis = z.output<typeof analysisSchema>;
 export type Spec = z.output<typeof specSchema>;
 export type SpecInput = z.input<typeof specSchema>;
 export type Hash = string;
@@ -108,7 +139,25 @@ export function parseSpec(value: unknown): Spec {
   if (spec.data.name === 'folder' && spec.data.folder === undefined)
     throw new RangeError('The spec cannot be used: data.folder is not set; it says where the images lie.');
   checkRecipe({ ...spec.recipe, seed: spec.seed });
+  checkAnalysis(spec);
   return spec;
+}
+
+function checkAnalysis({ analysis, from, data }: Spec): void {
+  if (!analysis) return;
+  const needsRun = analysis.id !== 'cost';
+  if (needsRun !== (from !== null)) {
+    throw new RangeError(
+      `The spec cannot be used: ${analysis.id} ${needsRun ? 'is of another run, and from is null' : 'is of initial weights; from must be null'}.`,
+    );
+  }
+  if (analysis.id !== 'landscape') return;
+  const { i, n } = analysis.part;
+  if (i > n) throw new RangeError(`The spec cannot be used: analysis.part is ${i} of ${n}.`);
+  if (data.name === 'imagenet' || data.name === 'folder')
+    throw new RangeError(
+      `The spec cannot be used: a landscape needs images in memory, and those of ${data.name} stay in files.`,
+    );
 }
 
 /** The name of a run. */
@@ -164,5 +213,6 @@ function keysAt(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
     return innerType ? unwrapped(innerType) : value;
   };
   for (const key of path) at = (unwrapped(at) as { shape?: Record<PropertyKey, unknown> }).shape?.[key];
-  return Object.keys((unwrapped(at) as { shape?: object } | undefined)?.shape ?? {});
+  const { shape, options = [] } = (unwrapped(at) ?? {}) as { shape?: object; options?: { shape?: object }[] };
+  return [...new Set([shape, ...options.map((option) => option.shape)].flatMap((each) => Object.keys(each ?? {})))];
 }

@@ -30,6 +30,8 @@ export interface TableRow {
   /** Of the process, in bytes: the median over seeds. */
   peakMemory?: number;
   trainSeconds?: number;
+  /** The median over seeds. */
+  stepMilliseconds?: number;
   specs: string[];
   commits: string[];
 }
@@ -43,6 +45,7 @@ export function tableFrom(grid: Grid, ledger: readonly LedgerRow[]): TableRow[] 
   const byHash = new Map(ledger.map((row) => [row.hash, row]));
   const groups = new Map<string, Grid['rows']>();
   for (const row of grid.rows) {
+    if (grid.runs[row.hash]?.analysis) continue;
     const key = JSON.stringify([row.network, row.arm]);
     groups.set(key, [...(groups.get(key) ?? []), row]);
   }
@@ -87,6 +90,7 @@ export function tableFrom(grid: Grid, ledger: readonly LedgerRow[]): TableRow[] 
       flopsPerStep: mean(numbers('flops_per_step')),
       peakMemory: median(numbers('peak_memory')),
       trainSeconds: median(numbers('train_seconds')),
+      stepMilliseconds: median(rows.flatMap((row) => (row.step_milliseconds ? [Number(row.step_milliseconds)] : []))),
       specs: rows.map(({ hash }) => hash),
       commits: [
         ...new Set(rows.map(({ commit, changed }) => `${commit.slice(0, 12)}${changed === 'true' ? '+' : ''}`)),
@@ -140,6 +144,7 @@ const CSV = [
   'flopsPerStep',
   'peakMemory',
   'trainSeconds',
+  'stepMilliseconds',
   'specs',
   'commits',
 ] as const satisfies (keyof TableRow)[];
@@ -154,7 +159,7 @@ export function tableCsv(rows: readonly TableRow[]): string {
 }
 
 /** The table to read. */
-export function tableMarkdown({ name, claim }: Grid, rows: readonly TableRow[]): string {
+export function tableMarkdown({ name, claim, notes }: Grid, rows: readonly TableRow[]): string {
   const header = [
     'network',
     'arm',
@@ -168,6 +173,7 @@ export function tableMarkdown({ name, claim }: Grid, rows: readonly TableRow[]):
     'parameters in training, M',
     'deployed, M',
     'GFLOPs a step',
+    'ms a step',
     'peak memory, MB',
   ];
   const body = rows.map((row) => [
@@ -183,22 +189,23 @@ export function tableMarkdown({ name, claim }: Grid, rows: readonly TableRow[]):
     millions(row.parametersInTraining),
     millions(row.parameters),
     row.flopsPerStep === undefined ? '' : (row.flopsPerStep / 1e9).toPrecision(3),
+    row.stepMilliseconds?.toFixed(1) ?? '',
     row.peakMemory === undefined ? '' : (row.peakMemory / 1e6).toFixed(0),
   ]);
   const line = (cells: string[]) => `| ${cells.join(' | ')} |`;
   const seeds = [...new Set(rows.flatMap((row) => row.seeds))].join(', ');
   const commits = [...new Set(rows.flatMap((row) => row.commits))].join(', ');
+  const above = [`# ${name}`, '', claim, '', ...(notes ? [notes, ''] : [])];
+  if (rows.length === 0) return above.join('\n');
   return [
-    `# ${name}`,
-    '',
-    claim,
-    '',
+    ...above,
     line(header),
     line(header.map((_, i) => (i < 2 ? '---' : '---:'))),
     ...body.map(line),
     '',
     `Seeds: ${seeds || 'none yet'}. Commits: ${commits || 'none'}; a + marks changed files. Mean ± standard deviation over seeds; gains are paired by seed, ` +
-      "their intervals are Student's t. FLOPs are 2 a multiply-add, backward taken as twice forward. Peak memory is the whole process's. " +
+      "their intervals are Student's t. FLOPs are 2 a multiply-add, backward twice forward but for gradients of frozen bases, which are not taken. " +
+      "Time is a step's mean, the first one's included, while the runs that were done at the same time shared the machine. Peak memory is the whole process's. " +
       "A cell of the paper's that is not known is empty.",
     '',
   ].join('\n');

@@ -1,0 +1,149 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Grid, withSettings } from '@refconv/runs';
+import { expect } from 'chai';
+import { checkSettings, type Experiment, gridOf, PRESETS, type Preset } from './experiment.js';
+import { experimentOf, run, SCRIPTS } from './testing/scripts.js';
+
+const plan = (experiment: Experiment, preset: Preset, ...assignments: string[]): Grid =>
+  gridOf(experiment, preset, checkSettings(experiment, withSettings(experiment.presets[preset], assignments)));
+
+/** What the issue asks for, beside the baseline; the order is the table's. */
+const ARMS: Record<string, string[]> = {
+  'imagenet-table': ['refconv'],
+  comparison: ['baseline, twice the epochs', 'wn', 'cwn', 'own', 'acb', 'repvgg', 'dbb', 'refconv'],
+  ablations: [
+    'retraining',
+    'finetuning',
+    'frozen random basis',
+    'trainable pretrained basis',
+    'trainable random basis',
+    'refconv',
+  ],
+  controls: [
+    'baseline, twice the epochs',
+    'retraining',
+    'refconv',
+    'W_r zero',
+    'W_r official',
+    'map 1×1',
+    'map 5×5',
+    'identity off',
+    'batch norm frozen',
+  ],
+  'partial-data': [10, 25, 50, 100].flatMap((part) => [`retraining on ${part} %`, `refconv on ${part} %`]),
+  connectivity: ['refconv', 'connectivity'],
+  redundancy: ['refconv', 'redundancy'],
+  skeletons: ['refconv', 'skeletons'],
+  landscape: ['refconv', 'landscape of baseline', 'landscape of refconv'],
+  cost: ['refconv'],
+};
+
+/** Runs of each preset: networks × arms × seeds, and for the cost × batch sizes. */
+const COUNTS: Record<string, Record<Preset, number>> = {
+  'imagenet-table': { paper: 16 * 2, cifar: 16 * 2 * 5, pocket: 10 * 2 * 2, smoke: 2 },
+  comparison: { paper: 2 * 9, cifar: 2 * 9 * 5, pocket: 2 * 9 * 2, smoke: 4 },
+  ablations: { paper: 2 * 7, cifar: 2 * 7 * 5, pocket: 2 * 7 * 2, smoke: 4 },
+  controls: { paper: 10, cifar: 10 * 5, pocket: 10 * 2, smoke: 4 },
+  'partial-data': { paper: 9, cifar: 9 * 5, pocket: 9 * 5, smoke: 4 },
+  connectivity: { paper: 3, cifar: 3 * 5, pocket: 3, smoke: 3 },
+  redundancy: { paper: 3, cifar: 3 * 5, pocket: 3, smoke: 3 },
+  skeletons: { paper: 3, cifar: 3 * 5, pocket: 3, smoke: 3 },
+  landscape: { paper: 2 * 4, cifar: 2 * 4 * 5, pocket: 4, smoke: 4 },
+  cost: { paper: 16 * 2 * 3, cifar: 16 * 2 * 3, pocket: 16 * 2 * 2, smoke: 2 },
+};
+
+describe('the scripts', () => {
+  for (const name of SCRIPTS) {
+    it(`${name} plans each preset with the arms and the number of runs that the issue names`, async () => {
+      const experiment = await experimentOf(name);
+      expect(experiment.name).to.equal(name);
+      for (const preset of PRESETS) {
+        const { rows, runs } = plan(experiment, preset);
+        expect(rows, preset).to.have.lengthOf((COUNTS[name] as Record<Preset, number>)[preset]);
+        expect(Object.keys(runs), `${preset}: no two rows are the same run`).to.have.lengthOf(rows.length);
+        const arms = [...new Set(rows.map(({ arm }) => arm))];
+        if (preset === 'smoke') {
+          expect(rows.length).to.be.at.most(4);
+          expect(new Set(rows.map(({ network }) => network)).size, 'one family').to.equal(1);
+        } else expect(arms).to.deep.equal(['baseline', ...(ARMS[name] as string[])]);
+        const sets = [...new Set(Object.values(runs).map(({ data }) => data.name))];
+        const onImageNet = preset === 'paper' && name !== 'landscape';
+        expect(sets).to.deep.equal([preset === 'smoke' ? 'synthetic' : onImageNet ? 'imagenet' : 'cifar10']);
+      }
+    });
+
+    it(`${name} says what it claims or asks, what it costs on a GPU and on 2 cores, and how it is started`, async () => {
+      const source = await readFile(new URL(`../src/${name}.ts`, import.meta.url), 'utf8');
+      const header = source.slice(0, source.indexOf('*/'));
+      for (const word of [
+        /^#!\/usr\/bin\/env node\n/,
+        /(Claim|Question)/,
+        /Cost/,
+        /on a GPU/i,
+        /on 2 cores/i,
+        ...PRESETS.map((preset) => new RegExp(`\`${preset}\``)),
+        new RegExp(`Command: node experiments/dist/${name}\\.js --preset smoke`),
+      ])
+        expect(header).to.match(word);
+    });
+  }
+
+  it('share the runs that they have in common', async () => {
+    const hashes = await Promise.all(
+      ['connectivity', 'redundancy', 'skeletons', 'landscape'].map(async (name) => {
+        const { runs } = plan(await experimentOf(name), 'pocket');
+        return Object.entries(runs).flatMap(([hash, { analysis }]) => (analysis ? [] : [hash]));
+      }),
+    );
+    expect(hashes[0]).to.have.lengthOf(2);
+    for (const other of hashes.slice(1)) expect(other).to.deep.equal(hashes[0]);
+  });
+
+  it('compare methods with the same number of epochs in all', async () => {
+    const { rows, runs } = plan(await experimentOf('comparison'), 'paper');
+    const total = (hash: string | null): number =>
+      hash === null ? 0 : (runs[hash]?.recipe.epochs as number) + total(runs[hash]?.from as string | null);
+    for (const { arm, hash } of rows) expect(total(hash), arm).to.equal(arm === 'baseline' ? 105 : 210);
+  });
+
+  it('let any setting be changed, and refuse what is none', async () => {
+    const experiment = await experimentOf('landscape');
+    const parts = plan(experiment, 'pocket', 'parts=4', 'analysis.points=5', 'recipe.epochs=3');
+    expect(parts.rows).to.have.lengthOf(2 + 2 * 4);
+    const [first] = Object.values(parts.runs);
+    expect(first?.recipe.epochs).to.equal(3);
+    const landscapes = Object.values(parts.runs).flatMap(({ analysis }) =>
+      analysis?.id === 'landscape' ? [analysis] : [],
+    );
+    expect(landscapes.map(({ part: { i, n } }) => `${i}/${n}`).slice(0, 4)).to.deep.equal(['1/4', '2/4', '3/4', '4/4']);
+    expect(landscapes.every(({ points }) => points === 5)).to.equal(true);
+    const refused = (assignment: string, message: RegExp) =>
+      expect(() => plan(experiment, 'pocket', assignment)).to.throw(message);
+    refused('recipe.epoch=3', /recipe.epoch is unknown; did you mean epochs/);
+    refused('analysis.point=5', /analysis.point is unknown; did you mean points/);
+    refused('__proto__.polluted=1', /__proto__ cannot be set/);
+    refused('arms=["refcon"]', /landscape has no arm 'refcon'; it has baseline, refconv/);
+  });
+
+  it('are commands: a plan is printed and written, a mistake is one line', async () => {
+    const root = await mkdtemp(join(tmpdir(), 'refconv-scripts-'));
+    try {
+      const planned = await run('ablations', '--preset', 'paper', '--results', root, '--plan');
+      expect(planned.status, planned.stderr).to.equal(0);
+      expect(JSON.parse(planned.stdout).rows).to.have.lengthOf(14);
+      expect(await readFile(join(root, 'grids', 'ablations-paper', 'grid.json'), 'utf8')).to.contain('finetuning');
+      const refused = async (...args: string[]) => {
+        const { status, stderr } = await run('ablations', '--results', root, ...args);
+        expect(status).to.equal(1);
+        return stderr.trim();
+      };
+      expect(await refused('--preset', 'smoke', '--set', 'seed=3')).to.match(/^ablations: .*did you mean seeds/);
+      expect(await refused('--preset', 'smoke', '--tune', '1')).to.match(/^ablations: --tune needs factors/);
+      expect(await refused('--preset', 'tiny')).to.match(/Allowed choices are paper, cifar, pocket, smoke/);
+    } finally {
+      await rm(root, { recursive: true });
+    }
+  });
+});

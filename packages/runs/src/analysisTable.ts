@@ -1,0 +1,127 @@
+/** The table of a grid's analyses: their rows, and of a landscape what the points of all its parts say. */
+import { stringify } from 'csv-stringify/sync';
+import { readAnalysis, runFolder } from './folder.js';
+import type { Grid, GridRow } from './grid.js';
+import type { AnalysisResult, AnalysisRow } from './result.js';
+
+/** One row: which analysis, and its numbers. Landscapes whose parts are not all done have none. */
+export interface AnalysisTableRow {
+  network: string;
+  arm: string;
+  seed: number;
+  values: AnalysisRow;
+  /** Of its runs: hashes, and commits with a + where files were changed. */
+  specs: string[];
+  commits: string[];
+}
+
+/** The rows of a grid's finished analyses, in the grid's order. */
+export async function analysisTableOf(root: string, grid: Grid): Promise<AnalysisTableRow[]> {
+  const groups = new Map<string, GridRow[]>();
+  for (const row of grid.rows) {
+    if (!grid.runs[row.hash]?.analysis) continue;
+    const key = JSON.stringify([row.network, row.arm, row.seed]);
+    groups.set(key, [...(groups.get(key) ?? []), row]);
+  }
+  const table: AnalysisTableRow[] = [];
+  for (const rows of groups.values()) {
+    const [{ network, arm, seed }] = rows as [GridRow];
+    const results: AnalysisResult[] = [];
+    for (const { hash } of rows) {
+      const result = await readAnalysis(root, hash);
+      if (result) results.push(result);
+    }
+    const landscape = grid.runs[(rows[0] as GridRow).hash]?.analysis?.id === 'landscape';
+    const values = landscape
+      ? results.length === rows.length
+        ? [await landscapeRow(root, results)]
+        : []
+      : results.flatMap((result) => result.rows);
+    const specs = results.map(({ hash }) => hash);
+    const commits = [
+      ...new Set(results.map(({ environment: { commit, changed } }) => `${commit.slice(0, 12)}${changed ? '+' : ''}`)),
+    ];
+    table.push(...values.map((each) => ({ network, arm, seed, values: each, specs, commits })));
+  }
+  return withRatios(grid.baseline, table);
+}
+
+async function landscapeRow(root: string, parts: readonly AnalysisResult[]): Promise<AnalysisRow> {
+  // It brings TensorFlow along, which planning and launching do without.
+  const { readLandscape, sharpness } = await import('@refconv/analysis');
+  const points = (await Promise.all(parts.map(({ hash }) => readLandscape(runFolder(root, hash))))).flat();
+  const row: AnalysisRow = { points: points.length };
+  if (points.some(({ x, y }) => x === 0 && y === 0)) {
+    const found = sharpness(points);
+    Object.assign(row, {
+      centre: found.centre,
+      least: found.least,
+      mean_increase: found.meanIncrease,
+      largest_increase: found.largestIncrease,
+      keskar: found.keskar,
+      wide_share: found.wideShare,
+      curvature_x: found.curvature.x ?? '',
+      curvature_y: found.curvature.y ?? '',
+    });
+  }
+  const times = parts.flatMap(({ rows }) => rows.map(({ seconds_a_point }) => Number(seconds_a_point)));
+  if (times.length > 0) row.seconds_a_point = times.reduce((sum, time) => sum + time, 0) / times.length;
+  return row;
+}
+
+/** A cost's time and memory beside the baseline's at the same batch size. */
+function withRatios(baseline: string, table: AnalysisTableRow[]): AnalysisTableRow[] {
+  return table.map((row) => {
+    const { milliseconds, batch_size, peak_memory } = row.values;
+    const plain = table.find(
+      ({ network, arm, seed, values }) =>
+        arm === baseline && network === row.network && seed === row.seed && values.batch_size === batch_size,
+    )?.values;
+    if (milliseconds === undefined || plain?.milliseconds === undefined) return row;
+    const ratio = (of: string | number | undefined, by: string | number | undefined) => Number(of) / Number(by);
+    return {
+      ...row,
+      values: {
+        ...row.values,
+        time_ratio: ratio(milliseconds, plain.milliseconds),
+        memory_ratio: ratio(peak_memory, plain.peak_memory),
+      },
+    };
+  });
+}
+
+const columnsOf = (rows: readonly AnalysisTableRow[]) => [
+  ...new Set(rows.flatMap(({ values }) => Object.keys(values))),
+];
+
+/** All numbers. */
+export function analysisCsv(rows: readonly AnalysisTableRow[]): string {
+  const columns = columnsOf(rows);
+  return stringify([
+    ['network', 'arm', 'seed', ...columns, 'specs', 'commits'],
+    ...rows.map(({ network, arm, seed, values, specs, commits }) => {
+      const cells = columns.map((name) => values[name] ?? '');
+      return [network, arm, seed, ...cells, specs.join(' '), commits.join(' ')];
+    }),
+  ]);
+}
+
+/** The table to read, to four digits. */
+export function analysisMarkdown(rows: readonly AnalysisTableRow[]): string {
+  const columns = columnsOf(rows);
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  const text = (value: string | number | undefined) => {
+    if (typeof value !== 'number') return value ?? '';
+    return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(4)));
+  };
+  return [
+    line(['network', 'arm', 'seed', ...columns.map((name) => name.replaceAll('_', ' '))]),
+    line(['---', '---', '---:', ...columns.map(() => '---:')]),
+    ...rows.map(({ network, arm, seed, values }) =>
+      line([network, arm, String(seed), ...columns.map((name) => text(values[name]))]),
+    ),
+    '',
+    `Commits: ${[...new Set(rows.flatMap(({ commits }) => commits))].join(', ')}; a + marks changed files.`,
+    '',
+  ].join('\n');
+}
