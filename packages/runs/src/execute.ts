@@ -8,7 +8,7 @@ import { buildBackbone } from '@refconv/backbones';
 import { batches, type ImageSplit } from '@refconv/datasets';
 import { buildMethod, merge, reparameterize } from '@refconv/refconv';
 import { compile, tf } from '@refconv/tensorflow';
-import { evaluate, type FitResult, fit, loadModel, saveModel } from '@refconv/training';
+import { evaluate, type FitResult, fit, loadModel, predict, saveModel, writePredictions } from '@refconv/training';
 import { writeAtomically } from '@refconv/training/files';
 import type { LayersModel, Scalar, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs';
 import { loadData, type RunData } from './data.js';
@@ -79,6 +79,7 @@ async function train(root: string, hash: Hash, spec: Spec, options: ExecuteOptio
     merged = spec.method ? await merge(model) : undefined;
     if (merged) await saveModel(merged, join(folder, MERGED), notes, { replace: true });
     const plain = merged ?? model;
+    await writePredictions(folder, await predict(model, data.test, normalisation));
     const cost = trainingCost(model);
     const forward = cost.macs.image * recipe.batchSize + cost.macs.step;
     const { last, best } = fitted as Required<FitResult>;

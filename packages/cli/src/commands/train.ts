@@ -1,7 +1,15 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { MethodId } from '@refconv/refconv';
-import { fit, OFFICIAL_CODE_RECIPE, PAPER_RECIPE, type Recipe, saveModel } from '@refconv/training';
+import {
+  fit,
+  OFFICIAL_CODE_RECIPE,
+  PAPER_RECIPE,
+  predict,
+  type Recipe,
+  saveModel,
+  writePredictions,
+} from '@refconv/training';
 import { normalisation, openData } from '../data.js';
 import { type MethodFlags, reparameterized } from '../method.js';
 import { openSource, type SourceOptions, sourceOptions } from '../source.js';
@@ -77,6 +85,7 @@ export async function train(options: TrainOptions): Promise<void> {
     process.exitCode = 130;
     return;
   }
+  await writePredictions(output, await predict(model, data.test, { mean, std, eager }));
   await saveModel(model, finished, { ...source.notes, mean, std, classes: data.classes });
   const percent = (share = 0) => `${(100 * share).toFixed(2)} %`;
   console.log(

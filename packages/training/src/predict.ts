@@ -1,0 +1,39 @@
+/** What a network makes of each image of a split. */
+import type { ImageSplit, Loader } from '@refconv/datasets';
+import { compile, tf } from '@refconv/tensorflow';
+import type { LayersModel, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs';
+import type { CompileChoice } from './classifier.js';
+import { type Normalisation, testFeed } from './feed.js';
+import type { Prediction } from './predictions.js';
+import { batchTensors } from './tensors.js';
+
+/**
+ * Predictions in evaluation mode, in the order of the split.
+ * @param model images [n, h, w, c] to logits [n, classes].
+ */
+export async function predict(
+  model: LayersModel,
+  split: ImageSplit | Loader,
+  { eager, ...normalisation }: Normalisation & CompileChoice,
+): Promise<Prediction[]> {
+  const classify = (images: Tensor4D) => {
+    const logits = model.apply(images, { training: false }) as Tensor2D;
+    return { prediction: tf.argMax(logits, 1) as Tensor1D, confidence: tf.max(tf.softmax(logits), 1) as Tensor1D };
+  };
+  const program = compile({ classify }, { eager });
+  const feed = testFeed(split, normalisation);
+  const found: Prediction[] = [];
+  try {
+    for await (const batch of feed.epoch(0, 0)) {
+      const { images, labels } = batchTensors(batch, feed.shape);
+      const { prediction, confidence } = await program.classify.async(images);
+      const [classes, shares, right] = [prediction.dataSync(), confidence.dataSync(), labels.dataSync()];
+      for (const [i, label] of right.entries())
+        found.push({ label, prediction: classes[i] as number, confidence: shares[i] as number });
+      tf.dispose([images, labels, prediction, confidence]);
+    }
+  } finally {
+    program.dispose();
+  }
+  return found;
+}
