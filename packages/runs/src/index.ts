@@ -1,5 +1,5 @@
 export { checkData, loadData, type RunData } from './data.js';
-export { forgive, type State, stateOf } from './folder.js';
+export { forgive, readResult, runFolder, type State, stateOf } from './folder.js';
 export {
   type Grid,
   GridBuilder,
@@ -28,6 +28,16 @@ export {
   recipeSchema,
   type Spec,
   type SpecInput,
+  shortHash,
 } from './spec.js';
 export { gridStatus, isSettled, type RowState, statusText } from './status.js';
-export { type TableRow, tableCsv, tableMarkdown, tableOf } from './table.js';
+export {
+  type Interval,
+  meanInterval,
+  type TableRow,
+  tableCells,
+  tableCsv,
+  tableFrom,
+  tableMarkdown,
+  tableOf,
+} from './table.js';

@@ -19,7 +19,10 @@ const cells = ['W_b', 'W_t'].flatMap((panel) =>
   [0, 1, 2, 3].map((i) => ({ panel, row: i >> 1, column: i % 2, value: i / 3 })),
 );
 const epochs = [1, 2].flatMap((epoch) =>
-  ['baseline', 'refconv'].map((arm) => ({ network: 'a', arm, epoch, top1: 50, low: 49, high: 51, seeds: 3 })),
+  ['baseline <b>', 'refconv'].flatMap((curve) => [
+    { curve, epoch, value: 50, low: 49, high: 51, runs: 3 },
+    { curve, run: '1', epoch, value: 49 },
+  ]),
 );
 const gains = [{ network: 'a', arm: 'refconv', gain: 1, low: 0.5, high: 1.5, pairs: 3, paper: 1.2 }];
 
@@ -28,7 +31,7 @@ const charts = {
   landscape: landscapeChart([bowl]),
   surface: surfaceChart(bowl),
   slice: sliceChart([bowl]),
-  training: trainingChart(epochs),
+  training: trainingChart(epochs, 'test accuracy, %'),
   gains: gainsChart(gains),
 };
 

@@ -1,75 +1,89 @@
 /** Training curves, and bars with confidence intervals. */
 import type { TopLevelSpec } from 'vega-lite';
-import { COLOURS, CONFIG, DASHES, SCHEMA, SHAPES, short, valuesOf } from './style.js';
+import { CONFIG, INK, SCHEMA, short, stylesOf, valuesOf } from './style.js';
 
-/** Accuracy after an epoch: the mean over seeds, and the least and largest. */
-export interface EpochRow {
-  network: string;
-  arm: string;
+/** A number after an epoch: of a single run, or the mean over an arm's runs with the least and largest. */
+export interface CurveRow {
+  /** The arm, or where there are no arms the run: it has a colour, and can be chosen. */
+  curve: string;
+  /** Which of the curve's runs; left out of the mean, and where a curve is one run. */
+  run?: string;
   epoch: number;
-  /** In percent. */
-  top1: number;
-  low: number;
-  high: number;
-  seeds: number;
+  value: number;
+  low?: number;
+  high?: number;
+  /** Runs that the mean is over. */
+  runs?: number;
 }
 
-/** Curves of an experiment's arms; a list chooses the network, another one an arm. */
-export function trainingChart(rows: readonly EpochRow[]): TopLevelSpec {
-  const unique = (key: 'network' | 'arm') => [...new Set(rows.map((row) => row[key]))];
-  const [networks, arms] = [unique('network'), unique('arm')];
-  const chosen = (name: string, options: string[], all: string | null) => ({
+/** Above so many epochs points stand too close to be drawn; they are there for tooltips. */
+const POINTS = 30;
+
+/** Curves that boxes show and hide; another box shows the single runs beside their means. */
+export function trainingChart(rows: readonly CurveRow[], title: string): TopLevelSpec {
+  const curves = [...new Set(rows.map(({ curve }) => curve))];
+  const { color, strokeDash, shape } = stylesOf(curves, 'curve');
+  const single = rows.some(({ run }) => run !== undefined);
+  const box = (name: string, label: string, value: boolean) => ({
     name,
-    value: all === null ? (options[0] ?? '') : '',
-    bind: {
-      input: 'select' as const,
-      name: `${name} `,
-      options: all === null ? options : ['', ...options],
-      labels: all === null ? options : [all, ...options],
-    },
+    value,
+    bind: { input: 'checkbox' as const, name: label },
   });
+  const epochs = rows.reduce((most, { epoch }) => Math.max(most, epoch), 0);
+  const point = epochs > POINTS ? ('transparent' as const) : { size: 30, filled: true };
+  const shown = `[${curves.map((_, i) => `curve${i}`)}][datum.index]`;
+  const y = { field: 'value', type: 'quantitative', title, scale: { zero: false } } as const;
+  const tooltip = [
+    { field: 'curve' },
+    { field: 'epoch' },
+    { field: 'value', title, format: '.4~f' },
+    ...(rows.some(({ low }) => low !== undefined)
+      ? [
+          { field: 'low', title: 'least', format: '.4~f' },
+          { field: 'high', title: 'largest', format: '.4~f' },
+          { field: 'runs' },
+        ]
+      : []),
+  ];
   return {
     $schema: SCHEMA,
     background: 'white',
     config: CONFIG,
-    width: 460,
+    width: 480,
     height: 280,
-    params: [chosen('network', networks, null), chosen('arm', arms, 'all')],
-    data: valuesOf(rows.map((row) => ({ ...row, top1: short(row.top1), low: short(row.low), high: short(row.high) }))),
-    transform: [{ filter: "datum.network === network && (arm === '' || datum.arm === arm)" }],
-    encoding: {
-      x: { field: 'epoch', type: 'quantitative', axis: { tickMinStep: 1, grid: false } },
-      color: {
-        field: 'arm',
-        type: 'nominal',
-        title: null,
-        scale: { domain: arms, range: COLOURS },
-        legend: { orient: 'top', columns: 3 },
-      },
-    },
+    params: [
+      ...curves.map((curve, i) => box(`curve${i}`, curve, true)),
+      ...(single ? [box('single', 'single runs', false)] : []),
+    ],
+    data: valuesOf(
+      rows.map(({ value, low, high, ...row }) => ({
+        ...row,
+        index: curves.indexOf(row.curve),
+        value: short(value),
+        ...(low !== undefined && high !== undefined && { low: short(low), high: short(high) }),
+      })),
+    ),
+    transform: [{ filter: single ? `${shown} && (single || !isValid(datum.run))` : shown }],
+    encoding: { x: { field: 'epoch', type: 'quantitative', axis: { tickMinStep: 1, grid: false } }, color },
     layer: [
       {
+        transform: [{ filter: 'isValid(datum.low)' }],
         mark: { type: 'area', opacity: 0.15 },
-        encoding: {
-          y: { field: 'low', type: 'quantitative', title: 'test accuracy, %', scale: { zero: false } },
-          y2: { field: 'high' },
-        },
+        encoding: { y: { ...y, field: 'low' }, y2: { field: 'high' } },
       },
+      ...(single
+        ? [
+            {
+              transform: [{ filter: 'isValid(datum.run)' }],
+              mark: { type: 'line' as const, strokeWidth: 1, opacity: 0.6 },
+              encoding: { y, detail: { field: 'run', type: 'nominal' as const } },
+            },
+          ]
+        : []),
       {
-        mark: { type: 'line', strokeWidth: 2, point: { size: 30, filled: true } },
-        encoding: {
-          y: { field: 'top1', type: 'quantitative' },
-          strokeDash: { field: 'arm', type: 'nominal', title: null, scale: { domain: arms, range: DASHES } },
-          shape: { field: 'arm', type: 'nominal', title: null, scale: { domain: arms, range: SHAPES } },
-          tooltip: [
-            { field: 'arm' },
-            { field: 'epoch' },
-            { field: 'top1', title: 'mean accuracy, %', format: '.2f' },
-            { field: 'low', title: 'least', format: '.2f' },
-            { field: 'high', title: 'largest', format: '.2f' },
-            { field: 'seeds' },
-          ],
-        },
+        transform: [{ filter: '!isValid(datum.run)' }],
+        mark: { type: 'line', strokeWidth: 2, point },
+        encoding: { y, strokeDash, shape, tooltip },
       },
     ],
   };
@@ -88,7 +102,7 @@ export interface GainRow {
 
 /** Bars of gains; whiskers are confidence intervals, a tick is the paper's gain. */
 export function gainsChart(rows: readonly GainRow[]): TopLevelSpec {
-  const arms = [...new Set(rows.map(({ arm }) => arm))];
+  const { color } = stylesOf([...new Set(rows.map(({ arm }) => arm))], 'arm');
   const y = { field: 'network', type: 'nominal', title: null, sort: null, axis: { labelLimit: 140 } } as const;
   const yOffset = { field: 'arm', type: 'nominal', sort: null } as const;
   const tooltip = [
@@ -113,24 +127,18 @@ export function gainsChart(rows: readonly GainRow[]): TopLevelSpec {
         mark: { type: 'bar', opacity: 0.85 },
         encoding: {
           x: { field: 'gain', type: 'quantitative', title: 'gain over the baseline, points of top-1' },
-          color: {
-            field: 'arm',
-            type: 'nominal',
-            title: null,
-            scale: { domain: arms, range: COLOURS },
-            legend: { orient: 'top', columns: 3 },
-          },
+          color,
           tooltip,
         },
       },
       {
         transform: [{ filter: 'isValid(datum.low)' }],
-        mark: { type: 'rule', color: '#1b1f23', strokeWidth: 1.5 },
+        mark: { type: 'rule', style: INK, strokeWidth: 1.5 },
         encoding: { x: { field: 'low', type: 'quantitative' }, x2: { field: 'high' } },
       },
       {
         transform: [{ filter: 'isValid(datum.paper)' }],
-        mark: { type: 'point', shape: 'diamond', size: 60, filled: true, color: '#1b1f23' },
+        mark: { type: 'point', shape: 'diamond', size: 60, filled: true, style: INK },
         encoding: { x: { field: 'paper', type: 'quantitative' }, tooltip },
       },
     ],
