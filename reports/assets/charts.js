@@ -28,7 +28,7 @@
     const { spec, view } = drawn.get(name);
     view?.finalize();
     const width = figure.clientWidth;
-    const { background: _, ...chart } = spec;
+    const { background: _, config, ...chart } = spec;
     // A single chart takes the room that there is; charts side by side can be scrolled.
     if (!chart.facet && typeof chart.width === 'number' && chart.width > width - 110) {
       Object.assign(chart, { width: Math.max(160, width - 10), autosize: { type: 'fit-x', contains: 'padding' } });
@@ -38,7 +38,9 @@
     const result = await vegaEmbed(live, chart, {
       actions: false,
       renderer: values > MANY ? 'canvas' : 'svg',
-      config: styleOf(width),
+      config: vega.mergeConfig(config, styleOf(width)),
+      // A filter that leaves a layer empty is worth no warning.
+      logLevel: vega.Error,
       tooltip: { theme: dark.matches ? 'dark' : 'custom' },
     });
     drawn.set(name, { spec, view: result.view, width });

@@ -27,7 +27,7 @@ export async function exportChart(
 ): Promise<string> {
   await mkdir(folder, { recursive: true });
   const path = (extension: string) => join(folder, `${name}.${extension}`);
-  const svg = await toSvg(chart);
+  const svg = withoutInvisible(await toSvg(chart));
   await writeFile(path('vl.json'), `${JSON.stringify(chart)}\n`);
   await writeFile(path('csv'), stringify([...rows], { header: true, columns: columnsOf(rows) }));
   await writeFile(path('svg'), svg);
@@ -37,6 +37,9 @@ export async function exportChart(
   }
   return svg;
 }
+
+/** Points that are there for tooltips alone would make a file several times as large, and its PNG take seconds. */
+const withoutInvisible = (svg: string) => svg.replace(/<path [^>]*\sopacity="0"[^>]*\/>/g, '');
 
 /** The names of all rows' entries; some rows may lack some. */
 const columnsOf = (rows: readonly object[]) => [...new Set(rows.flatMap((row) => Object.keys(row)))];

@@ -54,6 +54,11 @@ export function trainingChart(rows: readonly CurveRow[], title: string): TopLeve
     params: [
       ...curves.map((curve, i) => box(`curve${i}`, curve, true)),
       ...(single ? [box('single', 'single runs', false)] : []),
+      {
+        name: 'from',
+        value: 1,
+        bind: { input: 'range' as const, name: 'from epoch', min: 1, max: Math.max(1, epochs - 1), step: 1 },
+      },
     ],
     data: valuesOf(
       rows.map(({ value, low, high, ...row }) => ({
@@ -63,8 +68,11 @@ export function trainingChart(rows: readonly CurveRow[], title: string): TopLeve
         ...(low !== undefined && high !== undefined && { low: short(low), high: short(high) }),
       })),
     ),
-    transform: [{ filter: single ? `${shown} && (single || !isValid(datum.run))` : shown }],
-    encoding: { x: { field: 'epoch', type: 'quantitative', axis: { tickMinStep: 1, grid: false } }, color },
+    transform: [{ filter: `${shown} && datum.epoch >= from${single ? ' && (single || !isValid(datum.run))' : ''}` }],
+    encoding: {
+      x: { field: 'epoch', type: 'quantitative', scale: { zero: false }, axis: { tickMinStep: 1, grid: false } },
+      color,
+    },
     layer: [
       {
         transform: [{ filter: 'isValid(datum.low)' }],
@@ -100,11 +108,11 @@ export interface GainRow {
   paper?: number;
 }
 
-/** Bars of gains; whiskers are confidence intervals, a tick is the paper's gain. */
+/** Bars of gains; whiskers are confidence intervals, a diamond is the paper's gain. */
 export function gainsChart(rows: readonly GainRow[]): TopLevelSpec {
-  const { color } = stylesOf([...new Set(rows.map(({ arm }) => arm))], 'arm');
-  const y = { field: 'network', type: 'nominal', title: null, sort: null, axis: { labelLimit: 140 } } as const;
-  const yOffset = { field: 'arm', type: 'nominal', sort: null } as const;
+  const arms = [...new Set(rows.map(({ arm }) => arm))];
+  const label = ({ network, arm }: GainRow) => (arms.length > 1 ? `${network}: ${arm}` : network);
+  const { color } = stylesOf(arms, 'arm');
   const tooltip = [
     { field: 'network' },
     { field: 'arm' },
@@ -119,28 +127,33 @@ export function gainsChart(rows: readonly GainRow[]): TopLevelSpec {
     background: 'white',
     config: CONFIG,
     width: 460,
-    height: { step: 18 },
-    data: valuesOf(rows),
-    encoding: { y, yOffset },
+    height: { step: 20 },
+    data: valuesOf(rows.map((row) => ({ ...row, label: label(row) }))),
+    encoding: { y: { field: 'label', type: 'nominal', title: null, sort: null, axis: { labelLimit: 260 } } },
     layer: [
       {
-        mark: { type: 'bar', opacity: 0.85 },
+        mark: { type: 'bar', opacity: 0.85, height: { band: 0.8 } },
         encoding: {
           x: { field: 'gain', type: 'quantitative', title: 'gain over the baseline, points of top-1' },
-          color,
+          // The labels say it; the colour is the curves'.
+          color: { ...color, legend: null },
           tooltip,
         },
       },
       {
         transform: [{ filter: 'isValid(datum.low)' }],
         mark: { type: 'rule', style: INK, strokeWidth: 1.5 },
-        encoding: { x: { field: 'low', type: 'quantitative' }, x2: { field: 'high' } },
+        encoding: { x: { field: 'low', type: 'quantitative' }, x2: { field: 'high' }, tooltip },
       },
-      {
-        transform: [{ filter: 'isValid(datum.paper)' }],
-        mark: { type: 'point', shape: 'diamond', size: 60, filled: true, style: INK },
-        encoding: { x: { field: 'paper', type: 'quantitative' }, tooltip },
-      },
+      ...(rows.some(({ paper }) => paper !== undefined)
+        ? [
+            {
+              transform: [{ filter: 'isValid(datum.paper)' }],
+              mark: { type: 'point' as const, shape: 'diamond', size: 60, filled: true, style: INK },
+              encoding: { x: { field: 'paper', type: 'quantitative' as const }, tooltip },
+            },
+          ]
+        : []),
     ],
   };
 }

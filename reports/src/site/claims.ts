@@ -17,19 +17,19 @@ const more = (column: keyof LedgerRow) => (run: LedgerRow, other: LedgerRow) =>
 
 export const MEASURES = {
   top1: {
-    name: 'top-1, difference',
+    name: 'top-1',
     unit: 'points',
     of: (run, other) => 100 * (Number(run.top1) - Number(other.top1)),
   },
   parameters: {
-    name: 'parameters of the merged network, difference',
-    unit: 'parameters',
+    name: 'parameters when merged',
+    unit: '',
     exact: true,
     of: (run, other) => Number(run.parameters) - Number(other.parameters),
   },
-  flops: { name: 'FLOPs of a training step, more by', unit: '%', exact: true, of: more('flops_per_step') },
-  seconds: { name: 'time of training, more by', unit: '%', of: more('train_seconds') },
-  memory: { name: 'peak memory of training, more by', unit: '%', of: more('peak_memory') },
+  flops: { name: 'FLOPs a step', unit: '%', exact: true, of: more('flops_per_step') },
+  seconds: { name: 'time of training', unit: '%', of: more('train_seconds') },
+  memory: { name: 'peak memory', unit: '%', of: more('peak_memory') },
 } as const satisfies Record<string, Measure>;
 
 /** What one analysed network says to claims; a number that was not measured is left out. */
@@ -302,16 +302,16 @@ export type AnalysisFindings = readonly {
 const ANALYSES: Record<keyof AnalysisNumbers, { compared: string; measure: string; unit: string }> = {
   connectivity: {
     compared: 'refconv − its start',
-    measure: 'mean of Σ|W_r| off the diagonal, difference',
+    measure: 'mean Σ|W_r| off the diagonal',
     unit: '',
   },
-  redundancy: { compared: 'W_t − W_b', measure: 'mean KL of kernel channels, difference', unit: 'nats' },
+  redundancy: { compared: 'W_t − W_b', measure: 'mean KL', unit: 'nats' },
   redundancyUnitNorm: {
     compared: 'W_t − W_b',
-    measure: 'mean KL of kernel channels of norm 1, difference',
+    measure: 'mean KL, norm 1',
     unit: 'nats',
   },
-  landscape: { compared: 'refconv − baseline', measure: 'share of wide points, difference', unit: 'points' },
+  landscape: { compared: 'refconv − baseline', measure: 'share within 1 nat', unit: 'points' },
 };
 
 function analysisFinding(

@@ -55,16 +55,19 @@ ${body}
 `.text;
 }
 
-/** A table that scrolls by itself where the window is narrow; its first cells are the rows' headers. */
+/**
+ * A table that scrolls by itself where the window is narrow; its first cells are the rows' headers.
+ * @param options.text so many columns from the left are texts. @param options.captioned whether the caption is shown, not only read out.
+ */
 export function table(
   caption: string,
   header: readonly string[],
   rows: readonly (readonly (string | Html)[])[],
-  { text = 1 }: { text?: number } = {},
+  { text = 1, captioned = true }: { text?: number; captioned?: boolean } = {},
 ): Html {
   const kind = (i: number) => new Html(i < text ? ' class="text"' : '');
   return html`<div class="scroll" role="region" aria-label="${caption}" tabindex="0"><table>
-<caption>${caption}</caption>
+${captioned ? html`<caption>${caption}</caption>` : ''}
 <thead><tr>${header.map((cell, i) => html`<th scope="col"${kind(i)}>${cell}</th>`)}</tr></thead>
 <tbody>
 ${rows.map(

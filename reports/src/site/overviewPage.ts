@@ -89,7 +89,7 @@ function claimSection({ claim, verdict, findings }: Judgement): Html {
     finding.network,
     finding.compared,
     html`<a href="${experimentHref(finding.experiment.name)}">${finding.experiment.name}</a>${finding.counts ? '' : ' (smaller: not counted)'}`,
-    finding.measure,
+    finding.unit ? `${finding.measure}, ${finding.unit}` : finding.measure,
     String(finding.interval.n),
     number(finding, finding.interval.mean),
     intervalText(finding),
@@ -99,7 +99,7 @@ function claimSection({ claim, verdict, findings }: Judgement): Html {
     `What was measured: ${claim.claim}`,
     ['network', 'compared', 'experiment', 'measured', 'seeds', 'mean', '95 % interval', 'verdict'],
     rows,
-    { text: 4 },
+    { text: 4, captioned: false },
   );
   const networks = new Set(findings.map(({ network }) => network)).size;
   return html`<section class="claim">
@@ -123,14 +123,11 @@ ${
 }
 
 /** Points and percents with two digits, as in the experiments' tables. */
-function number({ unit }: Finding, value: number): string {
-  const text = ['points', '%'].includes(unit) ? signed(value) : `${value < 0 ? '−' : '+'}${four(Math.abs(value))}`;
-  return unit ? `${text} ${unit}` : text;
-}
+const number = ({ unit }: Finding, value: number) =>
+  ['points', '%'].includes(unit) ? signed(value) : `${value < 0 ? '−' : '+'}${four(Math.abs(value))}`;
 
 function intervalText(finding: Finding): string {
   const { low, high } = finding.interval;
-  if (low === undefined || high === undefined) return 'one seed: none';
-  if (low === high) return 'exact';
-  return `${number({ ...finding, unit: finding.unit === 'points' || finding.unit === '%' ? finding.unit : '' }, low)} to ${number(finding, high)}`;
+  if (low === undefined || high === undefined) return 'none of one seed';
+  return low === high ? 'counted' : `${number(finding, low)} to ${number(finding, high)}`;
 }
