@@ -5,8 +5,11 @@ import { expect } from 'chai';
 import { compile } from 'vega-lite';
 import { toSvg } from '../chart.js';
 import { exportChart } from '../exportChart.js';
+import { expectSnapshot } from '../testing/snapshot.js';
 import { redundancyChart } from './heatMap.js';
 import { isolines, landscapeChart, sliceChart, surfaceChart } from './landscape.js';
+import { classChart, confusionChart, reliabilityChart } from './predictions.js';
+import { stylesOf } from './style.js';
 import { gainsChart, trainingChart } from './training.js';
 
 /** A bowl: the loss is 4·(x² + y²), so that a line of level l is a circle of radius √l / 2. */
@@ -33,6 +36,22 @@ const charts = {
   slice: sliceChart([bowl]),
   training: trainingChart(epochs, 'test accuracy, %'),
   gains: gainsChart(gains),
+  gainsOfArms: gainsChart([...gains, { network: 'a', arm: 'wn <b>', gain: -0.2, pairs: 1 }]),
+  reliability: reliabilityChart([
+    { run: 'baseline <b>', confidence: 0.25, accuracy: 0.5, count: 4 },
+    { run: 'baseline <b>', confidence: 0.75, accuracy: 0.8, count: 5 },
+  ]),
+  classes: classChart([{ run: 'baseline', class: 'cat <b>', top1: 50, images: 4 }]),
+  confusion: confusionChart(
+    ['cat <b>', 'dog'].flatMap((label) =>
+      ['cat <b>', 'dog'].map((prediction) => ({
+        label,
+        prediction,
+        share: label === prediction ? 0.75 : 0.25,
+        count: 3,
+      })),
+    ),
+  ),
 };
 
 describe('the charts', () => {
@@ -52,6 +71,19 @@ describe('the charts', () => {
         .and.not.contain('<b>');
     });
   }
+
+  for (const [name, chart] of Object.entries(charts)) {
+    // The bowl's thousands of values would hide what the snapshot is of.
+    if (['landscape', 'surface', 'slice'].includes(name)) continue;
+    it(`are specified as before: ${name}`, () => expectSnapshot(name, chart));
+  }
+
+  it('have enough colours, dashes and shapes for ten arms, no two of them the same', () => {
+    const arms = Array.from({ length: 10 }, (_, i) => `arm ${i}`);
+    const { color, strokeDash, shape } = stylesOf(arms, 'arm');
+    const looks = arms.map((_, i) => JSON.stringify([color, strokeDash, shape].map(({ scale }) => scale.range[i])));
+    expect(new Set(looks).size).to.equal(10);
+  });
 
   it('have isolines where the losses are, and none along the border', () => {
     const circle = isolines(bowl, [1]);

@@ -123,7 +123,7 @@ export function confusionChart(cells: readonly ConfusionCell[]): TopLevelSpec {
             type: 'quantitative',
             title: "share of the label's images",
             scale: { scheme: 'viridis', reverse: true, domain: [0, 1] },
-            legend: { format: '%' },
+            legend: { format: '%', orient: 'top', gradientLength: 160 },
           },
           tooltip: [
             { field: 'label' },

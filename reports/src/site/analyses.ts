@@ -68,8 +68,17 @@ const cellOf = ({ layer = '', kernel = '', measure = '', row, column, value }: R
 function landscapeRows(points: readonly LandscapePoint[]): NetworkAnalysis['rows'] {
   if (!points.some(({ x, y }) => x === 0 && y === 0)) return [{ points: points.length }];
   const { centre, least, meanIncrease, largestIncrease, keskar, wideShare } = sharpness(points);
-  return [{ points: points.length, centre, least, meanIncrease, largestIncrease, keskar, wideShare }];
+  return [
+    {
+      ...{ points: points.length, centre, least, mean_increase: meanIncrease, largest_increase: largestIncrease },
+      ...{ keskar, wide_share: wideShare },
+    },
+  ];
 }
+
+/** The arm `landscape of refconv` is an analysis of the arm `refconv`. */
+export const analysedArm = ({ arm }: Pick<NetworkAnalysis, 'arm'>) => arm.replace(/^\w+ of /, '');
+const isOf = (analysis: NetworkAnalysis, arm: string) => analysedArm(analysis) === arm;
 
 /** What the analyses of all experiments say to claims: for each network the numbers of its seeds. */
 export function numbersOf(
@@ -87,7 +96,7 @@ export function numbersOf(
 function seedsOf(analyses: readonly NetworkAnalysis[]): AnalysisNumbers[] {
   return [...new Set(analyses.map(({ seed }) => seed))].map((seed) => {
     const own = (id: string, arm?: string) =>
-      analyses.find((each) => each.seed === seed && each.id === id && (arm === undefined || each.arm === arm))?.rows ??
+      analyses.find((each) => each.seed === seed && each.id === id && (arm === undefined || isOf(each, arm)))?.rows ??
       [];
     const difference = (id: string, more: string, less: string) => {
       const values = own(id)
@@ -95,7 +104,7 @@ function seedsOf(analyses: readonly NetworkAnalysis[]): AnalysisNumbers[] {
         .filter(Number.isFinite);
       return values.length > 0 ? values.reduce((sum, value) => sum + value, 0) / values.length : undefined;
     };
-    const wide = (arm: string) => own('landscape', arm)[0]?.wideShare;
+    const wide = (arm: string) => own('landscape', arm)[0]?.wide_share;
     const [refconv, baseline] = [wide('refconv'), wide('baseline')];
     return {
       connectivity: difference('connectivity', 'off_diagonal_mean', 'initial_mean'),

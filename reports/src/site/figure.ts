@@ -38,7 +38,7 @@ export async function writeFigure(folder: string, figure: Figure): Promise<Html>
   const { name, title, chart, rows, caption } = figure;
   const svg = await exportChart(folder, name, chart, rows);
   await writeFile(join(folder, `${name}.js`), `refconvChart(${JSON.stringify(name)}, ${JSON.stringify(chart)});\n`);
-  const still = svg.length <= INLINE ? labelled(svg, title) : picture(name, title, svg);
+  const still = svg.length <= INLINE ? labelled(svg, name, title) : picture(name, title, svg);
   const links = Object.entries(FILES).map(
     ([extension, text]) => html`<a href="${name}.${extension}" aria-label="${title}, as ${text}">${text}</a> `,
   );
@@ -50,10 +50,14 @@ export async function writeFigure(folder: string, figure: Figure): Promise<Html>
 }
 
 /** Takes markup that vega made. */
-function labelled(svg: string, title: string): Html {
+function labelled(svg: string, name: string, title: string): Html {
   const { text } = html` role="img" aria-label="${title}">`;
   // What is within a picture is not read out point by point: the numbers are in the CSV and the tables.
-  const plain = svg.replace(/ (aria-[a-z]+|role)="[^"]*"/g, '');
+  const plain = svg
+    .replace(/ (aria-[a-z]+|role)="[^"]*"/g, '')
+    // Ids of gradients and clips are counted anew in each picture.
+    .replace(/ id="([^"]*)"/g, ` id="${name}-$1"`)
+    .replace(/url\(#/g, `url(#${name}-`);
   return new Html(plain.replace(/<svg\b[^>]*>/, (start) => `${start.slice(0, -1)}${text}`));
 }
 

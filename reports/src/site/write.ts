@@ -33,13 +33,7 @@ export async function writeSite(root: string, output: string): Promise<Site> {
   }
   if (existsSync(join(root, 'ledger.csv'))) await cp(join(root, 'ledger.csv'), join(output, 'ledger.csv'));
   const numbers = numbersOf(analysed);
-  const judgements = CLAIMS.map((claim) =>
-    judge(
-      claim,
-      site.experiments,
-      numbers.filter(({ experiment }) => experiment.name.startsWith(claim.experiment ?? ' ')),
-    ),
-  );
+  const judgements = CLAIMS.map((claim) => judge(claim, site.experiments, numbers));
   await writeFile(join(output, 'index.html'), overviewPage(site, judgements));
   return site;
 }
