@@ -18,7 +18,7 @@
       background: 'transparent',
       style: { ink: { color: ink } },
       axis: { ...text, gridColor: line, domainColor: ink, tickColor: ink },
-      legend: { ...text, columns: Math.max(1, Math.floor(width / 190)) },
+      legend: { ...text, columns: Math.min(3, Math.max(1, Math.floor(width / 190))) },
       header: text,
     };
   };
@@ -29,7 +29,8 @@
     view?.finalize();
     const width = figure.clientWidth;
     const { background: _, config, ...chart } = spec;
-    // A single chart takes the room that there is; charts side by side can be scrolled.
+    // A single chart takes the room that there is, and so do charts below each other; charts side by side can be scrolled.
+    if (chart.facet?.row) chart.spec = { ...chart.spec, width: Math.min(chart.spec.width, width - 200) };
     if (!chart.facet && typeof chart.width === 'number' && chart.width > width - 110) {
       Object.assign(chart, { width: Math.max(160, width - 10), autosize: { type: 'fit-x', contains: 'padding' } });
     }

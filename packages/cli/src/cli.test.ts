@@ -104,6 +104,13 @@ describe('a whole job by the command', () => {
     this.timeout(300_000);
     succeed('train', '--backbone', 'mobilenetv1', '--width', '0.125', ...quick, '--output', at('baseline'));
     expect(readFileSync(at('baseline', 'metrics.csv'), 'utf8').trim().split('\n').length).to.equal(2);
+    const predictions = readFileSync(at('baseline', 'predictions.csv'), 'utf8').trim().split('\n');
+    expect(predictions[0]).to.equal('index,label,prediction,confidence');
+    succeed('report', 'compare', at('baseline'), '--output', at('comparison'));
+    const top1 = Number(readFileSync(at('baseline', 'metrics.csv'), 'utf8').trim().split(',').at(-2));
+    expect(readFileSync(at('comparison', 'index.html'), 'utf8')).to.contain(`<td>${(100 * top1).toFixed(2)} %</td>`);
+    const right = predictions.slice(1).filter((line) => line.split(',')[1] === line.split(',')[2]);
+    expect(right.length / (predictions.length - 1)).to.be.closeTo(top1, 1e-6);
     expect(fail('train', '--backbone', 'mobilenetv1', ...quick, '--output', at('baseline'))).to.match(/is finished/);
 
     const [baseline, refocused, merged] = [at('baseline', 'model'), at('refconv', 'model'), at('merged')];
@@ -232,6 +239,13 @@ describe('files that cannot be used', () => {
   it('do not spoil the exit status when the reader of a pipe leaves', () => {
     const { status } = refconv('--help');
     expect(status).to.equal(0);
+  });
+
+  it('of runs to compare are named', () => {
+    expect(fail('report', 'compare', at('nowhere'))).to.match(/There is no run .*nowhere: no such folder/);
+    expect(fail('report', 'compare', at())).to.match(/is no run: it has no metrics\.csv/);
+    expect(fail('report', 'compare', at(), '--names', 'a,,b')).to.match(/Expected names with commas between/);
+    expect(fail('report', 'compare')).to.match(/missing required argument 'runs'/);
   });
 
   it('of CIFAR-10 that are cut off are named', () => {

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -111,6 +111,12 @@ describe('the charts', () => {
         'network,arm,gain,low,high,pairs,paper\na,refconv,1,0.5,1.5,3,1.2\n',
       );
       expect((await readFile(join(folder, 'gains.pdf'))).subarray(0, 5).toString()).to.equal('%PDF-');
+      const drawn = async () => (await stat(join(folder, 'gains.png'))).mtimeMs;
+      const first = await drawn();
+      await exportChart(folder, 'gains', charts.gains, gains);
+      expect(await drawn(), 'the same chart is not drawn anew').to.equal(first);
+      await exportChart(folder, 'gains', charts.gainsOfArms, gains);
+      expect(await drawn()).to.be.greaterThan(first);
     } finally {
       await rm(folder, { recursive: true });
     }

@@ -20,7 +20,7 @@ export const INK = 'ink';
 
 export const CONFIG: TopLevelSpec['config'] = {
   style: { [INK]: { color: '#1b1f23' } },
-  axis: { labelFontSize: 12, titleFontSize: 12, titleFontWeight: 'normal', titlePadding: 8 },
+  axis: { labelFontSize: 12, titleFontSize: 12, titleFontWeight: 'normal', titlePadding: 8, labelFlush: false },
   legend: {
     labelFontSize: 12,
     titleFontSize: 12,

@@ -108,10 +108,14 @@ export interface GainRow {
   paper?: number;
 }
 
-/** Bars of gains; whiskers are confidence intervals, a diamond is the paper's gain. */
-export function gainsChart(rows: readonly GainRow[]): TopLevelSpec {
-  const arms = [...new Set(rows.map(({ arm }) => arm))];
-  const label = ({ network, arm }: GainRow) => (arms.length > 1 ? `${network}: ${arm}` : network);
+/**
+ * Bars of gains; whiskers are confidence intervals, a diamond is the paper's gain.
+ * @param arms in the order of their colours; those of the rows by default.
+ */
+export function gainsChart(
+  rows: readonly GainRow[],
+  arms: readonly string[] = [...new Set(rows.map(({ arm }) => arm))],
+): TopLevelSpec {
   const { color } = stylesOf(arms, 'arm');
   const tooltip = [
     { field: 'network' },
@@ -122,19 +126,19 @@ export function gainsChart(rows: readonly GainRow[]): TopLevelSpec {
     { field: 'pairs', title: 'seeds' },
     { field: 'paper', title: "the paper's", format: '+.2f' },
   ];
-  return {
-    $schema: SCHEMA,
-    background: 'white',
-    config: CONFIG,
-    width: 460,
+  const paper = rows.some((row) => row.paper !== undefined);
+  // One arm: the networks stand below each other. Several: each network has a panel of its own.
+  const several = new Set(rows.map(({ arm }) => arm)).size > 1;
+  const y = { type: 'nominal' as const, title: null, sort: null, axis: { labelLimit: 170 } };
+  const bars = {
+    width: 400,
     height: { step: 20 },
-    data: valuesOf(rows.map((row) => ({ ...row, label: label(row) }))),
-    encoding: { y: { field: 'label', type: 'nominal', title: null, sort: null, axis: { labelLimit: 260 } } },
+    encoding: { y: { ...y, field: several ? 'arm' : 'network' } },
     layer: [
       {
-        mark: { type: 'bar', opacity: 0.85, height: { band: 0.8 } },
+        mark: { type: 'bar' as const, opacity: 0.85, height: { band: 0.8 } },
         encoding: {
-          x: { field: 'gain', type: 'quantitative', title: 'gain over the baseline, points of top-1' },
+          x: { field: 'gain', type: 'quantitative' as const, title: 'gain over the baseline, points' },
           // The labels say it; the colour is the curves'.
           color: { ...color, legend: null },
           tooltip,
@@ -142,10 +146,10 @@ export function gainsChart(rows: readonly GainRow[]): TopLevelSpec {
       },
       {
         transform: [{ filter: 'isValid(datum.low)' }],
-        mark: { type: 'rule', style: INK, strokeWidth: 1.5 },
-        encoding: { x: { field: 'low', type: 'quantitative' }, x2: { field: 'high' }, tooltip },
+        mark: { type: 'rule' as const, style: INK, strokeWidth: 1.5 },
+        encoding: { x: { field: 'low', type: 'quantitative' as const }, x2: { field: 'high' }, tooltip },
       },
-      ...(rows.some(({ paper }) => paper !== undefined)
+      ...(paper
         ? [
             {
               transform: [{ filter: 'isValid(datum.paper)' }],
@@ -155,5 +159,14 @@ export function gainsChart(rows: readonly GainRow[]): TopLevelSpec {
           ]
         : []),
     ],
+  };
+  const common = { $schema: SCHEMA, background: 'white', config: CONFIG, data: valuesOf(rows) };
+  if (!several) return { ...common, ...bars };
+  const networks = [...new Set(rows.map(({ network }) => network))];
+  const header = { labelOrient: 'top' as const, labelAnchor: 'start' as const, labelFontWeight: 'bold' as const };
+  return {
+    ...common,
+    facet: { row: { field: 'network', type: 'nominal', title: null, sort: networks, header } },
+    spec: bars,
   };
 }

@@ -63,8 +63,13 @@ function some<T>(all: readonly T[], limit: number): T[] {
   return Array.from({ length: limit }, (_, i) => all[Math.round((i * (all.length - 1)) / (limit - 1))] as T);
 }
 
+/** Of the layers with the largest matrices: those of narrow layers cannot be compared with them. */
 function chosenLayers(cells: readonly LayerCell[], limit: number): LayerCell[] {
-  const layers = new Set(some([...new Set(cells.map(({ layer }) => layer))], limit));
+  const last = new Map<string, number>();
+  for (const { layer, row } of cells) last.set(layer, Math.max(row, last.get(layer) ?? 0));
+  const largest = Math.max(...last.values());
+  const wide = [...last].flatMap(([layer, row]) => (row === largest ? [layer] : []));
+  const layers = new Set(some(wide, limit));
   return cells.filter(({ layer }) => layers.has(layer));
 }
 

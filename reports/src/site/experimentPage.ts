@@ -82,9 +82,10 @@ function gainsFigures({ table }: Experiment): Figure[] {
       : [{ network, arm, gain, ...(gainLow !== undefined && { low: gainLow, high: gainHigh }), pairs, paper }],
   );
   if (rows.length === 0) return [];
+  const arms = [...new Set(table.map(({ arm }) => arm))];
   const caption =
     'Mean gain over the baseline, seed by seed. Whiskers are 95 % confidence intervals, where there are two seeds or more; a diamond is the gain that the paper tells.';
-  return [{ name: 'gains', title: 'Gains over the baseline', chart: gainsChart(rows), rows, caption }];
+  return [{ name: 'gains', title: 'Gains over the baseline', chart: gainsChart(rows, arms), rows, caption }];
 }
 
 function curvesFigures({ runs, name }: Experiment, network: string): Figure[] {
