@@ -18,10 +18,10 @@ const MAY_USE = {
   analysis: ['layers', 'refconv', 'backbones', 'tensorflow', 'datasets'],
   export: ['layers', 'refconv', 'backbones', 'tensorflow', 'training'],
   runs: PACKAGES,
-  cli: [...PACKAGES, 'runs'],
   examples: PACKAGES,
-  experiments: [...PACKAGES, 'runs', 'cli'],
-  reports: [...PACKAGES, 'runs', 'cli', 'experiments'],
+  experiments: [...PACKAGES, 'runs'],
+  reports: [...PACKAGES, 'runs', 'experiments'],
+  cli: [...PACKAGES, 'runs', 'reports'],
   bench: ['layers', 'refconv', 'backbones', 'tensorflow', 'datasets', 'training', 'analysis'],
 };
 

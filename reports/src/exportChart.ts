@@ -1,6 +1,6 @@
 /** Charts as files: vega-lite, CSV, SVG, PNG and PDF. */
-import { createWriteStream } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { createWriteStream, existsSync } from 'node:fs';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { stringify } from 'csv-stringify/sync';
@@ -14,7 +14,8 @@ import { toSvg } from './chart.js';
 const DENSITY = 300;
 
 /**
- * Writes NAME.vl.json, NAME.csv, NAME.svg and, unless `print` is false, NAME.png (300 dots an inch) and NAME.pdf (vectors).
+ * Writes NAME.csv, NAME.svg, unless `print` is false NAME.png (300 dots an inch) and NAME.pdf (vectors), and then NAME.vl.json. Where a folder has
+ * all of them already, and the chart is the same, nothing is drawn anew.
  * @param rows the chart's data, for the CSV.
  * @returns the SVG.
  */
@@ -27,16 +28,25 @@ export async function exportChart(
 ): Promise<string> {
   await mkdir(folder, { recursive: true });
   const path = (extension: string) => join(folder, `${name}.${extension}`);
-  const svg = await toSvg(chart);
-  await writeFile(path('vl.json'), `${JSON.stringify(chart)}\n`);
+  const spec = `${JSON.stringify(chart)}\n`;
   await writeFile(path('csv'), stringify([...rows], { header: true, columns: columnsOf(rows) }));
+  const pictures = ['svg', ...(print ? ['png', 'pdf'] : [])].map(path);
+  const before = await readFile(path('vl.json'), 'utf8').catch(() => '');
+  if (before === spec && pictures.every((file) => existsSync(file))) return readFile(path('svg'), 'utf8');
+  // Written last: where it is there, the pictures are whole.
+  await rm(path('vl.json'), { force: true });
+  const svg = withoutInvisible(await toSvg(chart));
   await writeFile(path('svg'), svg);
   if (print) {
     await sharp(Buffer.from(svg), { density: DENSITY }).png().toFile(path('png'));
     await writePdf(path('pdf'), svg);
   }
+  await writeFile(path('vl.json'), spec);
   return svg;
 }
+
+/** Points that are there for tooltips alone would make a file several times as large, and its PNG take seconds. */
+const withoutInvisible = (svg: string) => svg.replace(/<path [^>]*\sopacity="0"[^>]*\/>/g, '');
 
 /** The names of all rows' entries; some rows may lack some. */
 const columnsOf = (rows: readonly object[]) => [...new Set(rows.flatMap((row) => Object.keys(row)))];

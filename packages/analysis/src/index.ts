@@ -31,7 +31,7 @@ export {
 export { type Sharpness, sharpness } from './landscape/sharpness.js';
 export { type LossPoint, type LossSurface, lossSurface, type SurfaceOptions } from './landscape/surface.js';
 export { type Matrix, type MatrixSummary, summarize } from './matrix.js';
-export { type PredictionReport, predictionReport } from './predictions.js';
+export { type ImagePrediction, type PredictionReport, predictionReport, reportPredictions } from './predictions.js';
 export {
   type KernelRedundancy,
   type LayerRedundancy,

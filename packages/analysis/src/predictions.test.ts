@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { predictionReport } from './predictions.js';
+import { predictionReport, reportPredictions } from './predictions.js';
 
 describe('predictionReport', () => {
   it('counts confusions, accuracies and calibration', () => {
@@ -16,5 +16,8 @@ describe('predictionReport', () => {
   it('says what does not fit', () => {
     expect(() => predictionReport(new Float32Array(5), [0, 1], 2)).to.throw(/need 4 logits; given 5/);
     expect(() => predictionReport(new Float32Array(4), [0, 2], 2)).to.throw(/from 0 to 1; label 1 is 2/);
+    expect(() => reportPredictions([], 2)).to.throw(/There are no predictions/);
+    const wrong = { label: 0, prediction: Number.NaN, confidence: 1 };
+    expect(() => reportPredictions([wrong], 2)).to.throw(/from 0 to 1; prediction 0 is NaN/);
   });
 });

@@ -15,6 +15,15 @@ export interface PredictionReport {
 
 const BINS = 10;
 
+/** What a classifier made of an image. */
+export interface ImagePrediction {
+  /** The right class, and the one with the highest logit. */
+  label: number;
+  prediction: number;
+  /** The latter's probability, 0 to 1. */
+  confidence: number;
+}
+
 /**
  * @param logits [n, classes], row by row.
  * @throws RangeError where the sizes do not fit, or a label is no class.
@@ -26,22 +35,32 @@ export function predictionReport(logits: Float32Array, labels: ArrayLike<number>
       `${count} labels of ${classes} classes need ${count * classes} logits; given ${logits.length}.`,
     );
   }
-  const confusion = new Float64Array(classes * classes);
-  const sums = Array.from({ length: BINS }, () => ({ count: 0, confidence: 0, right: 0 }));
-  for (let i = 0; i < count; i++) {
-    const label = labels[i] as number;
-    if (!(Number.isInteger(label) && label >= 0 && label < classes)) {
-      throw new RangeError(`Labels must be classes from 0 to ${classes - 1}; label ${i} is ${label}.`);
-    }
+  const predictions = Array.from({ length: count }, (_, i) => {
     const row = logits.subarray(i * classes, (i + 1) * classes);
     const largest = Math.max(...row);
-    const predicted = row.indexOf(largest);
     const confidence = 1 / row.reduce((sum, logit) => sum + Math.exp(logit - largest), 0);
-    (confusion[label * classes + predicted] as number)++;
+    return { label: labels[i] as number, prediction: row.indexOf(largest), confidence };
+  });
+  return reportPredictions(predictions, classes);
+}
+
+/** The same of predictions. @throws RangeError where there are none, or a label or a prediction is no class. */
+export function reportPredictions(predictions: readonly ImagePrediction[], classes: number): PredictionReport {
+  const count = predictions.length;
+  if (count === 0) throw new RangeError('There are no predictions.');
+  const isClass = (value: number) => Number.isInteger(value) && value >= 0 && value < classes;
+  const confusion = new Float64Array(classes * classes);
+  const sums = Array.from({ length: BINS }, () => ({ count: 0, confidence: 0, right: 0 }));
+  for (const [i, { label, prediction, confidence }] of predictions.entries()) {
+    for (const [name, value] of Object.entries({ label, prediction })) {
+      if (!isClass(value))
+        throw new RangeError(`Labels must be classes from 0 to ${classes - 1}; ${name} ${i} is ${value}.`);
+    }
+    (confusion[label * classes + prediction] as number)++;
     const bin = sums[Math.min(BINS - 1, Math.floor(confidence * BINS))] as (typeof sums)[number];
     bin.count++;
     bin.confidence += confidence;
-    bin.right += predicted === label ? 1 : 0;
+    bin.right += prediction === label ? 1 : 0;
   }
   const perClass = Array.from({ length: classes }, (_, label) => {
     const row = confusion.subarray(label * classes, (label + 1) * classes);

@@ -10,18 +10,18 @@ describe('refconv', () => {
   it('explains each command, with examples that its options allow', () => {
     const root = program();
     expect(root.commands.map((command) => command.name())).to.have.members(
-      'train refocus merge evaluate convert info export logits losses data experiment'.split(' '),
+      'train refocus merge evaluate convert info export logits losses data report experiment'.split(' '),
     );
     const single = root.commands.filter(({ commands }) => commands.length === 0);
-    const data = root.commands.find((command) => command.name() === 'data')?.commands ?? [];
-    for (const command of [...single, ...data]) {
+    const grouped = root.commands.filter((command) => ['data', 'report'].includes(command.name()));
+    for (const command of [...single, ...grouped.flatMap(({ commands }) => commands)]) {
       let help = '';
       command.configureOutput({ writeOut: (text) => (help += text) });
       command.outputHelp();
       const lines = help.split('\n').filter((line) => line.startsWith('  $ refconv '));
       expect(lines.length, command.name()).to.be.at.least(1);
       for (const line of lines) {
-        expect(line).to.match(new RegExp(`^  \\$ refconv (data )?${command.name()} `));
+        expect(line).to.match(new RegExp(`^  \\$ refconv (data |report )?${command.name()} `));
         const names = command.options.map(({ long }) => long);
         for (const option of line.match(/--[a-z-]+/g) ?? []) expect(names, line).to.include(option);
       }
@@ -105,6 +105,13 @@ describe('a whole job by the command', () => {
     this.timeout(300_000);
     succeed('train', '--backbone', 'mobilenetv1', '--width', '0.125', ...quick, '--output', at('baseline'));
     expect(readFileSync(at('baseline', 'metrics.csv'), 'utf8').trim().split('\n').length).to.equal(2);
+    const predictions = readFileSync(at('baseline', 'predictions.csv'), 'utf8').trim().split('\n');
+    expect(predictions[0]).to.equal('index,label,prediction,confidence');
+    succeed('report', 'compare', at('baseline'), '--output', at('comparison'));
+    const top1 = Number(readFileSync(at('baseline', 'metrics.csv'), 'utf8').trim().split(',').at(-2));
+    expect(readFileSync(at('comparison', 'index.html'), 'utf8')).to.contain(`<td>${(100 * top1).toFixed(2)} %</td>`);
+    const right = predictions.slice(1).filter((line) => line.split(',')[1] === line.split(',')[2]);
+    expect(right.length / (predictions.length - 1)).to.be.closeTo(top1, 1e-6);
     expect(fail('train', '--backbone', 'mobilenetv1', ...quick, '--output', at('baseline'))).to.match(/is finished/);
 
     const [baseline, refocused, merged] = [at('baseline', 'model'), at('refconv', 'model'), at('merged')];
@@ -239,6 +246,13 @@ describe('files that cannot be used', () => {
     ]);
     expect(stderr.toString()).to.equal('');
     expect(status).to.equal(0);
+  });
+
+  it('of runs to compare are named', () => {
+    expect(fail('report', 'compare', at('nowhere'))).to.match(/There is no run .*nowhere: no such folder/);
+    expect(fail('report', 'compare', at())).to.match(/is no run: it has no metrics\.csv/);
+    expect(fail('report', 'compare', at(), '--names', 'a,,b')).to.match(/Expected names with commas between/);
+    expect(fail('report', 'compare')).to.match(/missing required argument 'runs'/);
   });
 
   it('of CIFAR-10 that are cut off are named', () => {

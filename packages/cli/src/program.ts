@@ -13,6 +13,7 @@ import {
   positive,
   positives,
   share,
+  texts,
 } from './values.js';
 
 /** Those of packages/refconv, which is loaded later. */
@@ -275,6 +276,19 @@ export function program(): Command {
     'data show --data folder:photos --transform "randomResizedCrop(160)|flip|normalize(imagenet)" --output sheet.png',
     'data show --data cifar10 --output sheet.png',
   ).action(async (options) => (await import('./commands/data.js')).show(options));
+
+  const report = root.command('report').description('Pages about runs.');
+
+  examples(
+    report
+      .command('compare')
+      .description('One page about runs: curves, final table, accuracy by class, calibration and confusion.')
+      .argument('<runs...>', 'folders that `refconv train --output` or an experiment wrote')
+      .option('--output <dir>', 'where the page and its charts go', 'results/comparison')
+      .option('--names <list>', 'what the page calls the runs, with commas between; default: their folders', texts),
+    'report compare runs/baseline runs/refconv',
+    'report compare runs/baseline runs/refconv --names baseline,RefConv --output comparison',
+  ).action(async (runs, options) => (await import('./commands/report.js')).compare(runs, options));
 
   addExperimentCommands(root);
   return root;

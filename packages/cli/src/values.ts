@@ -37,6 +37,13 @@ export const indices = list(
   'integers from 0 with commas between, such as 3,1,2,0',
 );
 
+/** Names with commas between. */
+export const texts: Parser<string[]> = (text) => {
+  const values = text.split(',').map((value) => value.trim());
+  if (values.includes('')) throw new InvalidArgumentError(`Expected names with commas between; given '${text}'.`);
+  return values;
+};
+
 export const mapKernel: Parser<1 | 3 | 5> = (text) => {
   if (!['1', '3', '5'].includes(text)) throw new InvalidArgumentError(`Expected 1, 3 or 5; given '${text}'.`);
   return Number(text) as 1 | 3 | 5;

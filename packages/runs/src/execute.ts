@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { stepCost, trainingCost } from '@refconv/analysis';
 import { tryLock } from '@refconv/datasets';
 import { merge } from '@refconv/refconv';
-import { evaluate, type FitResult, fit, saveModel } from '@refconv/training';
+import { evaluate, type FitResult, fit, predict, saveModel, writePredictions } from '@refconv/training';
 import { writeAtomically } from '@refconv/training/files';
 import type { LayersModel } from '@tensorflow/tfjs';
 import { analyse } from './analyses/analyse.js';
@@ -93,6 +93,7 @@ async function train(root: string, hash: Hash, spec: Spec, options: ExecuteOptio
     merged = spec.method ? await merge(model) : undefined;
     if (merged) await saveModel(merged, join(folder, MERGED), notes, { replace: true });
     const plain = merged ?? model;
+    await writePredictions(folder, await predict(model, data.test, normalisation));
     const cost = trainingCost(model);
     const trainSeconds = fitted.rows.reduce((sum, { seconds }) => sum + seconds, 0);
     const { last, best } = fitted as Required<FitResult>;

@@ -31,6 +31,16 @@ export {
   recipeSchema,
   type Spec,
   type SpecInput,
+  shortHash,
 } from './spec.js';
 export { gridStatus, isSettled, type RowState, statusText } from './status.js';
-export { type TableRow, tableCsv, tableMarkdown, tableOf } from './table.js';
+export {
+  type Interval,
+  meanInterval,
+  type TableRow,
+  tableCells,
+  tableCsv,
+  tableFrom,
+  tableMarkdown,
+  tableOf,
+} from './table.js';

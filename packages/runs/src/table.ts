@@ -117,6 +117,21 @@ function halfWidth(values: readonly number[]): number | undefined {
   return (tQuantile(0.975, values.length - 1) * spread) / Math.sqrt(values.length);
 }
 
+/** A mean and, from two values on, its 95 % confidence interval by Student's t. */
+export interface Interval {
+  n: number;
+  mean: number;
+  low?: number;
+  high?: number;
+}
+
+/** @returns undefined of no values. */
+export function meanInterval(values: readonly number[]): Interval | undefined {
+  const [centre, half] = [mean(values), halfWidth(values)];
+  if (centre === undefined) return undefined;
+  return { n: values.length, mean: centre, ...(half !== undefined && { low: centre - half, high: centre + half }) };
+}
+
 const percent = (value: number | undefined, digits = 2) => value?.toFixed(digits) ?? '';
 const signed = (value: number | undefined) =>
   value === undefined ? '' : `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(2)}`;
@@ -158,8 +173,8 @@ export function tableCsv(rows: readonly TableRow[]): string {
   return stringify([CSV.map(snake), ...cells]);
 }
 
-/** The table to read. */
-export function tableMarkdown({ name, claim, notes }: Grid, rows: readonly TableRow[]): string {
+/** The table to read, as texts. */
+export function tableCells(rows: readonly TableRow[]): { header: string[]; body: string[][] } {
   const header = [
     'network',
     'arm',
@@ -192,6 +207,12 @@ export function tableMarkdown({ name, claim, notes }: Grid, rows: readonly Table
     row.stepMilliseconds?.toFixed(1) ?? '',
     row.peakMemory === undefined ? '' : (row.peakMemory / 1e6).toFixed(0),
   ]);
+  return { header, body };
+}
+
+/** The table as Markdown. */
+export function tableMarkdown({ name, claim, notes }: Grid, rows: readonly TableRow[]): string {
+  const { header, body } = tableCells(rows);
   const line = (cells: string[]) => `| ${cells.join(' | ')} |`;
   const seeds = [...new Set(rows.flatMap((row) => row.seeds))].join(', ');
   const commits = [...new Set(rows.flatMap((row) => row.commits))].join(', ');

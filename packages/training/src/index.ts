@@ -16,6 +16,8 @@ export { DivergedError, type FitOptions, type FitResult, fit } from './fit.js';
 export { type LoadingOptions, type OpenLoaders, openLoaders, testLoader, trainingTransform } from './loaders.js';
 export { METRICS_FILE, type MetricsRow } from './metrics.js';
 export { loadModel, type ModelNotes, saveModel } from './modelFolder.js';
+export { predict } from './predict.js';
+export { PREDICTIONS_FILE, type Prediction, writePredictions } from './predictions.js';
 export { type Progress, progress } from './progress.js';
 export { checkRecipe, OFFICIAL_CODE_RECIPE, PAPER_RECIPE, type Recipe, recipeHash } from './recipe.js';
 export { learningRateAt, type Schedule, scheduleOf } from './schedule.js';

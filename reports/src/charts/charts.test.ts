@@ -1,12 +1,15 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { compile } from 'vega-lite';
 import { toSvg } from '../chart.js';
 import { exportChart } from '../exportChart.js';
+import { expectSnapshot } from '../testing/snapshot.js';
 import { redundancyChart } from './heatMap.js';
 import { isolines, landscapeChart, sliceChart, surfaceChart } from './landscape.js';
+import { classChart, confusionChart, reliabilityChart } from './predictions.js';
+import { stylesOf } from './style.js';
 import { gainsChart, trainingChart } from './training.js';
 
 /** A bowl: the loss is 4·(x² + y²), so that a line of level l is a circle of radius √l / 2. */
@@ -19,7 +22,10 @@ const cells = ['W_b', 'W_t'].flatMap((panel) =>
   [0, 1, 2, 3].map((i) => ({ panel, row: i >> 1, column: i % 2, value: i / 3 })),
 );
 const epochs = [1, 2].flatMap((epoch) =>
-  ['baseline', 'refconv'].map((arm) => ({ network: 'a', arm, epoch, top1: 50, low: 49, high: 51, seeds: 3 })),
+  ['baseline <b>', 'refconv'].flatMap((curve) => [
+    { curve, epoch, value: 50, low: 49, high: 51, runs: 3 },
+    { curve, run: '1', epoch, value: 49 },
+  ]),
 );
 const gains = [{ network: 'a', arm: 'refconv', gain: 1, low: 0.5, high: 1.5, pairs: 3, paper: 1.2 }];
 
@@ -28,8 +34,24 @@ const charts = {
   landscape: landscapeChart([bowl]),
   surface: surfaceChart(bowl),
   slice: sliceChart([bowl]),
-  training: trainingChart(epochs),
+  training: trainingChart(epochs, 'test accuracy, %'),
   gains: gainsChart(gains),
+  gainsOfArms: gainsChart([...gains, { network: 'a', arm: 'wn <b>', gain: -0.2, pairs: 1 }]),
+  reliability: reliabilityChart([
+    { run: 'baseline <b>', confidence: 0.25, accuracy: 0.5, count: 4 },
+    { run: 'baseline <b>', confidence: 0.75, accuracy: 0.8, count: 5 },
+  ]),
+  classes: classChart([{ run: 'baseline', class: 'cat <b>', top1: 50, images: 4 }]),
+  confusion: confusionChart(
+    ['cat <b>', 'dog'].flatMap((label) =>
+      ['cat <b>', 'dog'].map((prediction) => ({
+        label,
+        prediction,
+        share: label === prediction ? 0.75 : 0.25,
+        count: 3,
+      })),
+    ),
+  ),
 };
 
 describe('the charts', () => {
@@ -49,6 +71,19 @@ describe('the charts', () => {
         .and.not.contain('<b>');
     });
   }
+
+  for (const [name, chart] of Object.entries(charts)) {
+    // The bowl's thousands of values would hide what the snapshot is of.
+    if (['landscape', 'surface', 'slice'].includes(name)) continue;
+    it(`are specified as before: ${name}`, () => expectSnapshot(name, chart));
+  }
+
+  it('have enough colours, dashes and shapes for ten arms, no two of them the same', () => {
+    const arms = Array.from({ length: 10 }, (_, i) => `arm ${i}`);
+    const { color, strokeDash, shape } = stylesOf(arms, 'arm');
+    const looks = arms.map((_, i) => JSON.stringify([color, strokeDash, shape].map(({ scale }) => scale.range[i])));
+    expect(new Set(looks).size).to.equal(10);
+  });
 
   it('have isolines where the losses are, and none along the border', () => {
     const circle = isolines(bowl, [1]);
@@ -76,6 +111,12 @@ describe('the charts', () => {
         'network,arm,gain,low,high,pairs,paper\na,refconv,1,0.5,1.5,3,1.2\n',
       );
       expect((await readFile(join(folder, 'gains.pdf'))).subarray(0, 5).toString()).to.equal('%PDF-');
+      const drawn = async () => (await stat(join(folder, 'gains.png'))).mtimeMs;
+      const first = await drawn();
+      await exportChart(folder, 'gains', charts.gains, gains);
+      expect(await drawn(), 'the same chart is not drawn anew').to.equal(first);
+      await exportChart(folder, 'gains', charts.gainsOfArms, gains);
+      expect(await drawn()).to.be.greaterThan(first);
     } finally {
       await rm(folder, { recursive: true });
     }

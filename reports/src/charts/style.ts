@@ -15,8 +15,12 @@ export const DASHES = [
   [10, 2],
 ];
 
+/** The style of marks that have the text's colour: black on white, and white where the page is dark. */
+export const INK = 'ink';
+
 export const CONFIG: TopLevelSpec['config'] = {
-  axis: { labelFontSize: 12, titleFontSize: 12, titleFontWeight: 'normal', titlePadding: 8 },
+  style: { [INK]: { color: '#1b1f23' } },
+  axis: { labelFontSize: 12, titleFontSize: 12, titleFontWeight: 'normal', titlePadding: 8, labelFlush: false },
   legend: {
     labelFontSize: 12,
     titleFontSize: 12,
@@ -25,6 +29,7 @@ export const CONFIG: TopLevelSpec['config'] = {
     symbolOpacity: 1,
     labelLimit: 0,
     titleLimit: 0,
+    columns: 3,
   },
   header: { labelFontSize: 13, titleFontSize: 13 },
   view: { stroke: null },
@@ -35,3 +40,20 @@ export const valuesOf = (rows: readonly object[]) => ({ values: rows.map((row) =
 
 /** A number with six digits: more cannot be seen, and files stay small. */
 export const short = (value: number) => Number(value.toPrecision(6));
+
+const cycle = <T>(values: readonly T[], count: number, shift = 0) =>
+  Array.from({ length: count }, (_, i) => values[(i + shift * Math.floor(i / values.length)) % values.length] as T);
+
+/** Encodings of names by colour, dash and shape. Names beyond the sixth have the colours again, with other dashes and shapes. */
+export function stylesOf(names: readonly string[], field: string) {
+  const encoding = <T>(range: T[]) => ({
+    ...{ field, type: 'nominal' as const, title: null },
+    scale: { domain: [...names], range },
+    legend: { orient: 'top' as const },
+  });
+  return {
+    color: encoding(cycle(COLOURS, names.length)),
+    strokeDash: encoding(cycle(DASHES, names.length, 1)),
+    shape: encoding(cycle(SHAPES, names.length, 1)),
+  };
+}

@@ -1,75 +1,97 @@
 /** Training curves, and bars with confidence intervals. */
 import type { TopLevelSpec } from 'vega-lite';
-import { COLOURS, CONFIG, DASHES, SCHEMA, SHAPES, short, valuesOf } from './style.js';
+import { CONFIG, INK, SCHEMA, short, stylesOf, valuesOf } from './style.js';
 
-/** Accuracy after an epoch: the mean over seeds, and the least and largest. */
-export interface EpochRow {
-  network: string;
-  arm: string;
+/** A number after an epoch: of a single run, or the mean over an arm's runs with the least and largest. */
+export interface CurveRow {
+  /** The arm, or where there are no arms the run: it has a colour, and can be chosen. */
+  curve: string;
+  /** Which of the curve's runs; left out of the mean, and where a curve is one run. */
+  run?: string;
   epoch: number;
-  /** In percent. */
-  top1: number;
-  low: number;
-  high: number;
-  seeds: number;
+  value: number;
+  low?: number;
+  high?: number;
+  /** Runs that the mean is over. */
+  runs?: number;
 }
 
-/** Curves of an experiment's arms; a list chooses the network, another one an arm. */
-export function trainingChart(rows: readonly EpochRow[]): TopLevelSpec {
-  const unique = (key: 'network' | 'arm') => [...new Set(rows.map((row) => row[key]))];
-  const [networks, arms] = [unique('network'), unique('arm')];
-  const chosen = (name: string, options: string[], all: string | null) => ({
+/** Above so many epochs points stand too close to be drawn; they are there for tooltips. */
+const POINTS = 30;
+
+/** Curves that boxes show and hide; another box shows the single runs beside their means. */
+export function trainingChart(rows: readonly CurveRow[], title: string): TopLevelSpec {
+  const curves = [...new Set(rows.map(({ curve }) => curve))];
+  const { color, strokeDash, shape } = stylesOf(curves, 'curve');
+  const single = rows.some(({ run }) => run !== undefined);
+  const box = (name: string, label: string, value: boolean) => ({
     name,
-    value: all === null ? (options[0] ?? '') : '',
-    bind: {
-      input: 'select' as const,
-      name: `${name} `,
-      options: all === null ? options : ['', ...options],
-      labels: all === null ? options : [all, ...options],
-    },
+    value,
+    bind: { input: 'checkbox' as const, name: label },
   });
+  const epochs = rows.reduce((most, { epoch }) => Math.max(most, epoch), 0);
+  const point = epochs > POINTS ? ('transparent' as const) : { size: 30, filled: true };
+  const shown = `[${curves.map((_, i) => `curve${i}`)}][datum.index]`;
+  const y = { field: 'value', type: 'quantitative', title, scale: { zero: false } } as const;
+  const tooltip = [
+    { field: 'curve' },
+    { field: 'epoch' },
+    { field: 'value', title, format: '.4~f' },
+    ...(rows.some(({ low }) => low !== undefined)
+      ? [
+          { field: 'low', title: 'least', format: '.4~f' },
+          { field: 'high', title: 'largest', format: '.4~f' },
+          { field: 'runs' },
+        ]
+      : []),
+  ];
   return {
     $schema: SCHEMA,
     background: 'white',
     config: CONFIG,
-    width: 460,
+    width: 480,
     height: 280,
-    params: [chosen('network', networks, null), chosen('arm', arms, 'all')],
-    data: valuesOf(rows.map((row) => ({ ...row, top1: short(row.top1), low: short(row.low), high: short(row.high) }))),
-    transform: [{ filter: "datum.network === network && (arm === '' || datum.arm === arm)" }],
-    encoding: {
-      x: { field: 'epoch', type: 'quantitative', axis: { tickMinStep: 1, grid: false } },
-      color: {
-        field: 'arm',
-        type: 'nominal',
-        title: null,
-        scale: { domain: arms, range: COLOURS },
-        legend: { orient: 'top', columns: 3 },
+    params: [
+      ...curves.map((curve, i) => box(`curve${i}`, curve, true)),
+      ...(single ? [box('single', 'single runs', false)] : []),
+      {
+        name: 'from',
+        value: 1,
+        bind: { input: 'range' as const, name: 'from epoch', min: 1, max: Math.max(1, epochs - 1), step: 1 },
       },
+    ],
+    data: valuesOf(
+      rows.map(({ value, low, high, ...row }) => ({
+        ...row,
+        index: curves.indexOf(row.curve),
+        value: short(value),
+        ...(low !== undefined && high !== undefined && { low: short(low), high: short(high) }),
+      })),
+    ),
+    transform: [{ filter: `${shown} && datum.epoch >= from${single ? ' && (single || !isValid(datum.run))' : ''}` }],
+    encoding: {
+      x: { field: 'epoch', type: 'quantitative', scale: { zero: false }, axis: { tickMinStep: 1, grid: false } },
+      color,
     },
     layer: [
       {
+        transform: [{ filter: 'isValid(datum.low)' }],
         mark: { type: 'area', opacity: 0.15 },
-        encoding: {
-          y: { field: 'low', type: 'quantitative', title: 'test accuracy, %', scale: { zero: false } },
-          y2: { field: 'high' },
-        },
+        encoding: { y: { ...y, field: 'low' }, y2: { field: 'high' } },
       },
+      ...(single
+        ? [
+            {
+              transform: [{ filter: 'isValid(datum.run)' }],
+              mark: { type: 'line' as const, strokeWidth: 1, opacity: 0.6 },
+              encoding: { y, detail: { field: 'run', type: 'nominal' as const } },
+            },
+          ]
+        : []),
       {
-        mark: { type: 'line', strokeWidth: 2, point: { size: 30, filled: true } },
-        encoding: {
-          y: { field: 'top1', type: 'quantitative' },
-          strokeDash: { field: 'arm', type: 'nominal', title: null, scale: { domain: arms, range: DASHES } },
-          shape: { field: 'arm', type: 'nominal', title: null, scale: { domain: arms, range: SHAPES } },
-          tooltip: [
-            { field: 'arm' },
-            { field: 'epoch' },
-            { field: 'top1', title: 'mean accuracy, %', format: '.2f' },
-            { field: 'low', title: 'least', format: '.2f' },
-            { field: 'high', title: 'largest', format: '.2f' },
-            { field: 'seeds' },
-          ],
-        },
+        transform: [{ filter: '!isValid(datum.run)' }],
+        mark: { type: 'line', strokeWidth: 2, point },
+        encoding: { y, strokeDash, shape, tooltip },
       },
     ],
   };
@@ -86,11 +108,15 @@ export interface GainRow {
   paper?: number;
 }
 
-/** Bars of gains; whiskers are confidence intervals, a tick is the paper's gain. */
-export function gainsChart(rows: readonly GainRow[]): TopLevelSpec {
-  const arms = [...new Set(rows.map(({ arm }) => arm))];
-  const y = { field: 'network', type: 'nominal', title: null, sort: null, axis: { labelLimit: 140 } } as const;
-  const yOffset = { field: 'arm', type: 'nominal', sort: null } as const;
+/**
+ * Bars of gains; whiskers are confidence intervals, a diamond is the paper's gain.
+ * @param arms in the order of their colours; those of the rows by default.
+ */
+export function gainsChart(
+  rows: readonly GainRow[],
+  arms: readonly string[] = [...new Set(rows.map(({ arm }) => arm))],
+): TopLevelSpec {
+  const { color } = stylesOf(arms, 'arm');
   const tooltip = [
     { field: 'network' },
     { field: 'arm' },
@@ -100,39 +126,47 @@ export function gainsChart(rows: readonly GainRow[]): TopLevelSpec {
     { field: 'pairs', title: 'seeds' },
     { field: 'paper', title: "the paper's", format: '+.2f' },
   ];
-  return {
-    $schema: SCHEMA,
-    background: 'white',
-    config: CONFIG,
-    width: 460,
-    height: { step: 18 },
-    data: valuesOf(rows),
-    encoding: { y, yOffset },
+  const paper = rows.some((row) => row.paper !== undefined);
+  // One arm: the networks stand below each other. Several: each network has a panel of its own.
+  const several = new Set(rows.map(({ arm }) => arm)).size > 1;
+  const y = { type: 'nominal' as const, title: null, sort: null, axis: { labelLimit: 170 } };
+  const bars = {
+    width: 400,
+    height: { step: 20 },
+    encoding: { y: { ...y, field: several ? 'arm' : 'network' } },
     layer: [
       {
-        mark: { type: 'bar', opacity: 0.85 },
+        mark: { type: 'bar' as const, opacity: 0.85, height: { band: 0.8 } },
         encoding: {
-          x: { field: 'gain', type: 'quantitative', title: 'gain over the baseline, points of top-1' },
-          color: {
-            field: 'arm',
-            type: 'nominal',
-            title: null,
-            scale: { domain: arms, range: COLOURS },
-            legend: { orient: 'top', columns: 3 },
-          },
+          x: { field: 'gain', type: 'quantitative' as const, title: 'gain over the baseline, points' },
+          // The labels say it; the colour is the curves'.
+          color: { ...color, legend: null },
           tooltip,
         },
       },
       {
         transform: [{ filter: 'isValid(datum.low)' }],
-        mark: { type: 'rule', color: '#1b1f23', strokeWidth: 1.5 },
-        encoding: { x: { field: 'low', type: 'quantitative' }, x2: { field: 'high' } },
+        mark: { type: 'rule' as const, style: INK, strokeWidth: 1.5 },
+        encoding: { x: { field: 'low', type: 'quantitative' as const }, x2: { field: 'high' }, tooltip },
       },
-      {
-        transform: [{ filter: 'isValid(datum.paper)' }],
-        mark: { type: 'point', shape: 'diamond', size: 60, filled: true, color: '#1b1f23' },
-        encoding: { x: { field: 'paper', type: 'quantitative' }, tooltip },
-      },
+      ...(paper
+        ? [
+            {
+              transform: [{ filter: 'isValid(datum.paper)' }],
+              mark: { type: 'point' as const, shape: 'diamond', size: 60, filled: true, style: INK },
+              encoding: { x: { field: 'paper', type: 'quantitative' as const }, tooltip },
+            },
+          ]
+        : []),
     ],
+  };
+  const common = { $schema: SCHEMA, background: 'white', config: CONFIG, data: valuesOf(rows) };
+  if (!several) return { ...common, ...bars };
+  const networks = [...new Set(rows.map(({ network }) => network))];
+  const header = { labelOrient: 'top' as const, labelAnchor: 'start' as const, labelFontWeight: 'bold' as const };
+  return {
+    ...common,
+    facet: { row: { field: 'network', type: 'nominal', title: null, sort: networks, header } },
+    spec: bars,
   };
 }

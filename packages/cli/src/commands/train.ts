@@ -3,13 +3,17 @@ import { join } from 'node:path';
 import { inFiles, type OpenDataset, openDataset } from '@refconv/datasets';
 import type { MethodId } from '@refconv/refconv';
 import {
+  type FitResult,
   fit,
   type ModelNotes,
+  type Normalisation,
   OFFICIAL_CODE_RECIPE,
   openLoaders,
   PAPER_RECIPE,
+  predict,
   type Recipe,
   saveModel,
+  writePredictions,
 } from '@refconv/training';
 import type { LayersModel } from '@tensorflow/tfjs';
 import { inputSizeOf, normalisation, openOptions, testTransform } from '../data.js';
@@ -105,15 +109,24 @@ export async function train(options: TrainOptions): Promise<void> {
   const { train: trainImages, test, name } = images.data;
   const [count, testCount] = [trainImages, test].map((split) => ('count' in split ? split.count : split.source.count));
   console.log(`${name}: ${count} training and ${testCount} test images of ${images.size}×${images.size}`);
-  const { last, best, stopped } = await fit({
-    model,
-    ...images.fit,
-    data: images.data,
-    folder: output,
-    stopOnInterrupt: true,
-    ...(eager !== undefined && { eager }),
-    ...(allowOtherThreads !== undefined && { allowOtherThreads }),
-  }).finally(images.close);
+  const { mean, std } = images.fit as Normalisation;
+  const choice = { ...(eager !== undefined && { eager }) };
+  let fitted: FitResult;
+  try {
+    fitted = await fit({
+      model,
+      ...images.fit,
+      data: images.data,
+      folder: output,
+      stopOnInterrupt: true,
+      ...choice,
+      ...(allowOtherThreads !== undefined && { allowOtherThreads }),
+    });
+    if (!fitted.stopped) await writePredictions(output, await predict(model, test, { mean, std, ...choice }));
+  } finally {
+    await images.close();
+  }
+  const { last, best, stopped } = fitted;
   if (stopped) {
     console.log(`Stopped; the same command goes on.`);
     process.exitCode = 130;

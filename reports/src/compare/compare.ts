@@ -1,0 +1,153 @@
+/** `refconv report compare`: one page about a user's own runs. */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { PredictionReport } from '@refconv/analysis/predictions';
+import { classChart, confusionChart, reliabilityChart } from '../charts/predictions.js';
+import { trainingChart } from '../charts/training.js';
+import { type Html, html } from '../html.js';
+import { type Figure, fileNames, writeFigure } from '../site/figure.js';
+import { count, percent } from '../site/format.js';
+import { page, table, writeAssets } from '../site/layout.js';
+import { type ComparedRun, readRuns } from './read.js';
+
+export interface CompareOptions {
+  /** Where the page and its charts go. */
+  output: string;
+  /** What the page calls the runs; by default their folders' names. */
+  names?: readonly string[];
+}
+
+/** Bars of more classes are too many to read; the CSV has them all. */
+const CLASSES = 40;
+
+/**
+ * Writes a page that compares runs: curves, a table, accuracy by class, calibration, confusion.
+ * @param folders run folders of experiments, or what `refconv train --output` named.
+ * @returns the page's path.
+ * @throws Error for a folder that is no run.
+ */
+export async function compareRuns(
+  folders: readonly string[],
+  { output, names }: CompareOptions,
+): Promise<{ page: string; runs: ComparedRun[] }> {
+  const runs = await readRuns(folders, names);
+  await mkdir(output, { recursive: true });
+  await writeAssets(output);
+  const fileName = fileNames();
+  const draw = async (figures: readonly Figure[]) => {
+    const drawn: Html[] = [];
+    for (const figure of figures) drawn.push(await writeFigure(output, { ...figure, name: fileName(figure.name) }));
+    return drawn;
+  };
+  const path = join(output, 'index.html');
+  const predicted = runs.filter(hasPredictions);
+  const body = html`<h1>${count(runs.length)} ${runs.length === 1 ? 'run' : 'runs'} compared</h1>
+<p class="soft">One run of each says little: another seed may turn the order round.</p>
+${runs.flatMap(({ name, missing }) => missing.map((what) => html`<p class="notice">${name}: ${what}.</p>\n`))}
+<h2>After the last epoch</h2>
+${finalTable(runs)}
+<h2>Curves</h2>
+${await draw(curves(runs))}
+${
+  predicted.length > 0
+    ? html`<h2>Calibration</h2>
+${await draw([reliability(predicted)])}
+<h2>Accuracy by class</h2>
+${await draw(byClass(predicted))}
+<h2>Confusion</h2>
+${await draw(predicted.map(confusion))}`
+    : ''
+}
+<h2>Where they are</h2>
+<dl>${runs.map(({ name, folder }) => html`<dt>${name}</dt><dd><code>${folder}</code></dd>\n`)}</dl>`;
+  const title = `${runs.map(({ name }) => name).join(', ')}: RefConv`;
+  await writeFile(path, page({ title, base: '', charts: true, body }));
+  return { page: path, runs };
+}
+
+type Predicted = ComparedRun & { predictions: PredictionReport };
+const hasPredictions = (run: ComparedRun): run is Predicted => run.predictions !== undefined;
+
+function finalTable(runs: readonly ComparedRun[]): Html {
+  const header = [
+    ...['run', 'epochs', 'top-1', 'best top-1', 'test loss', 'training loss', 'calibration error (ECE)'],
+    ...['test images', 'parameters in training, M', 'deployed, M', 'seconds of training'],
+  ];
+  const millions = (value: number | undefined) => (value === undefined ? '' : (value / 1e6).toFixed(2));
+  const rows = runs.map(({ name, epochs, result, predictions }) => {
+    const last = epochs.at(-1);
+    const best = epochs.reduce((most, { testTop1 }) => Math.max(most, testTop1), 0);
+    const images = predictions?.confusion.values.reduce((sum, n) => sum + n, 0);
+    return [
+      name,
+      count(epochs.length),
+      last ? percent(last.testTop1) : '',
+      last ? percent(best) : '',
+      last?.testLoss.toFixed(4) ?? '',
+      last?.trainLoss.toFixed(4) ?? '',
+      predictions ? percent(predictions.calibrationError) : '',
+      images === undefined ? '' : count(images),
+      millions(result?.parametersInTraining),
+      millions(result?.parameters),
+      last ? epochs.reduce((sum, { seconds }) => sum + seconds, 0).toFixed(1) : '',
+    ];
+  });
+  return table('What the runs ended with', header, rows);
+}
+
+function curves(runs: readonly ComparedRun[]): Figure[] {
+  return (
+    [
+      ['accuracy', 'test accuracy, %', ({ testTop1 }) => 100 * testTop1],
+      ['test-loss', 'test loss, nats', ({ testLoss }) => testLoss],
+      ['training-loss', 'training loss, nats', ({ trainLoss }) => trainLoss],
+    ] as [string, string, (epoch: ComparedRun['epochs'][number]) => number][]
+  ).flatMap(([name, title, value]) => {
+    const rows = runs.flatMap((run) =>
+      run.epochs
+        .map((epoch) => ({ curve: run.name, epoch: epoch.epoch, value: value(epoch) }))
+        .filter((row) => Number.isFinite(row.value)),
+    );
+    const caption = `${title[0]?.toUpperCase()}${title.slice(1)}, after each epoch.`;
+    return rows.length > 0 ? [{ name, title, chart: trainingChart(rows, title), rows, caption }] : [];
+  });
+}
+
+function reliability(runs: readonly Predicted[]): Figure {
+  const rows = runs.flatMap(({ name, predictions: { bins } }) => bins.map((bin) => ({ run: name, ...bin })));
+  const errors = runs.map(({ name, predictions }) => `${name} ${percent(predictions.calibrationError)}`).join(', ');
+  const caption = `How often the runs are right where they are so confident, in ten bins. Below the dotted diagonal a network is too confident. Expected calibration error: ${errors}.`;
+  return { name: 'reliability', title: 'Reliability diagram', chart: reliabilityChart(rows), rows, caption };
+}
+
+const className = ({ classes }: ComparedRun, at: number) => classes?.[at] ?? String(at);
+
+function byClass(runs: readonly Predicted[]): Figure[] {
+  const rows = runs.flatMap((run) =>
+    run.predictions.perClass.flatMap((accuracy, at) => {
+      const { columns, values } = run.predictions.confusion;
+      const images = values.slice(at * columns, (at + 1) * columns).reduce((sum, n) => sum + n, 0);
+      return images === 0 ? [] : [{ run: run.name, class: className(run, at), top1: 100 * accuracy, images }];
+    }),
+  );
+  const classes = [...new Set(rows.map((row) => row.class))];
+  const of = (name: string) => rows.filter((row) => row.class === name);
+  const worst = (name: string) => Math.min(...of(name).map(({ top1 }) => top1));
+  const shown = classes.length <= CLASSES ? classes : classes.toSorted((a, b) => worst(a) - worst(b)).slice(0, CLASSES);
+  const some = rows.filter((row) => shown.includes(row.class));
+  const caption = `Share of each class’s test images that are classified rightly${shown.length < classes.length ? `: the ${CLASSES} of ${classes.length} classes that are hardest for one of the runs; the CSV has all` : ''}.`;
+  return [{ name: 'classes', title: 'Accuracy by class', chart: classChart(some), rows, caption }];
+}
+
+function confusion(run: Predicted): Figure {
+  const { columns, values } = run.predictions.confusion;
+  const rows = [...values].map((n, at) => {
+    const [label, prediction] = [Math.floor(at / columns), at % columns];
+    const images = values.slice(label * columns, (label + 1) * columns).reduce((sum, each) => sum + each, 0);
+    const share = images === 0 ? 0 : n / images;
+    return { label: className(run, label), prediction: className(run, prediction), share, count: n };
+  });
+  const caption = `${run.name}: rows are the right classes, columns what was predicted; numbers are test images.`;
+  const title = `Confusion matrix of ${run.name}`;
+  return { name: `confusion-${run.name}`, title, chart: confusionChart(rows), rows, caption };
+}

@@ -1,0 +1,116 @@
+/** Results of analyses, from the folders of their runs. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type LandscapePoint, readLandscape } from '@refconv/analysis/landscape/grid';
+import { sharpness } from '@refconv/analysis/landscape/sharpness';
+import { runFolder } from '@refconv/runs';
+import type { MatrixCell } from '../charts/heatMap.js';
+import { readCsv } from '../metrics.js';
+import type { AnalysisFindings, AnalysisNumbers } from './claims.js';
+import type { Experiment } from './read.js';
+
+/** A matrix of a layer. */
+export interface LayerCell extends MatrixCell {
+  layer: string;
+  /** `W_b` or `W_t`, where the analysis has both. */
+  kernel: string;
+  /** `plain` or `unitNorm`, where it has both. */
+  measure: string;
+}
+
+export interface NetworkAnalysis {
+  id: string;
+  network: string;
+  arm: string;
+  seed: number;
+  /** Its table's rows. */
+  rows: Record<string, string | number>[];
+  cells: LayerCell[];
+  points: LandscapePoint[];
+}
+
+const MATRICES: Record<string, string> = {
+  connectivity: 'connectivity.csv',
+  redundancy: 'redundancy.csv',
+  skeletons: 'skeletons.csv',
+};
+
+/** The finished analyses of an experiment; the parts of a landscape are put together. */
+export async function readAnalyses(root: string, { runs }: Experiment): Promise<NetworkAnalysis[]> {
+  const found = new Map<string, NetworkAnalysis>();
+  for (const { network, arm, seed, hash, state, analysis: id } of runs) {
+    if (!id || state.state !== 'done') continue;
+    const folder = runFolder(root, hash);
+    const key = JSON.stringify([id, network, arm, seed]);
+    const earlier = found.get(key) ?? { id, network, arm, seed, rows: [], cells: [], points: [] };
+    const result = JSON.parse(await readFile(join(folder, 'result.json'), 'utf8')) as Partial<NetworkAnalysis>;
+    const matrices = MATRICES[id] ? await readCsv(join(folder, MATRICES[id])) : [];
+    found.set(key, {
+      ...earlier,
+      rows: [...earlier.rows, ...(result.rows ?? [])],
+      cells: [...earlier.cells, ...(matrices ?? []).map(cellOf)],
+      points: id === 'landscape' ? [...earlier.points, ...(await readLandscape(folder))] : [],
+    });
+  }
+  return [...found.values()].map((analysis) =>
+    analysis.id === 'landscape' ? { ...analysis, rows: landscapeRows(analysis.points) } : analysis,
+  );
+}
+
+const cellOf = ({ layer = '', kernel = '', measure = '', row, column, value }: Record<string, string>): LayerCell => ({
+  ...{ layer, kernel, measure },
+  panel: [layer, kernel].filter(Boolean).join(' '),
+  row: Number(row),
+  column: Number(column),
+  value: Number(value),
+});
+
+function landscapeRows(points: readonly LandscapePoint[]): NetworkAnalysis['rows'] {
+  if (!points.some(({ x, y }) => x === 0 && y === 0)) return [{ points: points.length }];
+  const { centre, least, meanIncrease, largestIncrease, keskar, wideShare } = sharpness(points);
+  return [
+    {
+      ...{ points: points.length, centre, least, mean_increase: meanIncrease, largest_increase: largestIncrease },
+      ...{ keskar, wide_share: wideShare },
+    },
+  ];
+}
+
+/** The arm `landscape of refconv` is an analysis of the arm `refconv`. */
+export const analysedArm = ({ arm }: Pick<NetworkAnalysis, 'arm'>) => arm.replace(/^\w+ of /, '');
+const isOf = (analysis: NetworkAnalysis, arm: string) => analysedArm(analysis) === arm;
+
+/** What the analyses of all experiments say to claims: for each network the numbers of its seeds. */
+export function numbersOf(
+  analysed: readonly { experiment: Experiment; analyses: readonly NetworkAnalysis[] }[],
+): AnalysisFindings {
+  return analysed.flatMap(({ experiment, analyses }) =>
+    [...new Set(analyses.map(({ network }) => network))].map((network) => ({
+      experiment,
+      network,
+      seeds: seedsOf(analyses.filter((analysis) => analysis.network === network)),
+    })),
+  );
+}
+
+function seedsOf(analyses: readonly NetworkAnalysis[]): AnalysisNumbers[] {
+  return [...new Set(analyses.map(({ seed }) => seed))].map((seed) => {
+    const own = (id: string, arm?: string) =>
+      analyses.find((each) => each.seed === seed && each.id === id && (arm === undefined || isOf(each, arm)))?.rows ??
+      [];
+    const difference = (id: string, more: string, less: string) => {
+      const values = own(id)
+        .map((row) => Number(row[more]) - Number(row[less]))
+        .filter(Number.isFinite);
+      return values.length > 0 ? values.reduce((sum, value) => sum + value, 0) / values.length : undefined;
+    };
+    const wide = (arm: string) => own('landscape', arm)[0]?.wide_share;
+    const [refconv, baseline] = [wide('refconv'), wide('baseline')];
+    return {
+      connectivity: difference('connectivity', 'off_diagonal_mean', 'initial_mean'),
+      redundancy: difference('redundancy', 'transformed', 'basis'),
+      redundancyUnitNorm: difference('redundancy', 'transformed_unit_norm', 'basis_unit_norm'),
+      ...(refconv !== undefined && baseline !== undefined && { landscape: 100 * (Number(refconv) - Number(baseline)) }),
+    };
+  });
+}

@@ -1,0 +1,87 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { ARMS, type MadeUp, writeRuns } from '../testing/runs.js';
+import { CLAIMS, type Claim, judge } from './claims.js';
+import { type Experiment, readSite } from './read.js';
+
+const table: MadeUp = { name: 'imagenet-table-cifar', networks: ['a', 'b'], arms: ARMS, seeds: [1, 2, 3], epochs: 2 };
+const pocket = {
+  ...table,
+  name: 'imagenet-table-pocket',
+  networks: ['c'],
+  arms: { ...ARMS, refconv: { ...ARMS.refconv, gain: -1 } },
+};
+const synthetic: MadeUp = { ...table, name: 'comparison-smoke', data: { name: 'synthetic' } };
+const comparison: MadeUp = { ...table, name: 'comparison-cifar', networks: ['d'], seeds: [1] };
+
+const claim = (start: string) => CLAIMS.find(({ claim }) => claim.startsWith(start)) as Claim;
+const GAIN = claim('RefConv raises');
+
+describe('claims', () => {
+  let root: string;
+  let experiments: Experiment[];
+  before(async () => {
+    root = await mkdtemp(join(tmpdir(), 'refconv-claims-'));
+    await writeRuns(root, [table, pocket, synthetic, comparison]);
+    ({ experiments } = await readSite(root));
+  });
+  after(() => rm(root, { recursive: true }));
+
+  it('are judged by the largest size that was measured, and the others stand beside', () => {
+    const { verdict, findings } = judge(GAIN, experiments);
+    expect(verdict).to.equal('agrees');
+    expect(findings.map(({ network, verdict, counts }) => [network, verdict, counts])).to.deep.equal([
+      ['a', 'agrees', true],
+      ['b', 'agrees', true],
+      ['c', 'disagrees', false],
+    ]);
+    const alone = judge(
+      GAIN,
+      experiments.filter(({ name }) => name.endsWith('pocket')),
+    );
+    expect(alone.verdict).to.equal('disagrees');
+  });
+
+  it('have the mean of the differences seed by seed, with its interval', () => {
+    const [finding] = judge(GAIN, experiments).findings;
+    const { runs } = experiments.find(({ name }) => name === table.name) as Experiment;
+    const top1 = (arm: string, seed: number) =>
+      100 * Number(runs.find((run) => run.network === 'a' && run.arm === arm && run.seed === seed)?.ledger?.top1);
+    const gains = table.seeds.map((seed) => top1('refconv', seed) - top1('baseline', seed));
+    const mean = gains.reduce((sum, gain) => sum + gain, 0) / 3;
+    const deviation = Math.sqrt(gains.reduce((sum, gain) => sum + (gain - mean) ** 2, 0) / 2);
+    // Student's t of 2 degrees of freedom at 0.975.
+    const half = (4.30265272974946 * deviation) / Math.sqrt(3);
+    expect(finding?.interval.n).to.equal(3);
+    expect(finding?.interval.mean).to.be.closeTo(mean, 1e-9);
+    expect(finding?.interval.low).to.be.closeTo(mean - half, 1e-6);
+    expect(finding?.interval.high).to.be.closeTo(mean + half, 1e-6);
+  });
+
+  it('that are counted need one seed; measured ones two', () => {
+    const fewer = judge(claim('A training step of RefConv needs fewer'), experiments);
+    expect(fewer.findings.map(({ compared, verdict }) => [compared, verdict])).to.deep.equal([]);
+    expect(judge(claim('After merging'), experiments).verdict).to.equal('agrees');
+    const [wn] = judge(claim('RefConv gains more than the weight'), experiments).findings;
+    expect(wn).to.include({ compared: 'refconv − wn', verdict: 'undecided' });
+  });
+
+  it('rest on no synthetic images, and are not measured where there are no runs', () => {
+    const { findings } = judge(claim('RefConv gains more than the weight'), experiments);
+    expect(findings.map(({ experiment }) => experiment.name)).to.deep.equal([comparison.name]);
+    for (const start of ['Detection', 'RefConv needs the pretrained', 'RefConv smooths'])
+      expect(judge(claim(start), experiments).verdict, start).to.equal('not measured');
+  });
+
+  it('of analyses rest on the numbers of each seed', () => {
+    const experiment = { name: 'redundancy-cifar', data: ['cifar10'] };
+    const numbers = [{ experiment, network: 'a', seeds: [{ redundancy: 0.2 }, { redundancy: 0.3 }, {}] }];
+    const { findings, verdict } = judge(claim('RefConv reduces'), [], numbers);
+    expect(findings.map(({ interval }) => interval.n)).to.deep.equal([2]);
+    expect(verdict).to.equal('undecided');
+    const steady = [{ ...numbers[0], experiment, network: 'a', seeds: [{ redundancy: 0.2 }, { redundancy: 0.21 }] }];
+    expect(judge(claim('RefConv reduces'), [], steady).verdict).to.equal('agrees');
+  });
+});

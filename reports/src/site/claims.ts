@@ -1,0 +1,325 @@
+/** The paper's claims, and what measurements say about them. */
+import { type Interval, type LedgerRow, meanInterval } from '@refconv/runs';
+import type { Experiment, ExperimentRun } from './read.js';
+import { type Expectation, overallVerdict, type Verdict, verdictOf } from './verdict.js';
+
+/** A number of two runs of one seed: the first beside the second. */
+interface Measure {
+  name: string;
+  unit: string;
+  /** Counted, not measured: the same for each seed, and one seed decides. */
+  exact?: boolean;
+  of: (run: LedgerRow, other: LedgerRow) => number;
+}
+
+const more = (column: keyof LedgerRow) => (run: LedgerRow, other: LedgerRow) =>
+  100 * (Number(run[column]) / Number(other[column]) - 1);
+
+export const MEASURES = {
+  top1: {
+    name: 'top-1',
+    unit: 'points',
+    of: (run, other) => 100 * (Number(run.top1) - Number(other.top1)),
+  },
+  parameters: {
+    name: 'parameters when merged',
+    unit: '',
+    exact: true,
+    of: (run, other) => Number(run.parameters) - Number(other.parameters),
+  },
+  flops: { name: 'FLOPs a step', unit: '%', exact: true, of: more('flops_per_step') },
+  seconds: { name: 'time of training', unit: '%', of: more('train_seconds') },
+  memory: { name: 'peak memory', unit: '%', of: more('peak_memory') },
+} as const satisfies Record<string, Measure>;
+
+/** What one analysed network says to claims; a number that was not measured is left out. */
+export interface AnalysisNumbers {
+  /** Mean over the layers of how far Σ|W_r| off the diagonal is above its start. */
+  connectivity?: number;
+  /** Mean over the layers of KL(W_t) − KL(W_b), of kernels as they are and of norm 1; nats. */
+  redundancy?: number;
+  redundancyUnitNorm?: number;
+  /** Share of the landscape that lies within 1 nat of the centre: RefConv's minus the baseline's, in points. */
+  landscape?: number;
+}
+
+/** "Negligible" in percent: the paper names no number. */
+const NEGLIGIBLE = 5;
+
+export interface Claim {
+  /** In our words. */
+  claim: string;
+  /** Where the paper has it, or who asks. */
+  source: string;
+  /** The script of experiments/ that measures it; left out where none does. */
+  experiment?: string;
+  /** Of arms of the experiment: each of `against` is what the arm is compared with, seed by seed. */
+  arms?: { arm: string; against: readonly string[]; measure: keyof typeof MEASURES; networks?: readonly string[] };
+  /** Or of a number of analysed networks. */
+  analysis?: keyof AnalysisNumbers;
+  expected: Expectation;
+}
+
+const refconv = (...against: string[]) => ({ arm: 'refconv', against, measure: 'top1' as const });
+
+/** Claims as ../shared reviews of the paper tell them; numbers that are not known are not invented. */
+export const CLAIMS: readonly Claim[] = [
+  {
+    claim: 'RefConv raises the accuracy of every network.',
+    source: 'first table (ImageNet)',
+    experiment: 'imagenet-table',
+    arms: refconv('baseline'),
+    expected: { above: 0 },
+  },
+  {
+    claim:
+      'After merging, inference costs what it cost before: the network has as many parameters, in the same architecture.',
+    source: 'method; first table',
+    experiment: 'imagenet-table',
+    arms: { ...refconv('baseline'), measure: 'parameters' },
+    expected: { equals: 0 },
+  },
+  {
+    claim: `The map adds next to nothing to the FLOPs of a training step (less than ${NEGLIGIBLE} %, as we read it).`,
+    source: 'first table; training cost',
+    experiment: 'imagenet-table',
+    arms: { ...refconv('baseline'), measure: 'flops' },
+    expected: { below: NEGLIGIBLE },
+  },
+  {
+    claim: `Training takes hardly more memory (less than ${NEGLIGIBLE} %, as we read it).`,
+    source: 'first table; training cost',
+    experiment: 'imagenet-table',
+    arms: { ...refconv('baseline'), measure: 'memory' },
+    expected: { below: NEGLIGIBLE },
+  },
+  {
+    claim: `Training takes hardly longer (less than ${NEGLIGIBLE} %, as we read it).`,
+    source: 'first table; training cost',
+    experiment: 'imagenet-table',
+    arms: { ...refconv('baseline'), measure: 'seconds' },
+    expected: { below: NEGLIGIBLE },
+  },
+  {
+    claim: 'RefConv gains more than the weight re-parameterisations WN, CWN and OWN.',
+    source: 'comparison on ResNet-18 and MobileNetV2',
+    experiment: 'comparison',
+    arms: refconv('wn', 'cwn', 'own'),
+    expected: { above: 0 },
+  },
+  {
+    claim: 'RefConv gains more than the structural re-parameterisations ACB, RepVGG and DBB.',
+    source: 'comparison on ResNet-18 and MobileNetV2',
+    experiment: 'comparison',
+    arms: refconv('acb', 'repvgg', 'dbb'),
+    expected: { above: 0 },
+  },
+  {
+    claim: 'A training step of RefConv needs fewer FLOPs than one of ACB, RepVGG and DBB.',
+    source: 'comparison on ResNet-18 and MobileNetV2',
+    experiment: 'comparison',
+    arms: { ...refconv('acb', 'repvgg', 'dbb'), measure: 'flops' },
+    expected: { below: 0 },
+  },
+  {
+    claim: 'RefConv gains more than training the pretrained network again.',
+    source: 'ablation: retraining',
+    experiment: 'ablations',
+    arms: refconv('retraining'),
+    expected: { above: 0 },
+  },
+  {
+    claim: 'RefConv gains more than finetuning by a small learning rate.',
+    source: 'ablation: finetuning',
+    experiment: 'ablations',
+    arms: refconv('finetuning'),
+    expected: { above: 0 },
+  },
+  {
+    claim: 'RefConv needs the pretrained basis: a frozen random one is worse.',
+    source: 'ablation: basis',
+    experiment: 'ablations',
+    arms: refconv('frozen random basis'),
+    expected: { above: 0 },
+  },
+  {
+    claim: 'With a frozen random basis ResNet-18 is worse than its baseline.',
+    source: 'ablation: basis',
+    experiment: 'ablations',
+    arms: { arm: 'frozen random basis', against: ['baseline'], measure: 'top1', networks: ['resnet18'] },
+    expected: { below: 0 },
+  },
+  {
+    claim: 'With a frozen random basis MobileNetV2 is slightly better than its baseline.',
+    source: 'ablation: basis',
+    experiment: 'ablations',
+    arms: { arm: 'frozen random basis', against: ['baseline'], measure: 'top1', networks: ['mobilenetv2'] },
+    expected: { above: 0 },
+  },
+  {
+    claim: 'The basis is best frozen: training the pretrained one too is no better.',
+    source: 'ablation: basis',
+    experiment: 'ablations',
+    arms: refconv('trainable pretrained basis'),
+    expected: { above: 0 },
+  },
+  {
+    claim: 'A trainable random basis is worse than RefConv.',
+    source: 'ablation: basis',
+    experiment: 'ablations',
+    arms: refconv('trainable random basis'),
+    expected: { above: 0 },
+  },
+  {
+    claim: 'The gain is not just longer training: RefConv gains more than the baseline trained twice as long.',
+    source: 'asked by readers; not in the paper',
+    experiment: 'controls',
+    arms: refconv('baseline, twice the epochs'),
+    expected: { above: 0 },
+  },
+  {
+    claim: 'RefConv ties a kernel channel to the others: off the diagonal W_r is stronger than it starts.',
+    source: 'figure on connectivity',
+    experiment: 'connectivity',
+    analysis: 'connectivity',
+    expected: { above: 0 },
+  },
+  {
+    claim:
+      'RefConv reduces the redundancy of channels: kernels of W_t differ more than those of W_b (KL, as the paper measures it).',
+    source: 'figure on redundancy',
+    experiment: 'redundancy',
+    analysis: 'redundancy',
+    expected: { above: 0 },
+  },
+  {
+    claim: 'The same with kernels scaled to norm 1, as the paper’s measure also follows their scale.',
+    source: 'ours, to that figure',
+    experiment: 'redundancy',
+    analysis: 'redundancyUnitNorm',
+    expected: { above: 0 },
+  },
+  {
+    claim: 'RefConv smooths the loss landscape: a larger share of it lies within 1 nat of the centre.',
+    source: 'figure on the loss landscape (CIFAR-10)',
+    experiment: 'landscape',
+    analysis: 'landscape',
+    expected: { above: 0 },
+  },
+  {
+    claim: 'Detection and segmentation gain as well.',
+    source: 'downstream tasks',
+    expected: { above: 0 },
+  },
+];
+
+/** One comparison that a claim rests on. */
+export interface Finding {
+  experiment: Pick<Experiment, 'name' | 'data'>;
+  network: string;
+  /** What is compared with what. */
+  compared: string;
+  measure: string;
+  unit: string;
+  interval: Interval;
+  verdict: Verdict;
+  /** Whether the claim's verdict rests on it: it is of the largest size that was measured. */
+  counts: boolean;
+}
+
+export interface Judgement {
+  claim: Claim;
+  verdict: Verdict;
+  findings: Finding[];
+}
+
+/** The sizes of experiments from the one that decides most; others stand before `pocket`. */
+const SIZES = ['paper', 'cifar', '', 'pocket'];
+
+/** What was measured of a claim, and what that says. Synthetic images decide nothing: they are left out. */
+export function judge(claim: Claim, experiments: readonly Experiment[], numbers: AnalysisFindings = []): Judgement {
+  const own = experiments.filter(({ name, data }) => isOf(claim, name) && !data.includes('synthetic'));
+  const all = claim.arms
+    ? own.flatMap((experiment) => findingsOf(claim, claim.arms as NonNullable<Claim['arms']>, experiment))
+    : numbers.flatMap((finding) => analysisFinding(claim, finding));
+  const size = ({ experiment: { name } }: Omit<Finding, 'counts'>) => {
+    const found = SIZES.indexOf(name.split('-').at(-1) ?? '');
+    return found < 0 ? SIZES.indexOf('') : found;
+  };
+  const largest = Math.min(...all.map(size));
+  const findings = all
+    .map((finding) => ({ ...finding, counts: size(finding) === largest }))
+    .sort((a, b) => size(a) - size(b));
+  const verdict = overallVerdict(findings.filter(({ counts }) => counts).map(({ verdict }) => verdict));
+  return { claim, verdict, findings };
+}
+
+const isOf = ({ experiment }: Claim, name: string) => name === experiment || name.startsWith(`${experiment}-`);
+
+function findingsOf(
+  { expected }: Claim,
+  { arm, against, measure, networks }: NonNullable<Claim['arms']>,
+  experiment: Experiment,
+): Omit<Finding, 'counts'>[] {
+  const done = (network: string, name: string) =>
+    experiment.runs.filter((run) => run.network === network && run.arm === name && run.ledger);
+  const { name, unit, of, exact }: Measure = MEASURES[measure];
+  return [...new Set(experiment.runs.map(({ network }) => network))]
+    .filter((network) => !networks || networks.includes(network))
+    .flatMap((network) =>
+      against.flatMap((other) => {
+        const values = pairs(done(network, arm), done(network, other)).map(([run, rival]) => of(run, rival));
+        const interval = exact ? exactInterval(values) : meanInterval(values);
+        if (!interval) return [];
+        const verdict = verdictOf(interval, expected);
+        return [{ experiment, network, compared: `${arm} − ${other}`, measure: name, unit, interval, verdict }];
+      }),
+    );
+}
+
+/** Runs of the same seed. */
+function pairs(runs: readonly ExperimentRun[], others: readonly ExperimentRun[]): [LedgerRow, LedgerRow][] {
+  return runs.flatMap(({ seed, ledger }) => {
+    const other = others.find((each) => each.seed === seed)?.ledger;
+    return ledger && other ? [[ledger, other] as [LedgerRow, LedgerRow]] : [];
+  });
+}
+
+/** Of a count: its interval is itself, whatever the number of seeds. */
+function exactInterval(values: readonly number[]): Interval | undefined {
+  const interval = meanInterval(values);
+  if (!interval) return undefined;
+  return { ...interval, low: Math.min(...values), high: Math.max(...values) };
+}
+
+/** Numbers of analysed networks, one for each seed. */
+export type AnalysisFindings = readonly {
+  experiment: Pick<Experiment, 'name' | 'data'>;
+  network: string;
+  seeds: readonly AnalysisNumbers[];
+}[];
+
+const ANALYSES: Record<keyof AnalysisNumbers, { compared: string; measure: string; unit: string }> = {
+  connectivity: {
+    compared: 'refconv − its start',
+    measure: 'mean Σ|W_r| off the diagonal',
+    unit: '',
+  },
+  redundancy: { compared: 'W_t − W_b', measure: 'mean KL', unit: 'nats' },
+  redundancyUnitNorm: {
+    compared: 'W_t − W_b',
+    measure: 'mean KL, norm 1',
+    unit: 'nats',
+  },
+  landscape: { compared: 'refconv − baseline', measure: 'share within 1 nat', unit: 'points' },
+};
+
+function analysisFinding(
+  { analysis, expected }: Claim,
+  { experiment, network, seeds }: AnalysisFindings[number],
+): Omit<Finding, 'counts'>[] {
+  if (!analysis || experiment.data.includes('synthetic')) return [];
+  const interval = meanInterval(seeds.flatMap((numbers) => numbers[analysis] ?? []));
+  if (!interval) return [];
+  return [{ experiment, network, ...ANALYSES[analysis], interval, verdict: verdictOf(interval, expected) }];
+}

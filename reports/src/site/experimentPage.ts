@@ -1,0 +1,122 @@
+/** The page of an experiment: its table, its charts, its runs. */
+import { join } from 'node:path';
+import { type LedgerRow, shortHash, tableCells } from '@refconv/runs';
+import { type CurveRow, gainsChart, trainingChart } from '../charts/training.js';
+import { html } from '../html.js';
+import type { NetworkAnalysis } from './analyses.js';
+import { analysisSection } from './analysisSection.js';
+import { type Figure, fileNames, writeFigure } from './figure.js';
+import { count, percent } from './format.js';
+import { page, table } from './layout.js';
+import type { Experiment, ExperimentRun } from './read.js';
+
+/** Writes the charts' files into the page's folder. @returns the page. */
+export async function experimentPage(
+  folder: string,
+  experiment: Experiment,
+  analyses: readonly NetworkAnalysis[],
+): Promise<string> {
+  const { name, grid, data } = experiment;
+  const fileName = fileNames();
+  const draw = (figure: Figure) => writeFigure(folder, { ...figure, name: fileName(figure.name) });
+  const trained = experiment.runs.filter(({ analysis }) => !analysis);
+  const networks = [...new Set(trained.map(({ network }) => network))];
+  const figures = {
+    gains: await Promise.all(gainsFigures(experiment).map(draw)),
+    curves: await Promise.all(networks.flatMap((network) => curvesFigures(experiment, network)).map(draw)),
+  };
+  const { header, body } = tableCells(experiment.table);
+  const commits = [...new Set(experiment.table.flatMap((row) => row.commits))].join(', ');
+  const sections = html`<h1>${name}</h1>
+<p>${grid.claim} <span class="soft">Images: ${data.join(', ')}. ${statesOf(experiment.runs)}.</span></p>
+${
+  trained.length > 0
+    ? html`<h2>Table</h2>
+${table(`Means over seeds: ${name}`, header, body, { text: 2 })}
+<p class="soft">Mean ± standard deviation over the seeds (n of them). Gains are over ${grid.baseline}, seed by seed; their intervals are Student’s t. FLOPs are 2
+a multiply-add, backward taken as twice forward. Peak memory is the whole process’s. A cell of the paper’s that is not known is empty.
+Commits: ${commits || 'none'}; a + marks changed files. <a href="table.csv">The table with all digits</a></p>`
+    : ''
+}
+${figures.gains.length > 0 ? html`<h2>Gains</h2>${figures.gains}` : ''}
+${figures.curves.length > 0 ? html`<h2>Training curves</h2>${figures.curves}` : ''}
+${await analysisSection(join(folder), analyses, draw)}
+<h2>Runs</h2>
+<details><summary>${count(experiment.runs.length)} runs</summary>
+${table(
+  `Runs of ${name}`,
+  ['network', 'arm', 'seed', 'state', 'top-1', 'merged', 'best', 'run'],
+  experiment.runs.map((run) => [
+    run.network,
+    run.analysis ? `${run.arm}: ${run.analysis}` : run.arm,
+    String(run.seed),
+    stateOf(run),
+    ...(['top1', 'merged_top1', 'best_top1'] satisfies (keyof LedgerRow)[]).map((column) =>
+      run.ledger ? percent(Number(run.ledger[column])) : '',
+    ),
+    html`<code>${shortHash(run.hash)}</code>`,
+  ]),
+  { text: 2 },
+)}</details>`;
+  const links = [{ href: '../../index.html', text: 'All claims and experiments' }];
+  return page({ title: `${name}: RefConv`, base: '../../', links, charts: true, body: sections });
+}
+
+function statesOf(runs: readonly ExperimentRun[]): string {
+  const states = new Map(runs.map(({ hash, state }) => [hash, state.state]));
+  const counts = new Map<string, number>();
+  for (const state of states.values()) counts.set(state, (counts.get(state) ?? 0) + 1);
+  return `${count(states.size)} runs: ${[...counts].map(([state, n]) => `${count(n)} ${state}`).join(', ')}`;
+}
+
+function stateOf({ state }: ExperimentRun): string {
+  if (state.state === 'failed') return `failed: ${state.reason}`;
+  if ('epoch' in state) return `${state.state}: ${state.epoch} of ${state.epochs} epochs`;
+  return state.state;
+}
+
+function gainsFigures({ table }: Experiment): Figure[] {
+  const rows = table.flatMap(({ network, arm, gain, gainLow, gainHigh, pairs, paper }) =>
+    gain === undefined
+      ? []
+      : [{ network, arm, gain, ...(gainLow !== undefined && { low: gainLow, high: gainHigh }), pairs, paper }],
+  );
+  if (rows.length === 0) return [];
+  const arms = [...new Set(table.map(({ arm }) => arm))];
+  const caption =
+    'Mean gain over the baseline, seed by seed. Whiskers are 95 % confidence intervals, where there are two seeds or more; a diamond is the gain that the paper tells.';
+  return [{ name: 'gains', title: 'Gains over the baseline', chart: gainsChart(rows, arms), rows, caption }];
+}
+
+function curvesFigures({ runs, name }: Experiment, network: string): Figure[] {
+  const arms = [...new Set(runs.map(({ arm }) => arm))];
+  const rows = arms.flatMap((arm) =>
+    armCurves(
+      arm,
+      runs.filter((run) => run.network === network && run.arm === arm && run.epochs.length > 0),
+    ),
+  );
+  if (rows.length === 0) return [];
+  const seeds = Math.max(...rows.map(({ runs = 1 }) => runs));
+  const title = `Training curves of ${network} in ${name}`;
+  const caption = `${network}: accuracy on the test images after each epoch${seeds > 1 ? ', the mean over seeds; the band reaches from the least to the largest' : ''}.`;
+  return [{ name: `training-${network}`, title, chart: trainingChart(rows, 'test accuracy, %'), rows, caption }];
+}
+
+/** The mean over an arm's runs after each epoch that one of them has finished, and, if there are several, each run. */
+function armCurves(curve: string, runs: readonly ExperimentRun[]): CurveRow[] {
+  const epochs = Math.max(0, ...runs.map((run) => run.epochs.length));
+  const means = Array.from({ length: epochs }, (_, i): CurveRow => {
+    const values = runs.flatMap((run) => (run.epochs[i] ? [100 * run.epochs[i].testTop1] : []));
+    const value = values.reduce((sum, each) => sum + each, 0) / values.length;
+    const spread = runs.length > 1 && { low: Math.min(...values), high: Math.max(...values), runs: values.length };
+    return { curve, epoch: i + 1, value, ...spread };
+  });
+  if (runs.length < 2) return means;
+  return [
+    ...means,
+    ...runs.flatMap((run) =>
+      run.epochs.map(({ epoch, testTop1 }) => ({ curve, run: `seed ${run.seed}`, epoch, value: 100 * testTop1 })),
+    ),
+  ];
+}

@@ -1,0 +1,80 @@
+/** The frame of the site's pages. */
+import { cp, mkdir } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Html, html } from '../html.js';
+
+/** Files that every site has in its folder `assets`. */
+const OWN = ['site.css', 'charts.js'];
+const VEGA = ['vega', 'vega-lite', 'vega-embed'];
+
+/** Copies style, script and the vega libraries, so that the site loads nothing from elsewhere. */
+export async function writeAssets(folder: string): Promise<void> {
+  const target = join(folder, 'assets');
+  await mkdir(target, { recursive: true });
+  // What a package exports lies beside its build for browsers.
+  const build = (name: string) => dirname(fileURLToPath(import.meta.resolve(name)));
+  const files = [
+    ...OWN.map((name) => fileURLToPath(new URL(`../../assets/${name}`, import.meta.url))),
+    ...VEGA.map((name) => join(build(name), `${name}.min.js`)),
+  ];
+  for (const file of files) await cp(file, join(target, basename(file)));
+}
+
+export interface PageOptions {
+  title: string;
+  /** From the page to the site's folder: '' or '../../'. */
+  base: string;
+  /** Other pages, for the navigation. */
+  links?: readonly { href: string; text: string }[];
+  charts: boolean;
+  body: Html;
+}
+
+/** A whole page. */
+export function page({ title, base, links = [], charts, body }: PageOptions): string {
+  const scripts = [...VEGA.map((name) => `${name}.min.js`), 'charts.js'];
+  return html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${title}</title>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="${base}assets/site.css">
+${charts ? scripts.map((name) => html`<script defer src="${base}assets/${name}"></script>\n`) : ''}</head>
+<body>
+<a class="skip" href="#content">To the content</a>
+${links.length > 0 ? html`<header><nav aria-label="Pages">${links.map(({ href, text }) => html`<a href="${href}">${text}</a> `)}</nav></header>` : ''}
+<main id="content">
+${body}
+</main>
+</body>
+</html>
+`.text;
+}
+
+/**
+ * A table that scrolls by itself where the window is narrow; its first cells are the rows' headers.
+ * @param options.text so many columns from the left are texts. @param options.captioned whether the caption is shown, not only read out.
+ */
+export function table(
+  caption: string,
+  header: readonly string[],
+  rows: readonly (readonly (string | Html)[])[],
+  { text = 1, captioned = true }: { text?: number; captioned?: boolean } = {},
+): Html {
+  const kind = (i: number) => new Html(i < text ? ' class="text"' : '');
+  return html`<div class="scroll" role="region" aria-label="${caption}" tabindex="0"><table>
+${captioned ? html`<caption>${caption}</caption>` : ''}
+<thead><tr>${header.map((cell, i) => html`<th scope="col"${kind(i)}>${cell}</th>`)}</tr></thead>
+<tbody>
+${rows.map(
+  (row) => html`<tr>${row.map((cell, i) =>
+    i === 0 ? html`<th scope="row">${cell}</th>` : html`<td${kind(i)}>${cell}</td>`,
+  )}</tr>
+`,
+)}</tbody>
+</table></div>`;
+}

@@ -1,0 +1,133 @@
+/** The site's first page: the paper's claims, and what was measured. */
+import { shortHash } from '@refconv/runs';
+import { type Html, html } from '../html.js';
+import type { Finding, Judgement } from './claims.js';
+import { count, four, percent, signed } from './format.js';
+import { page, table } from './layout.js';
+import type { Experiment, Site } from './read.js';
+import type { Verdict } from './verdict.js';
+
+const VERDICTS: readonly Verdict[] = ['agrees', 'disagrees', 'undecided', 'not measured'];
+
+/** More comparisons than these are folded. */
+const FOLDED = 8;
+
+export const badge = (verdict: Verdict) => html`<span class="verdict ${verdict.replace(' ', '-')}">${verdict}</span>`;
+
+export const experimentHref = (name: string) => `experiments/${encodeURIComponent(name)}/index.html`;
+
+export function overviewPage(site: Site, judgements: readonly Judgement[]): string {
+  const { ledger, experiments, others, problems } = site;
+  const last = ledger
+    .map(({ finished }) => finished)
+    .sort()
+    .at(-1);
+  const commits = [...new Set(ledger.map(({ commit }) => commit.slice(0, 12)))];
+  const body = html`<h1>RefConv: the paper’s claims, and what was measured</h1>
+<p>Claims of <em>RefConv: Re-parameterized Refocusing Convolution for Powerful ConvNets</em> (arXiv 2310.10563), in our words, beside
+${count(ledger.length)} finished runs of ${count(experiments.length)} experiments${last ? html`, the last of ${last.slice(0, 10)}` : ''}.
+All numbers come from <a href="ledger.csv">ledger.csv</a>${commits.length > 0 ? html` (commits ${commits.join(', ')})` : ''}.</p>
+${problems.map((problem) => html`<p class="notice">${problem}</p>\n`)}
+<ul class="counts">${VERDICTS.map((verdict) => {
+    const number = judgements.filter((judgement) => judgement.verdict === verdict).length;
+    return html`<li>${badge(verdict)} ${number}</li>`;
+  })}</ul>
+<details><summary>How a verdict comes about</summary>
+<p>Two kinds of runs are compared seed by seed, for each network. From two seeds on the mean difference has a 95 % confidence interval
+(Student’s t). <em>Agrees</em> and <em>disagrees</em> mean that the whole interval lies on one side of what the claim says; where it lies on both,
+or where there is one seed alone, it is <em>undecided</em>. A claim agrees where all its comparisons do, and disagrees where one does. Many comparisons
+at 95 % are wrong now and then. Numbers that are counted, such as FLOPs, need no second seed. Runs of several sizes are not mixed: the largest (paper,
+then cifar, pocket last) decides. Runs on synthetic images decide nothing.</p></details>
+
+<h2 id="claims">Claims</h2>
+${judgements.map(claimSection)}
+
+<h2 id="experiments">Experiments</h2>
+${
+  experiments.length > 0
+    ? table(
+        'Experiments, and how many of their runs are finished',
+        ['experiment', 'images', 'networks', 'runs finished'],
+        experiments.map((experiment) => [
+          html`<a href="${experimentHref(experiment.name)}">${experiment.name}</a>`,
+          experiment.data.join(', '),
+          count(new Set(experiment.runs.map(({ network }) => network)).size),
+          finishedOf(experiment),
+        ]),
+        { text: 2 },
+      )
+    : html`<p>None: the scripts in experiments/ make them.</p>`
+}
+${
+  others.length > 0
+    ? table(
+        'Finished runs of no experiment',
+        ['run', 'network', 'method', 'images', 'seed', 'top-1'],
+        others.map((row) => [
+          shortHash(row.hash),
+          row.network,
+          row.method || 'none',
+          row.data,
+          row.seed,
+          percent(Number(row.top1)),
+        ]),
+        { text: 4 },
+      )
+    : ''
+}`;
+  return page({ title: 'RefConv: claims and measurements', base: '', charts: false, body });
+}
+
+function finishedOf({ runs }: Experiment): string {
+  const hashes = new Map(runs.map(({ hash, state }) => [hash, state.state === 'done']));
+  return `${[...hashes.values()].filter(Boolean).length} of ${hashes.size}`;
+}
+
+function claimSection({ claim, verdict, findings }: Judgement): Html {
+  const { source, experiment } = claim;
+  const rows = findings.map((finding) => [
+    finding.network,
+    finding.compared,
+    html`<a href="${experimentHref(finding.experiment.name)}">${finding.experiment.name}</a>${finding.counts ? '' : ' (smaller: not counted)'}`,
+    finding.unit ? `${finding.measure}, ${finding.unit}` : finding.measure,
+    String(finding.interval.n),
+    number(finding, finding.interval.mean),
+    intervalText(finding),
+    badge(finding.verdict),
+  ]);
+  const shown = table(
+    `What was measured: ${claim.claim}`,
+    ['network', 'compared', 'experiment', 'measured', 'seeds', 'mean', '95 % interval', 'verdict'],
+    rows,
+    { text: 4, captioned: false },
+  );
+  const networks = new Set(findings.map(({ network }) => network)).size;
+  return html`<section class="claim">
+<h3>${claim.claim}</h3>
+<p>${badge(verdict)} <span class="soft">· ${source}${
+    findings.length === 0
+      ? experiment
+        ? html` · no runs yet: experiments/dist/${experiment}.js makes them`
+        : ' · no experiment of this project measures it'
+      : ''
+  }</span></p>
+${
+  findings.length === 0
+    ? ''
+    : findings.length > FOLDED
+      ? html`<details><summary>${count(findings.length)} comparisons on ${count(networks)} networks</summary>${shown}</details>`
+      : shown
+}
+</section>
+`;
+}
+
+/** Points and percents with two digits, as in the experiments' tables. */
+const number = ({ unit }: Finding, value: number) =>
+  ['points', '%'].includes(unit) ? signed(value) : `${value < 0 ? '−' : '+'}${four(Math.abs(value))}`;
+
+function intervalText(finding: Finding): string {
+  const { low, high } = finding.interval;
+  if (low === undefined || high === undefined) return 'none of one seed';
+  return low === high ? 'counted' : `${number(finding, low)} to ${number(finding, high)}`;
+}

@@ -1,0 +1,114 @@
+/** What a folder of runs holds, as the site shows it. */
+import { existsSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  type Grid,
+  type LedgerRow,
+  readGrid,
+  readLedger,
+  runFolder,
+  type State,
+  stateOf,
+  type TableRow,
+  tableFrom,
+} from '@refconv/runs';
+import { type EpochMetrics, readMetrics } from '../metrics.js';
+
+/** One run of an experiment. */
+export interface ExperimentRun {
+  network: string;
+  arm: string;
+  seed: number;
+  hash: string;
+  state: State;
+  /** Of a run that is finished. */
+  ledger?: LedgerRow;
+  /** Of each epoch that is finished. */
+  epochs: EpochMetrics[];
+  /** What it does in place of training, if it does. */
+  analysis?: string;
+}
+
+export interface Experiment {
+  /** The folder's name, which names the page too. */
+  name: string;
+  grid: Grid;
+  runs: ExperimentRun[];
+  table: TableRow[];
+  /** What it is measured on. */
+  data: string[];
+}
+
+export interface Site {
+  root: string;
+  ledger: LedgerRow[];
+  experiments: Experiment[];
+  /** Finished runs that no experiment has. */
+  others: LedgerRow[];
+  /** What could not be read, and what to do about it. */
+  problems: string[];
+}
+
+/**
+ * Reads ledger, grids and run folders.
+ * @throws Error where the folder is missing, or holds neither a grid nor a ledger.
+ */
+export async function readSite(root: string): Promise<Site> {
+  if (!existsSync(root)) {
+    throw new Error(
+      `There is no folder ${root}. Give --root the folder of the runs; node experiments/dist/comparison.js --preset smoke makes some.`,
+    );
+  }
+  const names = await readdir(join(root, 'grids')).catch(() => []);
+  if (names.length === 0 && !existsSync(join(root, 'ledger.csv'))) {
+    throw new Error(
+      `${root} holds no runs: it has neither grids nor a ledger.csv. Give --root the folder that an experiment's --results named.`,
+    );
+  }
+  const problems: string[] = [];
+  const ledger = await readLedger(root);
+  const byHash = new Map(ledger.map((row) => [row.hash, row]));
+  const experiments: Experiment[] = [];
+  for (const name of names.sort()) {
+    try {
+      experiments.push(await readExperiment(root, name, byHash));
+    } catch (error) {
+      problems.push(`The grid ${name} cannot be read: ${(error as Error).message}`);
+    }
+  }
+  const runs = experiments.flatMap((experiment) => experiment.runs);
+  const missing = new Set(
+    runs
+      .filter(({ state, ledger, analysis }) => state.state === 'done' && !ledger && !analysis)
+      .map(({ hash }) => hash),
+  );
+  if (missing.size > 0) {
+    problems.push(
+      `${missing.size} finished runs are not in the ledger: refconv experiment ledger --results ${root} makes it anew.`,
+    );
+  }
+  const known = new Set(runs.map(({ hash }) => hash));
+  return { root, ledger, experiments, others: ledger.filter(({ hash }) => !known.has(hash)), problems };
+}
+
+async function readExperiment(root: string, name: string, ledger: ReadonlyMap<string, LedgerRow>): Promise<Experiment> {
+  const grid = await readGrid(root, name);
+  if (!Array.isArray(grid.rows) || typeof grid.runs !== 'object') throw new Error('it is not a grid.');
+  const runs = await Promise.all(
+    grid.rows.map(async ({ network, arm, seed, hash }): Promise<ExperimentRun> => {
+      const spec = grid.runs[hash];
+      if (!spec) throw new Error(`it has no spec of the run ${hash}.`);
+      const state = await stateOf(root, hash, spec).catch(
+        (error: Error): State => ({ state: 'failed', reason: `its folder cannot be read: ${error.message}` }),
+      );
+      const { analysis } = spec as { analysis?: { id: string } };
+      const epochs = (await readMetrics(runFolder(root, hash)).catch(() => undefined)) ?? [];
+      return { network, arm, seed, hash, state, ledger: ledger.get(hash), epochs, analysis: analysis?.id };
+    }),
+  );
+  const trainings = new Set(runs.filter(({ analysis }) => !analysis).map(({ hash }) => hash));
+  const table = tableFrom({ ...grid, rows: grid.rows.filter(({ hash }) => trainings.has(hash)) }, [...ledger.values()]);
+  const data = [...new Set(Object.values(grid.runs).map(({ data }) => data.name))];
+  return { name, grid, runs, table, data };
+}

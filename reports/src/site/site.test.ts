@@ -1,0 +1,227 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { readLedger } from '@refconv/runs';
+import { expect } from 'chai';
+import { writeAnalyses } from '../testing/analyses.js';
+import { browserForTests, expectAccessible, expectFits, PHONE, tableCells, withPage } from '../testing/pages.js';
+import { ARMS, type MadeUp, writeRuns } from '../testing/runs.js';
+import type { Site } from './read.js';
+import { writeSite } from './write.js';
+
+const EVIL = '</script><script>globalThis.hacked = 1</script>';
+const EVIL_ARM = `<img src="x" onerror="globalThis.hacked = 1">`;
+
+const TABLE: MadeUp = {
+  name: 'imagenet-table-cifar',
+  networks: ['mobilenetv3_small', 'resnet18'],
+  arms: { baseline: ARMS.baseline, refconv: ARMS.refconv },
+  seeds: [1, 2, 3],
+  epochs: 4,
+  paper: { arm: 'refconv', gains: { mobilenetv3_small: 1.47 } },
+};
+const NAMED: MadeUp = {
+  name: 'comparison-pocket',
+  networks: [EVIL],
+  arms: { baseline: ARMS.baseline, [EVIL_ARM]: ARMS.wn, refconv: ARMS.refconv },
+  seeds: [1, 2],
+  epochs: 32,
+  unfinished: (_, arm, seed) => arm === 'refconv' && seed === 2,
+};
+
+describe('the site', () => {
+  let folder: string;
+  let root: string;
+  let output: string;
+  let site: Site;
+  const pageOf = (name: string) => join(output, 'experiments', name, 'index.html');
+  const browser = browserForTests();
+
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'refconv-site-'));
+    [root, output] = [join(folder, 'runs'), join(folder, 'site')];
+    await writeRuns(root, [TABLE, NAMED]);
+    await writeAnalyses(root, 'analyses-cifar', 'mobilenetv1');
+    site = await writeSite(root, output);
+  });
+  after(() => rm(folder, { recursive: true }));
+
+  it("has tables whose numbers are the ledger's", async () => {
+    const ledger = new Map((await readLedger(root)).map((row) => [row.hash, row]));
+    const grid = JSON.parse(await readFile(join(root, 'grids', TABLE.name, 'grid.json'), 'utf8'));
+    const top1 = (network: string, arm: string) =>
+      TABLE.seeds.map((seed) => {
+        const found = grid.rows.find(
+          (row: Record<string, unknown>) => row.network === network && row.arm === arm && row.seed === seed,
+        );
+        return 100 * Number(ledger.get(found.hash)?.top1);
+      });
+    const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+    const minus = (a: number[], b: number[]) => a.map((value, i) => value - (b[i] as number));
+    await withPage(browser(), pageOf(TABLE.name), {}, async (page) => {
+      const cells = await tableCells(page.locator('table').first());
+      expect(cells.length).to.equal(4);
+      for (const [network = '', arm = '', n, accuracy = '', , gain] of cells) {
+        const values = top1(network, arm);
+        expect(n).to.equal('3');
+        expect(accuracy.split(' ± ')[0]).to.equal(mean(values).toFixed(2));
+        const gained = mean(minus(values, top1(network, 'baseline')));
+        expect(gain).to.equal(arm === 'baseline' ? '' : `+${gained.toFixed(2)}`);
+      }
+      await page.locator('summary', { hasText: '12 runs' }).click();
+      const runs = await tableCells(page.locator('table').last());
+      for (const cells of runs) {
+        const row = [...ledger.values()].find(({ hash }) => hash.startsWith(cells.at(-1) as string));
+        expect(cells.slice(4, 7)).to.deep.equal(
+          [row?.top1, row?.merged_top1, row?.best_top1].map((share) => `${(100 * Number(share)).toFixed(2)} %`),
+        );
+      }
+    });
+    await withPage(browser(), join(output, 'index.html'), {}, async (page) => {
+      const claim = page.locator('.claim', { hasText: 'RefConv raises the accuracy' });
+      const cells = await tableCells(claim);
+      for (const [network = '', , , , seeds, shown] of cells) {
+        expect(seeds).to.equal('3');
+        expect(shown).to.equal(`+${mean(minus(top1(network, 'refconv'), top1(network, 'baseline'))).toFixed(2)}`);
+      }
+      expect(cells.length).to.equal(2);
+      expect(await claim.locator('.verdict').first().textContent()).to.equal('agrees');
+    });
+  });
+
+  for (const [scheme, width] of [
+    ['light', 1200],
+    ['dark', PHONE],
+  ] as const) {
+    it(`opens without a word on the console, accessible and no wider than the window: ${scheme}, ${width} pixels`, async () => {
+      const pages = ['index.html', ...site.experiments.map(({ name }) => join('experiments', name, 'index.html'))];
+      for (const path of pages) {
+        await withPage(browser(), join(output, path), { scheme, width }, async (page) => {
+          for (const summary of await page.locator('summary').all()) await summary.click();
+          await expectFits(page);
+          await expectAccessible(page);
+        });
+      }
+    });
+  }
+
+  it('shows names from run folders, and runs nothing in them', async () => {
+    await withPage(browser(), pageOf(NAMED.name), {}, async (page) => {
+      expect(await page.evaluate('globalThis.hacked')).to.equal(undefined);
+      expect(await page.locator('main').textContent())
+        .to.contain(EVIL)
+        .and.contain(EVIL_ARM);
+      // Tooltips are made of texts too.
+      const box = page.getByRole('checkbox', { name: EVIL_ARM });
+      await box.uncheck();
+      await page.locator('.live .mark-rect.role-mark path').first().hover({ force: true });
+      await page.locator('#vg-tooltip-element', { hasText: EVIL }).waitFor();
+      expect(await page.evaluate('globalThis.hacked')).to.equal(undefined);
+    });
+  });
+
+  it('lets the reader choose runs, by the keyboard too', async () => {
+    await withPage(browser(), pageOf(TABLE.name), {}, async (page) => {
+      const figure = page.locator('figure[data-chart="training-resnet18"]');
+      const lines = figure.locator('.live .mark-line.role-mark path');
+      const become = async (count: number) => {
+        for (let n = 0; n < 100 && (await lines.count()) !== count; n++) await page.waitForTimeout(50);
+        expect(await lines.count()).to.equal(count);
+      };
+      await become(2);
+      await figure.getByRole('checkbox', { name: 'single runs' }).focus();
+      await page.keyboard.press('Space');
+      await become(8);
+      await figure.getByRole('checkbox', { name: 'baseline' }).uncheck();
+      await become(4);
+    });
+  });
+
+  it('has every chart as Vega-Lite, CSV, SVG, PNG and PDF, and no link that leads nowhere', async () => {
+    const files = new Set(await readdir(join(output, 'experiments', TABLE.name)));
+    for (const chart of ['gains', 'training-mobilenetv3_small', 'training-resnet18'])
+      for (const extension of ['vl.json', 'csv', 'svg', 'png', 'pdf'])
+        expect(files).to.include(`${chart}.${extension}`);
+    for (const { name } of site.experiments) {
+      await withPage(browser(), pageOf(name), {}, async (page) => {
+        const links = await page
+          .locator('a[href]')
+          .evaluateAll((all) => all.map((link) => (link as unknown as { href: string }).href));
+        for (const link of new Set(links)) await readFile(new URL(link.split('#')[0] as string));
+      });
+    }
+  });
+
+  it('is readable on paper: pictures in the place of interactive charts, dark on white', async () => {
+    await withPage(browser(), pageOf(TABLE.name), { scheme: 'dark' }, async (page) => {
+      await page.emulateMedia({ media: 'print' });
+      expect(await page.locator('.still').first().isVisible()).to.equal(true);
+      expect(await page.locator('.live').first().isVisible()).to.equal(false);
+      const colours = await page.evaluate(
+        '[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color]',
+      );
+      expect(colours).to.deep.equal(['rgb(255, 255, 255)', 'rgb(0, 0, 0)']);
+    });
+  });
+
+  it('shows runs that are not finished, and analyses', async () => {
+    const named = site.experiments.find(({ name }) => name === NAMED.name);
+    const unfinished = named?.runs.find(({ state }) => state.state === 'waiting');
+    expect(unfinished?.epochs.length).to.equal(31);
+    const page = await readFile(pageOf('analyses-cifar'), 'utf8');
+    for (const title of ['Connectivity', 'Redundancy', 'Skeletons', 'Loss landscape'])
+      expect(page).to.contain(`<h2>${title}`);
+    const overview = await readFile(join(output, 'index.html'), 'utf8');
+    expect(overview).to.contain('share within 1 nat');
+  });
+});
+
+describe('a folder of runs', () => {
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'refconv-site-'));
+  });
+  afterEach(() => rm(folder, { recursive: true }));
+
+  const failure = (root: string) =>
+    writeSite(root, join(folder, 'site')).then(
+      () => '',
+      (error: Error) => error.message,
+    );
+
+  it('that is missing or holds no runs is an error', async () => {
+    expect(await failure(join(folder, 'nowhere'))).to.match(/There is no folder .*nowhere.*Give --root/);
+    expect(await failure(folder)).to.match(/holds no runs: it has neither grids nor a ledger\.csv/);
+    expect(await readdir(folder)).to.deep.equal([]);
+  });
+
+  it('with a ledger of another version is an error', async () => {
+    await writeFile(join(folder, 'ledger.csv'), 'a,b\n1,2\n');
+    expect(await failure(folder)).to.match(/other columns than this version writes/);
+  });
+
+  it('that is damaged in parts gives a page that says so', async () => {
+    await writeRuns(folder, [{ ...TABLE, networks: ['a'], epochs: 2 }]);
+    await mkdir(join(folder, 'grids', 'half'), { recursive: true });
+    await writeFile(join(folder, 'grids', 'half', 'grid.json'), '{"name":');
+    await mkdir(join(folder, 'grids', 'none'), { recursive: true });
+    await writeFile(join(folder, 'grids', 'none', 'grid.json'), '{}');
+    const [hash = ''] = await readdir(join(folder, 'runs'));
+    await rm(join(folder, 'runs', hash, 'result.json'));
+    await writeFile(join(folder, 'runs', hash, 'failure.json'), '{"reas');
+    await writeFile(join(folder, 'runs', hash, 'metrics.csv'), 'epoch,st');
+    const ledger = await readFile(join(folder, 'ledger.csv'), 'utf8');
+    const rows = ledger.trim().split('\n');
+    await writeFile(join(folder, 'ledger.csv'), `${rows.slice(0, -1).join('\n')}\n${rows.at(-1)?.slice(0, 30)}`);
+    const { problems, experiments } = await writeSite(folder, join(folder, 'site'));
+    expect(problems.join('\n'))
+      .to.match(/The grid half cannot be read: .*JSON/)
+      .and.match(/The grid none cannot be read: it is not a grid/)
+      .and.match(/1 finished runs are not in the ledger/);
+    const damaged = experiments[0]?.runs.find((run) => run.hash === hash);
+    expect(damaged?.state)
+      .to.have.property('reason')
+      .that.matches(/its folder cannot be read/);
+    expect(await readFile(join(folder, 'site', 'index.html'), 'utf8')).to.contain('The grid half cannot be read');
+  });
+});

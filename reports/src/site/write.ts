@@ -1,0 +1,39 @@
+/** Ledger and run folders as a static site. */
+
+import { existsSync } from 'node:fs';
+import { cp, mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { tableCsv } from '@refconv/runs';
+import { numbersOf, readAnalyses } from './analyses.js';
+import { CLAIMS, judge } from './claims.js';
+import { experimentPage } from './experimentPage.js';
+import { writeAssets } from './layout.js';
+import { overviewPage } from './overviewPage.js';
+import { readSite, type Site } from './read.js';
+
+/**
+ * Writes the site into a folder: index.html, a page for each experiment with its charts' files, and all that they load.
+ * @returns what it shows.
+ * @throws Error where the folder of runs is missing or holds none.
+ */
+export async function writeSite(root: string, output: string): Promise<Site> {
+  const site = await readSite(root);
+  await writeAssets(output);
+  const analysed = [];
+  for (const experiment of site.experiments) {
+    const folder = join(output, 'experiments', experiment.name);
+    await mkdir(folder, { recursive: true });
+    const analyses = await readAnalyses(root, experiment).catch((error: Error) => {
+      site.problems.push(`Analyses of ${experiment.name} cannot be read: ${error.message}`);
+      return [];
+    });
+    analysed.push({ experiment, analyses });
+    await writeFile(join(folder, 'table.csv'), tableCsv(experiment.table));
+    await writeFile(join(folder, 'index.html'), await experimentPage(folder, experiment, analyses));
+  }
+  if (existsSync(join(root, 'ledger.csv'))) await cp(join(root, 'ledger.csv'), join(output, 'ledger.csv'));
+  const numbers = numbersOf(analysed);
+  const judgements = CLAIMS.map((claim) => judge(claim, site.experiments, numbers));
+  await writeFile(join(output, 'index.html'), overviewPage(site, judgements));
+  return site;
+}

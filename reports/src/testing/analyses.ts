@@ -1,0 +1,95 @@
+/** Made-up analyses of runs, as run folders hold them. */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  type Grid,
+  type GridRow,
+  hashOfSpec,
+  paperRecipe,
+  parseSpec,
+  runFolder,
+  type Spec,
+  writeGrid,
+} from '@refconv/runs';
+import { stringify } from 'csv-stringify/sync';
+import { noise } from './runs.js';
+
+const LAYERS = ['blocks.0.conv_dw', 'blocks.1.conv_dw'];
+const CHANNELS = [0, 1, 2, 3];
+
+const matrix = (keys: string[], size = CHANNELS) =>
+  size.flatMap((row) => size.map((column) => [...keys, row, column, noise(...keys, row, column)]));
+
+const KERNELS = LAYERS.flatMap((layer) => ['W_b', 'W_t'].map((kernel) => [layer, kernel]));
+
+/** Files and rows of each kind. */
+const ANALYSES: Record<string, { files: Record<string, unknown[][]>; rows: (seed: number) => object[] }> = {
+  connectivity: {
+    files: { 'connectivity.csv': [['layer', 'row', 'column', 'value'], ...LAYERS.flatMap((layer) => matrix([layer]))] },
+    rows: (seed) =>
+      LAYERS.map((layer) => ({ layer, off_diagonal_mean: 0.5 + 0.01 * noise(layer, seed), initial_mean: 0.25 })),
+  },
+  redundancy: {
+    files: {
+      'redundancy.csv': [
+        ['layer', 'kernel', 'measure', 'row', 'column', 'value'],
+        ...KERNELS.flatMap((keys) => ['plain', 'unitNorm'].flatMap((measure) => matrix([...keys, measure]))),
+      ],
+    },
+    rows: (seed) =>
+      LAYERS.map((layer) => ({
+        ...{ layer, basis: 0.2, transformed: 0.4 + 0.01 * noise(layer, seed) },
+        ...{ basis_unit_norm: 0.1, transformed_unit_norm: 0.1 + 0.1 * (seed - 1.5) },
+      })),
+  },
+  skeletons: {
+    files: {
+      'skeletons.csv': [
+        ['layer', 'kernel', 'row', 'column', 'value'],
+        ...KERNELS.flatMap((keys) => matrix(keys, [0, 1, 2])),
+      ],
+    },
+    rows: () => LAYERS.map((layer) => ({ layer, basis_centre: 0.2, transformed_centre: 0.3 })),
+  },
+};
+
+/** A bowl of the loss; a flat one has more points near the centre's loss. */
+const bowl = (steepness: number): unknown[][] => {
+  const steps = Array.from({ length: 9 }, (_, i) => -1 + i / 4);
+  return [
+    ['x', 'y', 'loss', 'top1'],
+    ...steps.flatMap((y) => steps.map((x) => [x, y, 0.5 + steepness * (x * x + y * y), 0.5])),
+  ];
+};
+
+/** Writes a grid of analyses of two seeds of one network. */
+export async function writeAnalyses(root: string, name: string, network: string): Promise<void> {
+  const rows: GridRow[] = [];
+  const runs: Record<string, Spec> = {};
+  const add = async (arm: string, seed: number, id: string, files: Record<string, unknown[][]>, results: object[]) => {
+    const trained = parseSpec({
+      network: { id: 'mobilenetv1', variant: 'cifar' },
+      data: { name: 'cifar10' },
+      recipe: paperRecipe(),
+      ...{ seed, threads: 1 },
+    });
+    const spec = { ...trained, analysis: { id, arm } } as Spec;
+    const hash = hashOfSpec(spec);
+    const folder = runFolder(root, hash);
+    await mkdir(folder, { recursive: true });
+    for (const [file, lines] of Object.entries(files)) await writeFile(join(folder, file), stringify(lines));
+    await writeFile(join(folder, 'result.json'), JSON.stringify({ hash, spec, rows: results }));
+    runs[hash] = spec;
+    rows.push({ network, arm, seed, hash });
+  };
+  for (const seed of [1, 2]) {
+    for (const [id, { files, rows }] of Object.entries(ANALYSES)) await add(id, seed, id, files, rows(seed));
+    for (const [arm, steepness] of [
+      ['landscape of baseline', 4],
+      ['landscape of refconv', 1 + 0.1 * seed],
+    ] as const)
+      await add(arm, seed, 'landscape', { 'points.csv': bowl(steepness) }, []);
+  }
+  const grid: Grid = { name, claim: 'Analyses.', baseline: 'baseline', rows, runs };
+  await writeGrid(root, grid);
+}
