@@ -90,6 +90,24 @@ describe('images in a folder', () => {
     rmSync(broken);
   });
 
+  it('are verified, and shown as the network would see them', function () {
+    this.timeout(120_000);
+    const found = JSON.parse(succeed('data', 'verify', ...data(), '--json'));
+    expect(found).to.deep.include({ count: 36, broken: [] });
+    expect(found.classes).to.deep.equal(['ant', 'bee', 'cat'].map((name) => ({ name, count: 12 })));
+    expect(found.mean).to.have.lengthOf(3);
+    expect(succeed('data', 'verify', ...data(), '--split', 'test')).to.contain('9 images,');
+    writeFileSync(at('images/val/ant/broken.jpg'), 'not an image');
+    const { status, stdout } = refconv('data', 'verify', ...data(), '--split', 'test');
+    rmSync(at('images/val/ant/broken.jpg'));
+    expect(status).to.equal(1);
+    expect(stdout).to.contain('1 broken').and.contain('broken.jpg');
+
+    const transform = 'randomResizedCrop(32)|flip|randAugment';
+    succeed('data', 'show', ...data(), '--transform', transform, '--images', '6', '--output', at('sheet.png'));
+    expect(readFileSync(at('sheet.png')).subarray(1, 4).toString()).to.equal('PNG');
+  });
+
   it('are refused where they do not fit', () => {
     const wrong = (...more: string[]) => fail(...train('wrong'), ...more);
     expect(wrong('--transform', 'randomCrop(24)|flop')).to.contain('"flop" is not known. There are randomResizedCrop');
