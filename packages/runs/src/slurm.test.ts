@@ -199,8 +199,9 @@ describe('a real Slurm', function () {
     const disturbances: [what: string, act: Act, itself?: boolean][] = [
       // Of higher priority, for both nodes.
       ['preempts', () => call('sbatch', '--partition=urgent', '--array=0-1', '--output=/dev/null', '--wrap=sleep 2')],
-      // SIGTERM by --signal, as the limit is then near.
-      ['nears the time limit of', (task) => call('scontrol', 'update', `JobId=${task}`, 'TimeLimit=2'), true],
+      // As --signal=B:TERM does before the time limit, which Slurm looks at only every half a minute.
+      // scancel is not waited for: it tries again as long as the task is being requeued.
+      ['warns', async (task) => void call('scancel', '--batch', '--signal=TERM', task).catch(() => ''), true],
       ['takes away the node of', () => call('scontrol', 'update', 'NodeName=n0', 'State=DOWN', 'Reason=test')],
       ['loses the process of', (_, hash) => killWorker(hash)],
       ...Array.from({ length: 5 }, (): [string, Act] => ['requeues', requeue]),

@@ -58,7 +58,7 @@ export async function startSlurm(folder: string, nodes: number): Promise<Private
   const slurm: PrivateSlurm = {
     async call(command, ...args) {
       const env = { ...process.env, SLURM_CONF: conf };
-      const { stdout } = await $({ quiet: true, timeout: '20s', env })`${command} ${args}`;
+      const { stdout } = await $({ quiet: true, timeout: '90s', env })`${command} ${args}`;
       return stdout.trim();
     },
     async stop() {
