@@ -16,7 +16,7 @@ const MAY_USE = {
   backbones: ['layers'],
   training: ['layers', 'refconv', 'backbones', 'tensorflow', 'datasets'],
   analysis: ['layers', 'refconv', 'backbones', 'tensorflow', 'datasets'],
-  export: ['layers', 'refconv', 'backbones', 'tensorflow'],
+  export: ['layers', 'refconv', 'backbones', 'tensorflow', 'training'],
   runs: PACKAGES,
   cli: [...PACKAGES, 'runs'],
   examples: PACKAGES,

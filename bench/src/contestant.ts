@@ -1,5 +1,5 @@
 /** A network with its training step, ready for a worker to run. */
-import { applyMomentum, compile, softmaxCrossEntropy, tf } from '@refconv/tensorflow';
+import { applyMomentum, compile, softmaxCrossEntropy, tf, withRandomSeed } from '@refconv/tensorflow';
 import type { LayersModel, Scalar, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs';
 import { countParameters, randomBatch, trainableVariables, versions } from './network.js';
 import type { Contestant } from './nodeWorker.js';
@@ -17,7 +17,9 @@ export function contestantOf(
 
   const trainStep = (images: Tensor4D, targets: Tensor1D, learningRate: Scalar) => {
     const loss = () => {
-      const logits = model.apply(images, { training: true }) as Tensor2D;
+      // The same elements are dropped at every step.
+      const seed = tf.tensor1d([0, 0], 'int32');
+      const logits = withRandomSeed(seed, () => model.apply(images, { training: true })) as Tensor2D;
       return tf.mean(softmaxCrossEntropy(logits, targets)) as Scalar;
     };
     const { value, grads } = tf.variableGrads(loss, variables);

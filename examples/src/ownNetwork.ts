@@ -9,10 +9,10 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { channelStatistics, syntheticDataset } from '@refconv/datasets';
-import { exportLayersModel, exportOnnx } from '@refconv/export';
+import { exportOnnx } from '@refconv/export';
 import { merge, refconvParameters, refocus } from '@refconv/refconv';
 import { tf } from '@refconv/tensorflow';
-import { evaluate, fit, PAPER_RECIPE } from '@refconv/training';
+import { evaluate, fit, PAPER_RECIPE, saveModel } from '@refconv/training';
 import type { LayersModel } from '@tensorflow/tfjs';
 
 const { values } = parseArgs({
@@ -60,6 +60,6 @@ await report('refocused', refocused);
 // The plain architecture again, with the kernels W_t: as fast and as small as before.
 const merged = await merge(refocused);
 await report('merged', merged);
-await exportLayersModel(merged, `${values.out}/tfjs`, { overwrite: true });
-await exportOnnx(merged, `${values.out}/model.onnx`, { overwrite: true });
+await saveModel(merged, `${values.out}/tfjs`, { mean, std, classes: data.classes }, { replace: true });
+await exportOnnx(merged, `${values.out}/model.onnx`, { replace: true });
 console.log(`written: ${values.out}/tfjs/model.json, ${values.out}/model.onnx`);

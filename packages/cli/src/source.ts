@@ -23,8 +23,13 @@ export interface SourceOptions extends BackboneOptions {
 
 /** The options that say which network, of all that a command has. */
 export function sourceOptions(options: SourceOptions): SourceOptions {
-  const { model, backbone, weights, refconv, variant, width, activation, classes, inputSize, seed } = options;
-  return { model, backbone, weights, refconv, variant, width, activation, classes, inputSize, seed };
+  const { model, backbone, weights, refconv } = options;
+  return { model, backbone, weights, refconv, ...buildOptions(options) };
+}
+
+function buildOptions(options: SourceOptions): { [Name in keyof BackboneOptions]: BackboneOptions[Name] | undefined } {
+  const { variant, width, activation, classes, inputSize, seed, dropout, stochasticDepth } = options;
+  return { variant, width, activation, classes, inputSize, seed, dropout, stochasticDepth };
 }
 
 /** What is known of the images that the network is for. */
@@ -74,7 +79,6 @@ function backboneOptions(
   state: TorchState | undefined,
   images: Images | undefined,
 ): BackboneOptions {
-  const { model: _, backbone: __, weights: ___, refconv: ____, ...given } = options;
   const variants = Object.hasOwn(BACKBONES, id) ? (BACKBONES[id]?.variants ?? []) : [];
   const small = images !== undefined && images.height < SMALL_IMAGE && variants.includes('cifar');
   const guessed = {
@@ -82,7 +86,7 @@ function backboneOptions(
     inputSize: images?.height,
     classes: images?.classes ?? (state && classesOf(state)),
   };
-  const merged = { ...guessed, ...withoutUndefined(given) };
+  const merged = { ...guessed, ...withoutUndefined(buildOptions(options)) };
   return withoutUndefined(merged) as BackboneOptions;
 }
 

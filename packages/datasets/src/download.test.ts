@@ -1,12 +1,11 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { type DownloadOptions, download } from './download.js';
-import { withLock } from './lock.js';
 import { errorOf, temporaryFolder } from './test-data.js';
 
 const content = Buffer.from(Uint8Array.from({ length: 300_000 }, (_, i) => (i * 31 + (i >> 8)) & 255));
@@ -167,51 +166,8 @@ describe('download', () => {
     await Promise.all([download(options), download(options)]);
     expectDone();
     expect(ranges.length).to.equal(1);
-    expect(log.join('\n'))
-      .to.contain(`Waiting for process ${process.pid}`)
-      .and.contain(`delete ${options.target}.lock`);
-  });
-});
-
-describe('withLock', () => {
-  let path: string;
-  beforeEach(() => {
-    path = join(temporaryFolder(), 'lock');
-  });
-  afterEach(() => rmSync(join(path, '..'), { recursive: true }));
-
-  it('runs one action at a time and leaves no file', async () => {
-    let running = 0;
-    const action = async () => {
-      expect(++running).to.equal(1);
-      await new Promise((resolve) => setTimeout(resolve, 10));
-      running--;
-    };
-    await Promise.all([1, 2, 3].map(() => withLock(path, action, { poll: 1 })));
-    expect(existsSync(path)).to.equal(false);
-  });
-
-  it('is freed when the action fails', async () => {
-    const failing = withLock(path, () => Promise.reject(new Error('no')));
-    expect(await errorOf(failing)).to.equal('no');
-    expect(existsSync(path)).to.equal(false);
-  });
-
-  it('takes over from a process that has ended, or that had the same number', async () => {
-    // Above the largest process number that Linux gives.
-    for (const pid of [2 ** 22 + 1, process.pid]) {
-      writeFileSync(path, `process ${pid} on ${hostname()}\n`);
-      expect(await withLock(path, async () => 'ran')).to.equal('ran');
-    }
-  });
-
-  it('waits for a process on another machine', async () => {
-    writeFileSync(path, 'process 1 on elsewhere\n');
-    const log: string[] = [];
-    const waiting = withLock(path, async () => 'ran', { log: (line) => log.push(line), poll: 1 });
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    expect(log).to.deep.equal([`Waiting for process 1 on elsewhere. If it has ended, delete ${path}.`]);
-    rmSync(path);
-    expect(await waiting).to.equal('ran');
+    expect(log.join('\n')).to.contain(
+      `Waiting for process ${process.pid} on ${hostname()}, which holds ${options.target}.lock.`,
+    );
   });
 });

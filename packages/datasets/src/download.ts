@@ -49,7 +49,7 @@ export async function download(options: DownloadOptions): Promise<void> {
     await rename(part, target);
     log?.(`${basename(target)}: md5 verified, saved to ${target}`);
   };
-  await withLock(`${target}.lock`, fetchVerifyMove, { log });
+  await withLock(`${target}.lock`, fetchVerifyMove, { log, poll: 1000 });
 }
 
 /** What another attempt may mend. */

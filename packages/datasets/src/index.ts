@@ -24,6 +24,7 @@ export { type ImageNet, type ImageNetOptions, loadImageNet } from './imagenet/im
 export { type LoadedBatch, Loader, type LoaderOptions } from './loader/loader.js';
 export type { BrokenImage } from './loader/protocol.js';
 export { type ImageSource, imageName, memorySource, subset } from './loader/source.js';
+export { type Holder, holderOf, type Lock, type LockOptions, tryLock, withLock } from './lock.js';
 export { cacheFolder, type Environment } from './places.js';
 export { Random, type StreamKey, stream } from './random.js';
 export { channelStatistics } from './statistics.js';

@@ -8,11 +8,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { merge, refocus } from '@refconv/refconv';
 import { tf } from '@refconv/tensorflow';
+import { saveModel } from '@refconv/training';
 import type { LayersModel, Tensor } from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import { build } from 'esbuild';
 import type { Page } from 'playwright-core';
-import { exportLayersModel } from './layersModel.js';
 import { startChromium } from './testing/chromium.js';
 import { expectClose, images, smallBackbone, TESTED } from './testing/models.js';
 
@@ -72,7 +72,7 @@ describe('a browser', () => {
 
   async function expectSameLogits(name: string, model: LayersModel, backend: 'cpu' | 'webgl'): Promise<void> {
     const before = tf.memory().numTensors;
-    await exportLayersModel(model, join(folder, name), { overwrite: true });
+    await saveModel(model, join(folder, name), {}, { replace: true });
     const x = images(model, 1);
     const wanted = model.predict(x) as Tensor;
     const given = [`${origin}/${name}/model.json`, backend, x.shape, Array.from(x.dataSync())] as const;

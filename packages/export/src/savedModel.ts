@@ -2,13 +2,13 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { frozenGraph, loadedInstallation } from '@refconv/tensorflow';
+import { type ReplaceOption, writeWhole } from '@refconv/training/files';
 import type { LayersModel, SymbolicTensor, Tensor } from '@tensorflow/tfjs';
 import { RECORDED, withAnyBatch } from './anyBatch.js';
-import { type OverwriteOption, writeWhole } from './files.js';
 import { keysOf } from './keys.js';
 import { decodeGraph, encodeSavedModel, type GraphDef, type TensorInfo, tensorShape } from './tensorflowProto.js';
 
-export interface SavedModelOptions extends OverwriteOption {
+export interface SavedModelOptions extends ReplaceOption {
   /** The number of images of a batch. Default: any. */
   batch?: number;
 }
@@ -24,7 +24,7 @@ const SIGNATURE = 'serving_default';
  *
  * Each layer is recorded as it runs, so that any layer of tf.layers or of a user's own can be written.
  * @throws Error where the model leaves the images' size open; where the batch's size enters in a way that TensorFlow cannot leave
- *   open (give `batch`); where a layer cannot be recorded; and if the folder is there and not empty, unless `overwrite` is set.
+ *   open (give `batch`); where a layer cannot be recorded; and if the folder is there and not empty, unless `replace` is set.
  */
 export async function exportSavedModel(
   model: LayersModel,

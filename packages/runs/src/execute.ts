@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stepCost, trainingCost } from '@refconv/analysis';
-import { batches, type ImageSplit } from '@refconv/datasets';
+import { batches, type ImageSplit, tryLock } from '@refconv/datasets';
 import { merge } from '@refconv/refconv';
 import { compile, tf } from '@refconv/tensorflow';
 import { evaluate, type FitResult, fit, saveModel } from '@refconv/training';
@@ -26,7 +26,6 @@ import {
   runFolder,
 } from './folder.js';
 import { appendToLedger } from './ledger.js';
-import { tryLock } from './lock.js';
 import { startingModel } from './network.js';
 import type { AnalysisResult, Result } from './result.js';
 import { type Hash, hashOfSpec, type Spec, shortHash } from './spec.js';

@@ -2,9 +2,9 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type Holder, holderOf } from '@refconv/datasets';
 import { writeAtomically } from '@refconv/training/files';
 import { parse as parseCsv } from 'csv-parse/sync';
-import { type Holder, holderOf } from './lock.js';
 import type { AnalysisResult, Result } from './result.js';
 import type { Hash, Spec } from './spec.js';
 

@@ -6,6 +6,7 @@ import { availableParallelism, freemem, hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { holderOf } from '@refconv/datasets';
 import { $ } from 'zx';
 import {
   BUSY,
@@ -24,7 +25,6 @@ import {
 } from './folder.js';
 import type { Grid } from './grid.js';
 import { appendToLedger, readLedger } from './ledger.js';
-import { holderOf } from './lock.js';
 import { type Hash, type Spec, shortHash } from './spec.js';
 
 export const WORKER = fileURLToPath(new URL('./worker.js', import.meta.url));

@@ -2,10 +2,10 @@
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { holderOf } from '@refconv/datasets';
 import { $ } from 'zx';
 import { CANCELLED, FAILURE, isDone, json, LOCK, prepareRun, readJson, runFolder } from './folder.js';
 import { type Grid, gridFolder } from './grid.js';
-import { holderOf } from './lock.js';
 import { WORKER } from './queue.js';
 import type { Hash, Spec } from './spec.js';
 

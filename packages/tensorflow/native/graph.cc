@@ -421,6 +421,9 @@ void KeepFreedMemory(const Napi::CallbackInfo&) {
   mallopt(M_TRIM_THRESHOLD, 2147483647);
 }
 
+// Gives what is freed now back to the system all the same.
+void ReleaseFreedMemory(const Napi::CallbackInfo&) { malloc_trim(0); }
+
 // Logs from this level on: 0 notes, 1 warnings, 2 errors.
 void SetLogLevel(const Napi::CallbackInfo& info) {
   if (absl::SetMinLogLevel) absl::SetMinLogLevel(static_cast<absl::LogSeverityAtLeast>(info[0].ToNumber().Int32Value()));
@@ -434,6 +437,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("version", Napi::Function::New(env, Version));
   exports.Set("setLogLevel", Napi::Function::New(env, SetLogLevel));
   exports.Set("keepFreedMemory", Napi::Function::New(env, KeepFreedMemory));
+  exports.Set("releaseFreedMemory", Napi::Function::New(env, ReleaseFreedMemory));
   return exports;
 }
 

@@ -69,6 +69,7 @@ export interface NativeGraphBinding {
   Graph: new (config: Uint8Array) => NativeGraph;
   version(): string;
   keepFreedMemory(): void;
+  releaseFreedMemory(): void;
   /** Sets from which level on TensorFlow logs: 0 notes, 1 warnings, 2 errors. */
   setLogLevel(level: number): void;
 }

@@ -1,6 +1,7 @@
 /** tf.Variables whose values live in a compiled graph. */
 import type { DataId, Variable } from '@tensorflow/tfjs';
 import { backend, detachResident, type ResidentValue, residentTensor } from './backend.js';
+import { releaseGarbage } from './garbage.js';
 import type { Graph } from './graph.js';
 import { dtypeNumber, type Feed, type Output } from './native.js';
 import { nativeTensor, typedArray } from './values.js';
@@ -22,6 +23,9 @@ export interface StateVariable {
 
 /** So many variables are read one by one between two calls. */
 const READ_SINGLY = 4;
+
+/** From so many bytes on, what JavaScript held of the values is given back to the system at once: a step's peak would lie upon it. */
+const WORTH_RELEASING = 64e6;
 
 /**
  * The variables of one compiled program. After its first call a variable's value lives in the graph alone: reading the
@@ -100,6 +104,13 @@ export class VariableStore {
   upload(states: StateVariable[]): void {
     const changed = states.filter(({ variable, resident }) => variable.dataId !== resident);
     if (changed.length === 0) return;
+    this.feed(changed);
+    for (const state of changed) this.settle(state);
+    const bytes = changed.reduce((sum, { variable }) => sum + 4 * variable.size, 0);
+    if (bytes >= WORTH_RELEASING) releaseGarbage();
+  }
+
+  private feed(changed: StateVariable[]): void {
     const feeds: Feed[] = changed.map(({ variable, feed }) => {
       if (variable.isDisposed)
         throw new Error(`Variable ${variable.name} is used by a compiled function but was disposed.`);
@@ -110,7 +121,6 @@ export class VariableStore {
       [],
       changed.map(({ store }) => store),
     );
-    for (const state of changed) this.settle(state);
   }
 
   /** Lets clones of variables keep the value that they were made with, before a call changes the variables. */

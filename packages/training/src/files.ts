@@ -1,6 +1,6 @@
 /** Files that are either whole or not there, and errors that say what to do. */
-import { mkdir, open, rename, rm, statfs } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { mkdir, open, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 
 const REMEDIES: Record<string, string> = {
   ENOSPC: 'the disk is full; free some space',
@@ -17,7 +17,8 @@ const REMEDIES: Record<string, string> = {
 /** An error of the file system, with what was tried and what can be done about it. */
 export function fileError(action: string, error: unknown): Error {
   const { code = '', message } = error as NodeJS.ErrnoException;
-  return new Error(`${action} failed: ${REMEDIES[code] ?? message}${code && ` (${code})`}.`, { cause: error });
+  const reason = REMEDIES[code] ?? message.replace(/\.$/, '');
+  return new Error(`${action} failed: ${reason}${code && ` (${code})`}.`, { cause: error });
 }
 
 /** Makes a folder if it is not there. */
@@ -49,6 +50,64 @@ export async function writeAtomically(path: string, parts: Iterable<Uint8Array |
   } catch (error) {
     await rm(unfinished, { force: true }).catch(() => undefined);
     throw fileError(`Writing ${path}`, error);
+  }
+}
+
+export interface ReplaceOption {
+  /** Whether a file or folder of this name is replaced, with all that is in it. Default: false. */
+  replace?: boolean;
+}
+
+/**
+ * Makes a file or folder under another name, brings it to the disk, and renames it.
+ * @param write makes it at the path that it is given.
+ * @throws Error if there is one already that may not be replaced, or if it cannot be written; what was there then stays.
+ */
+export async function writeWhole(
+  path: string,
+  { replace = false }: ReplaceOption,
+  write: (unfinished: string) => Promise<void>,
+): Promise<void> {
+  const target = resolve(path);
+  const there = await stat(target).catch(() => undefined);
+  const taken = there && !(there.isDirectory() && (await readdir(target)).length === 0);
+  if (taken && !replace)
+    throw new Error(`${path} is there already. Give another path, or \`replace: true\` to replace it.`);
+  const beside = (ending: string) =>
+    join(dirname(target), `.${basename(target)}.${crypto.randomUUID().slice(0, 8)}${ending}`);
+  const [unfinished, old] = [beside(UNFINISHED), beside('.old')];
+  await makeFolder(dirname(target));
+  try {
+    await write(unfinished);
+    await synchronize(unfinished);
+    // A folder that is not empty cannot be replaced by renaming alone.
+    if (there?.isDirectory()) await rename(target, old);
+    try {
+      await rename(unfinished, target);
+    } catch (error) {
+      if (there?.isDirectory()) await rename(old, target);
+      throw error;
+    }
+    await syncFolder(dirname(target));
+  } catch (error) {
+    throw fileError(`Writing ${path}`, error);
+  } finally {
+    for (const left of [unfinished, old]) await rm(left, { recursive: true, force: true }).catch(() => undefined);
+  }
+}
+
+/** Brings a file, or all files of a folder, to the disk itself. */
+async function synchronize(path: string): Promise<void> {
+  if ((await stat(path)).isDirectory()) {
+    for (const name of await readdir(path)) await synchronize(join(path, name));
+    await syncFolder(path);
+    return;
+  }
+  const file = await open(path, 'r');
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
   }
 }
 

@@ -66,7 +66,9 @@ describe('model folders', () => {
     'that cannot be written or read are errors, which leave nothing behind',
     withModel(async (model) => {
       writeFileSync(join(parent, 'file'), '');
-      expect(await messageOf(saveModel(model, join(parent, 'file', 'model')))).to.match(/is a file, not a folder/);
+      expect(await messageOf(saveModel(model, join(parent, 'file', 'model')))).to.match(
+        /^Making the folder .* failed: a file is in its place/,
+      );
       expect(await messageOf(loadModel(parent))).to.match(
         /There is no model in .*: expected a folder with model\.json/,
       );

@@ -1,13 +1,13 @@
 /** Models as folders: model.json and weights.bin, tfjs's own format, so that any tfjs program loads them. */
 import { existsSync } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 // Registers the classes that a folder may name.
 import '@refconv/layers';
 import '@refconv/refconv';
 import { tf } from '@refconv/tensorflow';
 import type { io, LayersModel } from '@tensorflow/tfjs';
-import { makeFolder, writeAtomically } from './files.js';
+import { type ReplaceOption, writeWhole } from './files.js';
 
 /** What a folder says about its model besides topology and weights; tfjs calls it user-defined metadata. */
 export interface ModelNotes {
@@ -33,34 +33,25 @@ export async function saveModel(
   model: LayersModel,
   folder: string,
   notes: ModelNotes = {},
-  { replace = false }: { replace?: boolean } = {},
+  { replace = false }: ReplaceOption = {},
 ): Promise<void> {
   const path = resolve(folder);
   if (existsSync(path) && !(replace && existsSync(join(path, MODEL_FILE)))) {
     throw new Error(`${path} exists already; choose another folder, or remove it.`);
   }
-  const unfinished = `${path}.unfinished-${process.pid}`;
-  const replaced = `${path}.replaced-${process.pid}`;
-  try {
-    await makeFolder(unfinished);
+  await writeWhole(path, { replace }, async (unfinished) => {
+    await mkdir(unfinished);
     const save = tf.io.withSaveHandler(async (artifacts) => {
       const { modelTopology, format, generatedBy, convertedBy, weightSpecs: weights = [], weightData } = artifacts;
       const weightsManifest = [{ paths: [WEIGHTS_FILE], weights }];
       const userDefinedMetadata = { refconv: notes };
       const json = { modelTopology, format, generatedBy, convertedBy, weightsManifest, userDefinedMetadata };
-      const bytes = new Uint8Array(tf.io.CompositeArrayBuffer.join(weightData));
-      await writeAtomically(join(unfinished, WEIGHTS_FILE), [bytes]);
-      await writeAtomically(join(unfinished, MODEL_FILE), [JSON.stringify(json)]);
+      await writeFile(join(unfinished, WEIGHTS_FILE), new Uint8Array(tf.io.CompositeArrayBuffer.join(weightData)));
+      await writeFile(join(unfinished, MODEL_FILE), JSON.stringify(json));
       return { modelArtifactsInfo: tf.io.getModelArtifactsInfoForJSON(artifacts) };
     });
     await model.save(save);
-    if (existsSync(path)) await rename(path, replaced);
-    await rename(unfinished, path);
-    await rm(replaced, { recursive: true, force: true });
-  } catch (error) {
-    await rm(unfinished, { recursive: true, force: true }).catch(() => undefined);
-    throw error;
-  }
+  });
 }
 
 /**

@@ -1,7 +1,7 @@
 /** tf.LayersModels as ONNX. */
 import { writeFile } from 'node:fs/promises';
+import { type ReplaceOption, writeWhole } from '@refconv/training/files';
 import type { LayersModel, layers, SymbolicTensor } from '@tensorflow/tfjs';
-import { type OverwriteOption, writeWhole } from '../files.js';
 import { keysOf } from '../keys.js';
 import { activationLayers } from './activations.js';
 import type { Converter } from './converter.js';
@@ -9,7 +9,7 @@ import { OnnxGraph, type Sizes, type Value } from './graph.js';
 import { imageConverters } from './images.js';
 import { otherConverters } from './others.js';
 
-export interface OnnxOptions extends OverwriteOption {
+export interface OnnxOptions extends ReplaceOption {
   /** The layout of the images that go in, and of any that come out: [n, c, h, w] or [n, h, w, c]. Default: 'nchw'. */
   layout?: 'nchw' | 'nhwc';
 }
@@ -26,7 +26,7 @@ const CONVERTERS: Readonly<Record<string, Converter>> = {
  * `logits` [batch, classes]; a model of several inputs or outputs has those under the names of their layers. Operations have the names
  * of the layers; weights are named and laid out as PyTorch does: `<layer>.weight` [Cout, Cin/groups, kh, kw], `<bn>.running_mean`.
  * Sequential and nested models are written flat, a shared layer's weights once.
- * @throws Error where a layer's class, activation or option has no mapping, naming it; and if the file is there, unless `overwrite` is set.
+ * @throws Error where a layer's class, activation or option has no mapping, naming it; and if the file is there, unless `replace` is set.
  */
 export async function exportOnnx(model: LayersModel, path: string, options: OnnxOptions = {}): Promise<void> {
   const bytes = onnxModel(model, options.layout);

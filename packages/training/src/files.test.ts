@@ -1,32 +1,17 @@
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { tf } from '@refconv/tensorflow';
-import type { Tensor } from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import { writeWhole } from './files.js';
-import { exportLayersModel } from './layersModel.js';
-import { images, inFolder, messageOf, smallBackbone } from './testing/models.js';
+import { messageOf } from './testing/tiny.js';
 
-describe('exportLayersModel', () => {
-  it(
-    'writes what tf.loadLayersModel reads, bit by bit',
-    inFolder(async (folder) => {
-      const model = smallBackbone('mobilenetv1');
-      await exportLayersModel(model, join(folder, 'new', 'model'));
-      expect(await readdir(join(folder, 'new'))).to.deep.equal(['model']);
-      const loaded = await tf.loadLayersModel(`file://${join(folder, 'new', 'model', 'model.json')}`);
-      tf.tidy(() => {
-        const x = images(model, 2);
-        const [wanted, found] = [model, loaded].map((each) => (each.predict(x) as Tensor).arraySync());
-        expect(found).to.deep.equal(wanted);
-      });
-      model.dispose();
-      loaded.dispose();
-    }),
-  );
-});
+/** A test in a folder of its own. */
+const inFolder = (test: (folder: string) => Promise<void>) => async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'refconv-files-'));
+  await test(folder).finally(() => rm(folder, { recursive: true }));
+};
 
-describe('what is written', () => {
+describe('writeWhole', () => {
   const text = (content: string) => (path: string) => writeFile(path, content);
 
   it(
@@ -34,9 +19,9 @@ describe('what is written', () => {
     inFolder(async (folder) => {
       const file = join(folder, 'file');
       await writeWhole(file, {}, text('old'));
-      expect(await messageOf(writeWhole(file, {}, text('new')))).to.match(/is there already.*overwrite: true/);
+      expect(await messageOf(writeWhole(file, {}, text('new')))).to.match(/is there already.*replace: true/);
       expect(await readFile(file, 'utf8')).to.equal('old');
-      await writeWhole(file, { overwrite: true }, text('new'));
+      await writeWhole(file, { replace: true }, text('new'));
       expect(await readFile(file, 'utf8')).to.equal('new');
 
       const inside = join(folder, 'folder');
@@ -47,7 +32,7 @@ describe('what is written', () => {
       };
       await writeWhole(inside, {}, withFile('a'));
       expect(await messageOf(writeWhole(inside, {}, withFile('b')))).to.match(/is there already/);
-      await writeWhole(inside, { overwrite: true }, withFile('b'));
+      await writeWhole(inside, { replace: true }, withFile('b'));
       expect(await readdir(inside)).to.deep.equal(['b']);
       expect(await readdir(folder)).to.have.members(['file', 'folder']);
     }),
@@ -62,8 +47,8 @@ describe('what is written', () => {
         await writeFile(path, 'half');
         throw new Error('The disk is full.');
       };
-      const message = await messageOf(writeWhole(file, { overwrite: true }, failing));
-      expect(message).to.equal(`${file} cannot be written. The disk is full.`);
+      const message = await messageOf(writeWhole(file, { replace: true }, failing));
+      expect(message).to.equal(`Writing ${file} failed: The disk is full.`);
       expect(await readFile(file, 'utf8')).to.equal('old');
       expect(await readdir(folder)).to.deep.equal(['file']);
     }),
@@ -75,7 +60,7 @@ describe('what is written', () => {
       const file = join(folder, 'file');
       await writeFile(file, '');
       expect(await messageOf(writeWhole(join(file, 'model'), {}, text('')))).to.match(
-        /cannot be written. (ENOTDIR|EEXIST)/,
+        /^Making the folder .*file failed: a file is in its place/,
       );
     }),
   );
