@@ -62,7 +62,7 @@ export interface Claim {
 
 const refconv = (...against: string[]) => ({ arm: 'refconv', against, measure: 'top1' as const });
 
-/** Claims as ../shared reviews of the paper tell them; numbers that are not known are not invented. */
+/** What the paper says (arXiv 2310.10563), and what its readers ask; a number that is not known is not invented. */
 export const CLAIMS: readonly Claim[] = [
   {
     claim: 'RefConv raises the accuracy of every network.',
