@@ -172,7 +172,8 @@ describe('a real Slurm', function () {
 
     await until('the queue is empty', async () => (await call('squeue', '--noheader')) === '');
     const rows = await gridStatus(root(), grid);
-    expect(rows.filter(({ state }) => state.state === 'done')).to.have.lengthOf(Object.keys(good.runs).length);
+    const done = rows.filter(({ state }) => state.state === 'done');
+    expect(done.length, statusText(grid, rows, { all: true })).to.equal(Object.keys(good.runs).length);
     const failed = rows.flatMap(({ arm, state }) => (state.state === 'failed' ? [`${arm}: ${state.reason}`] : []));
     expect(failed).to.have.lengthOf(2);
     expect(failed[0]).to.match(/^baseline: .*(NaN|infinite)/);

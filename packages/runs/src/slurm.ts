@@ -105,7 +105,8 @@ export function jobScript(
   };
   const lines = Object.entries(header).map(([key, value]) => `#SBATCH --${key}${value ? `=${inHeader(value)}` : ''}`);
   const command = [process.execPath, TASK, root, list].map((text) => `'${text.replaceAll("'", "'\\''")}'`);
-  return `#!/bin/bash\n${lines.join('\n')}\nexec ${command.join(' ')}\n`;
+  // A signal that comes before Node listens must not end the task.
+  return `#!/bin/bash\n${lines.join('\n')}\ntrap '' TERM\nexec ${command.join(' ')}\n`;
 }
 
 const inHeader = (text: string) => (/^[\w.,:@%/=-]+$/.test(text) ? text : `"${text.replace(/["\\]/g, '\\$&')}"`);

@@ -207,7 +207,7 @@ describe('Loader', () => {
   });
 
   it('tells why a worker cannot work, and does not go on', async () => {
-    const loader = load({ jpegDecoder: 'file:///nowhere/decoder.js' });
+    const loader = load({ jpegDecoder: 'file:///nowhere/decoder.js', workers: 4 });
     expect((await collect(loader, 0).catch((e) => e)).message).to.contain('/nowhere/decoder.js');
     expect((await collect(loader, 0).catch((e) => e)).message).to.contain('closed');
   });

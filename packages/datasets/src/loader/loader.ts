@@ -205,6 +205,8 @@ export class Loader {
       const worker = new Worker(url, { workerData, execArgv: [] });
       // A loader, or an epoch that was begun and forgotten, does not keep the process alive; waiting for a batch does.
       worker.unref();
+      // Also of a second worker, after the first one's error has ended the epoch; nobody listening would end the process.
+      worker.on('error', () => void this.close());
       return worker;
     });
     return this.workers;
