@@ -69,15 +69,17 @@ describe('classifier', () => {
     withModel((model) =>
       withBatch((images, labels) => {
         const program = classifier(model, { ...OPTIONS, labelSmoothing: 0.1 });
-        const { correct, loss } = program.evaluate(images, labels);
+        const { correct, correct5, loss } = program.evaluate(images, labels);
         tf.tidy(() => {
           const logits = model.predict(images) as never;
           const right = tf.sum(tf.cast(tf.equal(tf.argMax(logits, 1), labels), 'int32'));
           const losses = tf.losses.softmaxCrossEntropy(tf.oneHot(labels, 4), logits);
           expect(correct.dataSync()[0]).to.equal(right.dataSync()[0]);
+          // Of four classes each is among the five.
+          expect(correct5.dataSync()[0]).to.equal(8);
           expect(loss.dataSync()[0]).to.be.closeTo(8 * (losses.dataSync()[0] as number), 1e-4);
         });
-        tf.dispose([correct, loss]);
+        tf.dispose([correct, correct5, loss]);
         program.dispose();
       }),
     ),
