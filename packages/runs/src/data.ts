@@ -13,7 +13,7 @@ import {
   syntheticDataset,
   takeImages,
 } from '@refconv/datasets';
-import { type LoadedDataset, type ModelNotes, openLoaders, type Recipe } from '@refconv/training';
+import type { LoadedDataset, ModelNotes, Recipe } from '@refconv/training';
 import type { Spec } from './spec.js';
 
 /** Images in memory, with their channels' statistics. */
@@ -107,6 +107,8 @@ export async function openRunImages({ data: spec, network, recipe, seed, threads
   const usual = inFiles(data)
     ? evaluationTransform(preprocessing, size)
     : `centerCrop(${size})|normalize(${mean.join('/')},${std.join('/')})`;
+  // It loads TensorFlow, which who plans runs or reads their results does not need.
+  const { openLoaders } = await import('@refconv/training');
   const loaders = openLoaders(data, own, {
     test: spec.testTransform ?? usual,
     ...{ train: spec.transform, workers: threads ?? undefined },

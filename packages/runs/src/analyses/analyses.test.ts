@@ -165,7 +165,7 @@ describe('analyses', () => {
     refused({ analysis: { ...landscape, part: { i: 3, n: 2 } } }, /part is 3 of 2/);
     refused({ analysis: { ...landscape, point: 3 } }, /analysis.point is unknown; did you mean points/);
     refused({ analysis: { id: 'landscap' } as unknown as Analysis }, /analysis/);
-    refused({ analysis: landscape, data: { name: 'imagenet' } }, /needs images in memory/);
-    refused({ data: { name: 'imagenet', validation: 3 } }, /data.validation is not there for ImageNet/);
+    for (const name of ['imagenet', 'folder'])
+      refused({ analysis: landscape, data: { name, folder: 'images' } }, /needs images in memory/);
   });
 });

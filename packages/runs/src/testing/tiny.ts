@@ -18,7 +18,7 @@ export function tinySpec(seed = 1, changes: Partial<SpecInput> = {}): SpecInput 
 }
 
 /** Changes that make a run last some seconds, with a checkpoint many times a second: it can be disturbed in the middle. */
-export const longer = (epochs = 20): Partial<SpecInput> => ({ recipe: { ...tinySpec().recipe, epochs } });
+export const longer = (epochs = 40): Partial<SpecInput> => ({ recipe: { ...tinySpec().recipe, epochs } });
 
 /** For each seed a baseline, RefConv that starts from it, and a rival from scratch: three runs a seed. */
 export function tinyGrid(name: string, seeds: readonly number[], changes: Partial<SpecInput> = {}): Grid {
