@@ -30,7 +30,7 @@ const ARMS: Record<string, string[]> = {
     'map 1×1',
     'map 5×5',
     'identity off',
-    'batch norm frozen',
+    'batch norm frozen, W_r zero, rate × 0.1',
   ],
   'partial-data': [10, 25, 50, 100].flatMap((part) => [`retraining on ${part} %`, `refconv on ${part} %`]),
   connectivity: ['refconv', 'connectivity'],
