@@ -56,7 +56,7 @@ const COUNTS: Record<string, Record<Preset, number>> = {
 
 describe('the scripts', () => {
   for (const name of SCRIPTS) {
-    it(`${name} plans each preset with the arms and the number of runs that the issue names`, async () => {
+    it(`${name} plans each preset with its arms and its number of runs`, async () => {
       const experiment = await experimentOf(name);
       expect(experiment.name).to.equal(name);
       for (const preset of PRESETS) {

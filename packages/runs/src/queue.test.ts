@@ -11,7 +11,7 @@ import { readLedger, rebuildLedger } from './ledger.js';
 import { gpus, runQueue } from './queue.js';
 import type { Spec } from './spec.js';
 import { gridStatus, isSettled, statusText } from './status.js';
-import { essence, firstRuns, longer, temporaryFolder, tinyGrid, tinySpec } from './testing/tiny.js';
+import { essence, firstRuns, longer, longGrid, temporaryFolder, tinyGrid, tinySpec } from './testing/tiny.js';
 import { undisturbed } from './testing/undisturbed.js';
 
 const LAUNCH = fileURLToPath(new URL('./testing/launch.js', import.meta.url));
@@ -49,7 +49,7 @@ describe('the queue', () => {
   const good = tinyGrid('good', [1], longer());
   const quiet = { log: () => {} };
 
-  const grid = LONG ? tinyGrid('eight', [1, 2, 3, 4, 5, 6, 7, 8], longer(60)) : good;
+  const grid = LONG ? longGrid() : good;
   const total = Object.keys(grid.runs).length;
 
   it(`with ${total} runs for ${WORKERS} workers, killed ${KILLS} times, launcher and workers, ends as if undisturbed`, async () => {

@@ -10,7 +10,7 @@ import { cancelJobs, checkTime, jobScript, slurmArrays, slurmQueue, submit } fro
 import type { Spec } from './spec.js';
 import { gridStatus, isSettled, statusText } from './status.js';
 import { noSlurm, type PrivateSlurm, startSlurm } from './testing/slurm.js';
-import { essence, firstRuns, longer, temporaryFolder, tinyGrid, tinySpec } from './testing/tiny.js';
+import { essence, firstRuns, longer, longGrid, temporaryFolder, tinyGrid, tinySpec } from './testing/tiny.js';
 import { undisturbed } from './testing/undisturbed.js';
 
 describe('Slurm arrays', () => {
@@ -142,7 +142,7 @@ describe('a real Slurm', function () {
   }
 
   it('does a grid that is requeued, drained, and has a baseline that fails, as if undisturbed', async () => {
-    const good = LONG ? tinyGrid('eight', [1, 2, 3, 4, 5, 6, 7, 8], longer(60)) : tinyGrid('good', [1], longer());
+    const good = LONG ? longGrid() : tinyGrid('good', [1], longer());
     const grid = withFailing(good, 'slurm');
     await planGrid(root(), grid);
 

@@ -18,7 +18,12 @@ export function tinySpec(seed = 1, changes: Partial<SpecInput> = {}): SpecInput 
 }
 
 /** Changes that make a run last some seconds, with a checkpoint many times a second: it can be disturbed in the middle. */
-export const longer = (epochs = 40): Partial<SpecInput> => ({ recipe: { ...tinySpec().recipe, epochs } });
+export const longer = (epochs = 40, learningRate = 0.1): Partial<SpecInput> => ({
+  recipe: { ...tinySpec().recipe, epochs, learningRate },
+});
+
+/** Twenty-four runs, at a rate at which none of them diverges. */
+export const longGrid = () => tinyGrid('eight', [1, 2, 3, 4, 5, 6, 7, 8], longer(60, 0.01));
 
 /** For each seed a baseline, RefConv that starts from it, and a rival from scratch: three runs a seed. */
 export function tinyGrid(name: string, seeds: readonly number[], changes: Partial<SpecInput> = {}): Grid {
