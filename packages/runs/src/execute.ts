@@ -92,7 +92,7 @@ async function train(root: string, hash: Hash, spec: Spec, options: ExecuteOptio
     await saveModel(model, join(folder, MODEL), notes, { replace: true });
     merged = spec.method ? await merge(model) : undefined;
     if (merged) await saveModel(merged, join(folder, MERGED), notes, { replace: true });
-    const plain = merged ?? model;
+    const evaluated = await evaluate(model, data.test, normalisation);
     await writePredictions(folder, await predict(model, data.test, normalisation));
     const cost = trainingCost(model);
     const trainSeconds = fitted.rows.reduce((sum, { seconds }) => sum + seconds, 0);
@@ -101,14 +101,14 @@ async function train(root: string, hash: Hash, spec: Spec, options: ExecuteOptio
       hash,
       spec,
       top1: last?.testTop1 as number,
-      top5: (await evaluate(model, data.test, normalisation)).top5,
+      top5: evaluated.top5,
       testLoss: last?.testLoss as number,
       bestTop1: best?.testTop1 as number,
       bestEpoch: best?.epoch as number,
       trainLoss: last?.trainLoss as number,
-      mergedTop1: (await evaluate(plain, data.test, normalisation)).top1,
+      mergedTop1: (merged ? await evaluate(merged, data.test, normalisation) : evaluated).top1,
       parametersInTraining: cost.trainable,
-      parameters: trainingCost(plain).trainable,
+      parameters: trainingCost(merged ?? model).trainable,
       flopsPerStep: stepCost(model, recipe.batchSize).total,
       peakMemory,
       trainSeconds,
