@@ -221,10 +221,10 @@ describe('a real Slurm', function () {
       await act(task, hash);
       await until(`Slurm ${what} ${task}, which goes on`, async () => {
         await startAtOnce();
-        return (await resumed(hash)) > before;
+        return (await resumed(hash)) > before && (await call('squeue', '--noheader', '--partition=urgent')) === '';
       });
       const log = await readFile(join(root(), 'grids', 'slurm', 'slurm', `${task}.log`), 'utf8');
-      if (itself) expect(log).to.contain('puts itself into the queue again');
+      if (itself) expect(log.includes('puts itself into the queue again'), log).to.equal(true);
       await call('scontrol', 'update', 'NodeName=n0', 'State=RESUME').catch(() => '');
     }
   }
