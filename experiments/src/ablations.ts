@@ -7,9 +7,9 @@
  *   a trainable random one worse.
  * Not known of the paper: finetuning's learning rate (a hundredth of the baseline's here), and whether layers without RefConv are
  *   pretrained where the basis is random (they are here).
- * Cost. On a GPU, not measured: `paper` 14 runs of 105 epochs on ImageNet, `cifar` 70 on CIFAR-10. On 2 cores: `pocket` 28 runs, about 20
- *   minutes (estimated from steps measured), with ResNet-20 in the place of ResNet-18, which has no narrow form; `smoke` 4 runs, under 2
- *   minutes.
+ * Cost. On a GPU, not measured: `paper` 14 runs of 105 epochs on ImageNet, `cifar` 70 on CIFAR-10. On 2 cores: `pocket` 28 runs, 14
+ *   minutes, measured (811 s on an AMD EPYC, two runs at a time), with ResNet-20 in the place of ResNet-18, which has no narrow form; `smoke`
+ *   4 runs, under 2 minutes.
  * Command: node experiments/dist/ablations.js --preset smoke
  */
 import type { Arm, Experiment } from './experiment.js';

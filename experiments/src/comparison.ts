@@ -6,9 +6,9 @@
  *   training, RefConv gains most at almost none.
  * Budget: RefConv trains the baseline's schedule twice. The others train from scratch, as their authors do, for as many epochs in one
  *   schedule; so does the baseline in the row `baseline, twice the epochs`.
- * Cost. On a GPU, not measured: `paper` 18 runs of 105 or 210 epochs on ImageNet, `cifar` 90 on CIFAR-10. On 2 cores: `pocket` 36 runs, about
- *   an hour (estimated from steps measured), with ResNet-20 in the place of ResNet-18, which has no narrow form; `smoke` 4 runs, under
- *   2 minutes.
+ * Cost. On a GPU, not measured: `paper` 18 runs of 105 or 210 epochs on ImageNet, `cifar` 90 on CIFAR-10. On 2 cores: `pocket` 36 runs, 40
+ *   minutes, measured (2,419 s on an AMD EPYC, two runs at a time), with ResNet-20 in the place of ResNet-18, which has no narrow form; `smoke`
+ *   4 runs, under 2 minutes.
  * Command: node experiments/dist/comparison.js --preset smoke
  */
 import type { Arm, Experiment } from './experiment.js';
