@@ -7,8 +7,8 @@
  *   on 1,000 images of MobileNetV1; all on CIFAR-10, as the paper. The range is ±1, the images are the first of those trained on.
  * Not known of the paper: range, points, images, directions' seed, and in which form RefConv is moved (merged here).
  * Cost: trainings, which other analyses share, and the points. On a GPU, not measured: `paper` 4 runs of 105 epochs and 4 × 2,601 points,
- *   `cifar` 20 runs and 20 × 441 points. On 2 cores: `pocket` 2 short runs and 2 × 441 points, about 20 minutes (the baseline's half measured:
- *   594 s, of which 535 for the points); `smoke` 2 tiny runs and 2 × 25 points, under 2 minutes.
+ *   `cifar` 20 runs and 20 × 441 points. On 2 cores: `pocket` 2 short runs and 2 × 441 points, 18 minutes, measured (1,091 s on an AMD
+ *   EPYC); `smoke` 2 tiny runs and 2 × 25 points, under 2 minutes.
  * A landscape can be split: --set parts=8 makes 8 runs of each, a Slurm array or a queue.
  * Command: node experiments/dist/landscape.js --preset smoke
  */
