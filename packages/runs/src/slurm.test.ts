@@ -221,10 +221,11 @@ describe('a real Slurm', function () {
       await act(task, hash);
       await until(`Slurm ${what} ${task}, which goes on`, async () => {
         await startAtOnce();
+        // What preempts may still wait in part, and would take the next victim too.
         return (await resumed(hash)) > before && (await call('squeue', '--noheader', '--partition=urgent')) === '';
       });
       const log = await readFile(join(root(), 'grids', 'slurm', 'slurm', `${task}.log`), 'utf8');
-      if (itself) expect(log.includes('puts itself into the queue again'), log).to.equal(true);
+      if (itself) expect(log, log).to.contain('puts itself into the queue again');
       await call('scontrol', 'update', 'NodeName=n0', 'State=RESUME').catch(() => '');
     }
   }
