@@ -8,6 +8,7 @@ export {
   convmapShape,
   fromOfficialConvmap,
   type KernelLayout,
+  stepAmplification,
   toOfficialConvmap,
   transformKernel,
 } from './map.js';
