@@ -1,9 +1,9 @@
+import { median, pairedRatios } from '@refconv/analysis/statistics';
 import { expect } from 'chai';
 import { parseMethodOptions } from './methods.js';
 import { parseOptions } from './options.js';
 import { watchOthers } from './otherLoad.js';
 import type { CaseResult, Measurement } from './runCase.js';
-import { median, pairedRatios } from './statistics.js';
 import { grouped, rows, verdicts } from './summary.js';
 import { WorkerProcess } from './workerProcess.js';
 

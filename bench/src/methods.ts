@@ -2,12 +2,12 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { mean, median, pairedRatios, spread } from '@refconv/analysis/statistics';
 import { METHODS } from '@refconv/refconv';
 import { machine, nodeScript } from './machine.js';
 import type { MethodSetting } from './methodWorker.js';
 import { BUSY, watchOthers } from './otherLoad.js';
 import type { Ready, Steps } from './protocol.js';
-import { median, pairedRatios, spread } from './statistics.js';
 import { WorkerFailed, WorkerProcess } from './workerProcess.js';
 
 const NAMES = ['plain', ...Object.keys(METHODS)];
@@ -123,7 +123,7 @@ function table(network: string, measured: Map<string, Measured>): string {
   const header = ['method', 'ms a step', '÷ plain', 'peak memory, MB', '÷ plain', 'trainable parameters', 'MACs'];
   const rule = header.map((_, column) => (column ? '---:' : '---'));
   const others = [...measured.values()].flatMap((one) => one.others);
-  const share = others.reduce((sum, value) => sum + value, 0) / Math.max(1, others.length);
+  const share = others.length > 0 ? mean(others) : 0;
   const busy = `**The machine was busy:** others used ${(100 * share).toFixed(0)} % of the processors. Repeat this on an idle one.`;
   return [
     `## ${network}`,

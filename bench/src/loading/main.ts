@@ -2,10 +2,10 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { median, pairedRatios } from '@refconv/analysis/statistics';
 import { batches, CIFAR10_MEAN, CIFAR10_STD, imageFolder } from '@refconv/datasets';
 import { findPython, machine, nodeScript, pythonScript } from '../machine.js';
 import { BUSY, watchOthers } from '../otherLoad.js';
-import { median, pairedRatios } from '../statistics.js';
 import { WorkerProcess } from '../workerProcess.js';
 import { loadingChart, ratesCsv, ratesOf, toSvg } from './chart.js';
 import type { Epoch, Mode, Ready, Row } from './protocol.js';

@@ -1,4 +1,5 @@
 /** The table of a grid's analyses: their rows, and of a landscape what the points of all its parts say. */
+import { mean } from '@refconv/analysis/statistics';
 import { stringify } from 'csv-stringify/sync';
 import { readAnalysis, runFolder } from './folder.js';
 import type { Grid, GridRow } from './grid.js';
@@ -65,7 +66,7 @@ async function landscapeRow(root: string, parts: readonly AnalysisResult[]): Pro
     });
   }
   const times = parts.flatMap(({ rows }) => rows.map(({ seconds_a_point }) => Number(seconds_a_point)));
-  if (times.length > 0) row.seconds_a_point = times.reduce((sum, time) => sum + time, 0) / times.length;
+  if (times.length > 0) row.seconds_a_point = mean(times);
   return row;
 }
 

@@ -1,3 +1,5 @@
+// Who judges claims has tables and intervals of one place.
+export { type Interval, meanInterval } from '@refconv/analysis/statistics';
 export { type AnalysisTableRow, analysisCsv, analysisMarkdown, analysisTableOf } from './analysisTable.js';
 export { checkData, loadData, openRunImages, type RunData, type RunImages } from './data.js';
 export { forgive, readAnalysis, readResult, runFolder, type State, stateOf } from './folder.js';
@@ -35,8 +37,6 @@ export {
 } from './spec.js';
 export { gridStatus, isSettled, type RowState, statusText } from './status.js';
 export {
-  type Interval,
-  meanInterval,
   type TableRow,
   tableCells,
   tableCsv,
@@ -44,3 +44,4 @@ export {
   tableMarkdown,
   tableOf,
 } from './table.js';
+export { versionOf } from './version.js';

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type LandscapePoint, readLandscape } from '@refconv/analysis/landscape/grid';
 import { sharpness } from '@refconv/analysis/landscape/sharpness';
+import { meanInterval } from '@refconv/analysis/statistics';
 import { runFolder } from '@refconv/runs';
 import type { MatrixCell } from '../charts/heatMap.js';
 import { readCsv } from '../metrics.js';
@@ -102,7 +103,7 @@ function seedsOf(analyses: readonly NetworkAnalysis[]): AnalysisNumbers[] {
       const values = own(id)
         .map((row) => Number(row[more]) - Number(row[less]))
         .filter(Number.isFinite);
-      return values.length > 0 ? values.reduce((sum, value) => sum + value, 0) / values.length : undefined;
+      return meanInterval(values)?.mean;
     };
     const wide = (arm: string) => own('landscape', arm)[0]?.wide_share;
     const [refconv, baseline] = [wide('refconv'), wide('baseline')];

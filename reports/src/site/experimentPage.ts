@@ -1,6 +1,7 @@
 /** The page of an experiment: its table, its charts, its runs. */
 import { join } from 'node:path';
-import { type LedgerRow, shortHash, tableCells } from '@refconv/runs';
+import { mean, spread } from '@refconv/analysis/statistics';
+import { type LedgerRow, RESULTS_VERSION, shortHash, tableCells } from '@refconv/runs';
 import { type CurveRow, gainsChart, trainingChart } from '../charts/training.js';
 import { html } from '../html.js';
 import type { NetworkAnalysis } from './analyses.js';
@@ -16,7 +17,7 @@ export async function experimentPage(
   experiment: Experiment,
   analyses: readonly NetworkAnalysis[],
 ): Promise<string> {
-  const { name, grid, data } = experiment;
+  const { name, grid, data, version } = experiment;
   const fileName = fileNames();
   const draw = (figure: Figure) => writeFigure(folder, { ...figure, name: fileName(figure.name) });
   const trained = experiment.runs.filter(({ analysis }) => !analysis);
@@ -28,7 +29,7 @@ export async function experimentPage(
   const { header, body } = tableCells(experiment.table);
   const commits = [...new Set(experiment.table.flatMap((row) => row.commits))].join(', ');
   const sections = html`<h1>${name}</h1>
-<p>${grid.claim} <span class="soft">Images: ${data.join(', ')}. ${statesOf(experiment.runs)}.</span></p>
+<p>${grid.claim} <span class="soft">Images: ${data.join(', ')}. ${statesOf(experiment.runs)}.${version === undefined ? '' : ` Results version ${version}${version === RESULTS_VERSION ? '' : `, where this code makes version ${RESULTS_VERSION}: docs/experiments.md says how they differ`}.`}</span></p>
 ${
   trained.length > 0
     ? html`<h2>Table</h2>
@@ -108,9 +109,8 @@ function armCurves(curve: string, runs: readonly ExperimentRun[]): CurveRow[] {
   const epochs = Math.max(0, ...runs.map((run) => run.epochs.length));
   const means = Array.from({ length: epochs }, (_, i): CurveRow => {
     const values = runs.flatMap((run) => (run.epochs[i] ? [100 * run.epochs[i].testTop1] : []));
-    const value = values.reduce((sum, each) => sum + each, 0) / values.length;
-    const spread = runs.length > 1 && { low: Math.min(...values), high: Math.max(...values), runs: values.length };
-    return { curve, epoch: i + 1, value, ...spread };
+    const { min: low, max: high } = spread(values);
+    return { curve, epoch: i + 1, value: mean(values), ...(runs.length > 1 && { low, high, runs: values.length }) };
   });
   if (runs.length < 2) return means;
   return [

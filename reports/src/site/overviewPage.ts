@@ -1,5 +1,5 @@
 /** The site's first page: the paper's claims, and what was measured. */
-import { shortHash } from '@refconv/runs';
+import { RESULTS_VERSION, shortHash } from '@refconv/runs';
 import { type Html, html } from '../html.js';
 import type { Finding, Judgement } from './claims.js';
 import { count, four, percent, signed } from './format.js';
@@ -23,6 +23,11 @@ export function overviewPage(site: Site, judgements: readonly Judgement[]): stri
     .sort()
     .at(-1);
   const commits = [...new Set(ledger.map(({ commit }) => commit.slice(0, 12)))];
+  const older = new Map(
+    experiments.flatMap(({ name, version }) =>
+      version === undefined || version === RESULTS_VERSION ? [] : [[name, version] as const],
+    ),
+  );
   const body = html`<h1>RefConv: the paper’s claims, and what was measured</h1>
 <p>Claims of <em>RefConv: Re-parameterized Refocusing Convolution for Powerful ConvNets</em> (arXiv 2310.10563), in our words, beside
 ${count(ledger.length)} finished runs of ${count(experiments.length)} experiments${last ? html`, the last of ${last.slice(0, 10)}` : ''}.
@@ -40,18 +45,19 @@ at 95 % are wrong now and then. Numbers that are counted, such as FLOPs, need no
 then cifar, pocket last) decides. Runs on synthetic images decide nothing.</p></details>
 
 <h2 id="claims">Claims</h2>
-${judgements.map(claimSection)}
+${judgements.map((judgement) => claimSection(judgement, older))}
 
 <h2 id="experiments">Experiments</h2>
 ${
   experiments.length > 0
     ? table(
         'Experiments, and how many of their runs are finished',
-        ['experiment', 'images', 'networks', 'runs finished'],
+        ['experiment', 'images', 'networks', 'results version', 'runs finished'],
         experiments.map((experiment) => [
           html`<a href="${experimentHref(experiment.name)}">${experiment.name}</a>`,
           experiment.data.join(', '),
           count(new Set(experiment.runs.map(({ network }) => network)).size),
+          String(experiment.version ?? ''),
           finishedOf(experiment),
         ]),
         { text: 2 },
@@ -62,13 +68,14 @@ ${
   others.length > 0
     ? table(
         'Finished runs of no experiment',
-        ['run', 'network', 'method', 'images', 'seed', 'top-1'],
+        ['run', 'network', 'method', 'images', 'seed', 'results version', 'top-1'],
         others.map((row) => [
           shortHash(row.hash),
           row.network,
           row.method || 'none',
           row.data,
           row.seed,
+          row.results_version,
           percent(Number(row.top1)),
         ]),
         { text: 4 },
@@ -83,12 +90,13 @@ function finishedOf({ runs }: Experiment): string {
   return `${[...hashes.values()].filter(Boolean).length} of ${hashes.size}`;
 }
 
-function claimSection({ claim, verdict, findings }: Judgement): Html {
+/** @param older experiments of earlier results versions, and which. */
+function claimSection({ claim, verdict, findings }: Judgement, older: ReadonlyMap<string, number>): Html {
   const { source, experiment } = claim;
   const rows = findings.map((finding) => [
     finding.network,
     finding.compared,
-    html`<a href="${experimentHref(finding.experiment.name)}">${finding.experiment.name}</a>${finding.counts ? '' : ' (smaller: not counted)'}`,
+    html`<a href="${experimentHref(finding.experiment.name)}">${finding.experiment.name}</a>${finding.counts ? '' : ' (smaller: not counted)'}${versionNote(older.get(finding.experiment.name))}`,
     finding.unit ? `${finding.measure}, ${finding.unit}` : finding.measure,
     String(finding.interval.n),
     number(finding, finding.interval.mean),
@@ -121,6 +129,8 @@ ${
 </section>
 `;
 }
+
+const versionNote = (version: number | undefined) => (version === undefined ? '' : ` (results version ${version})`);
 
 /** Points and percents with two digits, as in the experiments' tables. */
 const number = ({ unit }: Finding, value: number) =>

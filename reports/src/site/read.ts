@@ -12,6 +12,7 @@ import {
   stateOf,
   type TableRow,
   tableFrom,
+  versionOf,
 } from '@refconv/runs';
 import { type EpochMetrics, readMetrics } from '../metrics.js';
 
@@ -38,6 +39,8 @@ export interface Experiment {
   table: TableRow[];
   /** What it is measured on. */
   data: string[];
+  /** The results' version of its runs; undefined where it has none. */
+  version?: number;
 }
 
 export interface Site {
@@ -110,5 +113,6 @@ async function readExperiment(root: string, name: string, ledger: ReadonlyMap<st
   const trainings = new Set(runs.filter(({ analysis }) => !analysis).map(({ hash }) => hash));
   const table = tableFrom({ ...grid, rows: grid.rows.filter(({ hash }) => trainings.has(hash)) }, [...ledger.values()]);
   const data = [...new Set(Object.values(grid.runs).map(({ data }) => data.name))];
-  return { name, grid, runs, table, data };
+  const version = versionOf(`The grid ${name}`, Object.values(grid.runs));
+  return { name, grid, runs, table, data, version };
 }

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readLedger } from '@refconv/runs';
+import { RESULTS_VERSION, readLedger } from '@refconv/runs';
 import { expect } from 'chai';
 import { writeAnalyses } from '../testing/analyses.js';
 import { browserForTests, expectAccessible, expectFits, PHONE, tableCells, withPage } from '../testing/pages.js';
@@ -193,6 +193,24 @@ describe('a folder of runs', () => {
     expect(await failure(join(folder, 'nowhere'))).to.match(/There is no folder .*nowhere.*Give --root/);
     expect(await failure(folder)).to.match(/holds no runs: it has neither grids nor a ledger\.csv/);
     expect(await readdir(folder)).to.deep.equal([]);
+  });
+
+  it('of an earlier results version is shown with it, and a grid of two versions is not compared', async () => {
+    const root = join(folder, 'runs');
+    await writeRuns(root, [TABLE, { ...TABLE, name: 'comparison-cifar', networks: ['other'] }]);
+    const rewrite = async (path: string, change: (text: string) => string) =>
+      writeFile(path, change(await readFile(path, 'utf8')));
+    const now = `"resultsVersion":${RESULTS_VERSION}`;
+    const [old, mixed] = [TABLE.name, 'comparison-cifar'].map((name) => join(root, 'grids', name, 'grid.json'));
+    await rewrite(old as string, (text) => text.replaceAll(now, '"resultsVersion":1'));
+    await rewrite(mixed as string, (text) => text.replace(now, '"resultsVersion":1'));
+    const site = await writeSite(root, join(folder, 'site'));
+    expect(site.experiments.map(({ name, version }) => [name, version])).to.deep.equal([[TABLE.name, 1]]);
+    expect(site.problems.join()).to.contain('The grid comparison-cifar mixes results of the versions 1 and');
+    const overview = await readFile(join(folder, 'site', 'index.html'), 'utf8');
+    expect(overview).to.contain('(results version 1)').and.contain('mixes results of the versions');
+    const page = await readFile(join(folder, 'site', 'experiments', TABLE.name, 'index.html'), 'utf8');
+    expect(page).to.contain(`Results version 1, where this code makes version ${RESULTS_VERSION}`);
   });
 
   it('with a ledger of another version is an error', async () => {

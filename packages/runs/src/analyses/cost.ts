@@ -1,5 +1,6 @@
 /** What a training step costs: counted, and measured in this process, which does nothing else. */
 import { cost, stepCost, trainingCost } from '@refconv/analysis';
+import { spread } from '@refconv/analysis/statistics';
 import { merge } from '@refconv/refconv';
 import { tf } from '@refconv/tensorflow';
 import { classifier } from '@refconv/training';
@@ -80,12 +81,12 @@ async function measure(
     tf.dispose([images, labels, seed]);
     program.dispose();
   }
-  times.sort((a, b) => a - b);
-  const at = (share: number) => Number((times[Math.floor(share * (times.length - 1))] as number).toFixed(2));
+  const { median, min, max } = spread(times);
+  const short = (time: number) => Number(time.toFixed(2));
   return {
-    milliseconds: at(0.5),
-    milliseconds_least: at(0),
-    milliseconds_largest: at(1),
+    milliseconds: short(median),
+    milliseconds_least: short(min),
+    milliseconds_largest: short(max),
     peak_memory: 1024 * process.resourceUsage().maxRSS,
   };
 }
