@@ -1,8 +1,9 @@
 /** From measurements to figures: medians, ratios, targets, shares of the machine's limits. */
+
+import { median, pairedRatios, type Spread, spread } from '@refconv/analysis/statistics';
 import type { OperationTime } from '@refconv/tensorflow';
 import { CONTESTANTS, type ContestantName, type Target } from './cases.js';
 import type { CaseResult, Measurement } from './runCase.js';
-import { median, pairedRatios, type Spread, spread } from './statistics.js';
 
 export interface Row {
   contestant: ContestantName;

@@ -10,7 +10,7 @@ import { cancelJobs, checkTime, jobScript, slurmArrays, slurmQueue, submit } fro
 import type { Spec } from './spec.js';
 import { gridStatus, isSettled, statusText } from './status.js';
 import { noSlurm, type PrivateSlurm, startSlurm } from './testing/slurm.js';
-import { essence, firstRuns, longer, longGrid, temporaryFolder, tinyGrid, tinySpec } from './testing/tiny.js';
+import { essence, firstRuns, longer, longGrid, NOTES, temporaryFolder, tinyGrid, tinySpec } from './testing/tiny.js';
 import { undisturbed } from './testing/undisturbed.js';
 
 describe('Slurm arrays', () => {
@@ -260,7 +260,7 @@ describe('a real Slurm', function () {
 /** A grid with a baseline more that fails, and a run that starts from it. */
 function withFailing(good: Grid, name: string): Grid {
   const { recipe } = tinySpec();
-  const grid = new GridBuilder({ name, claim: 'None.', baseline: 'baseline' });
+  const grid = new GridBuilder({ ...NOTES, name });
   const bad = tinySpec(99, { recipe: { ...recipe, learningRate: 1e30 } });
   const from = grid.add('bad', 'baseline', bad);
   grid.add('bad', 'refconv', { ...bad, from, method: { id: 'refconv' } });

@@ -4,14 +4,14 @@ import type { Grid } from './grid.js';
 import { appendToLedger, readLedger } from './ledger.js';
 import { tableCsv, tableFrom, tableMarkdown } from './table.js';
 import { resultOf } from './testing/result.js';
-import { temporaryFolder } from './testing/tiny.js';
+import { NOTES, temporaryFolder } from './testing/tiny.js';
 
 describe('the table', () => {
   const at = temporaryFolder();
 
   /** Top-1 in percent by arm and seed. */
   async function table(arms: Record<string, Record<number, number>>, changes: Partial<Grid> = {}, data = 'synthetic') {
-    const grid: Grid = { name: 'made-up', claim: 'A claim.', baseline: 'baseline', rows: [], runs: {}, ...changes };
+    const grid: Grid = { ...NOTES, name: 'made-up', claim: 'A claim.', rows: [], runs: {}, ...changes };
     const root = at(Math.random().toString());
     let number = 0;
     for (const [arm, bySeed] of Object.entries(arms)) {

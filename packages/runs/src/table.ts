@@ -1,7 +1,7 @@
 /** An experiment's table: means over seeds, and gains over the baseline with their confidence intervals. */
 import tQuantile from '@stdlib/stats-base-dists-t-quantile';
 import { stringify } from 'csv-stringify/sync';
-import type { Grid } from './grid.js';
+import { type Grid, settingsText } from './grid.js';
 import { type LedgerRow, readLedger } from './ledger.js';
 
 export interface TableRow {
@@ -70,7 +70,7 @@ export function tableFrom(grid: Grid, ledger: readonly LedgerRow[]): TableRow[] 
     const gain = mean(differences);
     const half = halfWidth(differences);
     const paper = arm === grid.paper?.arm ? grid.paper.gains[network] : undefined;
-    const comparable = rows.length > 0 && rows.every(({ data }) => data === 'imagenet');
+    const comparable = !grid.changed && rows.length > 0 && rows.every(({ data }) => data === 'imagenet');
     return {
       network,
       arm,
@@ -211,12 +211,13 @@ export function tableCells(rows: readonly TableRow[]): { header: string[]; body:
 }
 
 /** The table as Markdown. */
-export function tableMarkdown({ name, claim, notes }: Grid, rows: readonly TableRow[]): string {
+export function tableMarkdown(grid: Grid, rows: readonly TableRow[]): string {
+  const { name, claim, notes } = grid;
   const { header, body } = tableCells(rows);
   const line = (cells: string[]) => `| ${cells.join(' | ')} |`;
   const seeds = [...new Set(rows.flatMap((row) => row.seeds))].join(', ');
   const commits = [...new Set(rows.flatMap((row) => row.commits))].join(', ');
-  const above = [`# ${name}`, '', claim, '', ...(notes ? [notes, ''] : [])];
+  const above = [`# ${name}`, '', claim, '', `Preset: ${settingsText(grid)}.`, '', ...(notes ? [notes, ''] : [])];
   if (rows.length === 0) return above.join('\n');
   return [
     ...above,
@@ -226,7 +227,7 @@ export function tableMarkdown({ name, claim, notes }: Grid, rows: readonly Table
     '',
     `Seeds: ${seeds || 'none yet'}. Commits: ${commits || 'none'}; a + marks changed files. Mean ± standard deviation over seeds; gains are paired by seed, ` +
       "their intervals are Student's t. FLOPs are 2 a multiply-add, backward twice forward but for gradients of frozen bases, which are not taken. " +
-      "Time is a step's mean, the first one's included, while the runs that were done at the same time shared the machine. Peak memory is the whole process's. " +
+      "Time is a step's mean, the first one's included, while the runs that were done at the same time shared the machine, and peak memory is the whole process's: they compare nothing; the experiment cost does. " +
       "A cell of the paper's that is not known is empty.",
     '',
   ].join('\n');
