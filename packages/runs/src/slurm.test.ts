@@ -36,6 +36,22 @@ describe('Slurm arrays', () => {
     ]);
   });
 
+  it('give runs that measure time nodes to themselves', () => {
+    const builder = new GridBuilder({ ...NOTES, name: 'mixed' });
+    builder.add('mobilenetv1', 'baseline', tinySpec(1));
+    for (const seed of [1, 2])
+      builder.add('mobilenetv1', 'cost', tinySpec(seed, { analysis: { id: 'cost', steps: 1 } }));
+    const arrays = slurmArrays(builder.build().runs);
+    expect(arrays.map(({ alone, tasks }) => [alone, tasks.size])).to.deep.equal([
+      [undefined, 1],
+      [true, 2],
+    ]);
+    const scripts = arrays.map((array) =>
+      jobScript('mixed', array, { root: '/root', folder: '/folder', list: '/list' }),
+    );
+    expect(scripts.map((script) => script.includes('#SBATCH --exclusive\n'))).to.deep.equal([false, true]);
+  });
+
   it('have scripts that say all that the user asked for', () => {
     const tasks = new Map([0, 1, 2, 7, 5].map((index) => [index, 'hash']));
     const options = { account: 'lab', partition: 'main', time: '2-0', memory: 1.5 };

@@ -24,7 +24,7 @@ const SETS: Record<string, { classes: number; height: number }> = {
 
 const WORKER = fileURLToPath(new URL('./costWorker.js', import.meta.url));
 
-/** Fresh processes of each network: as many measurements of the memory. The rounds are shared out among them. */
+/** Fresh processes of each network where two are compared: as many measurements of the memory. The rounds are shared out among them. */
 const PROCESSES = 3;
 const ROUND_MILLISECONDS = 500;
 
@@ -88,7 +88,7 @@ async function measure(
     new WorkerProcess(nameOf(of), process.execPath, [WORKER, JSON.stringify({ root, spec: of })], engineVariables(of));
   const workers = { [PLAIN]: start({ ...spec, method: null }), [nameOf(spec)]: start(spec) };
   const pairs: Pair[] = [];
-  const processes = Math.min(PROCESSES, steps);
+  const processes = spec.method ? Math.min(PROCESSES, steps) : 1;
   for (let i = 0; i < processes; i++) {
     const rounds = Math.floor((steps + i) / processes);
     pairs.push(await measureInTurns(workers, { rounds, roundMilliseconds: ROUND_MILLISECONDS, ...options }));
