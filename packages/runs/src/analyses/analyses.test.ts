@@ -123,6 +123,9 @@ describe('analyses', () => {
 
   it('count and measure a training step, RefConv and the plain network in turns', async () => {
     const tensors = tf.memory().numTensors;
+    const stop = new AbortController();
+    const log = () => stop.abort();
+    expect(await execute(root(), all.runs[hashes.before] as Spec, { signal: stop.signal, log })).to.equal(undefined);
     const [before, after, counted] = [
       await done(hashes.before),
       await done(hashes.after),
