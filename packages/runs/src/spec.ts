@@ -88,7 +88,7 @@ export const analysisSchema = z.discriminatedUnion('id', [
   }),
   z.strictObject({
     id: z.literal('cost'),
-    /** Measured after two to warm up; 0: the cost is counted, not measured. */
+    /** Rounds, in each of which the network and the plain one step in turn; 0: the cost is counted, not measured. */
     steps: z.int().min(0),
   }),
 ]);

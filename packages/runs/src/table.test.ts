@@ -5,7 +5,7 @@ import { appendToLedger, readLedger } from './ledger.js';
 import type { Result } from './result.js';
 import { tableCsv, tableFrom, tableMarkdown } from './table.js';
 import { resultOf } from './testing/result.js';
-import { temporaryFolder } from './testing/tiny.js';
+import { NOTES, temporaryFolder } from './testing/tiny.js';
 
 describe('the table', () => {
   const at = temporaryFolder();
@@ -17,7 +17,7 @@ describe('the table', () => {
     data = 'synthetic',
     measured: (seed: number) => Partial<Result> = () => ({}),
   ) {
-    const grid: Grid = { name: 'made-up', claim: 'A claim.', baseline: 'baseline', rows: [], runs: {}, ...changes };
+    const grid: Grid = { ...NOTES, name: 'made-up', claim: 'A claim.', rows: [], runs: {}, ...changes };
     const root = at(Math.random().toString());
     let number = 0;
     for (const [arm, bySeed] of Object.entries(arms)) {

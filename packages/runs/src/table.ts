@@ -1,7 +1,7 @@
 /** An experiment's table: means over seeds, and gains over the baseline with their confidence intervals. */
 import { mean, meanInterval, median } from '@refconv/analysis/statistics';
 import { stringify } from 'csv-stringify/sync';
-import type { Grid } from './grid.js';
+import { type Grid, settingsText } from './grid.js';
 import { type LedgerRow, readLedger } from './ledger.js';
 import { versionOf } from './version.js';
 
@@ -73,7 +73,7 @@ export function tableFrom(grid: Grid, ledger: readonly LedgerRow[]): TableRow[] 
     const gain = meanInterval(differences);
     const [top1, top5] = [meanInterval(percents('top1')), meanInterval(percents('top5'))];
     const paper = arm === grid.paper?.arm ? grid.paper.gains[network] : undefined;
-    const comparable = rows.length > 0 && rows.every(({ data }) => data === 'imagenet');
+    const comparable = !grid.changed && rows.length > 0 && rows.every(({ data }) => data === 'imagenet');
     return {
       network,
       arm,
@@ -187,13 +187,14 @@ export function tableCells(rows: readonly TableRow[]): { header: string[]; body:
 }
 
 /** The table as Markdown. */
-export function tableMarkdown({ name, claim, notes, runs }: Grid, rows: readonly TableRow[]): string {
+export function tableMarkdown(grid: Grid, rows: readonly TableRow[]): string {
+  const { name, claim, notes, runs } = grid;
   const { header, body } = tableCells(rows);
   const line = (cells: string[]) => `| ${cells.join(' | ')} |`;
   const seeds = [...new Set(rows.flatMap((row) => row.seeds))].join(', ');
   const commits = [...new Set(rows.flatMap((row) => row.commits))].join(', ');
   const version = versionOf(`The grid ${name}`, Object.values(runs));
-  const above = [`# ${name}`, '', claim, '', ...(notes ? [notes, ''] : [])];
+  const above = [`# ${name}`, '', claim, '', `Preset: ${settingsText(grid)}.`, '', ...(notes ? [notes, ''] : [])];
   if (rows.length === 0) return above.join('\n');
   return [
     ...above,
@@ -203,7 +204,7 @@ export function tableMarkdown({ name, claim, notes, runs }: Grid, rows: readonly
     '',
     `Seeds: ${seeds || 'none yet'}. Commits: ${commits || 'none'}; a + marks changed files. ${version === undefined ? '' : `Results version ${version}. `}Mean ± standard deviation over seeds; gains are paired by seed, ` +
       "their intervals are Student's t. FLOPs are 2 a multiply-add, backward twice forward but for gradients of frozen bases, which are not taken. " +
-      "Time is a step's mean, the first one's included, while the runs that were done at the same time shared the machine. Peak memory is the whole process's. " +
+      "Time is a step's mean, the first one's included, while the runs that were done at the same time shared the machine, and peak memory is the whole process's: they compare nothing; the experiment cost does. " +
       "A cell of the paper's that is not known is empty.",
     '',
   ].join('\n');
