@@ -109,7 +109,7 @@ describe('a whole job by the command', () => {
   });
 
   it('trains, refocuses, trains on, merges, converts and evaluates, and the accuracies agree', async function () {
-    this.timeout(300_000);
+    this.timeout(600_000);
     const learning = [...images(), '--epochs', '3', '--batch-size', '16', '--learning-rate', '0.02'];
     succeed('train', ...network, ...learning, '--output', at('baseline'));
     expect(readFileSync(at('baseline', 'metrics.csv'), 'utf8').trim().split('\n').length).to.equal(4);
@@ -127,8 +127,7 @@ describe('a whole job by the command', () => {
     succeed('train', '--model', at('start'), ...learning, '--output', at('refconv'));
     succeed('merge', '--model', refocused, '--output', merged);
     succeed('convert', '--model', merged, '--output', at('merged.safetensors'));
-    const evaluate = (...source: string[]) =>
-      JSON.parse(succeed('evaluate', ...source, ...images(), '--json'));
+    const evaluate = (...source: string[]) => JSON.parse(succeed('evaluate', ...source, ...images(), '--json'));
     const accuracy = evaluate('--model', refocused);
     expect(accuracy.top1).to.equal(accuracy.correct / accuracy.count);
     // All are right with each of several seeds; by chance a third is.

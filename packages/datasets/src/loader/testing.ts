@@ -41,7 +41,9 @@ export async function writeColourFolder(root: string, perClass: number): Promise
     mkdirSync(join(root, name), { recursive: true });
     for (let i = 0; i < perClass; i++) {
       const random = stream(i, basename(root), name);
-      const pixels = Buffer.from(Array.from({ length: 36 * 36 * 3 }, (_, k) => (colour[k % 3] ?? 0) + random.integer(64)));
+      const pixels = Buffer.from(
+        Array.from({ length: 36 * 36 * 3 }, (_, k) => (colour[k % 3] ?? 0) + random.integer(64)),
+      );
       await sharp(pixels, { raw: { width: 36, height: 36, channels: 3 } }).toFile(join(root, name, `${name}_${i}.jpg`));
     }
   }
