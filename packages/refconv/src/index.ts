@@ -2,6 +2,7 @@ export { type ACBOptions, acb } from './acb.js';
 export type { Convolution, ConvolutionLayer, PlainClass } from './convolution.js';
 export { type CWNOptions, cwn } from './cwn.js';
 export { type DBBOptions, dbb } from './dbb.js';
+export { type EffectiveKernel, effectiveKernels } from './effectiveKernels.js';
 export {
   type ConvmapInit,
   convmapBound,
