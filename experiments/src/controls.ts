@@ -4,8 +4,8 @@
  *
  * Question: what readers of the paper ask and nobody has answered. `baseline, as long as both stages` and `retraining` have as many epochs
  *   in all as RefConv. A map of 5×5 takes kernels from 5×5 alone, which MobileNetV3 has beside its 3×3 ones.
- * Cost. On a GPU, not measured: `paper` 10 runs of 105 or 210 epochs on ImageNet, `cifar` 50 on CIFAR-10. On 2 cores: `cores` 36 runs of 40 to 145
- *   epochs of MobileNetV1, MobileNetV2 and ShuffleNetV2, not measured yet; `pocket` 20 runs, 5
+ * Cost. On a GPU, not measured: `paper` 10 runs of 105 or 210 epochs on ImageNet, `cifar` 50 on CIFAR-10. On 2 cores: `cores` 12 runs of 40 to 145
+ *   epochs of MobileNetV1, not measured yet; `pocket` 20 runs, 5
  *   minutes, measured (318 s on an AMD EPYC, two runs at a time); `smoke` 4 runs, under 2 minutes.
  * Command: node experiments/dist/controls.js --preset smoke
  */

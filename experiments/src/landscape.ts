@@ -32,7 +32,7 @@ export const experiment: Experiment = {
   presets: analysisPresets(networks, {
     paper: { networks: sized(networks, 'cifar'), data: { name: 'cifar10' }, analysis: landscape(51, null) },
     cifar: { analysis: landscape(21, 10_000) },
-    cores: { analysis: landscape(21, 1000) },
+    cores: { networks: sized(['mobilenetv1'], 'cifar', 0.25), analysis: landscape(21, 1000) },
     pocket: { analysis: landscape(21, 1000) },
     smoke: { analysis: landscape(5, 100) },
   }),

@@ -57,16 +57,16 @@ const ARMS: Record<string, string[]> = {
 
 /** Runs of each preset: networks × arms × seeds, and for the cost × batch sizes. */
 const COUNTS: Record<string, Record<Preset, number>> = {
-  'imagenet-table': { paper: 16 * 2, cifar: 16 * 2 * 5, cores: 3 * 2 * 3, pocket: 10 * 2 * 2, smoke: 2 },
+  'imagenet-table': { paper: 16 * 2, cifar: 16 * 2 * 5, cores: 2 * 3, pocket: 10 * 2 * 2, smoke: 2 },
   comparison: { paper: 2 * 9, cifar: 2 * 9 * 5, cores: 9 * 3, pocket: 2 * 9 * 2, smoke: 4 },
   ablations: { paper: 2 * 7, cifar: 2 * 7 * 5, cores: 7 * 3, pocket: 2 * 7 * 2, smoke: 4 },
-  controls: { paper: 10, cifar: 10 * 5, cores: 3 * 4 * 3, pocket: 10 * 2, smoke: 4 },
+  controls: { paper: 10, cifar: 10 * 5, cores: 4 * 3, pocket: 10 * 2, smoke: 4 },
   'refocusing-rate': { paper: 13, cifar: 13 * 5, cores: 13 * 3, pocket: 13 * 2, smoke: 4 },
   'partial-data': { paper: 9, cifar: 9 * 5, cores: 9 * 3, pocket: 9 * 5, smoke: 4 },
   connectivity: { paper: 3, cifar: 3 * 5, cores: 3 * 3, pocket: 3, smoke: 3 },
   redundancy: { paper: 3, cifar: 3 * 5, cores: 3 * 3, pocket: 3, smoke: 3 },
   skeletons: { paper: 3, cifar: 3 * 5, cores: 3 * 3, pocket: 3, smoke: 3 },
-  landscape: { paper: 2 * 4, cifar: 2 * 4 * 5, cores: 2 * 4 * 3, pocket: 4, smoke: 4 },
+  landscape: { paper: 2 * 4, cifar: 2 * 4 * 5, cores: 4 * 3, pocket: 4, smoke: 4 },
   cost: { paper: 16 * 2 * 3, cifar: 16 * 2 * 3, cores: 16 * 2, pocket: 16 * 2 * 2, smoke: 2 },
 };
 
