@@ -1,3 +1,4 @@
+export { writeAtomically } from '@refconv/files';
 export { type Checkpoint, CheckpointFolder } from './checkpoint.js';
 export { decodeCheckpoint, encodeCheckpoint, type StoredTensor } from './checkpointFile.js';
 export {
@@ -11,7 +12,6 @@ export {
 } from './classifier.js';
 export { type Evaluation, type EvaluationOptions, evaluate, evaluateWith } from './evaluate.js';
 export type { LoadedDataset, Normalisation } from './feed.js';
-export { writeAtomically } from './files.js';
 export { DivergedError, type FitOptions, type FitResult, fit } from './fit.js';
 export { type LoadingOptions, type OpenLoaders, openLoaders, testLoader, trainingTransform } from './loaders.js';
 export { METRICS_FILE, type MetricsRow } from './metrics.js';

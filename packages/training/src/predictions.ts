@@ -1,7 +1,7 @@
 /** A test image's prediction, and the file of them: reports read it. */
 import { join } from 'node:path';
+import { writeAtomically } from '@refconv/files';
 import { stringify } from 'csv-stringify/sync';
-import { writeAtomically } from './files.js';
 
 export interface Prediction {
   /** The right class, and the one with the highest logit. */
