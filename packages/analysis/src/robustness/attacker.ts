@@ -55,16 +55,18 @@ export function attacker(model: LayersModel, options: AttackerOptions): Attacker
   const program = compile(
     {
       answer(pixels: Tensor4D, labels: Tensor1D) {
-        let predictions: Tensor1D | undefined;
+        const kept: Tensor[] = [];
         const loss = (x: Tensor) => {
           const logits = model.apply(tf.div(tf.sub(x, [...mean]), [...std]), { training: false }) as Tensor2D;
           // The gradient's scope would free it.
-          predictions = tf.keep(tf.argMax(logits, 1) as Tensor1D);
+          kept.push(tf.keep(tf.argMax(logits, 1)));
           return logitMargin(logits, labels);
         };
         const { value, grad } = tf.valueAndGrad(loss)(pixels, tf.ones([labels.size]));
+        const predictions = tf.clone(kept[0] as Tensor1D);
+        tf.dispose(kept);
         return {
-          predictions: predictions as unknown as Tensor1D,
+          predictions,
           margins: value as Tensor1D,
           signs: tf.sign(grad) as Tensor4D,
         };

@@ -48,7 +48,7 @@ describe('attacks on a linear model', () => {
       for (const { eps, margins, losses } of linear.cases) {
         linear.input.forEach((row, i) => {
           const label = linear.labels[i] as number;
-          const target = { pixels: Float32Array.from(row), label };
+          const target = { image: 0, pixels: Float32Array.from(row), label };
           const { point } = walked(linear, label, attack(target, 255 * eps, whole[name] as AttackOptions));
           const { margin } = answerOf(linear, point, label);
           // Pixels are float32.
@@ -69,7 +69,7 @@ describe('attacks on a linear model', () => {
 
   it('stay within [0, 1] and the ball, and do not move a pixel whose gradient is 0', () => {
     for (const name of Object.keys(whole)) {
-      const target = { pixels: Float32Array.of(0.01, 0.999, 0.5), label: 0 };
+      const target = { image: 0, pixels: Float32Array.of(0.01, 0.999, 0.5), label: 0 };
       const { points } = walked(model, 0, attack(target, 8, whole[name] as AttackOptions));
       for (const point of points) {
         expect(point[2], name).to.equal(0.5);
@@ -84,7 +84,7 @@ describe('attacks on a linear model', () => {
   });
 
   it('are over where the image is broken, which decides nothing; eps 0 asks for the image alone', () => {
-    const target = () => ({ pixels: Float32Array.of(0.5, 0.5, 0.5), label: 0 });
+    const target = () => ({ image: 0, pixels: Float32Array.of(0.5, 0.5, 0.5), label: 0 });
     for (const [name, options] of Object.entries(whole)) {
       const short = { ...options, whole: false };
       // The margin falls by 2/255 for each 1/255: 0.02 is gone after 2.55.
@@ -105,30 +105,39 @@ describe('attacks on a linear model', () => {
     }
   });
 
-  it('by PGD may start anywhere in the ball, and take steps of a given size', () => {
-    const random = () => 0.75;
-    const target = { pixels: Float32Array.of(0.5, 0.999, 0.5), label: 0 };
-    const { points } = walked(model, 0, attack(target, 4, { attack: 'pgd', steps: 1, step: 1, random, whole: true }));
-    const [, start, end] = points as [Float32Array, Float32Array, Float32Array];
-    expect(points).to.have.lengthOf(3);
-    expect(start[0]).to.be.closeTo(0.5 + 2 / 255, 1e-6);
-    expect([start[1], end[1]]).to.deep.equal([1, 1]);
-    expect(end[0]).to.be.closeTo(0.5 + 1 / 255, 1e-6);
+  it('may start anywhere in the ball, in a place of the seed and the image alone, and take steps of a given size', () => {
+    const visited = (options: Partial<AttackOptions>, image = 3, eps = 4) => {
+      const target = { image, pixels: Float32Array.of(0.5, 0.999, 0.5), label: 0 };
+      return walked(model, 0, attack(target, eps, { attack: 'pgd', steps: 1, step: 1, whole: true, ...options }))
+        .points;
+    };
+    const [clean, start, end] = visited({ start: 7 }) as [Float32Array, Float32Array, Float32Array];
+    expect([...clean]).to.deep.equal([...Float32Array.of(0.5, 0.999, 0.5)]);
+    for (const i of [0, 1, 2]) {
+      expect(start[i]).to.not.equal(clean[i]);
+      expect(Math.abs((start[i] as number) - (clean[i] as number))).to.be.at.most(4 / 255 + 1e-6);
+    }
+    expect((start[0] as number) - (end[0] as number)).to.be.closeTo(1 / 255, 1e-6);
+    expect(end[2]).to.equal(start[2]);
+    expect(visited({ start: 7, attack: 'fgsm' })[1]).to.deep.equal(start);
+    const move = (points: Float32Array[]) => (points[1]?.[2] as number) - 0.5;
+    expect(move(visited({ start: 7 }, 3, 8))).to.be.closeTo(2 * move([clean, start]), 1e-6);
+    for (const other of [visited({ start: 8 }), visited({ start: 7 }, 4)]) expect(other[1]).to.not.deep.equal(start);
   });
 
   it('know the image once, whatever the number of attacks', () => {
-    const target = { pixels: Float32Array.of(0.5, 0.5, 0.5), label: 0 };
+    const target = { image: 0, pixels: Float32Array.of(0.5, 0.5, 0.5), label: 0 };
     walked(model, 0, attack(target, 1, { attack: 'pgd' }));
     const { points } = walked(model, 0, attack(target, 1, { attack: 'pgd' }));
     expect(points).to.have.lengthOf(20);
   });
 
   it('say what is none', () => {
-    expect(() => attack({ pixels: Float32Array.of(0), label: 0 }, -1, { attack: 'pgd' })).to.throw(
+    expect(() => attack({ image: 0, pixels: Float32Array.of(0), label: 0 }, -1, { attack: 'pgd' })).to.throw(
       /eps must be from 0, in 1\/255; given -1/,
     );
     expect(() => checkAttack({ attack: 'pgd', steps: 0 })).to.throw(/whole numbers of steps from 1; given 0/);
     expect(() => checkAttack({ attack: 'pgd', step: 0 })).to.throw(/step must be above 0, in 1\/255; given 0/);
-    expect(() => checkAttack({ attack: 'apgd', random: Math.random })).to.throw(/APGD starts at the image/);
+    expect(() => checkAttack({ attack: 'apgd', start: 1 })).to.throw(/APGD starts at the image/);
   });
 });

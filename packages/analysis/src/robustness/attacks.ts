@@ -1,5 +1,7 @@
 /** Attacks on a classifier within an L∞ ball of pixels, each as a walk: a generator that yields points, and is told what the network makes of them. */
 
+import { stream } from '@refconv/datasets';
+
 /** What the network makes of a point. */
 export interface Answer {
   /** The class with the highest logit. */
@@ -15,6 +17,8 @@ export type Walk<Result> = Generator<Float32Array, Result, Answer>;
 
 /** An image to be attacked. */
 export interface Target {
+  /** Its index in its split. */
+  image: number;
   /** [height, width, channels], 0 to 1. */
   pixels: Float32Array;
   label: number;
@@ -35,8 +39,11 @@ export interface AttackOptions {
   steps?: number;
   /** PGD's, in 1/255. Default: eps/4. */
   step?: number;
-  /** Uniform numbers in [0, 1) for a start anywhere in the ball. Default: the image is the start. APGD takes none. */
-  random?: () => number;
+  /**
+   * A seed: PGD and FGSM then start anywhere in the ball, in a place that follows from the seed and the image's index alone, so that all networks
+   * are attacked from the same. Default: from the image.
+   */
+  start?: number;
   /** Goes on with images that are broken already, which decides nothing: for measurements. Default: false. */
   whole?: boolean;
 }
@@ -50,11 +57,11 @@ export interface Attacked {
 }
 
 /** @throws RangeError where a number of steps, a step or the random start is none, or not the attack's. */
-export function checkAttack({ attack, steps = 20, step = 1, random }: AttackOptions): void {
+export function checkAttack({ attack, steps = 20, step = 1, start }: AttackOptions): void {
   if (!(Number.isInteger(steps) && steps >= 1))
     throw new RangeError(`An attack needs whole numbers of steps from 1; given ${steps}.`);
   if (!(Number.isFinite(step) && step > 0)) throw new RangeError(`A step must be above 0, in 1/255; given ${step}.`);
-  if (random && attack === 'apgd')
+  if (start !== undefined && attack === 'apgd')
     throw new RangeError('APGD starts at the image: a random start is for fgsm and pgd.');
 }
 
@@ -84,16 +91,17 @@ function project(value: number, pixel: number, eps: number): number {
 
 function* pgd(target: Target, eps: number, options: AttackOptions): Walk<Attacked> {
   const { pixels, label } = target;
-  const { attack, random, whole = false } = options;
+  const { attack, start, whole = false } = options;
   const [steps, step] =
     attack === 'fgsm' ? [1, eps] : [options.steps ?? 20, options.step === undefined ? eps / 4 : options.step / 255];
   let answer = yield* atImage(target);
   let broken = answer.prediction !== label;
   const point = pixels.slice();
   const goesOn = () => eps > 0 && (whole || !broken);
-  if (random && goesOn()) {
+  if (start !== undefined && goesOn()) {
+    const random = stream(start, 'attack', target.image);
     pixels.forEach((pixel, i) => {
-      point[i] = project(pixel + eps * (2 * random() - 1), pixel, eps);
+      point[i] = project(pixel + eps * (2 * random.uniform() - 1), pixel, eps);
     });
     answer = yield point;
     broken ||= answer.prediction !== label;

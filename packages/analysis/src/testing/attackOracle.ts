@@ -1,10 +1,10 @@
 /** Attacks on the real ResNet-20, as the reference computed them, with the network and the images; nothing where they are missing. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { buildBackbone, loadTorchState, readWeights } from '@refconv/backbones';
 import { findDataset, type ImageDataset, type ImageSplit, openDataset } from '@refconv/datasets';
 import type { LayersModel } from '@tensorflow/tfjs';
+import { shared } from '../../../backbones/dist/testing/oracle.js';
 
 /** Of one attack by one eps: float64 on the first images, float32 on all. */
 export interface AttackCase {
@@ -39,8 +39,6 @@ export interface AttackOracle {
   };
   floatTrap: { right32: number[] };
 }
-
-const shared = process.env.REFCONV_SHARED ?? fileURLToPath(new URL('../../../../../shared', import.meta.url));
 
 export function readAttackOracle(): AttackOracle | undefined {
   const path = join(shared, 'oracles/dense/attacks.json');
