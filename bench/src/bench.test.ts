@@ -1,11 +1,9 @@
+import { median, pairedRatios } from '@refconv/analysis/statistics';
 import { expect } from 'chai';
 import { parseMethodOptions } from './methods.js';
 import { parseOptions } from './options.js';
-import { watchOthers } from './otherLoad.js';
 import type { CaseResult, Measurement } from './runCase.js';
-import { median, pairedRatios } from './statistics.js';
 import { grouped, rows, verdicts } from './summary.js';
-import { WorkerProcess } from './workerProcess.js';
 
 describe('the command line', () => {
   it('takes cases and contestants in the order of the tables', () => {
@@ -77,15 +75,6 @@ describe('figures', () => {
     expect(rows(result)).to.have.length(1);
   });
 
-  it('the share of others', async () => {
-    const others = watchOthers();
-    const start = process.cpuUsage();
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    const { user, system } = process.cpuUsage(start);
-    expect(others((user + system) / 1000)).to.be.within(0, 1);
-    expect(watchOthers()(1e9)).to.equal(0);
-  });
-
   it('groups of operations', () => {
     const kinds = [
       '_MklNativeDepthwiseConv2dNativeBackpropFilter',
@@ -99,38 +88,5 @@ describe('figures', () => {
     ];
     const profile = kinds.map((operation, i) => ({ operation, count: 1, milliseconds: 2 ** i }));
     expect(grouped(profile).map(({ milliseconds }) => milliseconds)).to.deep.equal([1, 2 + 4, 8, 16, 32 + 64, 128]);
-  });
-});
-
-describe('a worker process', () => {
-  const run = (script: string) => new WorkerProcess('someone', process.execPath, ['-e', script]);
-
-  it('answers', async () => {
-    const worker = run(
-      `console.log('[1]'); process.stdin.on('data', (text) => console.log(JSON.stringify(String(text))))`,
-    );
-    expect(await worker.ask()).to.deep.equal([1]);
-    expect(await worker.ask('step 3')).to.equal('step 3\n');
-    await worker.stop();
-  });
-
-  const failure = async (worker: WorkerProcess, line?: string) =>
-    worker.ask(line).then(
-      () => 'no failure',
-      (error: Error) => `${error.name}: ${error.message}`,
-    );
-
-  it('tells how it died, also when asked again', async () => {
-    const worker = run(`console.error('out of luck'); process.exit(3)`);
-    expect(await failure(worker)).to.equal('WorkerFailed: someone ended (exit status 3):\nout of luck');
-    expect(await failure(worker, 'step 1')).to.contain('exit status 3');
-    await worker.stop();
-  });
-
-  it('tells that there is no such program, and that it speaks no JSON', async () => {
-    expect(await failure(new WorkerProcess('nobody', 'no-such-program', []))).to.contain('nobody could not be started');
-    const worker = run(`console.log('hello')`);
-    expect(await failure(worker)).to.contain('something else than JSON to stdout: hello');
-    await worker.stop();
   });
 });

@@ -1,8 +1,9 @@
 /** A network with its training step, ready for a worker to run. */
+
+import type { Contestant } from '@refconv/analysis/measurement/serve';
 import { applyMomentum, compile, softmaxCrossEntropy, tf, withRandomSeed } from '@refconv/tensorflow';
 import type { LayersModel, Scalar, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs';
 import { countParameters, randomBatch, trainableVariables, versions } from './network.js';
-import type { Contestant } from './nodeWorker.js';
 import { LEARNING_RATE, MOMENTUM, WEIGHT_DECAY } from './protocol.js';
 
 /** Steps of one model on one random batch, compiled or not. */

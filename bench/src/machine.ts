@@ -3,8 +3,8 @@ import { execFile } from 'node:child_process';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { WorkerFailed, WorkerProcess } from '@refconv/analysis/measurement';
 import type { Limits } from './protocol.js';
-import { WorkerFailed, WorkerProcess } from './workerProcess.js';
 
 const run = promisify(execFile);
 

@@ -1,9 +1,10 @@
 /** Worker of the benchmark of methods: a network as it is, or re-parameterised, in compiled steps. */
+
+import { serve } from '@refconv/analysis/measurement/serve';
 import { buildBackbone } from '@refconv/backbones';
 import { buildMethod, reparameterize, reparameterizedLayers } from '@refconv/refconv';
 import { contestantOf } from './contestant.js';
 import { multiplyAdds } from './network.js';
-import { serve } from './nodeWorker.js';
 
 /** Which network, how it is fed, and by which method it is trained: an id of packages/refconv, or `plain`. */
 export interface MethodSetting {

@@ -2,18 +2,15 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { BUSY, type Measured, measureInTurns, type Round, WorkerProcess } from '@refconv/analysis/measurement';
+import { mean, median, pairedRatios, spread } from '@refconv/analysis/statistics';
 import { METHODS } from '@refconv/refconv';
 import { machine, nodeScript } from './machine.js';
 import type { MethodSetting } from './methodWorker.js';
-import { BUSY, watchOthers } from './otherLoad.js';
-import type { Ready, Steps } from './protocol.js';
-import { median, pairedRatios, spread } from './statistics.js';
-import { WorkerFailed, WorkerProcess } from './workerProcess.js';
 
 const NAMES = ['plain', ...Object.keys(METHODS)];
 const NETWORKS = ['resnet18', 'mobilenetv2', 'mobilenetv1'];
 const USUAL_NETWORKS = NETWORKS.slice(0, 2);
-const ROUND_MILLISECONDS = 1000;
 
 const USAGE = `Usage: npm run bench -- methods [options]
   --network a,b    which of ${NETWORKS.join(', ')} (default: the first two)
@@ -55,75 +52,44 @@ export function parseMethodOptions(args: string[]): MethodOptions {
   };
 }
 
-interface Measured {
-  ready: Ready;
-  /** Medians of the rounds that count, in milliseconds a step. */
-  medians: number[];
-  peakMemoryMB: number;
-  /** Share of the processors that others used. */
-  others: number[];
-}
+/** Of the rounds that count, in milliseconds a step. */
+const medians = ({ rounds }: Measured) => rounds.map(({ milliseconds }) => median(milliseconds));
+const peakMemoryMB = ({ rounds }: Measured) => (rounds.at(-1) as Round).peakMemoryMB;
 
-async function measure(network: string, options: MethodOptions, log: (line: string) => void) {
+function measure(network: string, options: MethodOptions, log: (line: string) => void) {
   const { methods, batch, size, rounds } = options;
   const cifar = size < 64;
-  const workers = new Map<string, WorkerProcess>();
-  const measured = new Map<string, Measured>();
-  try {
-    for (const method of methods) {
-      log(`${network}: warming up ${method}`);
-      const variant = cifar ? 'cifar' : 'imagenet';
-      const setting: MethodSetting = { network, variant, inputSize: size, classes: cifar ? 10 : 1000, batch, method };
-      const worker = new WorkerProcess(method, process.execPath, [
-        nodeScript('methodWorker.js'),
-        JSON.stringify(setting),
-      ]);
-      workers.set(method, worker);
-      const ready = await worker.ask<Ready>();
-      measured.set(method, { ready, medians: [], peakMemoryMB: 0, others: [] });
-    }
-    for (let round = 0; round < rounds; round++) {
-      log(`${network}: round ${round + 1} of ${rounds}${round === 0 ? ', which does not count' : ''}`);
-      // Backwards every other time, so that a machine that grows slower favours nobody.
-      for (const method of round % 2 ? [...methods].reverse() : methods) {
-        const one = measured.get(method) as Measured;
-        const count = Math.max(1, Math.ceil(ROUND_MILLISECONDS / one.ready.warmStepMilliseconds));
-        const others = watchOthers();
-        const steps = await (workers.get(method) as WorkerProcess).ask<Steps>(`step ${count}`);
-        if (!Number.isFinite(steps.loss)) throw new WorkerFailed(`${method}'s loss became ${steps.loss}.`);
-        one.peakMemoryMB = steps.peakMemoryMB;
-        if (round === 0) continue;
-        one.medians.push(median(steps.milliseconds));
-        one.others.push(others(steps.cpuMilliseconds));
-      }
-    }
-  } finally {
-    await Promise.all([...workers.values()].map((worker) => worker.stop()));
-  }
-  return measured;
+  const start = (method: string) => () => {
+    const variant = cifar ? 'cifar' : 'imagenet';
+    const setting: MethodSetting = { network, variant, inputSize: size, classes: cifar ? 10 : 1000, batch, method };
+    return new WorkerProcess(method, process.execPath, [nodeScript('methodWorker.js'), JSON.stringify(setting)]);
+  };
+  const workers = Object.fromEntries(methods.map((method) => [method, start(method)]));
+  return measureInTurns(workers, { rounds: rounds - 1, log: (line) => log(`${network}: ${line}`) });
 }
 
 function table(network: string, measured: Map<string, Measured>): string {
   const plain = measured.get('plain') as Measured;
   const signed = (value: number) => `${value < 0 ? '−' : '+'}${Math.abs(value).toLocaleString('en')}`;
-  const body = [...measured].map(([method, { ready, medians, peakMemoryMB }]) => {
-    const { median: time, min, max } = spread(medians);
-    const ratio = pairedRatios(medians, plain.medians);
+  const body = [...measured].map(([method, one]) => {
+    const { ready } = one;
+    const { median: time, min, max } = spread(medians(one));
+    const ratio = pairedRatios(medians(one), medians(plain));
     const macs = (ready.multiplyAdds as number) / (plain.ready.multiplyAdds as number);
     return [
       method,
       `${time.toFixed(0)} (${min.toFixed(0)}–${max.toFixed(0)})`,
       ratio ? `${ratio.median.toFixed(2)} (${ratio.min.toFixed(2)}–${ratio.max.toFixed(2)})` : '–',
-      peakMemoryMB.toFixed(0),
-      (peakMemoryMB / plain.peakMemoryMB).toFixed(2),
+      peakMemoryMB(one).toFixed(0),
+      (peakMemoryMB(one) / peakMemoryMB(plain)).toFixed(2),
       signed(ready.parameters - plain.ready.parameters),
       `×${macs.toFixed(3)}`,
     ];
   });
   const header = ['method', 'ms a step', '÷ plain', 'peak memory, MB', '÷ plain', 'trainable parameters', 'MACs'];
   const rule = header.map((_, column) => (column ? '---:' : '---'));
-  const others = [...measured.values()].flatMap((one) => one.others);
-  const share = others.reduce((sum, value) => sum + value, 0) / Math.max(1, others.length);
+  const others = [...measured.values()].flatMap(({ rounds }) => rounds.map((round) => round.others));
+  const share = others.length > 0 ? mean(others) : 0;
   const busy = `**The machine was busy:** others used ${(100 * share).toFixed(0)} % of the processors. Repeat this on an idle one.`;
   return [
     `## ${network}`,

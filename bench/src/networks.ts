@@ -1,11 +1,10 @@
 /** The benchmark of networks: how long each takes to be built, and to be compiled and run for the first time. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { type Ready, WorkerProcess } from '@refconv/analysis/measurement';
 import { BACKBONES } from '@refconv/backbones';
 import { machine, nodeScript } from './machine.js';
 import type { MethodSetting } from './methodWorker.js';
-import type { Ready } from './protocol.js';
-import { WorkerProcess } from './workerProcess.js';
 
 const BATCH = 32;
 

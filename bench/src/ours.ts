@@ -1,8 +1,9 @@
 /** Worker of the contestants `compiled` and `eager`: the same function, with and without compile(). */
+
+import { serve } from '@refconv/analysis/measurement/serve';
 import { mobilenetv1 } from '@refconv/backbones';
 import { contestantOf } from './contestant.js';
 import { multiplyAdds } from './network.js';
-import { serve } from './nodeWorker.js';
 import type { Setting } from './protocol.js';
 
 await serve((setting: Setting) => {

@@ -1,10 +1,11 @@
 /** The benchmark's result as Markdown. */
+
+import { BUSY } from '@refconv/analysis/measurement';
+import type { Spread } from '@refconv/analysis/statistics';
 import type { OperationTime } from '@refconv/tensorflow';
 import { CASES, type ContestantName } from './cases.js';
 import type { Machine, MachineLimits } from './machine.js';
-import { BUSY } from './otherLoad.js';
 import type { CaseResult } from './runCase.js';
-import type { Spread } from './statistics.js';
 import { grouped, operationsPerStep, othersShare, type Row, rows, type Verdict, verdicts } from './summary.js';
 
 /** Everything that a run of the benchmark found; written as JSON beside the report. */

@@ -1,16 +1,17 @@
 /** Runs one case: all contestants alive, one stepping at a time, in rounds. */
+import {
+  type Profile,
+  type Ready,
+  type Round,
+  type Steps,
+  WorkerFailed,
+  WorkerProcess,
+  watchOthers,
+} from '@refconv/analysis/measurement';
 import type { OperationTime } from '@refconv/tensorflow';
 import { type Case, CONTESTANTS, type ContestantName } from './cases.js';
 import { nodeScript, type Python, pythonScript } from './machine.js';
-import { watchOthers } from './otherLoad.js';
-import type { Profile, Ready, Setting, Steps } from './protocol.js';
-import { WorkerFailed, WorkerProcess } from './workerProcess.js';
-
-/** One contestant's part of a round. */
-export interface Round extends Steps {
-  /** Share of the processors, 0 to 1, that others used meanwhile. */
-  others: number;
-}
+import type { Setting } from './protocol.js';
 
 /** What one contestant did. */
 export interface Measurement {

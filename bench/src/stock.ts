@@ -2,9 +2,10 @@
  * Worker of the contestant `stock`: TensorFlow.js as its documentation tells to use it, on the same native TensorFlow. Of
  * @refconv/tensorflow only the module that loads the library is imported; the package itself would register its kernels.
  */
+
+import { type Contestant, serve } from '@refconv/analysis/measurement/serve';
 import type * as tfjs from '@tensorflow/tfjs';
 import { countParameters, multiplyAdds, randomBatch, trainableVariables, versions } from './network.js';
-import { type Contestant, serve } from './nodeWorker.js';
 import { LEARNING_RATE, MOMENTUM, type Setting, WEIGHT_DECAY } from './protocol.js';
 
 const loader = new URL('load.js', import.meta.resolve('@refconv/tensorflow'));

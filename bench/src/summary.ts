@@ -1,8 +1,9 @@
 /** From measurements to figures: medians, ratios, targets, shares of the machine's limits. */
+
+import { mean, median, pairedRatios, type Spread, spread } from '@refconv/analysis/statistics';
 import type { OperationTime } from '@refconv/tensorflow';
 import { CONTESTANTS, type ContestantName, type Target } from './cases.js';
 import type { CaseResult, Measurement } from './runCase.js';
-import { median, pairedRatios, type Spread, spread } from './statistics.js';
 
 export interface Row {
   contestant: ContestantName;
@@ -38,7 +39,7 @@ export function operationsPerStep(multiplyAdds: number, batch: number): number {
 /** The mean share of the processors that others used; undefined where nobody ran. */
 export function othersShare({ measurements }: CaseResult): number | undefined {
   const shares = Object.values(measurements).flatMap(({ rounds }) => rounds.map(({ others }) => others));
-  return shares.length ? shares.reduce((sum, share) => sum + share, 0) / shares.length : undefined;
+  return shares.length ? mean(shares) : undefined;
 }
 
 /** The figures of all who ran at least one round that counts. */

@@ -21,12 +21,21 @@ const { values } = parseArgs({
     epochs: { type: 'string', default: '3' },
     images: { type: 'string', default: '2000' },
     out: { type: 'string', default: 'own-network' },
+    seed: { type: 'string', default: '1' },
   },
 });
 
 const data = syntheticDataset({ train: Number(values.images), test: 500 });
 const { mean, std } = channelStatistics(data.train);
-const recipe = { ...PAPER_RECIPE, epochs: Number(values.epochs), warmUpEpochs: 0, batchSize: 64, learningRate: 0.05 };
+const seed = Number(values.seed);
+const recipe = {
+  ...PAPER_RECIPE,
+  seed,
+  epochs: Number(values.epochs),
+  warmUpEpochs: 0,
+  batchSize: 64,
+  learningRate: 0.05,
+};
 const train = (model: LayersModel) => fit({ model, data, mean, std, recipe, showProgress: false });
 const report = async (what: string, model: LayersModel) => {
   const { top1 } = await evaluate(model, data.test, { mean, std });
@@ -35,13 +44,14 @@ const report = async (what: string, model: LayersModel) => {
 
 function smallNetwork(): LayersModel {
   const { layers } = tf;
-  const kernelInitializer = tf.initializers.heNormal({ seed: 1 });
+  let drawn = 0;
+  const drawing = () => ({ kernelInitializer: tf.initializers.heNormal({ seed: 1000 * seed + ++drawn }) });
   const block = (filters: number, strides: number) => [
-    layers.conv2d({ filters, kernelSize: 3, strides, padding: 'same', useBias: false, kernelInitializer }),
+    layers.conv2d({ filters, kernelSize: 3, strides, padding: 'same', useBias: false, ...drawing() }),
     layers.batchNormalization(),
     layers.reLU(),
   ];
-  const head = [layers.globalAveragePooling2d({}), layers.dense({ units: data.classes.length, kernelInitializer })];
+  const head = [layers.globalAveragePooling2d({}), layers.dense({ units: data.classes.length, ...drawing() })];
   const input = layers.inputLayer({ inputShape: [32, 32, 3] });
   return tf.sequential({ layers: [input, ...block(16, 1), ...block(32, 2), ...block(64, 2), ...head] });
 }
@@ -51,7 +61,7 @@ if (!values.model) await train(model);
 await report('plain', model);
 
 // A copy: its 3×3 convolutions have frozen kernels W_b, and learn W_r.
-const refocused = await refocus(model);
+const refocused = await refocus(model, { seed });
 const { basis, map } = refconvParameters(refocused);
 console.log(`refocused: ${basis} parameters frozen, ${map} new`);
 await train(refocused);

@@ -2,8 +2,10 @@
 import {
   analysisSchema,
   dataSchema,
+  differences,
   type Grid,
   GridBuilder,
+  type GridNotes,
   type Hash,
   networkSchema,
   parse,
@@ -11,6 +13,7 @@ import {
   type Spec,
   type SpecInput,
 } from '@refconv/runs';
+import { hashOf } from '@refconv/training/recipe';
 import { z } from 'zod';
 
 const networkSettings = z.strictObject({ ...networkSchema.shape, name: z.string().optional() });
@@ -116,10 +119,43 @@ export function specOf(
 
 export const nameOf = ({ name, id }: Settings['networks'][number]) => name ?? id;
 
+/**
+ * What a grid of an experiment says about itself. Changed settings have a name of their own, so that they never take the place of the preset's.
+ * @param name in place of the usual one.
+ */
+export function notesOf(
+  experiment: Experiment,
+  preset: Preset,
+  settings: Settings,
+  kind: GridNotes['kind'],
+  name?: string,
+): GridNotes {
+  const { name: script, claim, baseline } = experiment;
+  const changes = differences(checkSettings(experiment, experiment.presets[preset]), settings);
+  const changed =
+    changes.length > 0 ? Object.fromEntries(changes.map(({ path, after }) => [path, after ?? null])) : null;
+  const usual = `${script}-${preset}${changed ? `-changed-${hashOf(changed).slice(0, 8)}` : ''}`;
+  const suffix = { table: '', search: '-tuning', tuned: '-tuned' }[kind];
+  return { name: `${name ?? usual}${suffix}`, experiment: script, preset, kind, changed, claim, baseline };
+}
+
+export interface GridOptions {
+  /** In place of the usual one. */
+  name?: string;
+  /** What a search has found, and what the table says about it. */
+  tuned?: { rates: Rates; notes: string };
+}
+
 /** The experiment's runs. */
-export function gridOf(experiment: Experiment, preset: string, settings: Settings, rates: Rates = {}): Grid {
-  const { claim, baseline, paper } = experiment;
-  const grid = new GridBuilder({ name: `${experiment.name}-${preset}`, claim, baseline, paper });
+export function gridOf(
+  experiment: Experiment,
+  preset: Preset,
+  settings: Settings,
+  { name: ownName, tuned: found }: GridOptions = {},
+): Grid {
+  const { paper } = experiment;
+  const notes = notesOf(experiment, preset, settings, found ? 'tuned' : 'table', ownName);
+  const grid = new GridBuilder({ ...notes, paper, ...(found && { notes: found.notes }) });
   for (const network of settings.networks) {
     const name = nameOf(network);
     for (const seed of settings.seeds) {
@@ -129,10 +165,11 @@ export function gridOf(experiment: Experiment, preset: string, settings: Setting
         const from = parent?.hash ?? null;
         const spec = specOf(settings, network, arm, seed);
         if (arm.analysed) {
-          for (const each of analyses(settings, parent?.spec ?? spec)) grid.add(name, armName, { ...each, from });
+          for (const each of analyses(settings, parent?.spec ?? spec))
+            grid.add(name, armName, { ...each, from }, arm.after);
           continue;
         }
-        const learningRate = rates[name]?.[armName] ?? spec.recipe.learningRate;
+        const learningRate = found?.rates[name]?.[armName] ?? spec.recipe.learningRate;
         const tuned = { ...spec, recipe: { ...spec.recipe, learningRate }, from };
         trained.set(armName, { spec: tuned, hash: grid.add(name, armName, tuned) });
       }

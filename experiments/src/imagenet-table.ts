@@ -4,7 +4,7 @@
  *
  * Claim: RefConv raises top-1 of every network at the same cost of inference: MobileNetV3-Small by 1.47 points, ShuffleNetV2 by 1.26,
  *   FasterNet-S by 1.15 (the other cells are not known here).
- * The table also has the parameters in training, a step's FLOPs, time and peak memory.
+ * The table also has the parameters in training, a step's FLOPs, time and peak memory; time and memory are compared by cost.
  * Cost. On a GPU, not measured: `paper` 32 runs of 105 epochs on ImageNet, `cifar` 160 on CIFAR-10. On 2 cores: `pocket` 40 runs, 18
  *   minutes, measured (1,100 s on an AMD EPYC, two runs at a time), of the ten networks that have a narrow form; `smoke` 2 runs, under 2 minutes.
  * Command: node experiments/dist/imagenet-table.js --preset smoke

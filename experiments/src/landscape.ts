@@ -5,7 +5,7 @@
  * Claim: MobileNetV1's and MobileNetV2's contours on CIFAR-10 are wider and sparser with RefConv, so its minimum is flatter.
  * Presets: `paper` has 51×51 points on all training images, as Li et al. (2018); `cifar` 21×21 on 10,000 images, five seeds; `pocket` 21×21
  *   on 1,000 images of MobileNetV1; all on CIFAR-10, as the paper. The range is ±1, the images are the first of those trained on.
- * Not known of the paper: range, points, images, directions' seed, and in which form RefConv is moved (merged here).
+ * Not known of the paper: range, points, images, directions, which here follow the run's seed, and in which form RefConv is moved (merged here).
  * Cost: trainings, which other analyses share, and the points. On a GPU, not measured: `paper` 4 runs of 105 epochs and 4 × 2,601 points,
  *   `cifar` 20 runs and 20 × 441 points. On 2 cores: `pocket` 2 short runs and 2 × 441 points, 18 minutes, measured (1,091 s on an AMD
  *   EPYC); `smoke` 2 tiny runs and 2 × 25 points, under 2 minutes.

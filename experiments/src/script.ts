@@ -1,7 +1,7 @@
 /** The command line that all experiments have. */
 import { realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { type Grid, type LaunchOptions, launch, planGrid, withSettings, writeGrid } from '@refconv/runs';
+import { type Grid, type LaunchOptions, launch, planGrid, withSettings } from '@refconv/runs';
 import { withLauncher } from '@refconv/runs/command';
 import { Command, Option } from 'commander';
 import { checkSettings, type Experiment, gridOf, PRESETS, type Preset } from './experiment.js';
@@ -12,6 +12,7 @@ interface Options extends LaunchOptions {
   set: string[];
   results: string;
   tune?: string;
+  name?: string;
   plan?: boolean;
 }
 
@@ -26,7 +27,8 @@ export async function script(url: string, experiment: Experiment): Promise<void>
     .addOption(new Option('--preset <name>', 'the size').choices(PRESETS).makeOptionMandatory())
     .option('--set <path=value>', 'change a setting, such as recipe.epochs=3; repeatable', append, [])
     .option('--tune <factors>', 'search the learning rate of every arm among its own times these, such as 0.5,1,2')
-    .option('--plan', 'print the runs as JSON, and start none')
+    .option('--name <name>', "the grid's, in place of EXPERIMENT-PRESET, or of EXPERIMENT-PRESET-changed-… after --set")
+    .option('--plan', 'print the grid as JSON; write and start nothing')
     .showHelpAfterError('(--help shows all options)');
   const options = command.parse().opts<Options>();
   try {
@@ -39,14 +41,13 @@ export async function script(url: string, experiment: Experiment): Promise<void>
 }
 
 async function start(experiment: Experiment, options: Options): Promise<void> {
-  const { preset, results: root } = options;
+  const { preset, name, results: root } = options;
   const settings = checkSettings(experiment, withSettings(experiment.presets[preset], options.set));
   const factors = options.tune === undefined ? undefined : parseFactors(options.tune);
   if (options.plan) {
     const grid = factors
-      ? searchGrid(experiment, preset, settings, factors, {}).grid
-      : gridOf(experiment, preset, settings);
-    await writeGrid(root, grid);
+      ? searchGrid(experiment, preset, settings, factors, {}, name).grid
+      : gridOf(experiment, preset, settings, { name });
     console.log(JSON.stringify(grid, undefined, 2));
     return;
   }
@@ -54,15 +55,15 @@ async function start(experiment: Experiment, options: Options): Promise<void> {
     await planGrid(root, grid);
     await launch(root, grid, options);
   };
-  if (!factors) return launched(gridOf(experiment, preset, settings));
-  const found = await tune(root, experiment, preset, settings, factors, launched);
+  if (!factors) return launched(gridOf(experiment, preset, settings, { name }));
+  const found = await tune(root, experiment, preset, settings, factors, launched, name);
   if (!found) {
     console.log('The search is not finished: the same command goes on when these runs are done.');
     return;
   }
   // A rate at which training fails is no failure of the search.
   process.exitCode = 0;
-  await launched({ ...gridOf(experiment, `${preset}-tuned`, settings, found.rates), notes: found.notes });
+  await launched(gridOf(experiment, preset, settings, { name, tuned: found }));
 }
 
 const append = (value: string, values: string[]) => [...values, value];

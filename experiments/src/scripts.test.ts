@@ -1,10 +1,11 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Grid, withSettings } from '@refconv/runs';
 import { expect } from 'chai';
 import { checkSettings, type Experiment, gridOf, PRESETS, type Preset } from './experiment.js';
 import { experimentOf, run, SCRIPTS } from './testing/scripts.js';
+import { searchGrid } from './tuning.js';
 
 const plan = (experiment: Experiment, preset: Preset, ...assignments: string[]): Grid =>
   gridOf(experiment, preset, checkSettings(experiment, withSettings(experiment.presets[preset], assignments)));
@@ -127,13 +128,42 @@ describe('the scripts', () => {
     refused('arms=["refcon"]', /landscape has no arm 'refcon'; it has baseline, refconv/);
   });
 
-  it('are commands: a plan is printed and written, a mistake is one line', async () => {
+  it('give changed settings a grid of their own, which says what was changed', async () => {
+    const experiment = await experimentOf('imagenet-table');
+    const asIs = plan(experiment, 'cifar');
+    expect(asIs).to.include({ name: 'imagenet-table-cifar', experiment: 'imagenet-table', preset: 'cifar' });
+    expect(asIs).to.include({ kind: 'table', changed: null });
+    const changed = plan(experiment, 'cifar', 'recipe.epochs=30', 'data.train=100');
+    expect(changed.name).to.match(/^imagenet-table-cifar-changed-[0-9a-f]{8}$/);
+    expect(changed.changed).to.deep.equal({ 'data.train': 100, 'recipe.epochs': 30 });
+    expect(plan(experiment, 'cifar', 'data.train=100', 'recipe.epochs=30').name).to.equal(changed.name);
+    expect(plan(experiment, 'cifar', 'recipe.epochs=40', 'data.train=100').name).not.to.equal(changed.name);
+    // What is set as it was is not changed.
+    expect(plan(experiment, 'cifar', 'recipe.epochs=105')).to.deep.equal(asIs);
+    const settings = checkSettings(experiment, { ...experiment.presets.cifar, seeds: [1] });
+    const named = gridOf(experiment, 'cifar', settings, { name: 'mine', tuned: { rates: {}, notes: 'How.' } });
+    expect(named).to.deep.include({ name: 'mine-tuned', kind: 'tuned', changed: { seeds: [1] }, notes: 'How.' });
+    const search = searchGrid(experiment, 'cifar', settings, [1, 2], {}, 'mine').grid;
+    expect(search).to.include({ name: 'mine-tuning', kind: 'search', preset: 'cifar' });
+  });
+
+  it('say which arm an analysed arm is of', async () => {
+    const { rows } = plan(await experimentOf('landscape'), 'pocket');
+    expect(rows.map(({ arm, of }) => [arm, of])).to.deep.equal([
+      ['baseline', undefined],
+      ['refconv', undefined],
+      ['landscape of baseline', 'baseline'],
+      ['landscape of refconv', 'refconv'],
+    ]);
+  });
+
+  it('are commands: a plan is printed and nothing written, a mistake is one line', async () => {
     const root = await mkdtemp(join(tmpdir(), 'refconv-scripts-'));
     try {
       const planned = await run('ablations', '--preset', 'paper', '--results', root, '--plan');
       expect(planned.status, planned.stderr).to.equal(0);
       expect(JSON.parse(planned.stdout).rows).to.have.lengthOf(14);
-      expect(await readFile(join(root, 'grids', 'ablations-paper', 'grid.json'), 'utf8')).to.contain('finetuning');
+      expect(await readdir(root)).to.deep.equal([]);
       const refused = async (...args: string[]) => {
         const { status, stderr } = await run('ablations', '--results', root, ...args);
         expect(status).to.equal(1);

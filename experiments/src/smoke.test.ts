@@ -56,11 +56,11 @@ for (const set of sets) {
           this.skip();
         }
         const begin = performance.now();
-        const args = ['--preset', 'smoke', '--results', root, '--set', `data.name=${set}`];
+        const args = ['--preset', 'smoke', '--name', 'smoke', '--results', root, '--set', `data.name=${set}`];
         const { status, stdout, stderr } = await run(script, ...args);
         expect(status, stderr).to.equal(0);
         const { claim } = await experimentOf(script);
-        const grid = await readGrid(root, `${script}-smoke`);
+        const grid = await readGrid(root, 'smoke');
         const count = Object.keys(grid.runs).length;
         expect(stdout).to.contain(claim).and.to.contain(`${count} done, 0 failed, 0 left`);
         const trained = Object.entries(grid.runs).filter(([, { analysis }]) => !analysis);

@@ -84,10 +84,11 @@ describe('matched tuning', () => {
         await runQueue(root, grid, { log: () => {} });
       };
       // Training fails at the second rate.
-      const found = await tune(root, experiment, 'smoke', settings, [1, 1e30], launch);
+      const found = await tune(root, experiment, 'smoke', settings, [1, 1e30], launch, 'mine');
       expect(grids, 'the baseline, then what starts from it').to.equal(2);
       expect(found?.rates).to.deep.equal({ mobilenetv1: { baseline: 0.1, refconv: 0.1 } });
-      const grid = { ...gridOf(experiment, 'smoke-tuned', settings, found?.rates), notes: found?.notes as string };
+      const grid = gridOf(experiment, 'smoke', settings, { name: 'mine', ...(found && { tuned: found }) });
+      expect(grid).to.include({ name: 'mine-tuned', experiment: 'imagenet-table', preset: 'smoke', kind: 'tuned' });
       const rows = await readLedger(root);
       expect(rows, 'of the four tried').to.have.lengthOf(2);
       await planGrid(root, grid);
@@ -97,9 +98,7 @@ describe('matched tuning', () => {
       const held = await readResult(root, rows[0]?.hash as string);
       expect(held?.spec.data.validation).to.equal(3);
       for (const { hash } of grid.rows) expect(grid.runs[hash]?.data).not.to.have.property('validation');
-      expect(await readFile(join(root, 'grids', 'imagenet-table-smoke-tuning', 'grid.json'), 'utf8')).to.contain(
-        '1e+29',
-      );
+      expect(await readFile(join(root, 'grids', 'mine-tuning', 'grid.json'), 'utf8')).to.contain('1e+29');
     } finally {
       await rm(root, { recursive: true, maxRetries: 5 });
     }

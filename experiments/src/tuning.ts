@@ -9,7 +9,16 @@ import {
   type Spec,
   type SpecInput,
 } from '@refconv/runs';
-import { chosenArms, type Experiment, nameOf, type Rates, type Settings, specOf } from './experiment.js';
+import {
+  chosenArms,
+  type Experiment,
+  nameOf,
+  notesOf,
+  type Preset,
+  type Rates,
+  type Settings,
+  specOf,
+} from './experiment.js';
 import { trainingImages } from './presets.js';
 
 /** One learning rate of one arm, tried. */
@@ -50,14 +59,15 @@ function searchData(settings: Settings, data: Spec['data']): Spec['data'] {
  */
 export function searchGrid(
   experiment: Experiment,
-  preset: string,
+  preset: Preset,
   settings: Settings,
   factors: readonly number[],
   rates: Rates,
+  ownName?: string,
 ): { grid: Grid; candidates: Candidate[] } {
-  const { name, baseline } = experiment;
-  const claim = `The search of learning rates for ${name}-${preset}-tuned. Top-1 is that of ${heldOut(settings)} training images held out.`;
-  const grid = new GridBuilder({ name: `${name}-${preset}-tuning`, claim, baseline });
+  const { name: tuned } = notesOf(experiment, preset, settings, 'tuned', ownName);
+  const claim = `The search of learning rates for ${tuned}. Top-1 is that of ${heldOut(settings)} training images held out.`;
+  const grid = new GridBuilder({ ...notesOf(experiment, preset, settings, 'search', ownName), claim });
   const candidates: Candidate[] = [];
   const [seed] = settings.seeds as [number];
   for (const each of settings.networks) {
@@ -92,14 +102,15 @@ export type Launch = (grid: Grid) => Promise<void>;
 export async function tune(
   root: string,
   experiment: Experiment,
-  preset: string,
+  preset: Preset,
   settings: Settings,
   factors: readonly number[],
   launch: Launch,
+  ownName?: string,
 ): Promise<{ rates: Rates; notes: string } | undefined> {
   const rates: Rates = {};
   for (;;) {
-    const { grid, candidates } = searchGrid(experiment, preset, settings, factors, rates);
+    const { grid, candidates } = searchGrid(experiment, preset, settings, factors, rates, ownName);
     if (candidates.every(({ network, arm }) => rates[network]?.[arm] !== undefined))
       return { rates, notes: describe(settings, factors, rates, candidates) };
     await launch(grid);

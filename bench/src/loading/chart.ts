@@ -1,7 +1,8 @@
 /** Images a second over the number of workers, as a vega-lite chart. */
+
+import { spread } from '@refconv/analysis/statistics';
 import * as vega from 'vega';
 import { compile, type TopLevelSpec } from 'vega-lite';
-import { spread } from '../statistics.js';
 import type { Row } from './protocol.js';
 
 /** Median over the rounds, and the least and largest. */

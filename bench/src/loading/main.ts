@@ -2,11 +2,10 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { alone, BUSY, WorkerProcess, watchOthers } from '@refconv/analysis/measurement';
+import { median, pairedRatios } from '@refconv/analysis/statistics';
 import { batches, CIFAR10_MEAN, CIFAR10_STD, imageFolder } from '@refconv/datasets';
 import { findPython, machine, nodeScript, pythonScript } from '../machine.js';
-import { BUSY, watchOthers } from '../otherLoad.js';
-import { median, pairedRatios } from '../statistics.js';
-import { WorkerProcess } from '../workerProcess.js';
 import { loadingChart, ratesCsv, ratesOf, toSvg } from './chart.js';
 import type { Epoch, Mode, Ready, Row } from './protocol.js';
 
@@ -188,4 +187,5 @@ async function main(): Promise<void> {
   log(`written to ${file}.md, .json, .csv, .vl.json and .svg`);
 }
 
-await main();
+process.env.CUDA_VISIBLE_DEVICES = '-1';
+await alone(main, { log });

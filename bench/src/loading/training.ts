@@ -6,12 +6,12 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { median } from '@refconv/analysis/statistics';
 import { mobilenetv1 } from '@refconv/backbones';
 import { imageFolder, type LoadedBatch, Loader, selectImages } from '@refconv/datasets';
 import { tf } from '@refconv/tensorflow';
 import { classifier, PAPER_RECIPE } from '@refconv/training';
 import { machine } from '../machine.js';
-import { median } from '../statistics.js';
 import { TRANSFORMS } from './protocol.js';
 
 /** One step: milliseconds since the beginning. */

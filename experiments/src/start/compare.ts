@@ -1,4 +1,5 @@
 /** What networks have in common: predictions and speed. */
+import { median, pairedRatios, type Spread } from '@refconv/analysis/statistics';
 import { batches, type ImageSplit } from '@refconv/datasets';
 import { compile, tf } from '@refconv/tensorflow';
 import type { LayersModel, Tensor2D, Tensor4D } from '@tensorflow/tfjs';
@@ -86,18 +87,13 @@ export function speedOf(
     number[],
     number[],
   ];
-  const ratios = merged.map((time, round) => time / (baseline[round] as number));
+  const ratio = pairedRatios(merged, baseline) as Spread;
   return {
     rounds,
     batchSize,
     baseline: median(baseline),
     merged: median(merged),
     refocused: median(refocused),
-    ratio: [Math.min(...ratios), median(ratios), Math.max(...ratios)],
+    ratio: [ratio.min, ratio.median, ratio.max],
   };
-}
-
-/** Of an odd number of values. */
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[(values.length - 1) / 2] as number;
 }

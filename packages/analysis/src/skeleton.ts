@@ -3,6 +3,7 @@ import type * as tf from '@tensorflow/tfjs';
 import { depthwiseLayers } from './connectivity.js';
 import type { Matrix } from './matrix.js';
 import { kernelChannels, withKernels } from './redundancy.js';
+import { mean } from './statistics.js';
 
 /** The mean magnitude at each position of a kernel [kh, kw, a, b] over its slices. With `relative`, in units of their mean. */
 export function skeleton(kernel: tf.Tensor4D, { relative = false } = {}): Matrix {
@@ -14,9 +15,9 @@ export function skeleton(kernel: tf.Tensor4D, { relative = false } = {}): Matrix
       (values[at] as number) += Math.abs(value) / channels.length;
     });
   }
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  if (relative && !(mean > 0)) throw new RangeError('A kernel of zeros has no relative skeleton.');
-  return { rows, columns, values: relative ? values.map((value) => value / mean) : values };
+  const unit = mean(values);
+  if (relative && !(unit > 0)) throw new RangeError('A kernel of zeros has no relative skeleton.');
+  return { rows, columns, values: relative ? values.map((value) => value / unit) : values };
 }
 
 export interface LayerSkeletons {

@@ -17,25 +17,19 @@ export interface MethodFlags extends RefConvOptions, Omit<ReparameterizeOptions,
 }
 
 /** RefConv's options alone. */
-export function refconvOptions({
-  mapKernel,
-  init,
-  identity,
-  basis,
-  trainableBasis,
-  seed,
-}: MethodFlags): RefConvOptions {
-  return { mapKernel, init, identity, basis, trainableBasis, seed };
+export function refconvOptions({ mapKernel, init, identity, basis, trainableBasis }: MethodFlags): RefConvOptions {
+  return { mapKernel, init, identity, basis, trainableBasis };
 }
 
 /** A copy of the model with the method's layers in the place of its convolutions; the given model is disposed. */
 export async function reparameterized(model: LayersModel, id: MethodId, flags: MethodFlags): Promise<LayersModel> {
-  const { select, start, withoutBatchNorm, option = {} } = flags;
+  const { select, start, withoutBatchNorm, seed, option = {} } = flags;
+  if ('seed' in option) throw new Error('--option seed=… is no option of a method; `refconv train` has --seed.');
   if (id === 'refconv' && Object.keys(option).length)
     throw new Error('--option is for other methods; RefConv has options of its own, such as --map-kernel.');
   const method = id === 'refconv' ? refconv(refconvOptions(flags)) : buildMethod(id, option);
   const named = select && { select: ({ name }: { name: string }) => select.test(name) };
-  const result = await reparameterize(model, method, { start, withoutBatchNorm, ...named });
+  const result = await reparameterize(model, method, { start, withoutBatchNorm, seed, ...named });
   model.dispose();
   return result;
 }

@@ -139,7 +139,12 @@ export function program(): Command {
       )
       .option('--crop <pixels>', 'for images in memory: random crop after padding by so many pixels; 0 for none', index)
       .option('--no-flip', 'no random mirroring')
-      .option('--seed <n>', 'of initial weights, order, augmentation and W_r', index, 1)
+      .option(
+        '--seed <n>',
+        'of all that is drawn: initial weights, those of the method, order, augmentation, dropout',
+        index,
+        1,
+      )
       .option('--eager', 'operation by operation instead of compiled, for debugging')
       .option('--allow-other-threads', 'go on with a run of another thread count; its end is then not bit-equal'),
     'train --backbone mobilenetv1 --data cifar10 --epochs 30 --warm-up-epochs 2 --output runs/baseline',

@@ -144,6 +144,17 @@ describe('1000 damaged files', () => {
 });
 
 describe('verifyDataset', () => {
+  it('gives the median of sizes, of an even number the mean of the middle two', async () => {
+    const folder = temporaryFolder();
+    mkdirSync(join(folder, 'a'));
+    for (const size of [20, 30, 31, 60])
+      writeFileSync(join(folder, 'a', `${size}.jpg`), await drawJpeg(size, 2 * size, 1));
+    const { width, height } = await verifyDataset(await imageFolder(folder), { workers: 1 });
+    rmSync(folder, { recursive: true });
+    expect(width).to.deep.equal({ least: 20, median: 30.5, greatest: 60 });
+    expect(height.median).to.equal(61);
+  });
+
   it('gives the mean and deviation of all pixels', async () => {
     const { train, classes } = syntheticDataset({ classes: 3, size: 16, train: 50, test: 2, seed: 1 });
     const found = await verifyDataset(memorySource(train, { name: 'drawn', classes, source: 'drawn' }), { workers: 1 });

@@ -69,6 +69,15 @@ describe('withLock', () => {
     expect(await waiting).to.equal('ran');
   });
 
+  it('ends the waiting when it is told to', async () => {
+    leave({ host: 'elsewhere', pid: 1, began: 'now' });
+    const stop = new AbortController();
+    const waiting = withLock(path, async () => 'ran', { poll: 60_000, signal: stop.signal });
+    await nextTurn();
+    stop.abort();
+    expect(await waiting.catch((error: Error) => error.name)).to.equal('AbortError');
+  });
+
   it('waits for one whose name is not yet written', async () => {
     leave('');
     const log: string[] = [];

@@ -54,11 +54,13 @@ export interface LockOptions {
   log?: ((message: string) => void) | undefined;
   /** Milliseconds between two looks, on average. */
   poll?: number;
+  /** Ends the waiting. */
+  signal?: AbortSignal | undefined;
 }
 
-/** Does something with the lock held; waits for it. */
+/** Does something with the lock held; waits for it. @throws AbortError where the signal ends the waiting. */
 export async function withLock<T>(path: string, action: () => Promise<T>, options: LockOptions = {}): Promise<T> {
-  const { log, poll = 25 } = options;
+  const { log, poll = 25, signal } = options;
   for (let told = false; ; ) {
     const lock = await tryLock(path);
     if (lock) {
@@ -73,7 +75,7 @@ export async function withLock<T>(path: string, action: () => Promise<T>, option
       log?.(`Waiting for process ${holder.pid} on ${holder.host}, which holds ${path}.`);
       told = true;
     }
-    await sleep(poll * (0.2 + 1.6 * Math.random()));
+    await sleep(poll * (0.2 + 1.6 * Math.random()), undefined, { signal });
   }
 }
 

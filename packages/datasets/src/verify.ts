@@ -2,6 +2,7 @@
 
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
+import { median } from 'd3-array';
 import type { BrokenImage } from './loader/protocol.js';
 import { type ImageSource, imageName } from './loader/source.js';
 import type { ImageReport, VerifySetUp } from './verifyWorker.js';
@@ -181,13 +182,10 @@ function increment<K>(counts: Map<K, number>, key: K): void {
 
 function sizes(counts: ReadonlyMap<number, number>): SizeStatistics {
   const sorted = [...counts].sort(([a], [b]) => a - b);
-  const total = sorted.reduce((sum, [, n]) => sum + n, 0);
-  let before = 0;
-  const median = sorted.find(([, n]) => {
-    before += n;
-    return 2 * before >= total;
-  });
-  return { least: sorted[0]?.[0] ?? 0, median: median?.[0] ?? 0, greatest: sorted.at(-1)?.[0] ?? 0 };
+  function* each() {
+    for (const [size, n] of sorted) for (let i = 0; i < n; i++) yield size;
+  }
+  return { least: sorted[0]?.[0] ?? 0, median: median(each()) ?? 0, greatest: sorted.at(-1)?.[0] ?? 0 };
 }
 
 /** A verification for people; `JSON.stringify` is the one for programs. */

@@ -17,13 +17,11 @@ export interface BlockOptions {
   gamma: number;
   /** Whether γ starts as 1 in the k×k branch and as 0 at the end of the others; a pretrained start does so always. Default: false. */
   singleInit: boolean;
-  /** Seed of the kernels; each layer and branch draws other numbers. Default: 0. */
-  seed: number;
 }
 
-export function completeBlock({ gamma = 1, singleInit = false, seed = 0 }: Partial<BlockOptions>): BlockOptions {
+export function completeBlock({ gamma = 1, singleInit = false }: Partial<BlockOptions>): BlockOptions {
   if (!Number.isFinite(gamma)) throw new RangeError(`gamma must be a number; given ${gamma}.`);
-  return { gamma, singleInit, seed };
+  return { gamma, singleInit };
 }
 
 /** A batch norm over the channels of a branch. */

@@ -71,11 +71,11 @@ export interface Site<O extends Options = Options> {
     initializer: Initializer,
     more?: { trainable?: boolean; regularizer?: Regularizer },
   ): Variable;
-  /** A seed for one of the layer's weights: of the option `seed`, the layer's name and the weight's. */
+  /** The seed to draw one of the layer's weights by: of the model's seed, the layer's name and the weight's. Every draw takes it. */
   seed(weight?: string): number;
 }
 
-/** A method. Its options are saved with the layers, so they must be plain JSON. */
+/** A method. Its options are saved with the layers, so they must be plain JSON; a seed is none of them, see {@link Site.seed}. */
 export interface MethodDefinition<O extends Options> {
   /** As papers write it. */
   name: string;
@@ -131,15 +131,18 @@ export function isReparameterized(layer: tf.layers.Layer): layer is Reparameteri
   return 'mergedWeights' in layer;
 }
 
-/** The 32-bit FNV-1a hash of a name, from the seed given. */
+/** The 32-bit FNV-1a hash of a name, from the seed given, whose bits above 32 are folded in. */
 function hash(seed: number, name: string): number {
-  let value = (0x811c9dc5 ^ seed) >>> 0;
+  let value = (0x811c9dc5 ^ seed ^ Math.floor(seed / 2 ** 32)) >>> 0;
   for (const character of name) value = Math.imul(value ^ (character.codePointAt(0) as number), 0x01000193);
   return value >>> 0;
 }
 
 interface LayerArgs<O> {
+  /** The method's options; what is none of them, such as the seed that layers used to save, is passed over. */
   reparameterization?: Partial<O>;
+  /** Of the initial weights, and not saved. Default: 0. */
+  seed?: number;
   surroundings?: Surroundings;
 }
 
@@ -154,6 +157,7 @@ function layerClass<O extends Options>(definition: MethodDefinition<O>, plainCla
     readonly options: O;
     block!: Block;
     private readonly surroundings: Surroundings;
+    private readonly seed: number;
     private kernelNumbers!: number;
     private drawnBy!: Initializer;
     private regularizedBy?: Regularizer;
@@ -162,6 +166,7 @@ function layerClass<O extends Options>(definition: MethodDefinition<O>, plainCla
       super(args as never);
       this.options = definition.complete(args.reparameterization ?? {});
       this.surroundings = args.surroundings ?? {};
+      this.seed = args.seed ?? 0;
     }
 
     override build(inputShape: Shape | Shape[]): void {
@@ -181,7 +186,7 @@ function layerClass<O extends Options>(definition: MethodDefinition<O>, plainCla
         kernelRegularizer: this.regularizedBy,
         weight: (weight, shape, initializer, { trainable = true, regularizer } = {}) =>
           super.addWeight(weight, shape, 'float32', initializer, regularizer, trainable) as unknown as Variable,
-        seed: (weight) => hash((options as { seed?: number }).seed ?? 0, weight ? `${name}/${weight}` : name),
+        seed: (weight) => hash(this.seed, weight ? `${name}/${weight}` : name),
       });
       // tfjs's layer convolves with what its kernel reads as.
       if (this.block.features) return;
@@ -265,6 +270,11 @@ export function defineMethod<O extends Options>(definition: MethodDefinition<O>)
   const method = (options: Partial<O> = {}): Reparameterization => {
     const complete = definition.complete(options);
     const unknown = Object.keys(options).filter((option) => !(option in complete));
+    if (unknown.includes('seed')) {
+      throw new RangeError(
+        `A seed is no option of ${definition.name}: give it to reparameterize(model, method, { seed }).`,
+      );
+    }
     if (unknown.length) {
       const known = Object.keys(complete).join(', ') || 'none';
       throw new RangeError(`${definition.name} has no option ${unknown.join(', ')}; it has ${known}.`);

@@ -12,9 +12,9 @@ const twoBranches = defineMethod<{ factor: number }>({
   prefix: 'TwoBranches',
   complete: ({ factor = 0 }) => ({ factor }),
   refusal: ({ kind }) => (kind === 'dense' ? undefined : 'it is depthwise.'),
-  build({ convolution, kernel, options, weight }) {
+  build({ convolution, kernel, options, weight, seed }) {
     const { kernelShape, outputs } = convolution;
-    const second = weight('second', kernelShape, tf.initializers.glorotUniform({ seed: 1 }));
+    const second = weight('second', kernelShape, tf.initializers.glorotUniform({ seed: seed('second') }));
     const factor = weight('factor', [outputs], tf.initializers.constant({ value: options.factor }));
     return { merged: () => ({ kernel: tf.add(kernel.read(), tf.mul(second.read(), factor.read())) }) };
   },
@@ -26,8 +26,8 @@ const twoPaths = defineMethod<Record<string, never>>({
   prefix: 'TwoPaths',
   complete: () => ({}),
   refusal: ({ kind, groups }) => (kind === 'dense' && groups === 1 ? undefined : 'it has groups.'),
-  build({ convolution: { kernelShape, layer, outputs }, kernel, weight }) {
-    const second = weight('second', kernelShape, tf.initializers.glorotUniform({ seed: 1 }));
+  build({ convolution: { kernelShape, layer, outputs }, kernel, weight, seed }) {
+    const second = weight('second', kernelShape, tf.initializers.glorotUniform({ seed: seed('second') }));
     const offset = weight('offset', [outputs], tf.initializers.zeros());
     const path = (x: tf.Tensor4D, filter: tf.Tensor) =>
       tf.conv2d(x, filter as tf.Tensor4D, layer.strides, layer.padding as 'same');

@@ -25,8 +25,6 @@ export interface RefConvLayerOptions {
   mapKernel?: number;
   /** How W_r starts. Default: 'xavier'. */
   init?: ConvmapInit;
-  /** Seed of W_r; each layer draws other numbers. Default: 0. */
-  seed?: number;
   /** Whether the basis is added to its map. Default: true. */
   identity?: boolean;
   /** Whether the basis is trained too; the paper freezes it. Default: false. */
@@ -38,7 +36,7 @@ export interface RefConvOptions extends RefConvLayerOptions {
   basis?: 'pretrained' | 'random';
 }
 
-export interface RefocusOptions extends RefConvOptions, Pick<ReparameterizeOptions, 'select'> {}
+export interface RefocusOptions extends RefConvOptions, Pick<ReparameterizeOptions, 'select' | 'seed'> {}
 
 /** A layer of RefConv: weights `kernel` or `depthwise_kernel` (W_b), `convmap` (W_r) and, as in the plain layer, `bias`. */
 export interface RefConvLayer extends ReparameterizedLayer, RefConvParts {}
@@ -59,12 +57,12 @@ type RefConvBlock = Block & RefConvParts;
 
 /** The options with their defaults. */
 function complete(options: RefConvLayerOptions): Required<RefConvLayerOptions> {
-  const { mapKernel = 3, init = 'xavier', seed = 0, identity = true, trainableBasis = false } = options;
+  const { mapKernel = 3, init = 'xavier', identity = true, trainableBasis = false } = options;
   if (![1, 3, 5].includes(mapKernel)) throw new RangeError(`mapKernel must be 1, 3 or 5; given ${mapKernel}.`);
   if (!['zero', 'xavier', 'official'].includes(init)) {
     throw new RangeError(`init must be 'zero', 'xavier' or 'official'; given '${init}'.`);
   }
-  return { mapKernel, init, seed, identity, trainableBasis };
+  return { mapKernel, init, identity, trainableBasis };
 }
 
 const layoutOf = ({ kind, groups }: Convolution): KernelLayout =>
@@ -138,6 +136,8 @@ export function refconv({ basis = 'pretrained', ...options }: RefConvOptions = {
 
 type Args<Stock extends (...args: never[]) => unknown> = Parameters<Stock>[0] & {
   reparameterization?: RefConvLayerOptions;
+  /** Of W_r, and not saved; each layer draws other numbers. Default: 0. */
+  seed?: number;
 };
 export type RefConv2DArgs = Args<typeof tf.layers.conv2d>;
 export type RefDepthwiseConv2DArgs = Args<typeof tf.layers.depthwiseConv2d>;
@@ -162,9 +162,9 @@ export function isRefConv(layer: tf.layers.Layer): layer is RefConvLayer {
  */
 export async function refocus(
   model: tf.LayersModel,
-  { select, ...options }: RefocusOptions = {},
+  { select, seed, ...options }: RefocusOptions = {},
 ): Promise<tf.LayersModel> {
-  return reparameterize(model, refconv(options), { select });
+  return reparameterize(model, refconv(options), { select, seed });
 }
 
 /** The RefConv layers of a model, those of nested models too, each once. */

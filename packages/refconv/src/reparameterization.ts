@@ -28,6 +28,11 @@ export interface ReparameterizeOptions {
    * the merged one a bias if it had none. Default: 'refuse'.
    */
   withoutBatchNorm?: 'refuse' | 'bias';
+  /**
+   * Of all that the method draws: an integer from 0 to 2^53 − 1; each layer and weight has numbers of its own. The layers do not save it.
+   * Default: 0.
+   */
+  seed?: number;
 }
 
 /** Spatial convolutions: the kernel is larger than 1×1, and its windows overlap (patchifying ones have stride = kernel). */
@@ -114,9 +119,11 @@ export async function reparameterize(
   method: Reparameterization,
   options: ReparameterizeOptions = {},
 ): Promise<tf.LayersModel> {
-  const { select, start = 'pretrained', withoutBatchNorm = 'refuse' } = options;
+  const { select, start = 'pretrained', withoutBatchNorm = 'refuse', seed = 0 } = options;
   checkChoice('start', start, ['pretrained', 'scratch']);
   checkChoice('withoutBatchNorm', withoutBatchNorm, ['refuse', 'bias']);
+  if (!Number.isSafeInteger(seed) || seed < 0)
+    throw new RangeError(`seed must be an integer from 0 to 2^53 − 1; given ${seed}.`);
   const absorbed = new Map<tf.layers.Layer, ConvolutionLayer>();
   const refused: Refused[] = [];
 
@@ -139,7 +146,7 @@ export async function reparameterize(
     };
     return {
       className,
-      config: { ...config, reparameterization: options, ...(method.structural && { surroundings }) },
+      config: { ...config, seed, reparameterization: options, ...(method.structural && { surroundings }) },
     };
   });
 

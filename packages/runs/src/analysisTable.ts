@@ -1,4 +1,5 @@
 /** The table of a grid's analyses: their rows, and of a landscape what the points of all its parts say. */
+import { mean } from '@refconv/analysis/statistics';
 import { stringify } from 'csv-stringify/sync';
 import { readAnalysis, runFolder } from './folder.js';
 import type { Grid, GridRow } from './grid.js';
@@ -43,7 +44,7 @@ export async function analysisTableOf(root: string, grid: Grid): Promise<Analysi
     ];
     table.push(...values.map((each) => ({ network, arm, seed, values: each, specs, commits })));
   }
-  return withRatios(grid.baseline, table);
+  return table;
 }
 
 async function landscapeRow(root: string, parts: readonly AnalysisResult[]): Promise<AnalysisRow> {
@@ -65,29 +66,22 @@ async function landscapeRow(root: string, parts: readonly AnalysisResult[]): Pro
     });
   }
   const times = parts.flatMap(({ rows }) => rows.map(({ seconds_a_point }) => Number(seconds_a_point)));
-  if (times.length > 0) row.seconds_a_point = times.reduce((sum, time) => sum + time, 0) / times.length;
+  if (times.length > 0) row.seconds_a_point = mean(times);
   return row;
 }
 
-/** A cost's time and memory beside the baseline's at the same batch size. */
-function withRatios(baseline: string, table: AnalysisTableRow[]): AnalysisTableRow[] {
-  return table.map((row) => {
-    const { milliseconds, batch_size, peak_memory } = row.values;
-    const plain = table.find(
-      ({ network, arm, seed, values }) =>
-        arm === baseline && network === row.network && seed === row.seed && values.batch_size === batch_size,
-    )?.values;
-    if (milliseconds === undefined || plain?.milliseconds === undefined) return row;
-    const ratio = (of: string | number | undefined, by: string | number | undefined) => Number(of) / Number(by);
-    return {
-      ...row,
-      values: {
-        ...row.values,
-        time_ratio: ratio(milliseconds, plain.milliseconds),
-        memory_ratio: ratio(peak_memory, plain.peak_memory),
-      },
-    };
+/** A number to read, to four digits. */
+const four = (value: number) => (Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(4))));
+
+/** A row to read: `x`, `x_least` and `x_largest` become one text, such as `1.03 (0.97–1.15)`. */
+export function foldSpreads(values: AnalysisRow): AnalysisRow {
+  const folded = Object.entries(values).flatMap(([name, value]): [string, string | number][] => {
+    if (/_(least|largest)$/.test(name) && name.replace(/_(least|largest)$/, '') in values) return [];
+    const [least, largest] = [values[`${name}_least`], values[`${name}_largest`]];
+    if (least === undefined || largest === undefined) return [[name, value]];
+    return [[name, `${four(Number(value))} (${four(Number(least))}–${four(Number(largest))})`]];
   });
+  return Object.fromEntries(folded);
 }
 
 const columnsOf = (rows: readonly AnalysisTableRow[]) => [
@@ -108,16 +102,14 @@ export function analysisCsv(rows: readonly AnalysisTableRow[]): string {
 
 /** The table to read, to four digits. */
 export function analysisMarkdown(rows: readonly AnalysisTableRow[]): string {
-  const columns = columnsOf(rows);
+  const shown = rows.map((row) => ({ ...row, values: foldSpreads(row.values) }));
+  const columns = columnsOf(shown);
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
-  const text = (value: string | number | undefined) => {
-    if (typeof value !== 'number') return value ?? '';
-    return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(4)));
-  };
+  const text = (value: string | number | undefined) => (typeof value === 'number' ? four(value) : (value ?? ''));
   return [
     line(['network', 'arm', 'seed', ...columns.map((name) => name.replaceAll('_', ' '))]),
     line(['---', '---', '---:', ...columns.map(() => '---:')]),
-    ...rows.map(({ network, arm, seed, values }) =>
+    ...shown.map(({ network, arm, seed, values }) =>
       line([network, arm, String(seed), ...columns.map((name) => text(values[name]))]),
     ),
     '',

@@ -21,13 +21,16 @@ import {
   prepareRun,
   RESULT,
   readAnalysis,
+  readJson,
   readResult,
   runFolder,
+  SPEC,
 } from './folder.js';
 import { appendToLedger } from './ledger.js';
 import { startingModel } from './network.js';
 import type { AnalysisResult, Result } from './result.js';
 import { type Hash, hashOfSpec, type Spec, shortHash } from './spec.js';
+import { checkVersion, versionOf } from './version.js';
 
 export interface ExecuteOptions {
   /** Stops after the step under way, with a checkpoint. */
@@ -47,7 +50,7 @@ const CHECKPOINT = 120;
  * Trains, evaluates and merges, or analyses, as the spec says; goes on where an earlier process stopped. A run that is finished is not done again.
  * @returns undefined if it was stopped before the end.
  * @throws BusyError where another process is at it.
- * @throws Error where the run that it starts from is not finished, or its data are missing.
+ * @throws Error where the run that it starts from is not finished, its data are missing, or it was planned with another results version.
  */
 export async function execute(
   root: string,
@@ -59,13 +62,24 @@ export async function execute(
   const lock = await tryLock(join(folder, LOCK));
   if (!lock) throw new BusyError(`Another process is doing the run ${shortHash(hash)}.`);
   try {
-    if (spec.analysis) return (await readAnalysis(root, hash)) ?? (await analyse(root, hash, spec, options));
-    const result = (await readResult(root, hash)) ?? (await train(root, hash, spec, options));
+    const analysed = await readAnalysis(root, hash);
+    if (analysed) return analysed;
+    const trained = await readResult(root, hash);
+    if (!trained) await checkVersions(root, hash, spec);
+    if (spec.analysis) return await analyse(root, hash, spec, options);
+    const result = trained ?? (await train(root, hash, spec, options));
     if (result) await appendToLedger(root, result);
     return result;
   } finally {
     await lock.release();
   }
+}
+
+/** The run's own version, and that of the run which it starts from. */
+async function checkVersions(root: string, hash: Hash, spec: Spec): Promise<void> {
+  checkVersion(`The run ${shortHash(hash)}`, spec);
+  const start = spec.from && (await readJson<Spec>(join(runFolder(root, spec.from), SPEC)));
+  if (start) versionOf(`The run ${shortHash(hash)} with the one that it starts from`, [start, spec]);
 }
 
 async function train(root: string, hash: Hash, spec: Spec, options: ExecuteOptions): Promise<Result | undefined> {

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { mean } from '@refconv/analysis/statistics';
 import { type Holder, holderOf } from '@refconv/datasets';
 import { makeFolder, writeAtomically } from '@refconv/training/files';
 import { parse as parseCsv } from 'csv-parse/sync';
@@ -100,7 +101,7 @@ async function progressOf(folder: string, epochs: number) {
   if (!last) return { epoch: 0, epochs };
   // In the first one the step is compiled.
   const usual = rows.length > 1 ? rows.slice(1) : rows;
-  const perEpoch = usual.reduce((sum, { seconds }) => sum + Number(seconds), 0) / usual.length;
+  const perEpoch = mean(usual.map(({ seconds }) => Number(seconds)));
   const secondsLeft = perEpoch * (epochs - rows.length);
   return { epoch: rows.length, epochs, secondsLeft, top1: Number(last.test_top1) };
 }

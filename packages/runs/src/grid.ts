@@ -1,9 +1,12 @@
 /** A grid: the runs of an experiment, and where each stands in its table. Kept in `ROOT/grids/NAME/grid.json`. */
+import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeFolder, writeAtomically } from '@refconv/training/files';
 import { checkData } from './data.js';
 import { isDone, readJson } from './folder.js';
+import { guessedGrid, type OldGrid } from './oldGrid.js';
+import { checkReplacement } from './replacement.js';
 import { type Hash, hashOfSpec, parseSpec, type Spec, type SpecInput, shortHash } from './spec.js';
 
 /** One run's place in the table. */
@@ -13,11 +16,24 @@ export interface GridRow {
   arm: string;
   seed: number;
   hash: Hash;
+  /** Of an analysis: the arm whose network it is of. */
+  of?: string;
 }
 
 /** What an experiment says about its grid. */
 export interface GridNotes {
+  /** Of its folder; it means nothing. */
   name: string;
+  /** The script of experiments/ that asks. */
+  experiment: string;
+  /** The size, of those that every experiment comes in. */
+  preset: string;
+  /** The experiment's table; a search of learning rates; the table with the rates that a search has found. */
+  kind: 'table' | 'search' | 'tuned';
+  /** What is otherwise than in the preset, by the setting's path, such as `recipe.epochs`; null: nothing. */
+  changed: Record<string, unknown> | null;
+  /** The file is older than these four: they are guessed of its name, and what was changed is not known. */
+  guessed?: true;
   /** The paper's claim, or the question. */
   claim: string;
   /** The arm that gains are over. */
@@ -43,16 +59,17 @@ export class GridBuilder {
 
   /**
    * Adds a run, which may be there already under another name. What it starts from must have been added before.
+   * @param of the arm whose network it analyses.
    * @throws RangeError where the spec is wrong.
    */
-  add(network: string, arm: string, input: SpecInput): Hash {
+  add(network: string, arm: string, input: SpecInput, of?: string): Hash {
     const spec = parseSpec(input);
     const hash = hashOfSpec(spec);
     if (spec.from && !this.runs[spec.from]) {
       throw new RangeError(`The run ${network} ${arm} starts from ${shortHash(spec.from)}, which is not in the grid.`);
     }
     this.runs[hash] = spec;
-    this.rows.push({ network, arm, seed: spec.seed, hash });
+    this.rows.push({ network, arm, seed: spec.seed, hash, ...(of !== undefined && { of }) });
     return hash;
   }
 
@@ -61,35 +78,67 @@ export class GridBuilder {
   }
 }
 
-export const gridFolder = (root: string, name: string) => join(root, 'grids', name);
+/** What of a grid its runs need. */
+export type RunList = Pick<Grid, 'name' | 'rows' | 'runs'>;
 
-/** Writes the grid down, once all data that its unfinished runs need are seen to be there. */
+/** Preset, kind and changes, to read. */
+export function settingsText({ preset, kind, changed, guessed }: GridNotes): string {
+  const changes = Object.entries(changed ?? {}).map(([path, value]) => `${path} = ${JSON.stringify(value)}`);
+  return [
+    `${preset || 'unknown'}${guessed ? ', guessed of the name' : ''}`,
+    ...{ table: [], search: ['search of learning rates'], tuned: ['tuned learning rates'] }[kind],
+    ...(changes.length > 0 ? [`changed: ${changes.join(', ')}`] : []),
+  ].join('; ');
+}
+
+export const gridFolder = (root: string, name: string) => join(root, 'grids', name);
+const gridFile = (root: string, name: string) => join(gridFolder(root, name), 'grid.json');
+
+/**
+ * Writes the grid down, once all data that its unfinished runs need are seen to be there.
+ * @throws Error where a grid of that name is there whose runs the new one has not: nothing is replaced.
+ */
 export async function planGrid(root: string, grid: Grid): Promise<string> {
-  if (!/^[\w.-]+$/.test(grid.name)) throw new RangeError(`'${grid.name}' cannot name a folder.`);
+  const { name, runs } = grid;
+  if (!/^[\w.-]+$/.test(name)) throw new RangeError(`'${name}' cannot name a folder.`);
+  const there = await findGrid(root, name);
+  const kept = there && checkReplacement(gridFolder(root, name), there, grid);
   const sets = new Map(
-    Object.entries(grid.runs)
+    Object.entries(runs)
       .filter(([hash, { analysis }]) => analysis?.id !== 'cost' && !isDone(root, hash))
       .map(([, { data }]) => [data.name, data]),
   );
   for (const data of sets.values()) checkData(data);
-  return writeGrid(root, grid);
+  return kept ? gridFolder(root, name) : writeGrid(root, grid);
 }
 
-/** Writes the grid down, whether or not its runs can be done here. */
+/** Writes the grid down, whatever is there, and whether or not its runs can be done here. */
 export async function writeGrid(root: string, grid: Grid): Promise<string> {
   const folder = gridFolder(root, grid.name);
   await makeFolder(folder);
-  await writeAtomically(join(folder, 'grid.json'), [JSON.stringify(grid)]);
+  await writeAtomically(gridFile(root, grid.name), [JSON.stringify(grid)]);
   return folder;
 }
 
 /** @throws Error where there is no such grid, which names those that there are. */
 export async function readGrid(root: string, name: string): Promise<Grid> {
-  const grid = await readJson<Grid>(join(gridFolder(root, name), 'grid.json'));
+  const grid = await findGrid(root, name);
   if (grid) return grid;
   const names = await readdir(join(root, 'grids')).catch(() => []);
   throw new Error(
     `There is no grid '${name}' in ${root}; ${names.length ? `there are ${names.join(', ')}` : 'there is none yet'}. ` +
       'The scripts in experiments make them.',
   );
+}
+
+/** @throws Error where its file is damaged. */
+async function findGrid(root: string, name: string): Promise<Grid | undefined> {
+  const path = gridFile(root, name);
+  if (!existsSync(path)) return undefined;
+  const grid = await readJson<Grid | OldGrid>(path).catch((error: Error) => {
+    throw new Error(`${path} is damaged; move it away, and its script writes it anew. ${error.message}`);
+  });
+  if (!grid) return undefined;
+  if (!Array.isArray(grid.rows) || typeof grid.runs !== 'object') throw new Error(`${path} is not a grid.`);
+  return 'kind' in grid ? grid : guessedGrid(grid);
 }

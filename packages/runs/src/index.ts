@@ -1,4 +1,6 @@
-export { type AnalysisTableRow, analysisCsv, analysisMarkdown, analysisTableOf } from './analysisTable.js';
+// Who judges claims has tables and intervals of one place.
+export { type Interval, meanInterval } from '@refconv/analysis/statistics';
+export { type AnalysisTableRow, analysisCsv, analysisMarkdown, analysisTableOf, foldSpreads } from './analysisTable.js';
 export { checkData, loadData, openRunImages, type RunData, type RunImages } from './data.js';
 export { forgive, readAnalysis, readResult, runFolder, type State, stateOf } from './folder.js';
 export {
@@ -9,13 +11,14 @@ export {
   gridFolder,
   planGrid,
   readGrid,
+  settingsText,
   writeGrid,
 } from './grid.js';
 export { type LaunchOptions, launch, writeTables } from './launch.js';
 export { appendToLedger, type LedgerRow, readLedger, rebuildLedger } from './ledger.js';
 export { type Outcome, type QueueOptions, runQueue, workersFor } from './queue.js';
 export type { AnalysisResult, AnalysisRow, Environment, Result } from './result.js';
-export { withSettings } from './settings.js';
+export { type Difference, differences, withSettings } from './settings.js';
 export {
   type Analysis,
   analysisSchema,
@@ -35,8 +38,6 @@ export {
 } from './spec.js';
 export { gridStatus, isSettled, type RowState, statusText } from './status.js';
 export {
-  type Interval,
-  meanInterval,
   type TableRow,
   tableCells,
   tableCsv,
@@ -44,3 +45,4 @@ export {
   tableMarkdown,
   tableOf,
 } from './table.js';
+export { versionOf } from './version.js';

@@ -2,10 +2,12 @@
 import { join } from 'node:path';
 import { writeAtomically } from '@refconv/training/files';
 import { analysisCsv, analysisMarkdown, analysisTableOf } from './analysisTable.js';
+import { isDone } from './folder.js';
 import { type Grid, gridFolder } from './grid.js';
 import { runQueue } from './queue.js';
 import { type SlurmOptions, submit } from './slurm.js';
 import { tableCsv, tableMarkdown, tableOf } from './table.js';
+import { checkVersion } from './version.js';
 
 export interface LaunchOptions extends SlurmOptions {
   launcher: 'local' | 'slurm';
@@ -16,8 +18,12 @@ export interface LaunchOptions extends SlurmOptions {
 /**
  * Does a grid's runs here, stopping at Ctrl-C with checkpoints, or hands them to Slurm. Sets the exit status: 1 where a run failed, 130 where
  * it was stopped.
+ * @throws Error where runs that are not done were planned with another results version.
  */
 export async function launch(root: string, grid: Grid, options: LaunchOptions): Promise<void> {
+  for (const [hash, spec] of Object.entries(grid.runs)) {
+    if (!isDone(root, hash)) checkVersion(`The grid ${grid.name}`, spec);
+  }
   if (options.launcher === 'slurm') {
     const { jobs, left } = await submit(root, grid, options);
     const tasks = jobs.reduce((sum, job) => sum + Object.keys(job.tasks).length, 0);

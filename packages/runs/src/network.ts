@@ -24,9 +24,8 @@ export async function startingModel(
   }
   if (!method) return plain;
   try {
-    const ofMethod = method.id === 'refconv' ? { seed, ...method.options } : method.options;
     const { start, withoutBatchNorm } = method;
-    return await reparameterize(plain, buildMethod(method.id, ofMethod), { start, withoutBatchNorm });
+    return await reparameterize(plain, buildMethod(method.id, method.options), { start, withoutBatchNorm, seed });
   } finally {
     plain.dispose();
   }

@@ -5,13 +5,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { holderOf } from '@refconv/datasets';
 import { expect } from 'chai';
-import { forgive, LOCK, LOG, runFolder, stateOf } from './folder.js';
-import { type Grid, planGrid } from './grid.js';
+import { forgive, LOCK, LOG, readAnalysis, runFolder, stateOf } from './folder.js';
+import { type Grid, GridBuilder, planGrid } from './grid.js';
 import { readLedger, rebuildLedger } from './ledger.js';
 import { gpus, runQueue } from './queue.js';
+import type { AnalysisResult } from './result.js';
 import type { Spec } from './spec.js';
 import { gridStatus, isSettled, statusText } from './status.js';
-import { essence, firstRuns, longer, longGrid, temporaryFolder, tinyGrid, tinySpec } from './testing/tiny.js';
+import { essence, firstRuns, longer, longGrid, NOTES, temporaryFolder, tinyGrid, tinySpec } from './testing/tiny.js';
 import { undisturbed } from './testing/undisturbed.js';
 
 const LAUNCH = fileURLToPath(new URL('./testing/launch.js', import.meta.url));
@@ -94,6 +95,24 @@ describe('the queue', () => {
     expect(await rebuildLedger(root)).to.equal(total);
     expect(essence(await readLedger(root))).to.deep.equal(essence(rows));
   }).timeout(LONG ? 3_600_000 : 400_000);
+
+  it('does runs that measure time one at a time, whatever the number of workers', async () => {
+    const root = at('measured');
+    const builder = new GridBuilder({ ...NOTES, name: 'measured' });
+    const cost = (seed: number) => tinySpec(seed, { analysis: { id: 'cost', steps: 1 } });
+    const hashes = [1, 2].map((seed) => builder.add('mobilenetv1', 'cost', cost(seed)));
+    builder.add('mobilenetv1', 'baseline', tinySpec(1));
+    await planGrid(root, builder.build());
+    const { done } = await runQueue(root, builder.build(), { workers: 3, ...quiet });
+    expect(done).to.equal(3);
+    const [one, other] = (await Promise.all(hashes.map((hash) => readAnalysis(root, hash)))).map((result) => {
+      const { finished, seconds } = result as AnalysisResult;
+      return { begin: Date.parse(finished) - 1000 * seconds, end: Date.parse(finished) };
+    }) as [Record<'begin' | 'end', number>, Record<'begin' | 'end', number>];
+    expect(Math.max(one.begin, other.begin)).to.be.above(Math.min(one.end, other.end));
+    const [measured] = (await readAnalysis(root, hashes[1] as string))?.rows ?? [];
+    expect(measured).to.include.keys('milliseconds', 'disturbed');
+  }).timeout(120_000);
 
   it('stops at Ctrl-C with checkpoints, and goes on when started again', async () => {
     const root = at('interrupted');

@@ -24,7 +24,7 @@ import {
   STOPPED,
   shortHash,
 } from './folder.js';
-import type { Grid } from './grid.js';
+import type { RunList } from './grid.js';
 import { appendToLedger, readLedger } from './ledger.js';
 import type { Hash, Spec } from './spec.js';
 
@@ -63,7 +63,7 @@ export async function gpus(): Promise<string[]> {
 }
 
 /** The GPUs that a grid's runs are spread over; none where they are for a CPU. @throws Error where there are none. */
-async function gpusFor({ runs }: Grid): Promise<string[]> {
+async function gpusFor({ runs }: Pick<RunList, 'runs'>): Promise<string[]> {
   if (Object.values(runs).every(({ threads }) => threads !== null)) return [];
   const found = await gpus();
   if (found.length > 0) return found;
@@ -73,7 +73,7 @@ async function gpusFor({ runs }: Grid): Promise<string[]> {
 }
 
 /** As many workers as cores and memory allow, at least one; on GPUs one each. */
-export async function workersFor(grid: Grid, memory = 2): Promise<number> {
+export async function workersFor(grid: RunList, memory = 2): Promise<number> {
   const found = await gpusFor(grid);
   if (found.length > 0) return found.length;
   const threads = Object.values(grid.runs).map((spec) => spec.threads ?? 1);
@@ -85,7 +85,7 @@ export async function workersFor(grid: Grid, memory = 2): Promise<number> {
  * Does a grid's runs: what a run starts from before it, and none that is done. Started again after anything, it goes on. Several
  * launchers, on machines that share a disk, may work on one grid.
  */
-export async function runQueue(root: string, grid: Grid, options: QueueOptions = {}): Promise<Outcome> {
+export async function runQueue(root: string, grid: RunList, options: QueueOptions = {}): Promise<Outcome> {
   const queue = new Queue(root, grid, options);
   return queue.run();
 }
@@ -105,7 +105,7 @@ class Queue {
 
   constructor(
     private readonly root: string,
-    private readonly grid: Grid,
+    private readonly grid: RunList,
     private readonly options: QueueOptions,
   ) {
     this.log = options.log ?? console.log;
@@ -131,7 +131,7 @@ class Queue {
     signal?.addEventListener('abort', stop);
     try {
       for (;;) {
-        while (!signal?.aborted && this.ready.length > 0 && this.busyHere < workers) {
+        while (!signal?.aborted && this.hasRoom(workers)) {
           await this.start(this.ready.shift() as Hash);
         }
         if (this.processes.size === 0 && (signal?.aborted || (this.ready.length === 0 && this.elsewhere.size === 0)))
@@ -145,8 +145,13 @@ class Queue {
     return { done: this.done, failed: this.failed, left: total - this.done - this.failed.length };
   }
 
-  private get busyHere(): number {
-    return this.processes.size + [...this.elsewhere.values()].filter((here) => here).length;
+  /** Whether the next run may start: one that measures time runs alone. */
+  private hasRoom(workers: number): boolean {
+    const [next] = this.ready;
+    if (next === undefined) return false;
+    const here = [...this.processes.keys(), ...[...this.elsewhere].flatMap(([hash, isHere]) => (isHere ? [hash] : []))];
+    const measures = (hash: Hash) => this.grid.runs[hash]?.analysis?.id === 'cost';
+    return here.length < (measures(next) || here.some(measures) ? 1 : workers);
   }
 
   /** Waits until a process ends, or looks at the runs of others. */

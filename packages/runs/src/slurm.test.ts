@@ -10,7 +10,7 @@ import { cancelJobs, checkTime, jobScript, slurmArrays, slurmQueue, submit } fro
 import type { Spec } from './spec.js';
 import { gridStatus, isSettled, statusText } from './status.js';
 import { noSlurm, type PrivateSlurm, startSlurm } from './testing/slurm.js';
-import { essence, firstRuns, longer, longGrid, temporaryFolder, tinyGrid, tinySpec } from './testing/tiny.js';
+import { essence, firstRuns, longer, longGrid, NOTES, temporaryFolder, tinyGrid, tinySpec } from './testing/tiny.js';
 import { undisturbed } from './testing/undisturbed.js';
 
 describe('Slurm arrays', () => {
@@ -34,6 +34,22 @@ describe('Slurm arrays', () => {
       { after: 0, indices: [0, 2] },
       { after: undefined, indices: [0] },
     ]);
+  });
+
+  it('give runs that measure time nodes to themselves', () => {
+    const builder = new GridBuilder({ ...NOTES, name: 'mixed' });
+    builder.add('mobilenetv1', 'baseline', tinySpec(1));
+    for (const seed of [1, 2])
+      builder.add('mobilenetv1', 'cost', tinySpec(seed, { analysis: { id: 'cost', steps: 1 } }));
+    const arrays = slurmArrays(builder.build().runs);
+    expect(arrays.map(({ alone, tasks }) => [alone, tasks.size])).to.deep.equal([
+      [undefined, 1],
+      [true, 2],
+    ]);
+    const scripts = arrays.map((array) =>
+      jobScript('mixed', array, { root: '/root', folder: '/folder', list: '/list' }),
+    );
+    expect(scripts.map((script) => script.includes('#SBATCH --exclusive\n'))).to.deep.equal([false, true]);
   });
 
   it('have scripts that say all that the user asked for', () => {
@@ -260,7 +276,7 @@ describe('a real Slurm', function () {
 /** A grid with a baseline more that fails, and a run that starts from it. */
 function withFailing(good: Grid, name: string): Grid {
   const { recipe } = tinySpec();
-  const grid = new GridBuilder({ name, claim: 'None.', baseline: 'baseline' });
+  const grid = new GridBuilder({ ...NOTES, name });
   const bad = tinySpec(99, { recipe: { ...recipe, learningRate: 1e30 } });
   const from = grid.add('bad', 'baseline', bad);
   grid.add('bad', 'refconv', { ...bad, from, method: { id: 'refconv' } });

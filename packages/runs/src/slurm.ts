@@ -26,6 +26,8 @@ export interface SlurmArray {
   /** By task index. */
   tasks: Map<number, Hash>;
   threads: number | null;
+  /** Its runs measure time: each has its node to itself. */
+  alone?: true;
 }
 
 /** An array that was submitted. */
@@ -49,15 +51,15 @@ const SHORTEST = 10;
 
 /**
  * Splits runs into arrays for `--dependency=aftercorr`, in which a task waits for the task of the same index: all that start from
- * nothing, or from a run that is done, are arrays of their own (for each number of threads, of the largest size that is allowed); the
+ * nothing, or from a run that is done, are arrays of their own (for each number of threads, of the largest size that is allowed; those that measure time apart); the
  * first runs that start from these are the next array, their second ones another.
  */
 export function slurmArrays(runs: Record<Hash, Spec>, largest = Number.POSITIVE_INFINITY): SlurmArray[] {
   const arrays: SlurmArray[] = [];
   const placeOf = new Map<Hash, { array: number; index: number }>();
-  const roots = new Map<number | null, number>();
+  const roots = new Map<string, number>();
   const add = (array: SlurmArray) => arrays.push(array) - 1;
-  for (const [hash, { from, threads }] of Object.entries(runs)) {
+  for (const [hash, { from, threads, analysis }] of Object.entries(runs)) {
     const parent = from ? placeOf.get(from) : undefined;
     let number: number;
     let index: number;
@@ -68,9 +70,11 @@ export function slurmArrays(runs: Record<Hash, Spec>, largest = Number.POSITIVE_
       number = arrays.findIndex(fits);
       if (number < 0) number = add({ after: parent.array, tasks: new Map(), threads });
     } else {
-      number = roots.get(threads) ?? add({ tasks: new Map(), threads });
-      if ((arrays[number]?.tasks.size as number) >= largest) number = add({ tasks: new Map(), threads });
-      roots.set(threads, number);
+      const alone = analysis?.id === 'cost' && { alone: true as const };
+      const kind = JSON.stringify([threads, alone]);
+      number = roots.get(kind) ?? add({ tasks: new Map(), threads, ...alone });
+      if ((arrays[number]?.tasks.size as number) >= largest) number = add({ tasks: new Map(), threads, ...alone });
+      roots.set(kind, number);
       index = arrays[number]?.tasks.size as number;
     }
     arrays[number]?.tasks.set(index, hash);
@@ -82,7 +86,7 @@ export function slurmArrays(runs: Record<Hash, Spec>, largest = Number.POSITIVE_
 /** The job script of an array; what its tasks do is in slurmTask.ts. */
 export function jobScript(
   name: string,
-  { tasks, threads }: SlurmArray,
+  { tasks, threads, alone }: SlurmArray,
   options: SlurmOptions & { root: string; folder: string; list: string },
 ): string {
   const { root, folder, list, account, partition, time = '24:00:00', memory = 2 } = options;
@@ -100,6 +104,7 @@ export function jobScript(
     mem: `${Math.ceil(1024 * memory)}M`,
     'kill-on-invalid-dep': 'yes',
     ...(threads === null && { gres: 'gpu:1' }),
+    ...(alone && { exclusive: undefined }),
     ...(account && { account }),
     ...(partition && { partition }),
   };

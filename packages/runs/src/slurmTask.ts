@@ -18,8 +18,8 @@ const { SLURM_ARRAY_JOB_ID: job, SLURM_ARRAY_TASK_ID: index } = process.env;
 const hash = JSON.parse(readFileSync(list, 'utf8'))[index as string] as Hash;
 const spec = (await readJson<Spec>(join(runFolder(root, hash), SPEC))) as Spec;
 
-const grid = { name: `${job}_${index}`, claim: '', baseline: '', rows: [], runs: { [hash]: spec } };
-const { done } = await runQueue(root, grid, { workers: 1, signal: stop.signal });
+const task = { name: `${job}_${index}`, rows: [], runs: { [hash]: spec } };
+const { done } = await runQueue(root, task, { workers: 1, signal: stop.signal });
 if (done === 0) {
   process.exitCode = stop.signal.aborted ? STOPPED : 1;
   if (stop.signal.aborted && !existsSync(join(runFolder(root, hash), CANCELLED))) await requeue(`${job}_${index}`);

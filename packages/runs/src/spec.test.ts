@@ -38,6 +38,11 @@ describe('a spec', () => {
     expect(problem({ ...spec, from: 'abc' })).to.match(/from is "abc"/);
     expect(problem({ ...spec, data: { name: 'cifar10', size: 16 } })).to.match(/data\.size is for the synthetic set/);
     expect(problem('spec')).to.match(/it is "spec"/);
+    for (const id of ['refconv', 'acb', 'wn']) {
+      expect(problem({ ...spec, method: { id, options: { seed: 3 } } })).to.match(
+        /method\.options\.seed is no option; a run has one seed, the field `seed` of the spec/,
+      );
+    }
     expect(problem({ ...spec, sed: 1, seed: '1' })).to.match(/sed is unknown.*seed is "1"|seed is "1".*sed is unknown/);
   });
 
@@ -75,8 +80,9 @@ describe('a spec', () => {
     ];
     const hashes = [whole, ...others.map(parseSpec)].map(hashOfSpec);
     // So are the names of runs from before a change that changes results.
-    hashes.push(hashOfSpec({ ...whole, resultsVersion: (RESULTS_VERSION + 1) as typeof RESULTS_VERSION }));
+    hashes.push(hashOfSpec({ ...whole, resultsVersion: RESULTS_VERSION + 1 }));
     expect(new Set(hashes).size).to.equal(hashes.length);
-    expect(problem({ ...spec, resultsVersion: RESULTS_VERSION + 1 })).to.match(/resultsVersion is/);
+    for (const other of [RESULTS_VERSION + 1, 1])
+      expect(problem({ ...spec, resultsVersion: other })).to.match(/resultsVersion is/);
   });
 });

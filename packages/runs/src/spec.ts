@@ -6,8 +6,8 @@ import { z } from 'zod';
 
 export { shortHash } from './folder.js';
 
-/** Raised when changed code changes what runs result in: the runs of before then have other names. */
-export const RESULTS_VERSION = 1;
+/** Raised when changed code changes what runs result in: the runs of before then have other names. What changed: docs/experiments.md. */
+export const RESULTS_VERSION: number = 2;
 
 const count = z.int().min(1);
 const share = z.number().min(0).max(1);
@@ -59,7 +59,7 @@ export const recipeSchema = z.strictObject({
 
 export const methodSchema = z.strictObject({
   id: z.enum(Object.keys(METHODS)),
-  /** Of the method; the seed is the run's. */
+  /** Of the method; a seed is none of them, as the run's is the method's too. */
   options: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).default({}),
   start: z.enum(['pretrained', 'scratch']).default('pretrained'),
   withoutBatchNorm: z.enum(['refuse', 'bias']).default('refuse'),
@@ -81,14 +81,12 @@ export const analysisSchema = z.discriminatedUnion('id', [
     range: z.number().positive().default(1),
     /** The first so many of the images that the network was trained on; null: all. */
     images: count.nullable(),
-    /** Of the directions. */
-    seed: z.int().min(0).default(1),
     /** Which share of the points: i of n, counted from 1. */
     part: z.strictObject({ i: count, n: count }).default({ i: 1, n: 1 }),
   }),
   z.strictObject({
     id: z.literal('cost'),
-    /** Measured after two to warm up; 0: the cost is counted, not measured. */
+    /** Rounds, in each of which the network and the plain one step in turn; 0: the cost is counted, not measured. */
     steps: z.int().min(0),
   }),
 ]);
@@ -108,7 +106,7 @@ export const specSchema = z.strictObject({
   /** Batch norms keep their statistics, scale and shift, and normalise by them in training too. */
   freezeBatchNorm: z.boolean().default(false),
   recipe: recipeSchema,
-  /** Of initial weights, of W_r, and of the images' order and augmentation. */
+  /** Of all that the run draws: initial weights, those of the method, the images' order and augmentation, dropout, a landscape's directions. */
   seed: z.int().min(0),
   /** On a CPU, the threads that an operation is split among, which its last bits depend on; null: on a GPU. */
   threads: count.nullable(),
@@ -138,6 +136,10 @@ export function parseSpec(value: unknown): Spec {
     );
   if (spec.data.name === 'folder' && spec.data.folder === undefined)
     throw new RangeError('The spec cannot be used: data.folder is not set; it says where the images lie.');
+  if (spec.method && 'seed' in spec.method.options)
+    throw new RangeError(
+      'The spec cannot be used: method.options.seed is no option; a run has one seed, the field `seed` of the spec.',
+    );
   checkRecipe({ ...spec.recipe, seed: spec.seed });
   checkAnalysis(spec);
   return spec;

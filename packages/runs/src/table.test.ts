@@ -2,16 +2,22 @@ import { expect } from 'chai';
 import { parse } from 'csv-parse/sync';
 import type { Grid } from './grid.js';
 import { appendToLedger, readLedger } from './ledger.js';
+import type { Result } from './result.js';
 import { tableCsv, tableFrom, tableMarkdown } from './table.js';
 import { resultOf } from './testing/result.js';
-import { temporaryFolder } from './testing/tiny.js';
+import { NOTES, temporaryFolder } from './testing/tiny.js';
 
 describe('the table', () => {
   const at = temporaryFolder();
 
   /** Top-1 in percent by arm and seed. */
-  async function table(arms: Record<string, Record<number, number>>, changes: Partial<Grid> = {}, data = 'synthetic') {
-    const grid: Grid = { name: 'made-up', claim: 'A claim.', baseline: 'baseline', rows: [], runs: {}, ...changes };
+  async function table(
+    arms: Record<string, Record<number, number>>,
+    changes: Partial<Grid> = {},
+    data = 'synthetic',
+    measured: (seed: number) => Partial<Result> = () => ({}),
+  ) {
+    const grid: Grid = { ...NOTES, name: 'made-up', claim: 'A claim.', rows: [], runs: {}, ...changes };
     const root = at(Math.random().toString());
     let number = 0;
     for (const [arm, bySeed] of Object.entries(arms)) {
@@ -22,7 +28,10 @@ describe('the table', () => {
         // Not done.
         if (Number.isNaN(percent)) continue;
         const set = { ...spec.data, name: data } as typeof spec.data;
-        await appendToLedger(root, { ...result, spec: { ...spec, data: set }, hash, top1: percent / 100 });
+        await appendToLedger(root, {
+          ...{ ...result, ...measured(Number(seed)) },
+          ...{ spec: { ...spec, data: set }, hash, top1: percent / 100 },
+        });
       }
     }
     const rows = tableFrom(grid, await readLedger(root));
@@ -64,6 +73,14 @@ describe('the table', () => {
     expect(of('refconv').gain).to.be.closeTo(5.5, 1e-9);
     expect(of('refconv').gainLow).to.be.closeTo(5.5 - half, 1e-3);
     expect(of('refconv').gainHigh).to.be.closeTo(5.5 + half, 1e-3);
+  });
+
+  it('has medians of time and memory, of two runs half-way between them', async () => {
+    const measured = (seed: number) => ({ peakMemory: 100 * seed, stepMilliseconds: 2 ** seed, trainSeconds: seed });
+    const arms = { two: { 1: 70, 2: 71 }, four: { 1: 70, 2: 71, 3: 72, 9: 73 } };
+    const { of } = await table(arms, {}, 'synthetic', measured);
+    expect(of('two')).to.include({ peakMemory: 150, stepMilliseconds: 3, trainSeconds: 1.5 });
+    expect(of('four')).to.include({ peakMemory: 250, stepMilliseconds: 6, trainSeconds: 2.5 });
   });
 
   it('says nothing that too few runs do not show', async () => {

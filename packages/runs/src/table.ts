@@ -1,8 +1,9 @@
 /** An experiment's table: means over seeds, and gains over the baseline with their confidence intervals. */
-import tQuantile from '@stdlib/stats-base-dists-t-quantile';
+import { mean, meanInterval, median } from '@refconv/analysis/statistics';
 import { stringify } from 'csv-stringify/sync';
-import type { Grid } from './grid.js';
+import { type Grid, settingsText } from './grid.js';
 import { type LedgerRow, readLedger } from './ledger.js';
+import { versionOf } from './version.js';
 
 export interface TableRow {
   network: string;
@@ -41,7 +42,9 @@ export async function tableOf(root: string, grid: Grid): Promise<TableRow[]> {
   return tableFrom(grid, await readLedger(root));
 }
 
+/** The same of a ledger that is read already. @throws Error where the grid has runs of several results versions. */
 export function tableFrom(grid: Grid, ledger: readonly LedgerRow[]): TableRow[] {
+  versionOf(`The grid ${grid.name}`, Object.values(grid.runs));
   const byHash = new Map(ledger.map((row) => [row.hash, row]));
   const groups = new Map<string, Grid['rows']>();
   for (const row of grid.rows) {
@@ -67,30 +70,33 @@ export function tableFrom(grid: Grid, ledger: readonly LedgerRow[]): TableRow[] 
       const other = baseline.get(seed);
       return other ? [100 * (Number(row.top1) - Number(other.top1))] : [];
     });
-    const gain = mean(differences);
-    const half = halfWidth(differences);
+    const gain = meanInterval(differences);
+    const [top1, top5] = [meanInterval(percents('top1')), meanInterval(percents('top5'))];
     const paper = arm === grid.paper?.arm ? grid.paper.gains[network] : undefined;
-    const comparable = rows.length > 0 && rows.every(({ data }) => data === 'imagenet');
+    const comparable = !grid.changed && rows.length > 0 && rows.every(({ data }) => data === 'imagenet');
     return {
       network,
       arm,
       n: rows.length,
       seeds: [...bySeed.keys()],
-      top1: mean(percents('top1')),
-      top1Deviation: deviation(percents('top1')),
-      top5: mean(percents('top5')),
-      top5Deviation: deviation(percents('top5')),
-      gain,
-      ...(gain !== undefined && half !== undefined && { gainLow: gain - half, gainHigh: gain + half }),
+      top1: top1?.mean,
+      top1Deviation: top1?.deviation,
+      top5: top5?.mean,
+      top5Deviation: top5?.deviation,
+      gain: gain?.mean,
+      ...(gain?.low !== undefined && { gainLow: gain.low, gainHigh: gain.high }),
       pairs: differences.length,
       paper,
-      ...(comparable && gain !== undefined && paper !== undefined && { difference: gain - paper }),
-      parametersInTraining: mean(numbers('parameters_in_training')),
-      parameters: mean(numbers('parameters')),
-      flopsPerStep: mean(numbers('flops_per_step')),
-      peakMemory: median(numbers('peak_memory')),
-      trainSeconds: median(numbers('train_seconds')),
-      stepMilliseconds: median(rows.flatMap((row) => (row.step_milliseconds ? [Number(row.step_milliseconds)] : []))),
+      ...(comparable && gain && paper !== undefined && { difference: gain.mean - paper }),
+      parametersInTraining: ofAny(mean, numbers('parameters_in_training')),
+      parameters: ofAny(mean, numbers('parameters')),
+      flopsPerStep: ofAny(mean, numbers('flops_per_step')),
+      peakMemory: ofAny(median, numbers('peak_memory')),
+      trainSeconds: ofAny(median, numbers('train_seconds')),
+      stepMilliseconds: ofAny(
+        median,
+        rows.flatMap((row) => (row.step_milliseconds ? [Number(row.step_milliseconds)] : [])),
+      ),
       specs: rows.map(({ hash }) => hash),
       commits: [
         ...new Set(rows.map(({ commit, changed }) => `${commit.slice(0, 12)}${changed === 'true' ? '+' : ''}`)),
@@ -99,38 +105,8 @@ export function tableFrom(grid: Grid, ledger: readonly LedgerRow[]): TableRow[] 
   });
 }
 
-const mean = (values: readonly number[]) =>
-  values.length ? values.reduce((sum, value) => sum + value, 0) / values.length : undefined;
-
-const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[Math.floor((values.length - 1) / 2)];
-
-function deviation(values: readonly number[]): number | undefined {
-  const centre = mean(values);
-  if (centre === undefined || values.length < 2) return undefined;
-  return Math.sqrt(values.reduce((sum, value) => sum + (value - centre) ** 2, 0) / (values.length - 1));
-}
-
-/** Half of the mean's 95 % confidence interval, by Student's t. */
-function halfWidth(values: readonly number[]): number | undefined {
-  const spread = deviation(values);
-  if (spread === undefined) return undefined;
-  return (tQuantile(0.975, values.length - 1) * spread) / Math.sqrt(values.length);
-}
-
-/** A mean and, from two values on, its 95 % confidence interval by Student's t. */
-export interface Interval {
-  n: number;
-  mean: number;
-  low?: number;
-  high?: number;
-}
-
-/** @returns undefined of no values. */
-export function meanInterval(values: readonly number[]): Interval | undefined {
-  const [centre, half] = [mean(values), halfWidth(values)];
-  if (centre === undefined) return undefined;
-  return { n: values.length, mean: centre, ...(half !== undefined && { low: centre - half, high: centre + half }) };
-}
+const ofAny = (statistic: (values: readonly number[]) => number, values: readonly number[]) =>
+  values.length > 0 ? statistic(values) : undefined;
 
 const percent = (value: number | undefined, digits = 2) => value?.toFixed(digits) ?? '';
 const signed = (value: number | undefined) =>
@@ -211,12 +187,14 @@ export function tableCells(rows: readonly TableRow[]): { header: string[]; body:
 }
 
 /** The table as Markdown. */
-export function tableMarkdown({ name, claim, notes }: Grid, rows: readonly TableRow[]): string {
+export function tableMarkdown(grid: Grid, rows: readonly TableRow[]): string {
+  const { name, claim, notes, runs } = grid;
   const { header, body } = tableCells(rows);
   const line = (cells: string[]) => `| ${cells.join(' | ')} |`;
   const seeds = [...new Set(rows.flatMap((row) => row.seeds))].join(', ');
   const commits = [...new Set(rows.flatMap((row) => row.commits))].join(', ');
-  const above = [`# ${name}`, '', claim, '', ...(notes ? [notes, ''] : [])];
+  const version = versionOf(`The grid ${name}`, Object.values(runs));
+  const above = [`# ${name}`, '', claim, '', `Preset: ${settingsText(grid)}.`, '', ...(notes ? [notes, ''] : [])];
   if (rows.length === 0) return above.join('\n');
   return [
     ...above,
@@ -224,9 +202,9 @@ export function tableMarkdown({ name, claim, notes }: Grid, rows: readonly Table
     line(header.map((_, i) => (i < 2 ? '---' : '---:'))),
     ...body.map(line),
     '',
-    `Seeds: ${seeds || 'none yet'}. Commits: ${commits || 'none'}; a + marks changed files. Mean ± standard deviation over seeds; gains are paired by seed, ` +
+    `Seeds: ${seeds || 'none yet'}. Commits: ${commits || 'none'}; a + marks changed files. ${version === undefined ? '' : `Results version ${version}. `}Mean ± standard deviation over seeds; gains are paired by seed, ` +
       "their intervals are Student's t. FLOPs are 2 a multiply-add, backward twice forward but for gradients of frozen bases, which are not taken. " +
-      "Time is a step's mean, the first one's included, while the runs that were done at the same time shared the machine. Peak memory is the whole process's. " +
+      "Time is a step's mean, the first one's included, while the runs that were done at the same time shared the machine, and peak memory is the whole process's: they compare nothing; the experiment cost does. " +
       "A cell of the paper's that is not known is empty.",
     '',
   ].join('\n');

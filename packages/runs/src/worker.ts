@@ -4,6 +4,7 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
+import { engineVariables } from './engine.js';
 import { BUSY, CANCELLED, markFailed, SPEC, STOPPED } from './folder.js';
 import type { Spec } from './spec.js';
 
@@ -11,10 +12,7 @@ const folder = resolve(process.argv[2] as string);
 const root = dirname(dirname(folder));
 const spec: Spec = JSON.parse(readFileSync(join(folder, SPEC), 'utf8'));
 // Before TensorFlow is loaded, which reads it then.
-if (spec.threads !== null) {
-  process.env.TF_NUM_INTRAOP_THREADS = String(spec.threads);
-  process.env.TF_NUM_INTEROP_THREADS ??= '1';
-}
+Object.assign(process.env, engineVariables(spec));
 
 const stop = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {

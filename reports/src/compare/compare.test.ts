@@ -77,6 +77,19 @@ describe('refconv report compare', () => {
     expect(await message([runs.older], ['a', 'b'])).to.match(/There are 1 runs and 2 names/);
   });
 
+  it('says where runs have results of several versions', async () => {
+    const old = join(folder, 'old');
+    await cp(runs.experiment, old, { recursive: true });
+    const spec = JSON.parse(await readFile(join(old, 'spec.json'), 'utf8'));
+    await writeFile(join(old, 'spec.json'), JSON.stringify({ ...spec, resultsVersion: 1 }));
+    const output = join(folder, 'versions');
+    const notice = /results of the versions 1 and \d+, .*old: 1/s;
+    const { page } = await compareRuns([runs.experiment, old], { output });
+    expect(await readFile(page, 'utf8')).to.match(notice);
+    await compareRuns([old, old], { output });
+    expect(await readFile(page, 'utf8')).not.to.match(/results of the versions/);
+  });
+
   it('shows what there is of a run that is half written', async () => {
     const half = join(folder, 'half');
     await mkdir(half);

@@ -43,7 +43,7 @@ export async function compareRuns(
   const predicted = runs.filter(hasPredictions);
   const body = html`<h1>${count(runs.length)} ${runs.length === 1 ? 'run' : 'runs'} compared</h1>
 <p class="soft">One run of each says little: another seed may turn the order round.</p>
-${runs.flatMap(({ name, missing }) => missing.map((what) => html`<p class="notice">${name}: ${what}.</p>\n`))}
+${versionNotice(runs)}${runs.flatMap(({ name, missing }) => missing.map((what) => html`<p class="notice">${name}: ${what}.</p>\n`))}
 <h2>After the last epoch</h2>
 ${finalTable(runs)}
 <h2>Curves</h2>
@@ -63,6 +63,16 @@ ${await draw(predicted.map(confusion))}`
   const title = `${runs.map(({ name }) => name).join(', ')}: RefConv`;
   await writeFile(path, page({ title, base: '', charts: true, body }));
   return { page: path, runs };
+}
+
+/** Runs of different code are shown together, and the page says so. */
+function versionNotice(runs: readonly ComparedRun[]): Html | '' {
+  const versions = [...new Set(runs.flatMap(({ spec }) => (spec ? [spec.resultsVersion] : [])))].sort();
+  if (versions.length < 2) return '';
+  const each = runs.flatMap(({ name, spec }) => (spec ? [`${name}: ${spec.resultsVersion}`] : []));
+  return html`<p class="notice">These runs have results of the versions ${versions.join(' and ')}, which differ by more than the runs do (${each.join(', ')}):
+docs/experiments.md says how.</p>
+`;
 }
 
 type Predicted = ComparedRun & { predictions: PredictionReport };

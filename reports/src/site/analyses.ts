@@ -3,10 +3,13 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type LandscapePoint, readLandscape } from '@refconv/analysis/landscape/grid';
 import { sharpness } from '@refconv/analysis/landscape/sharpness';
+import { meanInterval } from '@refconv/analysis/statistics';
 import { runFolder } from '@refconv/runs';
 import type { MatrixCell } from '../charts/heatMap.js';
 import { readCsv } from '../metrics.js';
-import type { AnalysisFindings, AnalysisNumbers } from './claims.js';
+import type { AnalysisNumbers, CostRatios } from './claims.js';
+import { costRatios } from './costs.js';
+import type { AnalysisFindings } from './judge.js';
 import type { Experiment } from './read.js';
 
 /** A matrix of a layer. */
@@ -22,11 +25,15 @@ export interface NetworkAnalysis {
   id: string;
   network: string;
   arm: string;
+  /** The arm whose network it is of; a cost has none. */
+  of?: string;
   seed: number;
   /** Its table's rows. */
   rows: Record<string, string | number>[];
   cells: LayerCell[];
   points: LandscapePoint[];
+  /** Of a method beside the plain network, by batch size. */
+  costs: CostRatios[];
 }
 
 const MATRICES: Record<string, string> = {
@@ -38,17 +45,18 @@ const MATRICES: Record<string, string> = {
 /** The finished analyses of an experiment; the parts of a landscape are put together. */
 export async function readAnalyses(root: string, { runs }: Experiment): Promise<NetworkAnalysis[]> {
   const found = new Map<string, NetworkAnalysis>();
-  for (const { network, arm, seed, hash, state, analysis: id } of runs) {
+  for (const { network, arm, seed, hash, of, state, analysis: id } of runs) {
     if (!id || state.state !== 'done') continue;
     const folder = runFolder(root, hash);
     const key = JSON.stringify([id, network, arm, seed]);
-    const earlier = found.get(key) ?? { id, network, arm, seed, rows: [], cells: [], points: [] };
+    const earlier = found.get(key) ?? { id, network, arm, of, seed, rows: [], cells: [], points: [], costs: [] };
     const result = JSON.parse(await readFile(join(folder, 'result.json'), 'utf8')) as Partial<NetworkAnalysis>;
     const matrices = MATRICES[id] ? await readCsv(join(folder, MATRICES[id])) : [];
     found.set(key, {
       ...earlier,
       rows: [...earlier.rows, ...(result.rows ?? [])],
       cells: [...earlier.cells, ...(matrices ?? []).map(cellOf)],
+      costs: [...earlier.costs, ...(id === 'cost' ? await costRatios(folder, result.rows ?? []) : [])],
       points: id === 'landscape' ? [...earlier.points, ...(await readLandscape(folder))] : [],
     });
   }
@@ -76,10 +84,6 @@ function landscapeRows(points: readonly LandscapePoint[]): NetworkAnalysis['rows
   ];
 }
 
-/** The arm `landscape of refconv` is an analysis of the arm `refconv`. */
-export const analysedArm = ({ arm }: Pick<NetworkAnalysis, 'arm'>) => arm.replace(/^\w+ of /, '');
-const isOf = (analysis: NetworkAnalysis, arm: string) => analysedArm(analysis) === arm;
-
 /** What the analyses of all experiments say to claims: for each network the numbers of its seeds. */
 export function numbersOf(
   analysed: readonly { experiment: Experiment; analyses: readonly NetworkAnalysis[] }[],
@@ -89,6 +93,9 @@ export function numbersOf(
       experiment,
       network,
       seeds: seedsOf(analyses.filter((analysis) => analysis.network === network)),
+      costs: analyses
+        .filter((analysis) => analysis.network === network)
+        .flatMap(({ arm, costs }) => costs.map((cost) => ({ arm, ...cost }))),
     })),
   );
 }
@@ -96,13 +103,13 @@ export function numbersOf(
 function seedsOf(analyses: readonly NetworkAnalysis[]): AnalysisNumbers[] {
   return [...new Set(analyses.map(({ seed }) => seed))].map((seed) => {
     const own = (id: string, arm?: string) =>
-      analyses.find((each) => each.seed === seed && each.id === id && (arm === undefined || isOf(each, arm)))?.rows ??
+      analyses.find((each) => each.seed === seed && each.id === id && (arm === undefined || each.of === arm))?.rows ??
       [];
     const difference = (id: string, more: string, less: string) => {
       const values = own(id)
         .map((row) => Number(row[more]) - Number(row[less]))
         .filter(Number.isFinite);
-      return values.length > 0 ? values.reduce((sum, value) => sum + value, 0) / values.length : undefined;
+      return meanInterval(values)?.mean;
     };
     const wide = (arm: string) => own('landscape', arm)[0]?.wide_share;
     const [refconv, baseline] = [wide('refconv'), wide('baseline')];

@@ -1,11 +1,12 @@
 /** What analyses found, as figures and tables. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { foldSpreads } from '@refconv/runs';
 import { stringify } from 'csv-stringify/sync';
 import { connectivityChart, redundancyChart, skeletonChart } from '../charts/heatMap.js';
 import { landscapeChart, sliceChart, surfaceChart } from '../charts/landscape.js';
 import { type Html, html } from '../html.js';
-import { analysedArm, type LayerCell, type NetworkAnalysis } from './analyses.js';
+import type { LayerCell, NetworkAnalysis } from './analyses.js';
 import type { Figure } from './figure.js';
 import { count, four } from './format.js';
 import { table } from './layout.js';
@@ -50,8 +51,10 @@ async function numbers(folder: string, id: string, analyses: readonly NetworkAna
   if (rows.length === 0) return html``;
   const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
   await writeFile(join(folder, `${id}-numbers.csv`), stringify(rows, { header: true, columns }));
-  const names = columns.map((name) => name.replaceAll('_', ' '));
-  const cells = rows.map((row) => columns.map((name) => four((row as Record<string, string | number>)[name])));
+  const folded = rows.map((row): Record<string, string | number> => foldSpreads(row));
+  const shown = [...new Set(folded.flatMap((row) => Object.keys(row)))];
+  const names = shown.map((name) => name.replaceAll('_', ' '));
+  const cells = folded.map((row) => shown.map((name) => four(row[name])));
   return html`<details><summary>${count(rows.length)} rows of numbers</summary>
 ${table(`Numbers of ${id}`, names, cells, { text: 2 })}
 <p class="soft"><a href="${id}-numbers.csv">With all digits, as CSV</a></p></details>`;
@@ -117,7 +120,7 @@ function landscapeFigures(
   analyses: readonly NetworkAnalysis[],
 ): Figure[] {
   const whole = analyses
-    .map((analysis) => ({ name: analysedArm(analysis), points: analysis.points }))
+    .map((analysis) => ({ name: analysis.of ?? analysis.arm, points: analysis.points }))
     .filter(({ points }) => isWhole(points) && new Set(points.map(({ y }) => y)).size > 1);
   if (whole.length === 0) return [];
   const rows = whole.flatMap(({ name, points }) => points.map((point) => ({ name, ...point })));

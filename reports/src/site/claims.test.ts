@@ -3,18 +3,29 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { ARMS, type MadeUp, writeRuns } from '../testing/runs.js';
-import { CLAIMS, type Claim, judge } from './claims.js';
+import { type AnalysisNumbers, CLAIMS, type Claim } from './claims.js';
+import { judge } from './judge.js';
 import { type Experiment, readSite } from './read.js';
 
-const table: MadeUp = { name: 'imagenet-table-cifar', networks: ['a', 'b'], arms: ARMS, seeds: [1, 2, 3], epochs: 2 };
+const table: MadeUp = {
+  ...{ name: 'imagenet-table-cifar', experiment: 'imagenet-table', preset: 'cifar' },
+  ...{ networks: ['a', 'b'], arms: ARMS, seeds: [1, 2, 3], epochs: 2 },
+};
 const pocket = {
   ...table,
   name: 'imagenet-table-pocket',
+  preset: 'pocket',
   networks: ['c'],
   arms: { ...ARMS, refconv: { ...ARMS.refconv, gain: -1 } },
 };
-const synthetic: MadeUp = { ...table, name: 'comparison-smoke', data: { name: 'synthetic' } };
-const comparison: MadeUp = { ...table, name: 'comparison-cifar', networks: ['d'], seeds: [1] };
+const synthetic: MadeUp = {
+  ...table,
+  ...{ name: 'comparison-smoke', experiment: 'comparison', preset: 'smoke', data: { name: 'synthetic' } },
+};
+const comparison: MadeUp = {
+  ...table,
+  ...{ name: 'comparison-cifar', experiment: 'comparison', networks: ['d'], seeds: [1] },
+};
 
 const claim = (start: string) => CLAIMS.find(({ claim }) => claim.startsWith(start)) as Claim;
 const GAIN = claim('RefConv raises');
@@ -39,7 +50,7 @@ describe('claims', () => {
     ]);
     const alone = judge(
       GAIN,
-      experiments.filter(({ name }) => name.endsWith('pocket')),
+      experiments.filter(({ grid }) => grid.preset === 'pocket'),
     );
     expect(alone.verdict).to.equal('disagrees');
   });
@@ -76,12 +87,13 @@ describe('claims', () => {
   });
 
   it('of analyses rest on the numbers of each seed', () => {
-    const experiment = { name: 'redundancy-cifar', data: ['cifar10'] };
-    const numbers = [{ experiment, network: 'a', seeds: [{ redundancy: 0.2 }, { redundancy: 0.3 }, {}] }];
-    const { findings, verdict } = judge(claim('RefConv reduces'), [], numbers);
+    const [made] = experiments as [Experiment];
+    const experiment = { ...made, data: ['cifar10'], grid: { ...made.grid, experiment: 'redundancy' } };
+    const of = (...seeds: AnalysisNumbers[]) =>
+      judge(claim('RefConv reduces'), [], [{ experiment, network: 'a', seeds, costs: [] }]);
+    const { findings, verdict } = of({ redundancy: 0.2 }, { redundancy: 0.3 }, {});
     expect(findings.map(({ interval }) => interval.n)).to.deep.equal([2]);
     expect(verdict).to.equal('undecided');
-    const steady = [{ ...numbers[0], experiment, network: 'a', seeds: [{ redundancy: 0.2 }, { redundancy: 0.21 }] }];
-    expect(judge(claim('RefConv reduces'), [], steady).verdict).to.equal('agrees');
+    expect(of({ redundancy: 0.2 }, { redundancy: 0.21 }).verdict).to.equal('agrees');
   });
 });

@@ -1,10 +1,9 @@
-/** The paper's claims, and what measurements say about them. */
-import { type Interval, type LedgerRow, meanInterval } from '@refconv/runs';
-import type { Experiment, ExperimentRun } from './read.js';
-import { type Expectation, overallVerdict, type Verdict, verdictOf } from './verdict.js';
+/** The paper's claims, and the numbers that they are about. */
+import type { LedgerRow } from '@refconv/runs';
+import type { Expectation } from './verdict.js';
 
 /** A number of two runs of one seed: the first beside the second. */
-interface Measure {
+export interface Measure {
   name: string;
   unit: string;
   /** Counted, not measured: the same for each seed, and one seed decides. */
@@ -28,8 +27,6 @@ export const MEASURES = {
     of: (run, other) => Number(run.parameters) - Number(other.parameters),
   },
   flops: { name: 'FLOPs a step', unit: '%', exact: true, of: more('flops_per_step') },
-  seconds: { name: 'time of training', unit: '%', of: more('train_seconds') },
-  memory: { name: 'peak memory', unit: '%', of: more('peak_memory') },
 } as const satisfies Record<string, Measure>;
 
 /** What one analysed network says to claims; a number that was not measured is left out. */
@@ -41,6 +38,16 @@ export interface AnalysisNumbers {
   redundancyUnitNorm?: number;
   /** Share of the landscape that lies within 1 nat of the centre: RefConv's minus the baseline's, in points. */
   landscape?: number;
+}
+
+/** What a method costs beside the plain network that was measured with it: ratios of a round each, or of memory of a pair of processes each. */
+export interface CostRatios {
+  batchSize: number;
+  time: number[];
+  /** None of a GPU. */
+  memory: number[];
+  /** Share of the machine that others used meanwhile, where that was enough to disturb. */
+  disturbed?: number;
 }
 
 /** "Negligible" in percent: the paper names no number. */
@@ -57,6 +64,8 @@ export interface Claim {
   arms?: { arm: string; against: readonly string[]; measure: keyof typeof MEASURES; networks?: readonly string[] };
   /** Or of a number of analysed networks. */
   analysis?: keyof AnalysisNumbers;
+  /** Or of what the experiment's arm `refconv` costs. */
+  cost?: 'time' | 'memory';
   expected: Expectation;
 }
 
@@ -89,15 +98,15 @@ export const CLAIMS: readonly Claim[] = [
   {
     claim: `Training takes hardly more memory (less than ${NEGLIGIBLE} %, as we read it).`,
     source: 'first table; training cost',
-    experiment: 'imagenet-table',
-    arms: { ...refconv('baseline'), measure: 'memory' },
+    experiment: 'cost',
+    cost: 'memory',
     expected: { below: NEGLIGIBLE },
   },
   {
     claim: `Training takes hardly longer (less than ${NEGLIGIBLE} %, as we read it).`,
     source: 'first table; training cost',
-    experiment: 'imagenet-table',
-    arms: { ...refconv('baseline'), measure: 'seconds' },
+    experiment: 'cost',
+    cost: 'time',
     expected: { below: NEGLIGIBLE },
   },
   {
@@ -212,114 +221,3 @@ export const CLAIMS: readonly Claim[] = [
     expected: { above: 0 },
   },
 ];
-
-/** One comparison that a claim rests on. */
-export interface Finding {
-  experiment: Pick<Experiment, 'name' | 'data'>;
-  network: string;
-  /** What is compared with what. */
-  compared: string;
-  measure: string;
-  unit: string;
-  interval: Interval;
-  verdict: Verdict;
-  /** Whether the claim's verdict rests on it: it is of the largest size that was measured. */
-  counts: boolean;
-}
-
-export interface Judgement {
-  claim: Claim;
-  verdict: Verdict;
-  findings: Finding[];
-}
-
-/** The sizes of experiments from the one that decides most; others stand before `pocket`. */
-const SIZES = ['paper', 'cifar', '', 'pocket'];
-
-/** What was measured of a claim, and what that says. Synthetic images decide nothing: they are left out. */
-export function judge(claim: Claim, experiments: readonly Experiment[], numbers: AnalysisFindings = []): Judgement {
-  const own = experiments.filter(({ name, data }) => isOf(claim, name) && !data.includes('synthetic'));
-  const all = claim.arms
-    ? own.flatMap((experiment) => findingsOf(claim, claim.arms as NonNullable<Claim['arms']>, experiment))
-    : numbers.flatMap((finding) => analysisFinding(claim, finding));
-  const size = ({ experiment: { name } }: Omit<Finding, 'counts'>) => {
-    const found = SIZES.indexOf(name.split('-').at(-1) ?? '');
-    return found < 0 ? SIZES.indexOf('') : found;
-  };
-  const largest = Math.min(...all.map(size));
-  const findings = all
-    .map((finding) => ({ ...finding, counts: size(finding) === largest }))
-    .sort((a, b) => size(a) - size(b));
-  const verdict = overallVerdict(findings.filter(({ counts }) => counts).map(({ verdict }) => verdict));
-  return { claim, verdict, findings };
-}
-
-const isOf = ({ experiment }: Claim, name: string) => name === experiment || name.startsWith(`${experiment}-`);
-
-function findingsOf(
-  { expected }: Claim,
-  { arm, against, measure, networks }: NonNullable<Claim['arms']>,
-  experiment: Experiment,
-): Omit<Finding, 'counts'>[] {
-  const done = (network: string, name: string) =>
-    experiment.runs.filter((run) => run.network === network && run.arm === name && run.ledger);
-  const { name, unit, of, exact }: Measure = MEASURES[measure];
-  return [...new Set(experiment.runs.map(({ network }) => network))]
-    .filter((network) => !networks || networks.includes(network))
-    .flatMap((network) =>
-      against.flatMap((other) => {
-        const values = pairs(done(network, arm), done(network, other)).map(([run, rival]) => of(run, rival));
-        const interval = exact ? exactInterval(values) : meanInterval(values);
-        if (!interval) return [];
-        const verdict = verdictOf(interval, expected);
-        return [{ experiment, network, compared: `${arm} − ${other}`, measure: name, unit, interval, verdict }];
-      }),
-    );
-}
-
-/** Runs of the same seed. */
-function pairs(runs: readonly ExperimentRun[], others: readonly ExperimentRun[]): [LedgerRow, LedgerRow][] {
-  return runs.flatMap(({ seed, ledger }) => {
-    const other = others.find((each) => each.seed === seed)?.ledger;
-    return ledger && other ? [[ledger, other] as [LedgerRow, LedgerRow]] : [];
-  });
-}
-
-/** Of a count: its interval is itself, whatever the number of seeds. */
-function exactInterval(values: readonly number[]): Interval | undefined {
-  const interval = meanInterval(values);
-  if (!interval) return undefined;
-  return { ...interval, low: Math.min(...values), high: Math.max(...values) };
-}
-
-/** Numbers of analysed networks, one for each seed. */
-export type AnalysisFindings = readonly {
-  experiment: Pick<Experiment, 'name' | 'data'>;
-  network: string;
-  seeds: readonly AnalysisNumbers[];
-}[];
-
-const ANALYSES: Record<keyof AnalysisNumbers, { compared: string; measure: string; unit: string }> = {
-  connectivity: {
-    compared: 'refconv − its start',
-    measure: 'mean Σ|W_r| off the diagonal',
-    unit: '',
-  },
-  redundancy: { compared: 'W_t − W_b', measure: 'mean KL', unit: 'nats' },
-  redundancyUnitNorm: {
-    compared: 'W_t − W_b',
-    measure: 'mean KL, norm 1',
-    unit: 'nats',
-  },
-  landscape: { compared: 'refconv − baseline', measure: 'share within 1 nat', unit: 'points' },
-};
-
-function analysisFinding(
-  { analysis, expected }: Claim,
-  { experiment, network, seeds }: AnalysisFindings[number],
-): Omit<Finding, 'counts'>[] {
-  if (!analysis || experiment.data.includes('synthetic')) return [];
-  const interval = meanInterval(seeds.flatMap((numbers) => numbers[analysis] ?? []));
-  if (!interval) return [];
-  return [{ experiment, network, ...ANALYSES[analysis], interval, verdict: verdictOf(interval, expected) }];
-}

@@ -1,6 +1,7 @@
 /** The page of an experiment: its table, its charts, its runs. */
 import { join } from 'node:path';
-import { type LedgerRow, shortHash, tableCells } from '@refconv/runs';
+import { mean, spread } from '@refconv/analysis/statistics';
+import { type LedgerRow, RESULTS_VERSION, settingsText, shortHash, tableCells } from '@refconv/runs';
 import { type CurveRow, gainsChart, trainingChart } from '../charts/training.js';
 import { html } from '../html.js';
 import type { NetworkAnalysis } from './analyses.js';
@@ -8,6 +9,7 @@ import { analysisSection } from './analysisSection.js';
 import { type Figure, fileNames, writeFigure } from './figure.js';
 import { count, percent } from './format.js';
 import { page, table } from './layout.js';
+import { objection } from './objection.js';
 import type { Experiment, ExperimentRun } from './read.js';
 
 /** Writes the charts' files into the page's folder. @returns the page. */
@@ -16,7 +18,7 @@ export async function experimentPage(
   experiment: Experiment,
   analyses: readonly NetworkAnalysis[],
 ): Promise<string> {
-  const { name, grid, data } = experiment;
+  const { name, grid, data, version } = experiment;
   const fileName = fileNames();
   const draw = (figure: Figure) => writeFigure(folder, { ...figure, name: fileName(figure.name) });
   const trained = experiment.runs.filter(({ analysis }) => !analysis);
@@ -27,14 +29,17 @@ export async function experimentPage(
   };
   const { header, body } = tableCells(experiment.table);
   const commits = [...new Set(experiment.table.flatMap((row) => row.commits))].join(', ');
+  const against = objection(experiment);
   const sections = html`<h1>${name}</h1>
-<p>${grid.claim} <span class="soft">Images: ${data.join(', ')}. ${statesOf(experiment.runs)}.</span></p>
+<p>${grid.claim} <span class="soft">Experiment ${grid.experiment}, preset ${settingsText(grid)}. Images: ${data.join(', ')}. ${statesOf(experiment.runs)}.${version === undefined ? '' : ` Results version ${version}${version === RESULTS_VERSION ? '' : `, where this code makes version ${RESULTS_VERSION}: docs/experiments.md says how they differ`}.`}</span></p>
+${against ? html`<p class="notice">It decides no claim: ${against}.</p>` : ''}
 ${
   trained.length > 0
     ? html`<h2>Table</h2>
 ${table(`Means over seeds: ${name}`, header, body, { text: 2 })}
 <p class="soft">Mean ± standard deviation over the seeds (n of them). Gains are over ${grid.baseline}, seed by seed; their intervals are Student’s t. FLOPs are 2
-a multiply-add, backward taken as twice forward. Peak memory is the whole process’s. A cell of the paper’s that is not known is empty.
+a multiply-add, backward taken as twice forward. Time and peak memory are those of the trainings, which may
+have shared the machine: they compare nothing; the experiment cost does. A cell of the paper’s that is not known is empty.
 Commits: ${commits || 'none'}; a + marks changed files. <a href="table.csv">The table with all digits</a></p>`
     : ''
 }
@@ -108,9 +113,8 @@ function armCurves(curve: string, runs: readonly ExperimentRun[]): CurveRow[] {
   const epochs = Math.max(0, ...runs.map((run) => run.epochs.length));
   const means = Array.from({ length: epochs }, (_, i): CurveRow => {
     const values = runs.flatMap((run) => (run.epochs[i] ? [100 * run.epochs[i].testTop1] : []));
-    const value = values.reduce((sum, each) => sum + each, 0) / values.length;
-    const spread = runs.length > 1 && { low: Math.min(...values), high: Math.max(...values), runs: values.length };
-    return { curve, epoch: i + 1, value, ...spread };
+    const { min: low, max: high } = spread(values);
+    return { curve, epoch: i + 1, value: mean(values), ...(runs.length > 1 && { low, high, runs: values.length }) };
   });
   if (runs.length < 2) return means;
   return [

@@ -1,8 +1,8 @@
 /** The site's first page: the paper's claims, and what was measured. */
-import { shortHash } from '@refconv/runs';
+import { RESULTS_VERSION, settingsText, shortHash } from '@refconv/runs';
 import { type Html, html } from '../html.js';
-import type { Finding, Judgement } from './claims.js';
 import { count, four, percent, signed } from './format.js';
+import type { Finding, Judgement } from './judge.js';
 import { page, table } from './layout.js';
 import type { Experiment, Site } from './read.js';
 import type { Verdict } from './verdict.js';
@@ -23,6 +23,11 @@ export function overviewPage(site: Site, judgements: readonly Judgement[]): stri
     .sort()
     .at(-1);
   const commits = [...new Set(ledger.map(({ commit }) => commit.slice(0, 12)))];
+  const older = new Map(
+    experiments.flatMap(({ name, version }) =>
+      version === undefined || version === RESULTS_VERSION ? [] : [[name, version] as const],
+    ),
+  );
   const body = html`<h1>RefConv: the paper’s claims, and what was measured</h1>
 <p>Claims of <em>RefConv: Re-parameterized Refocusing Convolution for Powerful ConvNets</em> (arXiv 2310.10563), in our words, beside
 ${count(ledger.length)} finished runs of ${count(experiments.length)} experiments${last ? html`, the last of ${last.slice(0, 10)}` : ''}.
@@ -36,25 +41,30 @@ ${problems.map((problem) => html`<p class="notice">${problem}</p>\n`)}
 <p>Two kinds of runs are compared seed by seed, for each network. From two seeds on the mean difference has a 95 % confidence interval
 (Student’s t). <em>Agrees</em> and <em>disagrees</em> mean that the whole interval lies on one side of what the claim says; where it lies on both,
 or where there is one seed alone, it is <em>undecided</em>. A claim agrees where all its comparisons do, and disagrees where one does. Many comparisons
-at 95 % are wrong now and then. Numbers that are counted, such as FLOPs, need no second seed. Runs of several sizes are not mixed: the largest (paper,
-then cifar, pocket last) decides. Runs on synthetic images decide nothing.</p></details>
+at 95 % are wrong now and then. Numbers that are counted, such as FLOPs, need no second seed. Time and memory are those of the experiment cost alone:
+the network and the plain one step in turn, nothing else is done meanwhile, and the ratios of the rounds take the place of seeds. Runs of several presets
+are not mixed: the largest decides (paper, then cifar, cores, pocket), with tuned learning rates or without. Searches of learning rates and runs on synthetic
+images say nothing about a claim. Runs whose settings were changed against their preset, or are not known, and runs of an earlier version of the results are
+shown, and decide nothing.</p></details>
 
 <h2 id="claims">Claims</h2>
-${judgements.map(claimSection)}
+${judgements.map((judgement) => claimSection(judgement, older))}
 
 <h2 id="experiments">Experiments</h2>
 ${
   experiments.length > 0
     ? table(
         'Experiments, and how many of their runs are finished',
-        ['experiment', 'images', 'networks', 'runs finished'],
+        ['experiment', 'preset', 'images', 'networks', 'results version', 'runs finished'],
         experiments.map((experiment) => [
           html`<a href="${experimentHref(experiment.name)}">${experiment.name}</a>`,
+          settingsText(experiment.grid),
           experiment.data.join(', '),
           count(new Set(experiment.runs.map(({ network }) => network)).size),
+          String(experiment.version ?? ''),
           finishedOf(experiment),
         ]),
-        { text: 2 },
+        { text: 3 },
       )
     : html`<p>None: the scripts in experiments/ make them.</p>`
 }
@@ -62,13 +72,14 @@ ${
   others.length > 0
     ? table(
         'Finished runs of no experiment',
-        ['run', 'network', 'method', 'images', 'seed', 'top-1'],
+        ['run', 'network', 'method', 'images', 'seed', 'results version', 'top-1'],
         others.map((row) => [
           shortHash(row.hash),
           row.network,
           row.method || 'none',
           row.data,
           row.seed,
+          row.results_version,
           percent(Number(row.top1)),
         ]),
         { text: 4 },
@@ -83,21 +94,22 @@ function finishedOf({ runs }: Experiment): string {
   return `${[...hashes.values()].filter(Boolean).length} of ${hashes.size}`;
 }
 
-function claimSection({ claim, verdict, findings }: Judgement): Html {
+/** @param older experiments of earlier results versions, and which. */
+function claimSection({ claim, verdict, findings }: Judgement, older: ReadonlyMap<string, number>): Html {
   const { source, experiment } = claim;
   const rows = findings.map((finding) => [
     finding.network,
     finding.compared,
-    html`<a href="${experimentHref(finding.experiment.name)}">${finding.experiment.name}</a>${finding.counts ? '' : ' (smaller: not counted)'}`,
+    html`<a href="${experimentHref(finding.experiment.name)}">${finding.experiment.name}</a>${finding.why ? ` (not counted: ${finding.why})` : ''}${versionNote(older.get(finding.experiment.name))}`,
     finding.unit ? `${finding.measure}, ${finding.unit}` : finding.measure,
-    String(finding.interval.n),
+    [finding.interval.n, finding.values].join(' ').trim(),
     number(finding, finding.interval.mean),
     intervalText(finding),
     badge(finding.verdict),
   ]);
   const shown = table(
     `What was measured: ${claim.claim}`,
-    ['network', 'compared', 'experiment', 'measured', 'seeds', 'mean', '95 % interval', 'verdict'],
+    ['network', 'compared', 'experiment', 'measured', 'seeds or rounds', 'mean', '95 % interval', 'verdict'],
     rows,
     { text: 4, captioned: false },
   );
@@ -109,7 +121,9 @@ function claimSection({ claim, verdict, findings }: Judgement): Html {
       ? experiment
         ? html` · no runs yet: experiments/dist/${experiment}.js makes them`
         : ' · no experiment of this project measures it'
-      : ''
+      : findings.some(({ counts }) => counts)
+        ? ''
+        : ' · only by runs that do not count'
   }</span></p>
 ${
   findings.length === 0
@@ -122,12 +136,14 @@ ${
 `;
 }
 
+const versionNote = (version: number | undefined) => (version === undefined ? '' : ` (results version ${version})`);
+
 /** Points and percents with two digits, as in the experiments' tables. */
 const number = ({ unit }: Finding, value: number) =>
   ['points', '%'].includes(unit) ? signed(value) : `${value < 0 ? '−' : '+'}${four(Math.abs(value))}`;
 
 function intervalText(finding: Finding): string {
   const { low, high } = finding.interval;
-  if (low === undefined || high === undefined) return 'none of one seed';
+  if (low === undefined || high === undefined) return 'none of one';
   return low === high ? 'counted' : `${number(finding, low)} to ${number(finding, high)}`;
 }

@@ -12,6 +12,7 @@ import {
   stateOf,
   type TableRow,
   tableFrom,
+  versionOf,
 } from '@refconv/runs';
 import { type EpochMetrics, readMetrics } from '../metrics.js';
 
@@ -21,6 +22,8 @@ export interface ExperimentRun {
   arm: string;
   seed: number;
   hash: string;
+  /** Of an analysis: the arm whose network it is of. */
+  of?: string;
   state: State;
   /** Of a run that is finished. */
   ledger?: LedgerRow;
@@ -38,6 +41,8 @@ export interface Experiment {
   table: TableRow[];
   /** What it is measured on. */
   data: string[];
+  /** The results' version of its runs; undefined where it has none. */
+  version?: number;
 }
 
 export interface Site {
@@ -94,9 +99,8 @@ export async function readSite(root: string): Promise<Site> {
 
 async function readExperiment(root: string, name: string, ledger: ReadonlyMap<string, LedgerRow>): Promise<Experiment> {
   const grid = await readGrid(root, name);
-  if (!Array.isArray(grid.rows) || typeof grid.runs !== 'object') throw new Error('it is not a grid.');
   const runs = await Promise.all(
-    grid.rows.map(async ({ network, arm, seed, hash }): Promise<ExperimentRun> => {
+    grid.rows.map(async ({ network, arm, seed, hash, of }): Promise<ExperimentRun> => {
       const spec = grid.runs[hash];
       if (!spec) throw new Error(`it has no spec of the run ${hash}.`);
       const state = await stateOf(root, hash, spec).catch(
@@ -104,11 +108,13 @@ async function readExperiment(root: string, name: string, ledger: ReadonlyMap<st
       );
       const { analysis } = spec as { analysis?: { id: string } };
       const epochs = (await readMetrics(runFolder(root, hash)).catch(() => undefined)) ?? [];
-      return { network, arm, seed, hash, state, ledger: ledger.get(hash), epochs, analysis: analysis?.id };
+      return { network, arm, seed, hash, of, state, ledger: ledger.get(hash), epochs, analysis: analysis?.id };
     }),
   );
   const trainings = new Set(runs.filter(({ analysis }) => !analysis).map(({ hash }) => hash));
   const table = tableFrom({ ...grid, rows: grid.rows.filter(({ hash }) => trainings.has(hash)) }, [...ledger.values()]);
-  const data = [...new Set(Object.values(grid.runs).map(({ data }) => data.name))];
-  return { name, grid, runs, table, data };
+  const specs = Object.values(grid.runs);
+  const data = [...new Set(specs.map(({ data }) => data.name))];
+  const version = versionOf(`The grid ${name}`, specs);
+  return { name, grid, runs, table, data, version };
 }

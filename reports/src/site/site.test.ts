@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readLedger } from '@refconv/runs';
+import { RESULTS_VERSION, readLedger } from '@refconv/runs';
 import { expect } from 'chai';
 import { writeAnalyses } from '../testing/analyses.js';
 import { browserForTests, expectAccessible, expectFits, PHONE, tableCells, withPage } from '../testing/pages.js';
@@ -13,7 +13,7 @@ const EVIL = '</script><script>globalThis.hacked = 1</script>';
 const EVIL_ARM = `<img src="x" onerror="globalThis.hacked = 1">`;
 
 const TABLE: MadeUp = {
-  name: 'imagenet-table-cifar',
+  ...{ name: 'imagenet-table-cifar', experiment: 'imagenet-table', preset: 'cifar' },
   networks: ['mobilenetv3_small', 'resnet18'],
   arms: { baseline: ARMS.baseline, refconv: ARMS.refconv },
   seeds: [1, 2, 3],
@@ -21,7 +21,7 @@ const TABLE: MadeUp = {
   paper: { arm: 'refconv', gains: { mobilenetv3_small: 1.47 } },
 };
 const NAMED: MadeUp = {
-  name: 'comparison-pocket',
+  ...{ name: 'comparison-pocket', experiment: 'comparison', preset: 'pocket' },
   networks: [EVIL],
   arms: { baseline: ARMS.baseline, [EVIL_ARM]: ARMS.wn, refconv: ARMS.refconv },
   seeds: [1, 2],
@@ -195,6 +195,24 @@ describe('a folder of runs', () => {
     expect(await readdir(folder)).to.deep.equal([]);
   });
 
+  it('of an earlier results version is shown with it, and a grid of two versions is not compared', async () => {
+    const root = join(folder, 'runs');
+    await writeRuns(root, [TABLE, { ...TABLE, name: 'comparison-cifar', networks: ['other'] }]);
+    const rewrite = async (path: string, change: (text: string) => string) =>
+      writeFile(path, change(await readFile(path, 'utf8')));
+    const now = `"resultsVersion":${RESULTS_VERSION}`;
+    const [old, mixed] = [TABLE.name, 'comparison-cifar'].map((name) => join(root, 'grids', name, 'grid.json'));
+    await rewrite(old as string, (text) => text.replaceAll(now, '"resultsVersion":1'));
+    await rewrite(mixed as string, (text) => text.replace(now, '"resultsVersion":1'));
+    const site = await writeSite(root, join(folder, 'site'));
+    expect(site.experiments.map(({ name, version }) => [name, version])).to.deep.equal([[TABLE.name, 1]]);
+    expect(site.problems.join()).to.contain('The grid comparison-cifar mixes results of the versions 1 and');
+    const overview = await readFile(join(folder, 'site', 'index.html'), 'utf8');
+    expect(overview).to.contain('(results version 1)').and.contain('mixes results of the versions');
+    const page = await readFile(join(folder, 'site', 'experiments', TABLE.name, 'index.html'), 'utf8');
+    expect(page).to.contain(`Results version 1, where this code makes version ${RESULTS_VERSION}`);
+  });
+
   it('with a ledger of another version is an error', async () => {
     await writeFile(join(folder, 'ledger.csv'), 'a,b\n1,2\n');
     expect(await failure(folder)).to.match(/other columns than this version writes/);
@@ -216,7 +234,7 @@ describe('a folder of runs', () => {
     const { problems, experiments } = await writeSite(folder, join(folder, 'site'));
     expect(problems.join('\n'))
       .to.match(/The grid half cannot be read: .*JSON/)
-      .and.match(/The grid none cannot be read: it is not a grid/)
+      .and.match(/The grid none cannot be read: .*is not a grid/)
       .and.match(/1 finished runs are not in the ledger/);
     const damaged = experiments[0]?.runs.find((run) => run.hash === hash);
     expect(damaged?.state)

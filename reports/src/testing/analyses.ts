@@ -3,12 +3,14 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   type Grid,
+  GridBuilder,
   type GridRow,
   hashOfSpec,
   paperRecipe,
   parseSpec,
   runFolder,
   type Spec,
+  type SpecInput,
   writeGrid,
 } from '@refconv/runs';
 import { stringify } from 'csv-stringify/sync';
@@ -80,7 +82,8 @@ export async function writeAnalyses(root: string, name: string, network: string)
     for (const [file, lines] of Object.entries(files)) await writeFile(join(folder, file), stringify(lines));
     await writeFile(join(folder, 'result.json'), JSON.stringify({ hash, spec, rows: results }));
     runs[hash] = spec;
-    rows.push({ network, arm, seed, hash });
+    const [, of] = /^landscape of (.+)$/.exec(arm) ?? [];
+    rows.push({ network, arm, seed, hash, ...(of && { of }) });
   };
   for (const seed of [1, 2]) {
     for (const [id, { files, rows }] of Object.entries(ANALYSES)) await add(id, seed, id, files, rows(seed));
@@ -90,6 +93,52 @@ export async function writeAnalyses(root: string, name: string, network: string)
     ] as const)
       await add(arm, seed, 'landscape', { 'points.csv': bowl(steepness) }, []);
   }
-  const grid: Grid = { name, claim: 'Analyses.', baseline: 'baseline', rows, runs };
+  const grid: Grid = {
+    ...{ name, experiment: 'landscape', preset: 'cifar', kind: 'table', changed: null },
+    ...{ claim: 'Analyses.', baseline: 'baseline', rows, runs },
+  };
   await writeGrid(root, grid);
+}
+
+/** The steps' times of a plain network and of RefConv, and memory in 10⁶ bytes, by process and round. */
+export type MadeUpRounds = {
+  plain: [milliseconds: number, memory: number];
+  refconv: [milliseconds: number, memory: number];
+}[][];
+
+/** Writes a grid of the experiment cost with one network at one batch size, measured in these rounds. */
+export async function writeCost(
+  root: string,
+  notes: Pick<Grid, 'name' | 'preset'> & Partial<Grid>,
+  processes: MadeUpRounds,
+  others = 0,
+): Promise<void> {
+  const builder = new GridBuilder({
+    ...{ experiment: 'cost', kind: 'table', changed: null, claim: 'The cost.', baseline: 'baseline' },
+    ...notes,
+  });
+  const input: SpecInput = {
+    network: { id: 'mobilenetv1', variant: 'cifar' },
+    data: { name: 'cifar10' },
+    recipe: paperRecipe(),
+    method: { id: 'refconv' },
+    analysis: { id: 'cost', steps: processes.flat().length },
+    ...{ seed: 1, threads: 2 },
+  };
+  const hash = builder.add('mobilenetv1', 'refconv', input);
+  const folder = runFolder(root, hash);
+  await mkdir(folder, { recursive: true });
+  const lines = processes.flatMap((rounds, i) =>
+    rounds.flatMap((round, j) =>
+      Object.entries(round).map(([network, [time, memory]]) => [i + 1, j + 1, network, time, 1e6 * memory, 1, others]),
+    ),
+  );
+  const header = ['process', 'round', 'network', 'milliseconds', 'peak_memory', 'steps', 'used_by_others'];
+  await writeFile(join(folder, 'rounds.csv'), stringify([header, ...lines]));
+  const row = {
+    ...{ batch_size: 128, time_ratio: 1.03, time_ratio_least: 0.97, time_ratio_largest: 1.15, memory_ratio: 1.2 },
+    ...{ used_by_others: others, disturbed: others > 0.05 ? 'yes' : 'no' },
+  };
+  await writeFile(join(folder, 'result.json'), JSON.stringify({ hash, spec: parseSpec(input), rows: [row] }));
+  await writeGrid(root, builder.build());
 }

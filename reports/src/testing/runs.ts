@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import {
   type Grid,
   GridBuilder,
+  type GridNotes,
   hashOfSpec,
   paperRecipe,
   parseSpec,
@@ -17,8 +18,10 @@ import {
 import { metricsCsv } from '@refconv/training/metrics';
 import { writePredictions } from '@refconv/training/predictions';
 
-export interface MadeUp {
-  name: string;
+/** A grid of runs, and what it says of itself: left out, it is a table of an unchanged preset. */
+export interface MadeUp extends Pick<GridNotes, 'name' | 'experiment' | 'preset'> {
+  kind?: GridNotes['kind'];
+  changed?: GridNotes['changed'];
   networks: string[];
   /** What an arm does to the spec, and how many points of top-1 it gains. */
   arms: Record<string, { gain: number; spec?: Partial<SpecInput>; after?: string }>;
@@ -101,8 +104,9 @@ export { writePredictions };
 /** Writes experiments and their ledger. @returns their grids. */
 export async function writeRuns(root: string, experiments: readonly MadeUp[]): Promise<Grid[]> {
   const grids: Grid[] = [];
-  for (const { name, networks, arms, seeds, epochs, data, unfinished, paper } of experiments) {
-    const builder = new GridBuilder({ name, claim: `The claim of ${name}.`, baseline: 'baseline', paper });
+  for (const { networks, arms, seeds, epochs, data, unfinished, ...notes } of experiments) {
+    const usual = { kind: 'table', changed: null, claim: `The claim of ${notes.name}.`, baseline: 'baseline' } as const;
+    const builder = new GridBuilder({ ...usual, ...notes });
     for (const network of networks) {
       for (const seed of seeds) {
         const hashes = new Map<string, string>();

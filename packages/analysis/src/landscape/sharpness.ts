@@ -1,4 +1,5 @@
 /** A landscape in numbers. */
+import { mean } from '../statistics.js';
 import type { LandscapePoint } from './grid.js';
 
 export interface Sharpness {
@@ -44,7 +45,7 @@ export function sharpness(points: readonly LandscapePoint[], radius = 0.5): Shar
   return {
     centre,
     least: Math.min(...points.map(({ loss }) => (Number.isNaN(loss) ? Number.POSITIVE_INFINITY : loss))),
-    meanIncrease: rises.reduce((sum, rise) => sum + rise, 0) / rises.length,
+    meanIncrease: mean(rises),
     largestIncrease,
     keskar: (100 * largestIncrease) / (1 + centre),
     wideShare: points.filter(({ loss }) => loss - centre < 1).length / points.length,

@@ -13,20 +13,20 @@ import { writeTables } from '../launch.js';
 import { readLedger, rebuildLedger } from '../ledger.js';
 import type { AnalysisResult } from '../result.js';
 import { type Analysis, hashOfSpec, parseSpec, type Spec, type SpecInput } from '../spec.js';
-import { temporaryFolder, tinySpec } from '../testing/tiny.js';
+import { NOTES, temporaryFolder, tinySpec } from '../testing/tiny.js';
 
 const quiet = { log: () => {} };
 
 describe('analyses', () => {
   const at = temporaryFolder();
   const spec = { ...tinySpec(1), threads: threadCount() };
-  const grid = new GridBuilder({ name: 'analyses', claim: 'None.', baseline: 'baseline' });
+  const grid = new GridBuilder({ ...NOTES, name: 'analyses' });
   const from = grid.add('v1', 'baseline', spec);
   const trained: SpecInput = { ...spec, from, method: { id: 'refconv' } };
   const refocused = grid.add('v1', 'refconv', trained);
   const add = (arm: string, of: SpecInput, analysis: SpecInput['analysis']) => grid.add('v1', arm, { ...of, analysis });
   const ofRefconv = { ...trained, from: refocused };
-  const landscape = { id: 'landscape', points: 3, images: 20, seed: 1 } as const;
+  const landscape = { id: 'landscape', points: 3, images: 20 } as const;
   const hashes = {
     connectivity: add('connectivity', ofRefconv, { id: 'connectivity', channels: 8 }),
     redundancy: add('redundancy', ofRefconv, { id: 'redundancy', channels: 8 }),
@@ -35,7 +35,7 @@ describe('analyses', () => {
     first: add('landscape in parts', ofRefconv, { ...landscape, part: { i: 1, n: 2 } }),
     second: add('landscape in parts', ofRefconv, { ...landscape, part: { i: 2, n: 2 } }),
     before: add('baseline', { ...spec, threads: threadCount() }, { id: 'cost', steps: 1 }),
-    after: add('cost', { ...trained, from: null }, { id: 'cost', steps: 1 }),
+    after: add('cost', { ...trained, from: null }, { id: 'cost', steps: 2 }),
     counted: add('counted', { ...trained, from: null }, { id: 'cost', steps: 0 }),
   };
   const all: Grid = grid.build();
@@ -56,7 +56,7 @@ describe('analyses', () => {
 
   it('leave a training with the name that it had before there were any', () => {
     // Printed by the version without the field.
-    const hash = hashOfSpec(parseSpec(tinySpec(1)));
+    const hash = hashOfSpec({ ...parseSpec(tinySpec(1)), resultsVersion: 1 });
     expect(hash).to.equal('5229f007a0bea08c6160122c9023bf6188c2c5b63f5fb39eb41814e28e1e91fb');
   });
 
@@ -121,8 +121,11 @@ describe('analyses', () => {
     expect(tf.memory().numTensors).to.equal(tensors);
   });
 
-  it('count and measure a training step, RefConv beside the baseline', async () => {
+  it('count and measure a training step, RefConv and the plain network in turns', async () => {
     const tensors = tf.memory().numTensors;
+    const stop = new AbortController();
+    const log = () => stop.abort();
+    expect(await execute(root(), all.runs[hashes.before] as Spec, { signal: stop.signal, log })).to.equal(undefined);
     const [before, after, counted] = [
       await done(hashes.before),
       await done(hashes.after),
@@ -137,8 +140,29 @@ describe('analyses', () => {
     expect(after.flops_per_step).to.equal((before.flops_per_step as number) + (after.flops_of_weights as number));
     expect(counted).not.to.have.property('milliseconds');
     expect(tf.memory().numTensors).to.equal(tensors);
-    const ratio = (await analysisTableOf(root(), all)).find(({ arm }) => arm === 'cost')?.values.time_ratio;
-    expect(ratio).to.be.closeTo((after.milliseconds as number) / (before.milliseconds as number), 1e-9);
+    expect(before).not.to.have.property('time_ratio');
+    for (const name of ['milliseconds', 'time_ratio', 'memory_ratio']) {
+      const [least, middle, largest] = [after[`${name}_least`], after[name], after[`${name}_largest`]] as number[];
+      expect(middle, name).to.be.within(least as number, largest as number);
+    }
+    // Each ratio is of one round, and of memory of one pair of processes; none is made of two runs.
+    const rounds = await csv(hashes.after, 'rounds.csv');
+    const pairs = [...new Set(rounds.map(({ process, round }) => `${process}.${round}`))];
+    expect(pairs).to.deep.equal(['1.1', '2.1']);
+    const value = (pair: string, network: string, column: string) =>
+      Number(rounds.find((row) => `${row.process}.${row.round}` === pair && row.network === network)?.[column]);
+    const ratios = (column: string, of: string[]) =>
+      of.map((pair) => value(pair, 'refconv', column) / value(pair, 'plain', column)).sort((a, b) => a - b);
+    for (const [name, column] of Object.entries({ time_ratio: 'milliseconds', memory_ratio: 'peak_memory' })) {
+      const [least, largest] = ratios(column, pairs) as [number, number];
+      expect(after[`${name}_least`]).to.be.closeTo(least, 1e-5);
+      expect(after[`${name}_largest`]).to.be.closeTo(largest, 1e-5);
+      expect(after[name]).to.be.closeTo((least + largest) / 2, 1e-5);
+    }
+    expect(after.used_by_others).to.be.within(0, 1);
+    expect(after.disturbed).to.equal((after.used_by_others as number) >= 0.05 ? 'yes' : 'no');
+    const shown = (await analysisTableOf(root(), all)).filter(({ arm }) => arm === 'cost');
+    expect(analysisMarkdown(shown)).to.match(/\| [\d.]+ \([\d.]+–[\d.]+\) \|/);
   });
 
   it('are done once, have tables, and leave the ledger to trainings', async () => {

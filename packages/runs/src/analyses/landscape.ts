@@ -10,7 +10,8 @@ import type { Analyse } from './analyse.js';
 
 /** Writes points.csv, of parts points-1-of-2.csv and so on, point by point; its table is made of all parts' points. */
 export const analyseLandscape: Analyse<'landscape'> = async ({ root, folder, spec, analysis, signal, log }) => {
-  const { points, range, seed, part } = analysis;
+  const { points, range, part } = analysis;
+  const { seed } = spec;
   const { model } = await loadModel(finishedModel(root, spec.from as Hash, [MERGED, MODEL]));
   const { data, mean, std } = await loadData(spec.data);
   const images = first(data.train, analysis.images);

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Grid, GridBuilder } from '../grid.js';
+import { type Grid, GridBuilder, type GridNotes } from '../grid.js';
 import type { LedgerRow } from '../ledger.js';
 import { paperRecipe, type SpecInput } from '../spec.js';
 
@@ -25,9 +25,15 @@ export const longer = (epochs = 40, learningRate = 0.1): Partial<SpecInput> => (
 /** Twenty-four runs, at a rate at which none of them diverges. */
 export const longGrid = () => tinyGrid('eight', [1, 2, 3, 4, 5, 6, 7, 8], longer(60, 0.01));
 
+/** What a grid of the tests says about itself, but for its name. */
+export const NOTES: Omit<GridNotes, 'name'> = {
+  ...{ experiment: 'tiny', preset: 'smoke', kind: 'table', changed: null },
+  ...{ claim: 'None.', baseline: 'baseline' },
+};
+
 /** For each seed a baseline, RefConv that starts from it, and a rival from scratch: three runs a seed. */
 export function tinyGrid(name: string, seeds: readonly number[], changes: Partial<SpecInput> = {}): Grid {
-  const grid = new GridBuilder({ name, claim: 'None.', baseline: 'baseline' });
+  const grid = new GridBuilder({ ...NOTES, name });
   for (const seed of seeds) {
     const spec = tinySpec(seed, changes);
     const from = grid.add('mobilenetv1', 'baseline', spec);

@@ -1,4 +1,4 @@
-/** The loop of the workers that run on Node. */
+/** The loop of a worker that runs on Node. */
 import { writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { OperationTime } from '@refconv/tensorflow';
@@ -8,7 +8,7 @@ import { type Profile, type Ready, type Steps, WARM_UP_STEPS } from './protocol.
 export interface Contestant {
   parameters: number;
   multiplyAdds: number;
-  versions: Record<string, string>;
+  versions?: Record<string, string>;
   /** Runs one step to its end and returns the loss. */
   step(): number;
   recordingMilliseconds?(): number;
@@ -27,7 +27,7 @@ export async function serve<Setting>(build: (setting: Setting) => Contestant | P
   const contestant = await build(setting);
   const buildMilliseconds = performance.now() - start;
   const warmUp = Array.from({ length: WARM_UP_STEPS }, () => timed(() => contestant.step())[1]);
-  const { parameters, multiplyAdds, versions } = contestant;
+  const { parameters, multiplyAdds, versions = {} } = contestant;
   const recordingMilliseconds = contestant.recordingMilliseconds?.();
   say({
     parameters,

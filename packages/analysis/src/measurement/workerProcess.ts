@@ -30,10 +30,9 @@ export class WorkerProcess {
     readonly name: string,
     program: string,
     args: string[],
+    environment: Record<string, string> = {},
   ) {
-    // Everything runs on the processor: it is the one place where all of them can be compared on most machines.
-    const env = { ...process.env, CUDA_VISIBLE_DEVICES: '-1' };
-    this.child = spawn(program, args, { env, stdio: ['pipe', 'pipe', 'pipe'] });
+    this.child = spawn(program, args, { env: { ...process.env, ...environment }, stdio: ['pipe', 'pipe', 'pipe'] });
     createInterface({ input: this.child.stdout as NodeJS.ReadableStream }).on('line', (line) => this.answered(line));
     this.child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.stderr = (this.stderr + text).slice(-20_000);

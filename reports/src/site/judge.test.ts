@@ -1,0 +1,148 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Grid } from '@refconv/runs';
+import { expect } from 'chai';
+import { writeCost } from '../testing/analyses.js';
+import { ARMS, type MadeUp, writeRuns } from '../testing/runs.js';
+import { writeSite } from './write.js';
+
+const arms = (gain: number): MadeUp['arms'] => ({ baseline: ARMS.baseline, refconv: { ...ARMS.refconv, gain } });
+const table = (preset: string, network: string, gain: number, more: Partial<MadeUp> = {}): MadeUp => ({
+  ...{ name: `grid-${network}`, experiment: 'imagenet-table', preset, networks: [network], arms: arms(gain) },
+  ...{ seeds: [1, 2, 3], epochs: 2 },
+  ...more,
+});
+
+describe('grids of every kind, through to the verdict on the page', () => {
+  let root: string;
+  beforeEach(async () => {
+    root = await mkdtemp(join(tmpdir(), 'refconv-judge-'));
+  });
+  afterEach(() => rm(root, { recursive: true }));
+
+  /** A claim's verdict and, by network, what stands beside its experiment. */
+  async function shown(start = 'RefConv raises') {
+    const { experiments } = await writeSite(root, join(root, 'site'));
+    const html = await readFile(join(root, 'site', 'index.html'), 'utf8');
+    const section = html.split('<section class="claim">').find((text) => text.includes(`<h3>${start}`)) as string;
+    const [, verdict] = /<span class="verdict [^"]*">([^<]*)/.exec(section) ?? [];
+    const rows = [
+      ...section.matchAll(/<th scope="row">([^<]*)<\/th><td class="text">([^<]*)<\/td>.*?<\/a>([^<]*)<\/td>/g),
+    ];
+    const notes = Object.fromEntries(rows.map(([, network, , note]) => [network, (note as string).trim()]));
+    const pageOf = (name: string) => readFile(join(root, 'site', 'experiments', name, 'index.html'), 'utf8');
+    return { verdict, notes, section, experiments, html, pageOf };
+  }
+
+  it('the preset ranks, whatever a grid is called: tuned ones are of their preset', async () => {
+    await writeRuns(root, [
+      table('cifar', 'small', -2, { name: 'imagenet-table-paper' }),
+      table('pocket', 'tiny', 2),
+      table('cores', 'medium', 2),
+      table('paper', 'large', 2, { name: 'imagenet-table-paper-tuned', kind: 'tuned' }),
+    ]);
+    const { verdict, notes, html } = await shown();
+    expect(verdict).to.equal('agrees');
+    const smaller = '(not counted: smaller)';
+    expect(notes).to.deep.equal({ large: '', small: smaller, medium: smaller, tiny: smaller });
+    expect(Object.keys(notes)).to.deep.equal(['large', 'small', 'medium', 'tiny']);
+    expect(html).to.contain('paper; tuned learning rates');
+  });
+
+  it('a search of learning rates is no measurement', async () => {
+    await writeRuns(root, [table('paper', 'searched', -2, { kind: 'search' }), table('pocket', 'tiny', 2)]);
+    const { verdict, notes, pageOf } = await shown();
+    expect(verdict).to.equal('agrees');
+    expect(notes).to.deep.equal({ tiny: '' });
+    expect(await pageOf('grid-searched')).to.contain('It decides no claim: a search of learning rates');
+  });
+
+  it('changed settings are shown as such, and decide nothing', async () => {
+    const changed = table('paper', 'changed', -2, { changed: { 'recipe.epochs': 3 } });
+    await writeRuns(root, [changed, table('cifar', 'small', 2)]);
+    const note = '(not counted: changed settings, not the preset paper)';
+    const beside = await shown();
+    expect(beside.verdict).to.equal('agrees');
+    expect(beside.notes).to.deep.equal({ small: '', changed: note });
+    expect(await beside.pageOf(changed.name)).to.contain('preset paper; changed: recipe.epochs = 3');
+    await rm(join(root, 'grids', 'grid-small'), { recursive: true });
+    const alone = await shown();
+    expect(alone.verdict).to.equal('not measured');
+    expect(alone.notes).to.deep.equal({ changed: note });
+    expect(alone.section).to.contain('only by runs that do not count');
+  });
+
+  /** Changes a grid's file by hand. */
+  async function rewrite(name: string, change: (grid: Grid) => object): Promise<void> {
+    const path = join(root, 'grids', name, 'grid.json');
+    await writeFile(path, JSON.stringify(change(JSON.parse(await readFile(path, 'utf8')))));
+  }
+
+  it('a grid of an old file is opened, said to be old, and decides nothing', async () => {
+    await writeRuns(root, [table('', 'old', 2, { name: 'imagenet-table-cifar' }), table('pocket', 'tiny', -2)]);
+    await rewrite('imagenet-table-cifar', ({ experiment, preset, kind, changed, ...old }) => old);
+    const { verdict, notes, html, pageOf } = await shown();
+    expect(verdict).to.equal('disagrees');
+    expect(notes).to.have.keys('old', 'tiny');
+    expect(notes.old).to.match(/not counted: older than grids that say what was changed/);
+    expect(html).to.contain('cifar, guessed of the name');
+    expect(await pageOf('imagenet-table-cifar')).to.contain('It decides no claim: older than grids');
+  });
+
+  it('runs of another results version, and of several, are told apart', async () => {
+    await writeRuns(root, [table('paper', 'before', 2), table('cifar', 'mixed', 2), table('pocket', 'tiny', -2)]);
+    const inVersion = (runs: Grid['runs'], which: (i: number) => boolean) =>
+      Object.fromEntries(
+        Object.entries(runs).map(([hash, spec], i) => [hash, which(i) ? { ...spec, resultsVersion: 0 } : spec]),
+      );
+    await rewrite('grid-before', (grid) => ({ ...grid, runs: inVersion(grid.runs, () => true) }));
+    await rewrite('grid-mixed', (grid) => ({ ...grid, runs: inVersion(grid.runs, (i) => i === 0) }));
+    const { verdict, notes, html } = await shown();
+    expect(verdict).to.equal('disagrees');
+    expect(notes.before).to.match(/not counted: results version 0; they are computed otherwise now/);
+    expect(notes).not.to.have.property('mixed');
+    expect(html).to.contain('The grid grid-mixed mixes results of the versions 0 and');
+    expect(notes.tiny).to.equal('');
+  });
+
+  it('synthetic images are no measurement', async () => {
+    await writeRuns(root, [table('paper', 'synthetic', 2, { data: { name: 'synthetic' } })]);
+    const { verdict, notes, pageOf } = await shown();
+    expect(verdict).to.equal('not measured');
+    expect(notes).to.deep.equal({});
+    expect(await pageOf('grid-synthetic')).to.contain('It decides no claim: synthetic images');
+  });
+
+  it('time and memory are judged by the rounds of the experiment cost, and the times of trainings judge nothing', async () => {
+    // The trainings took half as long again.
+    await writeRuns(root, [table('paper', 'trained', 2)]);
+    const longer = 'Training takes hardly longer';
+    const memory = 'Training takes hardly more memory';
+    for (const start of [longer, memory]) expect((await shown(start)).verdict).to.equal('not measured');
+    // Each round is slower than the one before: only ratios of a round tell that the step is 1 or 3 % longer.
+    const rounds = (process: number) =>
+      [1, 2].map((round) => {
+        const time = 100 * 2 ** (2 * process + round);
+        const peak = 1000 + process;
+        return { plain: [time, peak], refconv: [(round === 1 ? 1.01 : 1.03) * time, 1.2 * peak] } as const;
+      });
+    const processes = [1, 2, 3].map((process) =>
+      rounds(process).map(({ plain, refconv }) => ({ plain: [...plain], refconv: [...refconv] })),
+    ) as Parameters<typeof writeCost>[2];
+    await writeCost(root, { name: 'any', preset: 'cifar' }, processes);
+    const time = await shown(longer);
+    expect(time.verdict).to.equal('agrees');
+    expect(time.section).to.contain('6 rounds').and.to.contain('+2.00').and.to.contain('refconv ÷ plain, batch 128');
+    const more = await shown(memory);
+    expect(more.verdict).to.equal('disagrees');
+    expect(more.section).to.contain('3 processes').and.to.contain('+20.00');
+    expect(await more.pageOf('any')).to.contain('1.03 (0.97–1.15)');
+    // What others did meanwhile is said; a search or changed settings decide nothing here either.
+    await writeCost(root, { name: 'any', preset: 'cifar', changed: { threads: 1 } }, processes, 0.125);
+    const disturbed = await shown(longer);
+    expect(disturbed.verdict).to.equal('not measured');
+    expect(disturbed.section).to.contain('disturbed: others used 13 % of the machine');
+    expect(disturbed.notes.mobilenetv1).to.equal('(not counted: changed settings, not the preset cifar)');
+  });
+});

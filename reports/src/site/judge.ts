@@ -1,0 +1,147 @@
+/** What measurements say about claims. */
+import { type Interval, type LedgerRow, meanInterval } from '@refconv/runs';
+import { type AnalysisNumbers, type Claim, type CostRatios, MEASURES, type Measure } from './claims.js';
+import { type Measured, objection } from './objection.js';
+import type { Experiment, ExperimentRun } from './read.js';
+import { overallVerdict, type Verdict, verdictOf } from './verdict.js';
+
+/** One comparison that a claim rests on. */
+export interface Finding {
+  experiment: Measured;
+  network: string;
+  /** What is compared with what. */
+  compared: string;
+  measure: string;
+  unit: string;
+  interval: Interval;
+  /** What its n values are of, where not of seeds. */
+  values?: 'rounds' | 'processes';
+  verdict: Verdict;
+  /** Whether the claim's verdict rests on it: it is of the largest size that was measured, and nothing speaks against it. */
+  counts: boolean;
+  /** Why not, where it does not count. */
+  why?: string;
+}
+
+type Found = Omit<Finding, 'counts' | 'why'>;
+
+export interface Judgement {
+  claim: Claim;
+  verdict: Verdict;
+  findings: Finding[];
+}
+
+/** The presets, the one that decides most first. */
+const SIZES = ['paper', 'cifar', 'cores', 'pocket', 'smoke'];
+
+function size({ experiment: { grid } }: Found): number {
+  const found = SIZES.indexOf(grid.preset);
+  return found < 0 ? SIZES.length : found;
+}
+
+/** What was measured of a claim, and what that says. Searches of learning rates and synthetic images are no measurement of it. */
+export function judge(claim: Claim, experiments: readonly Experiment[], numbers: AnalysisFindings = []): Judgement {
+  const measures = ({ grid, data }: Measured) =>
+    grid.experiment === claim.experiment && grid.kind !== 'search' && !data.includes('synthetic');
+  const { arms } = claim;
+  const all = arms
+    ? experiments.filter(measures).flatMap((experiment) => findingsOf(claim, arms, experiment))
+    : numbers
+        .filter(({ experiment }) => measures(experiment))
+        .flatMap((network) => [...analysisFinding(claim, network), ...costFindings(claim, network)]);
+  const largest = Math.min(...all.filter(({ experiment }) => !objection(experiment)).map(size));
+  const findings = all
+    .map((finding) => {
+      const why = objection(finding.experiment) ?? (size(finding) > largest ? 'smaller' : undefined);
+      return { ...finding, counts: !why, ...(why && { why }) };
+    })
+    .sort((a, b) => Number(b.counts) - Number(a.counts) || size(a) - size(b));
+  const verdict = overallVerdict(findings.filter(({ counts }) => counts).map(({ verdict }) => verdict));
+  return { claim, verdict, findings };
+}
+
+function findingsOf(
+  { expected }: Claim,
+  { arm, against, measure, networks }: NonNullable<Claim['arms']>,
+  experiment: Experiment,
+): Found[] {
+  const done = (network: string, name: string) =>
+    experiment.runs.filter((run) => run.network === network && run.arm === name && run.ledger);
+  const { name, unit, of, exact }: Measure = MEASURES[measure];
+  return [...new Set(experiment.runs.map(({ network }) => network))]
+    .filter((network) => !networks || networks.includes(network))
+    .flatMap((network) =>
+      against.flatMap((other) => {
+        const values = pairs(done(network, arm), done(network, other)).map(([run, rival]) => of(run, rival));
+        const interval = exact ? exactInterval(values) : meanInterval(values);
+        if (!interval) return [];
+        const verdict = verdictOf(interval, expected);
+        return [{ experiment, network, compared: `${arm} − ${other}`, measure: name, unit, interval, verdict }];
+      }),
+    );
+}
+
+/** Runs of the same seed. */
+function pairs(runs: readonly ExperimentRun[], others: readonly ExperimentRun[]): [LedgerRow, LedgerRow][] {
+  return runs.flatMap(({ seed, ledger }) => {
+    const other = others.find((each) => each.seed === seed)?.ledger;
+    return ledger && other ? [[ledger, other] as [LedgerRow, LedgerRow]] : [];
+  });
+}
+
+/** Of a count: its interval is itself, whatever the number of seeds. */
+function exactInterval(values: readonly number[]): Interval | undefined {
+  const interval = meanInterval(values);
+  if (!interval) return undefined;
+  return { ...interval, low: Math.min(...values), high: Math.max(...values) };
+}
+
+/** Numbers of analysed networks: one of each seed, and what methods cost by arm. */
+export type AnalysisFindings = readonly {
+  experiment: Measured;
+  network: string;
+  seeds: readonly AnalysisNumbers[];
+  costs: readonly (CostRatios & { arm: string })[];
+}[];
+
+const ANALYSES: Record<keyof AnalysisNumbers, { compared: string; measure: string; unit: string }> = {
+  connectivity: {
+    compared: 'refconv − its start',
+    measure: 'mean Σ|W_r| off the diagonal',
+    unit: '',
+  },
+  redundancy: { compared: 'W_t − W_b', measure: 'mean KL', unit: 'nats' },
+  redundancyUnitNorm: {
+    compared: 'W_t − W_b',
+    measure: 'mean KL, norm 1',
+    unit: 'nats',
+  },
+  landscape: { compared: 'refconv − baseline', measure: 'share within 1 nat', unit: 'points' },
+};
+
+function analysisFinding(
+  { analysis, expected }: Claim,
+  { experiment, network, seeds }: AnalysisFindings[number],
+): Found[] {
+  if (!analysis) return [];
+  const interval = meanInterval(seeds.flatMap((numbers) => numbers[analysis] ?? []));
+  if (!interval) return [];
+  return [{ experiment, network, ...ANALYSES[analysis], interval, verdict: verdictOf(interval, expected) }];
+}
+
+/** Of each batch size: by how many percent the ratios are above one. */
+function costFindings({ cost, expected }: Claim, { experiment, network, costs }: AnalysisFindings[number]): Found[] {
+  if (!cost) return [];
+  const [measure, values] =
+    cost === 'time' ? ['time of a step', 'rounds' as const] : ['peak memory', 'processes' as const];
+  return costs.flatMap(({ arm, batchSize, disturbed, ...ratios }) => {
+    const interval = arm === 'refconv' && meanInterval(ratios[cost].map((ratio) => 100 * (ratio - 1)));
+    if (!interval) return [];
+    const others =
+      disturbed === undefined ? '' : `, disturbed: others used ${Math.round(100 * disturbed)} % of the machine`;
+    const compared = `refconv ÷ plain, batch ${batchSize}${others}`;
+    return [
+      { experiment, network, compared, measure, unit: '%', interval, values, verdict: verdictOf(interval, expected) },
+    ];
+  });
+}
