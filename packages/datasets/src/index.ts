@@ -44,6 +44,7 @@ export {
   openImages,
   type Statistics,
 } from './open.js';
+export { type Picture, type PictureSheetOptions, pictureSheet } from './pictureSheet.js';
 export { cacheFolder, type Environment } from './places.js';
 export { Random, type StreamKey, stream } from './random.js';
 export { selectImages, takeImages } from './select.js';
