@@ -65,8 +65,9 @@ describe('fit', () => {
         recipe: tinyRecipe({ epochs: 6 }),
       });
       expect({ step, stopped, rows: rows.length }).to.deep.equal({ step: 192, stopped: false, rows: 6 });
-      expect(rows[5]?.trainLoss).to.be.below(0.8 * (rows[0]?.trainLoss as number));
-      expect(best?.testTop1).to.be.above(0.4);
+      // With six seeds 0.29 to 0.35 of the first loss, and 83 to 97 %; by chance 25 %.
+      expect(rows[5]?.trainLoss).to.be.below(0.6 * (rows[0]?.trainLoss as number));
+      expect(best?.testTop1).to.be.above(0.55);
       expect(last).to.equal(rows[5]);
       expect(lines[5]).to.match(/^epoch 6\/6: train loss \d\.\d{4}, test loss \d\.\d{4}, top-1 \d+\.\d\d %, \d\.\d s$/);
       const again = await evaluate(model, large.test, { mean, std, batchSize: 25 });
