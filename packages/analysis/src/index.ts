@@ -56,7 +56,8 @@ export {
   medianEps,
   pairedDifferences,
   readRobustness,
+  robustnessRow,
   withstood,
 } from './robustness/curve.js';
 export { type Levels, type RobustnessRun, runRobustness, smallestEps, targetOf } from './robustness/robustness.js';
-export { type LayerSkeletons, skeleton, skeletonsOf } from './skeleton.js';
+export { kernelSkeletonsOf, type LayerSkeletons, skeleton, skeletonsOf } from './skeleton.js';

@@ -139,6 +139,7 @@ export function program(): Command {
       .option('--weight-decay <factor>', 'on every parameter', notNegative)
       .option('--spare-norms-and-biases', 'no weight decay on norms and biases')
       .option('--label-smoothing <share>', 'share of the target that is spread over all classes', share)
+      .option('--adversarial <eps>', 'train on images that are attacked by so many 1/255, such as 8', positive)
       .option(
         '--transform <text>',
         'of training images, by loader threads; default for images in files: "randomResizedCrop(224)|flip|…", the normalisation as ' +

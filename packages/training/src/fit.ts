@@ -2,6 +2,7 @@
 import { setImmediate as breathe } from 'node:timers/promises';
 import { tf } from '@refconv/tensorflow';
 import type { LayersModel, Scalar } from '@tensorflow/tfjs';
+import { adversarialOptions } from './adversarial.js';
 import { type CompileChoice, classifier } from './classifier.js';
 import { nothingRead, predictWith } from './evaluate.js';
 import {
@@ -102,7 +103,8 @@ export async function fit(options: FitOptions): Promise<FitResult> {
   const stepsPerEpoch = trainImages.batchesPerEpoch;
   const schedule = scheduleOf(recipe, stepsPerEpoch);
   const due = checkpointClock(options.checkpointEvery);
-  const program = classifier(model, recipe, options);
+  const adversarial = recipe.adversarial && adversarialOptions(recipe.adversarial, data.train, { mean, std });
+  const program = classifier(model, { ...recipe, adversarial }, options);
   const stop = stopSignal(options);
   try {
     const { momentumBuffers } = program;

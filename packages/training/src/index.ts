@@ -1,3 +1,4 @@
+export { type AdversarialOptions, adversarialImages } from './adversarial.js';
 export { type Checkpoint, CheckpointFolder } from './checkpoint.js';
 export { decodeCheckpoint, encodeCheckpoint, type StoredTensor } from './checkpointFile.js';
 export {
@@ -25,6 +26,13 @@ export {
   writePredictions,
 } from './predictions.js';
 export { type Progress, progress } from './progress.js';
-export { checkRecipe, OFFICIAL_CODE_RECIPE, PAPER_RECIPE, type Recipe, recipeHash } from './recipe.js';
+export {
+  type Adversarial,
+  checkRecipe,
+  OFFICIAL_CODE_RECIPE,
+  PAPER_RECIPE,
+  type Recipe,
+  recipeHash,
+} from './recipe.js';
 export { learningRateAt, type Schedule, scheduleOf } from './schedule.js';
 export { threadCount } from './threads.js';

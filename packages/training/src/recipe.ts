@@ -2,6 +2,14 @@
 import { createHash } from 'node:crypto';
 import type { Augmentation } from '@refconv/datasets';
 
+/** Adversarial training by FGSM with a random start (Wong, Rice and Kolter, 2020). */
+export interface Adversarial {
+  /** The largest change of a pixel, in 1/255. */
+  eps: number;
+  /** Of FGSM, in 1/255. Default: 1.25 · eps. */
+  step?: number;
+}
+
 export interface Recipe {
   /** Epochs in all, those of the warm-up included. */
   epochs: number;
@@ -29,6 +37,8 @@ export interface Recipe {
   labelSmoothing: number;
   /** Random changes of the training images. */
   augment: Augmentation;
+  /** Trains on images that are attacked at each step, see {@link Adversarial}. Left out: on the images themselves. */
+  adversarial?: Adversarial;
   /** Seed of the images' order and augmentation: an integer from 0 to 2^53 − 1. */
   seed: number;
 }
@@ -86,12 +96,15 @@ const NUMBERS = {
 
 const SWITCHES: readonly (keyof Recipe)[] = ['dropLast', 'decayNormsAndBiases', 'nesterov', 'resetMomentumAfterWarmUp'];
 
+/** Without the attack, which the checkpoints of most trainings do not know. */
+type CompleteRecipe = Required<Omit<Recipe, 'adversarial'>> & Pick<Recipe, 'adversarial'>;
+
 /**
  * Returns the recipe, with the options that were left out filled in.
  * @throws {RangeError} naming every entry that is missing, unknown or out of range, what was given and what was expected.
  */
-export function checkRecipe(recipe: Recipe): Required<Recipe> {
-  const full: Required<Recipe> = { nesterov: false, resetMomentumAfterWarmUp: false, ...recipe };
+export function checkRecipe(recipe: Recipe): CompleteRecipe {
+  const full: CompleteRecipe = { nesterov: false, resetMomentumAfterWarmUp: false, ...recipe };
   const problems: string[] = [];
   const expect = (name: string, value: unknown, valid: boolean, expected: string) => {
     if (!valid) problems.push(`${name} must be ${expected}; given ${JSON.stringify(value) ?? value}`);
@@ -102,6 +115,16 @@ export function checkRecipe(recipe: Recipe): Required<Recipe> {
   }
   for (const name of SWITCHES) expect(name, full[name], typeof full[name] === 'boolean', 'true or false');
   checkAugmentation(full.augment, expect);
+  for (const [name, value] of Object.entries(full.adversarial ?? {})) {
+    const known = name === 'eps' || name === 'step';
+    expect(
+      `adversarial.${name}`,
+      value,
+      known && Number.isFinite(value) && value > 0,
+      known ? 'a number above 0, in 1/255' : 'left out: it is unknown',
+    );
+  }
+  if (full.adversarial && full.adversarial.eps === undefined) problems.push('adversarial.eps is missing');
   if (full.warmUpEpochs > full.epochs) {
     problems.push(`warmUpEpochs must be at most epochs; given ${full.warmUpEpochs} of ${full.epochs}`);
   }
@@ -111,7 +134,8 @@ export function checkRecipe(recipe: Recipe): Required<Recipe> {
   })) {
     if (rate > full.learningRate) problems.push(`${name} must be at most learningRate; given ${rate}`);
   }
-  for (const name of Object.keys(full)) if (!(name in PAPER_RECIPE)) problems.push(`${name} is no part of a recipe`);
+  for (const name of Object.keys(full))
+    if (!(name in PAPER_RECIPE) && name !== 'adversarial') problems.push(`${name} is no part of a recipe`);
   if (problems.length > 0) throw new RangeError(`The recipe cannot be used: ${problems.join('; ')}.`);
   return full;
 }

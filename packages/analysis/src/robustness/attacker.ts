@@ -1,5 +1,5 @@
 /** The network's side of attacks: many walks at once, each with its own point, in batches of one compiled function. */
-import { compile, logitMargin, tf } from '@refconv/tensorflow';
+import { compile, logitMargin, predictedClass, tf } from '@refconv/tensorflow';
 import type { LayersModel, Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs';
 import type { Walk } from './attacks.js';
 
@@ -59,7 +59,7 @@ export function attacker(model: LayersModel, options: AttackerOptions): Attacker
         const loss = (x: Tensor) => {
           const logits = model.apply(tf.div(tf.sub(x, [...mean]), [...std]), { training: false }) as Tensor2D;
           // The gradient's scope would free it.
-          kept.push(tf.keep(tf.argMax(logits, 1)));
+          kept.push(tf.keep(predictedClass(logits)));
           return logitMargin(logits, labels);
         };
         const { value, grad } = tf.valueAndGrad(loss)(pixels, tf.ones([labels.size]));

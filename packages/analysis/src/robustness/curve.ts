@@ -2,6 +2,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readLines } from '../resumableFile.js';
+import { mean } from '../statistics.js';
 
 /** What an image withstands. */
 export interface ImageRobustness {
@@ -45,6 +46,18 @@ export function medianEps(images: readonly ImageRobustness[]): number {
   const middle = sorted.length >> 1;
   if (sorted.length % 2) return sorted[middle] as number;
   return ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2;
+}
+
+/** What a network withstands in one row: the number of images, the accuracy at each eps, and the median and the mean of what they withstand. */
+export function robustnessRow(images: readonly ImageRobustness[], eps: readonly number[]): Record<string, number> {
+  const curve = accuracyCurve(images, eps);
+  const largest = Math.max(...eps);
+  return {
+    images: images.length,
+    ...Object.fromEntries(eps.map((each, i) => [`accuracy_at_${each}`, curve[i] as number])),
+    median_eps: medianEps(images),
+    mean_eps: mean(images.map((image) => withstood(image, largest))),
+  };
 }
 
 /** A number of the same images attacked on two networks, the first's minus the second's. @throws Error where the images are others. */

@@ -4,7 +4,7 @@ import { compile } from './compile.js';
 import { softmaxCrossEntropy } from './kernels/crossEntropy.js';
 import './kernels/register.js';
 import { tf } from './load.js';
-import { logitMargin } from './logitMargin.js';
+import { logitMargin, predictedClass } from './logits.js';
 import { withoutLeaks } from './testing.js';
 
 const LOGITS = [
@@ -54,6 +54,17 @@ describe('logitMargin', () => {
       }),
     );
   }
+
+  it('stands beside the predicted class: the first of the highest, none where a logit is no finite number', () => {
+    const rows = [
+      [1, 3, 3],
+      [Number.NaN, 1, 2],
+      [0, -1, Number.NEGATIVE_INFINITY],
+      [-2, -3, -1],
+    ];
+    const found = tf.tidy(() => [...predictedClass(tf.tensor2d(rows)).dataSync()]);
+    expect(found).to.deep.equal([1, -1, -1, 2]);
+  });
 
   it('says which labels it takes', () => {
     tf.tidy(() => {

@@ -1,6 +1,20 @@
-/** The margin by which a classifier is wrong: the loss that attacks climb. */
+/** What logits say: the class, and the margin by which it is wrong, the loss that attacks climb. */
 import type { Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs';
 import { tf } from './load.js';
+
+/**
+ * The class of the highest logit of each image, float32 [n]; of several the first, and −1 where a logit is NaN or infinite.
+ * @param logits [n, classes].
+ */
+export function predictedClass(logits: Tensor2D): Tensor1D {
+  return tf.tidy(() => {
+    const classes = logits.shape[1];
+    // Not by argMax, which leaves open which of several equal logits it names.
+    const smaller = tf.cast(tf.less(logits, tf.max(logits, 1, true)), 'float32');
+    const first = tf.min(tf.add(tf.range(0, classes), tf.mul(smaller, classes)), 1);
+    return tf.where(tf.all(tf.isFinite(logits), 1), first, -1) as Tensor1D;
+  });
+}
 
 /** Far above every logit, and so far that nothing is left of its exponential. */
 const FAR = 1e9;
