@@ -5,8 +5,12 @@ import type { LayersModel, Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorf
 import { complete, type Normalisation } from './feed.js';
 import type { Adversarial } from './recipe.js';
 
-/** With the normalisation that images come with, so that eps is one of pixels. */
-export type AdversarialOptions = Adversarial & Required<Normalisation>;
+export interface AttackedImages {
+  /** How the images are normalised, so that eps is one of pixels. */
+  pixels?: Required<Normalisation>;
+  /** Of the random start: another one for each step. */
+  seed?: Tensor1D;
+}
 
 /** Tells the draw of starts from those of dropout, which count from the same seed. */
 const PLACE = 0x6a09e667;
@@ -16,17 +20,21 @@ const PLACE = 0x6a09e667;
  * evaluation mode, as TRADES' does: batch norms keep their statistics, and nothing is dropped.
  * @param images [n, h, w, c], normalised by mean and std.
  * @param labels class numbers, int32 [n].
- * @param seed of the random start: another one for each step.
- * @throws Error where labels are mixed, or there is no seed.
+ * @throws Error where labels are mixed, or the normalisation or the seed is missing.
  */
 export function adversarialImages(
   model: LayersModel,
   images: Tensor4D,
   labels: Tensor1D | Tensor2D,
-  { eps, step = 1.25 * eps, mean, std }: AdversarialOptions,
-  seed: Tensor1D | undefined,
+  { eps, step = 1.25 * eps }: Adversarial,
+  { pixels, seed }: AttackedImages,
 ): Tensor4D {
-  if (!seed) throw new Error('Adversarial training starts at random: it needs a seed for each step.');
+  if (!seed || !pixels) {
+    throw new Error(
+      'Adversarial training starts at random in the ball of pixels: it needs a seed for each step, and how the images are normalised (pixels).',
+    );
+  }
+  const { mean, std } = pixels;
   if (labels.rank !== 1)
     throw new Error(
       'Adversarial training needs one label for each image: leave mixup and cutmix out of the transform.',
@@ -46,13 +54,9 @@ export function adversarialImages(
   });
 }
 
-/** A recipe's attack with the normalisation of the images that are trained on. */
-export function adversarialOptions(
-  adversarial: Adversarial,
-  split: ImageSplit | Loader,
-  normalisation: Normalisation,
-): AdversarialOptions {
-  if (!(split instanceof Loader)) return { ...adversarial, ...complete(normalisation) };
+/** How the images of a split are normalised, channel by channel in the order in which they are given. */
+export function pixelStatistics(split: ImageSplit | Loader, normalisation: Normalisation): Required<Normalisation> {
+  if (!(split instanceof Loader)) return complete(normalisation);
   const { mean, std, bgr } = split.transform;
-  return { ...adversarial, mean: bgr ? mean.toReversed() : mean, std: bgr ? std.toReversed() : std };
+  return bgr ? { mean: mean.toReversed(), std: std.toReversed() } : { mean, std };
 }

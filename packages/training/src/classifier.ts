@@ -1,17 +1,23 @@
 /** A classifier's training step and evaluation, compiled. */
 import { applyMomentum, compile, predictedClass, softmaxCrossEntropy, tf, withRandomSeed } from '@refconv/tensorflow';
 import type { LayersModel, Scalar, Tensor, Tensor1D, Tensor2D, Tensor4D, Variable } from '@tensorflow/tfjs';
-import { type AdversarialOptions, adversarialImages } from './adversarial.js';
+import { adversarialImages } from './adversarial.js';
+import type { Normalisation } from './feed.js';
 import type { Recipe } from './recipe.js';
 
 export type StepOptions = Pick<
   Recipe,
-  'momentum' | 'nesterov' | 'weightDecay' | 'decayNormsAndBiases' | 'labelSmoothing'
-> & { adversarial?: AdversarialOptions };
+  'momentum' | 'nesterov' | 'weightDecay' | 'decayNormsAndBiases' | 'labelSmoothing' | 'adversarial'
+>;
 
 export interface CompileChoice {
   /** Operation by operation, for debugging. Default: the environment variable REFCONV_EAGER is 1. */
   eager?: boolean;
+}
+
+export interface ClassifierChoice extends CompileChoice {
+  /** How the images are normalised: adversarial training changes pixels, and needs it. */
+  pixels?: Required<Normalisation>;
 }
 
 /** The tf.Variables behind a model's weights, in their order. */
@@ -32,13 +38,13 @@ export function variablesOf(weights: LayersModel['weights']): Variable[] {
  *
  * @param model images [n, h, w, c] to logits [n, classes].
  */
-export function classifier(model: LayersModel, options: StepOptions, choice: CompileChoice = {}) {
+export function classifier(model: LayersModel, options: StepOptions, choice: ClassifierChoice = {}) {
   const { momentum, nesterov = false, weightDecay, decayNormsAndBiases, labelSmoothing } = options;
   const weights = variablesOf(model.trainableWeights);
   const momentumBuffers = tf.tidy(() => weights.map((weight) => tf.variable(tf.zeros(weight.shape), false)));
   const train = (images: Tensor4D, labels: Tensor1D | Tensor2D, learningRate: Scalar, seed?: Tensor1D): Scalar => {
     const { adversarial } = options;
-    const shown = adversarial ? adversarialImages(model, images, labels, adversarial, seed) : images;
+    const shown = adversarial ? adversarialImages(model, images, labels, adversarial, { ...choice, seed }) : images;
     const loss = () => {
       const forward = () => model.apply(shown, { training: true }) as Tensor2D;
       const logits = seed ? withRandomSeed(seed, forward) : forward();

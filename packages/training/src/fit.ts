@@ -2,7 +2,7 @@
 import { setImmediate as breathe } from 'node:timers/promises';
 import { tf } from '@refconv/tensorflow';
 import type { LayersModel, Scalar } from '@tensorflow/tfjs';
-import { adversarialOptions } from './adversarial.js';
+import { pixelStatistics } from './adversarial.js';
 import { type CompileChoice, classifier } from './classifier.js';
 import { nothingRead, predictWith } from './evaluate.js';
 import {
@@ -103,8 +103,8 @@ export async function fit(options: FitOptions): Promise<FitResult> {
   const stepsPerEpoch = trainImages.batchesPerEpoch;
   const schedule = scheduleOf(recipe, stepsPerEpoch);
   const due = checkpointClock(options.checkpointEvery);
-  const adversarial = recipe.adversarial && adversarialOptions(recipe.adversarial, data.train, { mean, std });
-  const program = classifier(model, { ...recipe, adversarial }, options);
+  const pixels = pixelStatistics(data.train, { mean, std });
+  const program = classifier(model, recipe, { ...options, pixels });
   const stop = stopSignal(options);
   try {
     const { momentumBuffers } = program;

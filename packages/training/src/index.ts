@@ -1,4 +1,4 @@
-export { type AdversarialOptions, adversarialImages } from './adversarial.js';
+export { type AttackedImages, adversarialImages } from './adversarial.js';
 export { type Checkpoint, CheckpointFolder } from './checkpoint.js';
 export { decodeCheckpoint, encodeCheckpoint, type StoredTensor } from './checkpointFile.js';
 export {

@@ -115,16 +115,7 @@ export function checkRecipe(recipe: Recipe): CompleteRecipe {
   }
   for (const name of SWITCHES) expect(name, full[name], typeof full[name] === 'boolean', 'true or false');
   checkAugmentation(full.augment, expect);
-  for (const [name, value] of Object.entries(full.adversarial ?? {})) {
-    const known = name === 'eps' || name === 'step';
-    expect(
-      `adversarial.${name}`,
-      value,
-      known && Number.isFinite(value) && value > 0,
-      known ? 'a number above 0, in 1/255' : 'left out: it is unknown',
-    );
-  }
-  if (full.adversarial && full.adversarial.eps === undefined) problems.push('adversarial.eps is missing');
+  checkAdversarial(full.adversarial, expect);
   if (full.warmUpEpochs > full.epochs) {
     problems.push(`warmUpEpochs must be at most epochs; given ${full.warmUpEpochs} of ${full.epochs}`);
   }
@@ -153,6 +144,22 @@ function checkAugmentation(
   expect('augment.flip', flip, typeof flip === 'boolean', 'true or false');
   for (const [name, value] of Object.entries(others))
     expect(`augment.${name}`, value, false, 'left out: it is unknown');
+}
+
+function checkAdversarial(
+  adversarial: Adversarial | undefined,
+  expect: (name: string, value: unknown, valid: boolean, expected: string) => void,
+): void {
+  if (adversarial === undefined) return;
+  if (typeof adversarial !== 'object' || adversarial === null) {
+    expect('adversarial', adversarial, false, 'an object such as { eps: 8 }');
+    return;
+  }
+  const { eps, step = 1, ...others } = adversarial;
+  for (const [name, value] of Object.entries({ eps, step }))
+    expect(`adversarial.${name}`, value, Number.isFinite(value) && value > 0, 'a number above 0, in 1/255');
+  for (const [name, value] of Object.entries(others))
+    expect(`adversarial.${name}`, value, false, 'left out: it is unknown');
 }
 
 /** SHA-256 of a value's JSON with sorted keys: the same for equal recipes, whatever the order of their entries. */
