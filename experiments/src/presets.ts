@@ -19,7 +19,7 @@ export interface PresetChoices {
   /** Networks of the presets paper and cifar, and pocket's. */
   networks: readonly string[];
   pocket?: readonly string[];
-  /** At most four runs in all. */
+  /** At most four trainings in all. */
   smokeArms?: string[];
   /** What an experiment has otherwise than others. */
   changes?: Partial<Record<Preset, Partial<SettingsInput>>>;

@@ -13,6 +13,7 @@ export const SCRIPTS = [
   'redundancy',
   'skeletons',
   'landscape',
+  'robustness',
   'cost',
 ];
 
