@@ -8,14 +8,14 @@
  *   median and the mean of the smallest eps that breaks an image. Clean accuracy stands beside it, as an undertrained network looks robust.
  *   --set recipe.adversarial.eps=8 trains all three adversarially, by FGSM with a random start; other attacks: --set analysis.attack=apgd.
  * Cost: trainings, of which `landscape` shares those of the baseline and RefConv, and about a hundred passes forward and backward for each attacked image.
- *   On a GPU, not measured: `paper` 6 runs of 105 epochs on CIFAR-10 and 6 × 10,000 images, `cifar` 30 runs and 30 × 1,000 images. On 2 cores: `pocket` 15 short
+ *   On a GPU, not measured: `paper` 6 runs of 105 epochs on CIFAR-10 and 6 × 10,000 images, `cifar` 30 runs and 30 × 1,000 images. On 2 cores: `cores` 9 runs and 9 × 1,000 images; `pocket` 15 short
  *   runs and 15 × 250 images, POCKET; `smoke` 3 tiny runs and 3 × 50 images, under 2 minutes.
  * An analysis can be split: --set parts=8 makes 8 runs of each, a Slurm array or a queue.
  * Command: node experiments/dist/robustness.js --preset smoke
  */
 import { controlledArms } from './analysis.js';
 import type { Experiment } from './experiment.js';
-import { presets, sized } from './presets.js';
+import { CORES_NETWORKS, presets, sized } from './presets.js';
 import { script } from './script.js';
 
 const networks = ['mobilenetv1', 'mobilenetv2'];
@@ -33,10 +33,12 @@ export const experiment: Experiment = {
   },
   presets: presets({
     networks,
+    cores: CORES_NETWORKS,
     pocket: ['mobilenetv1'],
     changes: {
       paper: { networks: sized(networks, 'cifar'), data: { name: 'cifar10' }, analysis: robustness(null) },
       cifar: { analysis: robustness(1000) },
+      cores: { analysis: robustness(1000) },
       pocket: { seeds: [1, 2, 3, 4, 5], analysis: robustness(250) },
       smoke: { analysis: { ...robustness(50), steps: 5 } },
     },

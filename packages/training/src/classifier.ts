@@ -4,10 +4,12 @@ import type { LayersModel, Scalar, Tensor, Tensor1D, Tensor2D, Tensor4D, Variabl
 import { adversarialImages } from './adversarial.js';
 import type { Normalisation } from './feed.js';
 import type { Recipe } from './recipe.js';
+import { refocusingRates } from './refocusingRate.js';
+import { variablesOf } from './variables.js';
 
 export type StepOptions = Pick<
   Recipe,
-  'momentum' | 'nesterov' | 'weightDecay' | 'decayNormsAndBiases' | 'labelSmoothing' | 'adversarial'
+  'momentum' | 'nesterov' | 'weightDecay' | 'decayNormsAndBiases' | 'labelSmoothing' | 'refocusingRate' | 'adversarial'
 >;
 
 export interface CompileChoice {
@@ -18,11 +20,6 @@ export interface CompileChoice {
 export interface ClassifierChoice extends CompileChoice {
   /** How the images are normalised: adversarial training changes pixels, and needs it. */
   pixels?: Required<Normalisation>;
-}
-
-/** The tf.Variables behind a model's weights, in their order. */
-export function variablesOf(weights: LayersModel['weights']): Variable[] {
-  return weights.map((weight) => (weight as unknown as { val: Variable }).val);
 }
 
 /**
@@ -41,6 +38,7 @@ export function variablesOf(weights: LayersModel['weights']): Variable[] {
 export function classifier(model: LayersModel, options: StepOptions, choice: ClassifierChoice = {}) {
   const { momentum, nesterov = false, weightDecay, decayNormsAndBiases, labelSmoothing } = options;
   const weights = variablesOf(model.trainableWeights);
+  const rates = refocusingRates(model, options.refocusingRate);
   const momentumBuffers = tf.tidy(() => weights.map((weight) => tf.variable(tf.zeros(weight.shape), false)));
   const train = (images: Tensor4D, labels: Tensor1D | Tensor2D, learningRate: Scalar, seed?: Tensor1D): Scalar => {
     const { adversarial } = options;
@@ -52,11 +50,12 @@ export function classifier(model: LayersModel, options: StepOptions, choice: Cla
     };
     const { value, grads } = tf.variableGrads(loss, weights);
     weights.forEach((variable, i) => {
+      const factor = rates.get(variable);
       applyMomentum({
         variable,
         accumulator: momentumBuffers[i] as Variable,
         gradient: grads[variable.name] as Tensor,
-        learningRate,
+        learningRate: factor === undefined ? learningRate : tf.mul(learningRate, factor),
         momentum: tf.scalar(momentum),
         weightDecay: decayNormsAndBiases || variable.rank > 1 ? weightDecay : 0,
         nesterov,

@@ -8,7 +8,6 @@ export {
   type Evaluator,
   evaluator,
   type StepOptions,
-  variablesOf,
 } from './classifier.js';
 export { type EvaluationOptions, evaluate, predict, predictWith } from './evaluate.js';
 export { finalSplit, type LoadedDataset, type Normalisation, type SplitName, type TrainingData } from './feed.js';
@@ -36,3 +35,4 @@ export {
 } from './recipe.js';
 export { learningRateAt, type Schedule, scheduleOf } from './schedule.js';
 export { threadCount } from './threads.js';
+export { variablesOf } from './variables.js';

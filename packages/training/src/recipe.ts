@@ -20,6 +20,11 @@ export interface Recipe {
   learningRate: number;
   /** Epochs, or a part of one, in which the learning rate rises linearly, step by step. */
   warmUpEpochs: number;
+  /**
+   * The learning rate of W_r alone, as a factor on that of all else. `matched`: layer by layer such that a step of W_t is about as long as one
+   * of the plain network's kernel would be. Left out: 1, as in the paper.
+   */
+  refocusingRate?: number | 'matched';
   /** The learning rate of the first step of the warm-up. */
   warmUpStart: number;
   /** What the cosine falls to, from the end of the warm-up to the end of the training, step by step. */
@@ -96,8 +101,10 @@ const NUMBERS = {
 
 const SWITCHES: readonly (keyof Recipe)[] = ['dropLast', 'decayNormsAndBiases', 'nesterov', 'resetMomentumAfterWarmUp'];
 
-/** Without the attack, which the checkpoints of most trainings do not know. */
-type CompleteRecipe = Required<Omit<Recipe, 'adversarial'>> & Pick<Recipe, 'adversarial'>;
+/** What stays left out where it is: the checkpoints of most trainings do not know it. */
+const OPTIONAL = ['refocusingRate', 'adversarial'] as const satisfies (keyof Recipe)[];
+type Optional = (typeof OPTIONAL)[number];
+type CompleteRecipe = Required<Omit<Recipe, Optional>> & Pick<Recipe, Optional>;
 
 /**
  * Returns the recipe, with the options that were left out filled in.
@@ -114,6 +121,13 @@ export function checkRecipe(recipe: Recipe): CompleteRecipe {
     expect(name, value, typeof value === 'number' && valid(value), expected);
   }
   for (const name of SWITCHES) expect(name, full[name], typeof full[name] === 'boolean', 'true or false');
+  const { refocusingRate: rate = 1 } = full;
+  expect(
+    'refocusingRate',
+    rate,
+    rate === 'matched' || (Number.isFinite(rate) && rate > 0),
+    "a number above 0, or 'matched'",
+  );
   checkAugmentation(full.augment, expect);
   checkAdversarial(full.adversarial, expect);
   if (full.warmUpEpochs > full.epochs) {
@@ -126,7 +140,8 @@ export function checkRecipe(recipe: Recipe): CompleteRecipe {
     if (rate > full.learningRate) problems.push(`${name} must be at most learningRate; given ${rate}`);
   }
   for (const name of Object.keys(full))
-    if (!(name in PAPER_RECIPE) && name !== 'adversarial') problems.push(`${name} is no part of a recipe`);
+    if (!(name in PAPER_RECIPE) && !(OPTIONAL as readonly string[]).includes(name))
+      problems.push(`${name} is no part of a recipe`);
   if (problems.length > 0) throw new RangeError(`The recipe cannot be used: ${problems.join('; ')}.`);
   return full;
 }
