@@ -8,6 +8,7 @@ import {
   indices,
   mapKernel,
   notNegative,
+  notNegatives,
   numbers,
   pattern,
   positive,
@@ -144,6 +145,7 @@ export function program(): Command {
       .option('--weight-decay <factor>', 'on every parameter', notNegative)
       .option('--spare-norms-and-biases', 'no weight decay on norms and biases')
       .option('--label-smoothing <share>', 'share of the target that is spread over all classes', share)
+      .option('--adversarial <eps>', 'train on images that are attacked by so many 1/255, such as 8', positive)
       .option(
         '--transform <text>',
         'of training images, by loader threads; default for images in files: "randomResizedCrop(224)|flip|…", the normalisation as ' +
@@ -197,6 +199,42 @@ export function program(): Command {
     'evaluate --backbone mobilenetv2 --weights mobilenet_v2-b0353104.pth --data imagenet:/data/imagenet',
     'evaluate --backbone resnet20_cifar --weights resnet20.th --data cifar10:data --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 --json',
   ).action(async (options) => (await import('./commands/evaluate.js')).evaluateCommand(options));
+
+  examples(
+    withNormalisation(
+      withNetwork(
+        root
+          .command('attack')
+          .description(
+            'Accuracy on test images that are changed by at most eps a pixel, so that the network is wrong.',
+          ),
+      )
+        .requiredOption('--data <set>', 'cifar10[:DIR], cifar100[:DIR] or synthetic')
+        .option('--download', 'fetch CIFAR (170 MB) into the cache where it is not found'),
+    )
+      .addOption(
+        new Option('--attack <name>', 'one step along the gradient, many, or those of APGD on the cross entropy')
+          .choices(['fgsm', 'pgd', 'apgd'])
+          .default('pgd'),
+      )
+      .option('--eps <list>', 'largest changes of a pixel, in 1/255', notNegatives, [0, 0.25, 0.5, 1, 2, 4, 8])
+      .option('--steps <n>', 'of pgd and apgd', count, 20)
+      .option('--step <size>', 'of pgd, in 1/255; default: eps/4', positive)
+      .addOption(
+        new Option('--start <from>', 'the image itself, or anywhere within eps')
+          .choices(['none', 'random'])
+          .default('none'),
+      )
+      .option('--seed <n>', 'of random starts: the same for every network', index, 1)
+      .option('--skip <n>', 'leaves out the first test images', index, 0)
+      .option('--images <n>', 'attacks so many; default: all', count)
+      .option('--batch-size <n>', 'images a call', count, 100)
+      .option('--show <file>', 'a new .png: some images, what was added times 10, what the network takes them for')
+      .option('--json', 'print the result as JSON: accuracy is a fraction, correct has a digit for each image'),
+    'attack --model merged --data cifar10 --images 1000',
+    'attack --model merged --data cifar10 --attack apgd --eps 0.5,1 --json --show attacked.png',
+    'attack --backbone resnet20_cifar --weights resnet20.th --data cifar10:data --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 --images 200',
+  ).action(async (options) => (await import('./commands/attack.js')).attackCommand(options));
 
   examples(
     withNetwork(
