@@ -1,6 +1,8 @@
 /** Recipes: everything that decides how a network is trained, as a plain value. */
-import { createHash } from 'node:crypto';
 import type { Augmentation } from '@refconv/datasets';
+import { hashOf } from '@refconv/files';
+
+export { hashOf } from '@refconv/files';
 
 export interface Recipe {
   /** Epochs in all, those of the warm-up included. */
@@ -12,6 +14,11 @@ export interface Recipe {
   learningRate: number;
   /** Epochs, or a part of one, in which the learning rate rises linearly, step by step. */
   warmUpEpochs: number;
+  /**
+   * The learning rate of W_r alone, as a factor on that of all else. `matched`: layer by layer such that a step of W_t is about as long as one
+   * of the plain network's kernel would be. Left out: 1, as in the paper.
+   */
+  refocusingRate?: number | 'matched';
   /** The learning rate of the first step of the warm-up. */
   warmUpStart: number;
   /** What the cosine falls to, from the end of the warm-up to the end of the training, step by step. */
@@ -86,12 +93,15 @@ const NUMBERS = {
 
 const SWITCHES: readonly (keyof Recipe)[] = ['dropLast', 'decayNormsAndBiases', 'nesterov', 'resetMomentumAfterWarmUp'];
 
+/** Without the factor, which the checkpoints of most trainings do not know. */
+type CompleteRecipe = Required<Omit<Recipe, 'refocusingRate'>> & Pick<Recipe, 'refocusingRate'>;
+
 /**
  * Returns the recipe, with the options that were left out filled in.
  * @throws {RangeError} naming every entry that is missing, unknown or out of range, what was given and what was expected.
  */
-export function checkRecipe(recipe: Recipe): Required<Recipe> {
-  const full: Required<Recipe> = { nesterov: false, resetMomentumAfterWarmUp: false, ...recipe };
+export function checkRecipe(recipe: Recipe): CompleteRecipe {
+  const full: CompleteRecipe = { nesterov: false, resetMomentumAfterWarmUp: false, ...recipe };
   const problems: string[] = [];
   const expect = (name: string, value: unknown, valid: boolean, expected: string) => {
     if (!valid) problems.push(`${name} must be ${expected}; given ${JSON.stringify(value) ?? value}`);
@@ -101,6 +111,13 @@ export function checkRecipe(recipe: Recipe): Required<Recipe> {
     expect(name, value, typeof value === 'number' && valid(value), expected);
   }
   for (const name of SWITCHES) expect(name, full[name], typeof full[name] === 'boolean', 'true or false');
+  const { refocusingRate: rate = 1 } = full;
+  expect(
+    'refocusingRate',
+    rate,
+    rate === 'matched' || (Number.isFinite(rate) && rate > 0),
+    "a number above 0, or 'matched'",
+  );
   checkAugmentation(full.augment, expect);
   if (full.warmUpEpochs > full.epochs) {
     problems.push(`warmUpEpochs must be at most epochs; given ${full.warmUpEpochs} of ${full.epochs}`);
@@ -111,7 +128,8 @@ export function checkRecipe(recipe: Recipe): Required<Recipe> {
   })) {
     if (rate > full.learningRate) problems.push(`${name} must be at most learningRate; given ${rate}`);
   }
-  for (const name of Object.keys(full)) if (!(name in PAPER_RECIPE)) problems.push(`${name} is no part of a recipe`);
+  for (const name of Object.keys(full))
+    if (!(name in PAPER_RECIPE) && name !== 'refocusingRate') problems.push(`${name} is no part of a recipe`);
   if (problems.length > 0) throw new RangeError(`The recipe cannot be used: ${problems.join('; ')}.`);
   return full;
 }
@@ -129,20 +147,6 @@ function checkAugmentation(
   expect('augment.flip', flip, typeof flip === 'boolean', 'true or false');
   for (const [name, value] of Object.entries(others))
     expect(`augment.${name}`, value, false, 'left out: it is unknown');
-}
-
-/** SHA-256 of a value's JSON with sorted keys: the same for equal recipes, whatever the order of their entries. */
-export function hashOf(value: unknown): string {
-  return createHash('sha256').update(canonicalJson(value)).digest('hex');
-}
-
-/** JSON with sorted keys; entries that are undefined are left out. */
-export function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_, entry) =>
-    typeof entry === 'object' && entry !== null && !Array.isArray(entry)
-      ? Object.fromEntries(Object.entries(entry).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : entry,
-  );
 }
 
 /** The hash of a recipe, by which a checkpoint knows whether it belongs to it. */

@@ -1,12 +1,11 @@
 /** A run's folder: its checkpoints and its metrics.csv. */
-import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { appendWhole, canonicalJson, hashOf, writeAtomically } from '@refconv/files';
 import { loadedInstallation } from '@refconv/tensorflow';
 import type { LayersModel, Variable } from '@tensorflow/tfjs';
 import { CheckpointFolder } from './checkpoint.js';
-import { fileError, writeAtomically } from './files.js';
+import type { SplitName } from './feed.js';
 import { METRICS_FILE, type MetricsRow, metricsCsv, metricsLines } from './metrics.js';
-import { canonicalJson, hashOf } from './recipe.js';
 import { namedState, notFinite, readState, writeState } from './tensors.js';
 import { threadCount } from './threads.js';
 
@@ -20,11 +19,17 @@ export interface Position {
   lossSum: number;
   images: number;
   seconds: number;
+  /** Of its steps that were looked at: the sum of the kernels' relative changes, and their number. */
+  changeSum: number;
+  changes: number;
   /** One for each epoch that is finished. */
   rows: MetricsRow[];
 }
 
-export const START: Position = { epoch: 0, step: 0, lossSum: 0, images: 0, seconds: 0, rows: [] };
+/** Of an epoch of which nothing is done. */
+export const NEW_EPOCH = { lossSum: 0, images: 0, seconds: 0, changeSum: 0, changes: 0 };
+
+export const START: Position = { epoch: 0, step: 0, ...NEW_EPOCH, rows: [] };
 
 /** What makes a run the run it is: its recipe and what it is trained on. */
 export type RunIdentity = Record<string, unknown>;
@@ -41,6 +46,8 @@ export interface RunOptions {
   model: LayersModel;
   momentumBuffers: readonly Variable[];
   identity: RunIdentity;
+  /** The splits whose numbers metrics.csv has. */
+  evaluated: Partial<Record<SplitName, unknown>>;
   allowOtherThreads: boolean;
   warn: (message: string) => void;
 }
@@ -87,10 +94,10 @@ export class Run {
     }
     writeState(this.state, checkpoint.tensors);
     this.saved = position.step;
-    // JSON has no NaN or infinity: a test loss may be one.
-    const rows = position.rows.map((row) => ({ ...row, testLoss: row.testLoss ?? Number.NaN }));
+    const rows = position.rows.map(withNaN);
     await this.writeMetrics(rows);
-    return { ...position, rows };
+    // Checkpoints from before the kernels' changes were recorded have none.
+    return { ...NEW_EPOCH, ...position, rows };
   }
 
   /**
@@ -113,15 +120,12 @@ export class Run {
   }
 
   async appendMetrics(row: MetricsRow): Promise<void> {
-    const path = join(this.options.folder, METRICS_FILE);
-    await appendFile(path, metricsLines([row])).catch((error) => {
-      throw fileError(`Writing ${path}`, error);
-    });
+    await appendWhole(join(this.options.folder, METRICS_FILE), metricsLines([row], this.options.evaluated));
   }
 
   /** The checkpoint's rows are what counts: a row that was written after it, or half written, goes. */
   private writeMetrics(rows: MetricsRow[]): Promise<void> {
-    return writeAtomically(join(this.options.folder, METRICS_FILE), [metricsCsv(rows)]);
+    return writeAtomically(join(this.options.folder, METRICS_FILE), [metricsCsv(rows, this.options.evaluated)]);
   }
 
   private checkThreads(recorded: number): void {
@@ -137,6 +141,16 @@ export class Run {
       );
     }
   }
+}
+
+/** JSON has no NaN or infinity, and writes null: a loss of images that were evaluated may be one. */
+function withNaN(row: MetricsRow): MetricsRow {
+  const { testLoss = undefined, validationLoss = undefined } = row;
+  return {
+    ...row,
+    ...(testLoss === null && { testLoss: Number.NaN }),
+    ...(validationLoss === null && { validationLoss: Number.NaN }),
+  };
 }
 
 export class NotFiniteError extends Error {

@@ -1,16 +1,7 @@
 /** What the environment asks for: which TensorFlow, and where to keep it. */
 import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { delimiter, isAbsolute, join, resolve } from 'node:path';
+import { delimiter, join, resolve } from 'node:path';
 import { SetupError } from './errors.js';
-
-/** The cache folder: `REFCONV_CACHE`, else `$XDG_CACHE_HOME/refconv`, else `~/.cache/refconv`. */
-export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
-  if (env.REFCONV_CACHE) return resolve(env.REFCONV_CACHE);
-  // The XDG specification says that a relative path is to be ignored.
-  const xdg = env.XDG_CACHE_HOME;
-  return xdg && isAbsolute(xdg) ? join(xdg, 'refconv') : join(homedir(), '.cache', 'refconv');
-}
 
 /** Which TensorFlow is wanted. */
 export type Wish = { flavour: 'cpu' | 'cuda' | 'prebuilt' } | { flavour: 'folder'; folder: string };
@@ -29,6 +20,20 @@ export function wish(env: NodeJS.ProcessEnv = process.env): Wish {
     `REFCONV_TENSORFLOW is "${value}", which is neither a flavour nor a folder.`,
     'Set it to cpu, cuda, prebuilt (what tfjs-node-gpu itself downloads) or the path of a folder that holds libtensorflow, ' +
       'or unset it: then cuda is taken where an NVIDIA driver is present, else cpu.',
+  );
+}
+
+/**
+ * The instruction sets that our kernels are compiled for, as the compiler's `-march` names them: `REFCONV_MARCH`, else `native`.
+ * @throws SetupError if the value cannot be such a name
+ */
+export function architecture(env: NodeJS.ProcessEnv = process.env): string {
+  const value = env.REFCONV_MARCH || 'native';
+  if (/^[a-z0-9][a-z0-9._+-]*$/i.test(value)) return value;
+  throw new SetupError(
+    `REFCONV_MARCH is "${value}", which is no name of a processor or of its level.`,
+    "Set it to what the compiler's option -march takes, for example x86-64-v2 or x86-64-v3, or unset it: then the kernels are " +
+      'compiled for this processor.',
   );
 }
 
