@@ -18,6 +18,7 @@ export { type ShuffleNetV1Options, shufflenetv1G3, shufflenetv1G8 } from './shuf
 export { type ShuffleNetV2Options, shufflenetv2 } from './shufflenetv2.js';
 export {
   loadTorchState,
+  stateFor,
   type TorchState,
   type TorchTensor,
   torchState,

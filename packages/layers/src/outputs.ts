@@ -1,5 +1,5 @@
 /** What a network's output is: the layer that makes its logits, and whether a softmax follows. */
-import type * as tf from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs';
 
 const isModel = (layer: tf.layers.Layer): layer is tf.LayersModel => 'layers' in layer;
 
@@ -35,4 +35,44 @@ export function outputActivation(model: tf.LayersModel): string {
     if (!NEUTRAL.has(kind) && kind !== 'Activation') return 'linear';
   }
   return 'linear';
+}
+
+/** So that the logarithm of a probability that is rounded to 0 is a number; it changes no other. */
+const TINY = 1e-37;
+
+/**
+ * What a network says of images as logits, [n, classes]. Of one that ends in a softmax the logarithm of its probabilities: a softmax of
+ * that gives the probabilities again, so that losses are right.
+ */
+export function logitsOf(model: tf.LayersModel, images: tf.Tensor, { training = false } = {}): tf.Tensor2D {
+  const output = model.apply(images, { training }) as tf.Tensor2D;
+  return outputActivation(model) === 'softmax' ? tf.log(tf.add(output, TINY)) : output;
+}
+
+/** @throws Error where a model cannot be trained by cross entropy: its outputs are probabilities each by itself, as of a sigmoid. */
+export function requireTrainable(model: tf.LayersModel): void {
+  const activation = outputActivation(model);
+  if (!/sigmoid$/i.test(activation)) return;
+  throw new Error(
+    `${model.name} ends in a ${activation}, which gives a probability for each class by itself; expected logits, or a softmax over ` +
+      'the classes. Leave the activation out.',
+  );
+}
+
+/**
+ * @throws Error unless the model takes one array of images and gives one number for each class, logits or the probabilities of a
+ *   softmax: what a classifier is.
+ */
+export function requireClassifier(model: tf.LayersModel): void {
+  const shapes = (tensors: tf.SymbolicTensor[]) =>
+    tensors.map(({ shape }) => `[${shape.map((size) => size ?? 'n')}]`).join(' and ');
+  const { inputs, outputs } = model;
+  const isOne = inputs.length === 1 && outputs.length === 1;
+  if (!isOne || inputs[0]?.shape.length !== 4 || outputs[0]?.shape.length !== 2) {
+    throw new Error(
+      `${model.name} takes ${shapes(inputs)} and gives ${shapes(outputs)}; expected one input of images ` +
+        '[n, height, width, channels] and one output of logits [n, classes]. Make a model of the input and output that count: ' +
+        'tf.model({ inputs, outputs }).',
+    );
+  }
 }
