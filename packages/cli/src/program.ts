@@ -22,7 +22,9 @@ import {
 const METHOD_IDS = ['refconv', 'acb', 'repvgg', 'dbb', 'wn', 'cwn', 'own'];
 
 const IMAGES =
-  'cifar10[:DIR], cifar100[:DIR], imagenet[:DIR], synthetic, or folder:DIR, whose train and val have a folder for each class';
+  'cifar10[:DIR], cifar100[:DIR], imagenet[:DIR], synthetic, or folder:DIR, whose train and val (or valid, validation, test) have a folder for each class';
+
+const MAX_PIXELS = 'images of more cannot be read; default: 179 million';
 
 /** The options that say which network. */
 function withNetwork(command: Command): Command {
@@ -36,7 +38,12 @@ function withNetwork(command: Command): Command {
     .option('--width <factor>', 'factor on its channels, where the family has one', positive)
     .addOption(new Option('--activation <name>', 'where the family has a choice').choices(['relu', 'relu6']))
     .option('--classes <n>', 'number of classes; default: as the weights, the data or the variant have', count)
-    .option('--input-size <pixels>', 'height and width of the images; default: as the data or the variant have', count);
+    .option(
+      '--input-size <pixels>',
+      'height and width of the images; default: as the transform, the data or the variant have',
+      count,
+    )
+    .option('--no-identity', 'leave W_b out of W_t = W_b + W_r ∗ W_b; also of weights with W_r that do not say it');
 }
 
 function withNormalisation(command: Command): Command {
@@ -61,7 +68,8 @@ function withData(command: Command): Command {
         'trained for, else as its published weights were evaluated',
     )
     .option('--workers <n>', 'threads that decode images in files; default: one for each processor', count)
-    .option('--skip-broken', 'leave out and count files that cannot be read; default: stop at the first');
+    .option('--skip-broken', 'leave out and count files that cannot be read; default: stop at the first')
+    .option('--max-pixels <n>', MAX_PIXELS, count);
 }
 
 function withRefConv(command: Command): Command {
@@ -75,7 +83,6 @@ function withRefConv(command: Command): Command {
         .choices(['xavier', 'official', 'zero'])
         .default('xavier'),
     )
-    .option('--no-identity', 'leave W_b out of W_t = W_b + W_r ∗ W_b')
     .addOption(new Option('--basis <source>', 'what W_b is').choices(['pretrained', 'random']).default('pretrained'))
     .option('--trainable-basis', 'train W_b too', false)
     .option('--select <regexp>', 'only convolutions whose name matches', pattern);
@@ -120,6 +127,10 @@ export function program(): Command {
         ),
       ),
     )
+      .option(
+        '--new-head',
+        'keep the body of --weights or --model and begin with new classes; by itself where their number is another',
+      )
       .requiredOption('--output <dir>', 'the run: metrics.csv, checkpoints, and in the end the model in DIR/model')
       .addOption(
         new Option('--recipe <name>', "the paper's, or what its official code does instead")
@@ -312,6 +323,7 @@ export function program(): Command {
       .requiredOption('--data <set>', IMAGES)
       .addOption(new Option('--split <name>', 'which images').choices(['train', 'test']).default('train'))
       .option('--workers <n>', 'threads; default: one for each processor', count)
+      .option('--max-pixels <n>', MAX_PIXELS, count)
       .option('--json', 'the whole result as JSON'),
     'data verify --data imagenet:/data/imagenet --split test --json',
     'data verify --data folder:photos',

@@ -1,5 +1,6 @@
 /** Adversarial training: images that are attacked before each step, by FGSM with a random start (Wong, Rice and Kolter, "Fast is better than free", 2020). */
 import { type ImageSplit, Loader } from '@refconv/datasets';
+import { logitsOf } from '@refconv/layers';
 import { logitMargin, statelessUniform, tf } from '@refconv/tensorflow';
 import type { LayersModel, Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs';
 import { complete, type Normalisation } from './feed.js';
@@ -48,8 +49,7 @@ export function adversarialImages(
     const project = (x: Tensor) => tf.minimum(tf.maximum(x, low), high);
     const place = tf.add(seed, tf.tensor1d([PLACE, 0], 'int32')) as Tensor1D;
     const start = project(tf.add(images, tf.mul(radius, statelessUniform(images.shape, place, -1, 1))));
-    const margin = (x: Tensor) =>
-      tf.sum(logitMargin(model.apply(x, { training: false }) as Tensor2D, labels as Tensor1D));
+    const margin = (x: Tensor) => tf.sum(logitMargin(logitsOf(model, x), labels as Tensor1D));
     return project(tf.add(start, tf.mul(stride, tf.sign(tf.grad(margin)(start))))) as Tensor4D;
   });
 }

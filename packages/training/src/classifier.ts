@@ -1,4 +1,5 @@
 /** A classifier's training step and evaluation, compiled. */
+import { logitsOf, requireClassifier, requireTrainable } from '@refconv/layers';
 import { applyMomentum, compile, predictedClass, softmaxCrossEntropy, tf, withRandomSeed } from '@refconv/tensorflow';
 import type { LayersModel, Scalar, Tensor, Tensor1D, Tensor2D, Tensor4D, Variable } from '@tensorflow/tfjs';
 import { adversarialImages } from './adversarial.js';
@@ -33,9 +34,12 @@ export interface ClassifierChoice extends CompileChoice {
  * - `momentumBuffers`: in the order of the model's trainable weights. `resetMomentum()` sets them to zero.
  * - `dispose()`: frees the graph and the buffers; the model keeps its weights.
  *
- * @param model images [n, h, w, c] to logits [n, classes].
+ * @param model images [n, h, w, c] to logits [n, classes], or to the probabilities of a softmax.
+ * @throws Error where it is no classifier, see `requireClassifier`.
  */
 export function classifier(model: LayersModel, options: StepOptions, choice: ClassifierChoice = {}) {
+  requireClassifier(model);
+  requireTrainable(model);
   const { momentum, nesterov = false, weightDecay, decayNormsAndBiases, labelSmoothing } = options;
   const weights = variablesOf(model.trainableWeights);
   const rates = refocusingRates(model, options.refocusingRate);
@@ -44,7 +48,7 @@ export function classifier(model: LayersModel, options: StepOptions, choice: Cla
     const { adversarial } = options;
     const shown = adversarial ? adversarialImages(model, images, labels, adversarial, { ...choice, seed }) : images;
     const loss = () => {
-      const forward = () => model.apply(shown, { training: true }) as Tensor2D;
+      const forward = () => logitsOf(model, shown, { training: true });
       const logits = seed ? withRandomSeed(seed, forward) : forward();
       return tf.mean(softmaxCrossEntropy(logits, labels, { labelSmoothing })) as Scalar;
     };
@@ -81,8 +85,9 @@ export function classifier(model: LayersModel, options: StepOptions, choice: Cla
 
 export type Classifier = ReturnType<typeof classifier>;
 
-/** The evaluation alone, compiled: no momentum buffers, no gradients. */
+/** The evaluation alone, compiled: no momentum buffers, no gradients. @throws Error where the model is no classifier. */
 export function evaluator(model: LayersModel, choice: CompileChoice = {}) {
+  requireClassifier(model);
   return compile({ evaluate: evaluation(model) }, choice);
 }
 
@@ -91,7 +96,7 @@ export type Evaluator = Pick<ReturnType<typeof evaluator>, 'evaluate'>;
 /** What is computed of each image, in evaluation mode; all float32 [n]. */
 function evaluation(model: LayersModel) {
   return (images: Tensor4D, labels: Tensor1D) => {
-    const logits = model.apply(images, { training: false }) as Tensor2D;
+    const logits = logitsOf(model, images);
     const classes = logits.shape[1];
     const index = tf.range(0, classes);
     const own = tf.sum(tf.mul(logits, tf.oneHot(labels, classes)), 1, true);

@@ -1,5 +1,6 @@
 /** The training loop. */
 import { setImmediate as breathe } from 'node:timers/promises';
+import { requireClassifier } from '@refconv/layers';
 import { tf } from '@refconv/tensorflow';
 import type { LayersModel, Scalar } from '@tensorflow/tfjs';
 import { pixelStatistics } from './adversarial.js';
@@ -271,9 +272,10 @@ function checkData(
   splits: { train: Feed } & Partial<Record<SplitName, Feed>>,
   { batchSize, dropLast }: Recipe,
 ): void {
+  requireClassifier(model);
   const wanted = classes.length;
   const given = model.outputs[0]?.shape.at(-1);
-  if (model.outputs.length !== 1 || given !== wanted) {
+  if (given !== wanted) {
     throw new Error(`The model has ${given} logits and the data ${wanted} classes; give the model ${wanted} classes.`);
   }
   const taken = model.inputs[0]?.shape.slice(1) ?? [];

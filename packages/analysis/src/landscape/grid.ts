@@ -1,6 +1,7 @@
 /** The points of a landscape, and a file of them that grows point by point. */
-import { appendFile, mkdir, readdir } from 'node:fs/promises';
+import { appendFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeFolder } from '@refconv/files';
 import { claim, mend, readLines } from '../resumableFile.js';
 import type { LossPoint } from './surface.js';
 
@@ -93,7 +94,7 @@ export interface LandscapeRun {
 export async function runLandscape(run: LandscapeRun): Promise<LandscapePoint[]> {
   const { folder, grid, part = { i: 1, n: 1 }, evaluate, onPoint, signal } = run;
   const points = gridPoints(grid);
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   await claim(join(folder, 'landscape.json'), { ...run.settings, ...completeGrid(grid) }, 'landscape');
   const file = join(folder, part.n === 1 ? 'points.csv' : `points-${part.i}-of-${part.n}.csv`);
   await mend(file, HEADER, 'landscape');

@@ -1,6 +1,7 @@
 /** The network's side of attacks: many walks at once, each with its own point, in batches of one compiled function. */
+import { logitsOf } from '@refconv/layers';
 import { compile, logitMargin, predictedClass, tf } from '@refconv/tensorflow';
-import type { LayersModel, Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs';
+import type { LayersModel, Tensor, Tensor1D, Tensor4D } from '@tensorflow/tfjs';
 import type { Walk } from './attacks.js';
 
 export interface AttackerOptions {
@@ -57,7 +58,7 @@ export function attacker(model: LayersModel, options: AttackerOptions): Attacker
       answer(pixels: Tensor4D, labels: Tensor1D) {
         const kept: Tensor[] = [];
         const loss = (x: Tensor) => {
-          const logits = model.apply(tf.div(tf.sub(x, [...mean]), [...std]), { training: false }) as Tensor2D;
+          const logits = logitsOf(model, tf.div(tf.sub(x, [...mean]), [...std]));
           // The gradient's scope would free it.
           kept.push(tf.keep(predictedClass(logits)));
           return logitMargin(logits, labels);
