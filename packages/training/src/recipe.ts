@@ -1,6 +1,8 @@
 /** Recipes: everything that decides how a network is trained, as a plain value. */
-import { createHash } from 'node:crypto';
 import type { Augmentation } from '@refconv/datasets';
+import { hashOf } from '@refconv/files';
+
+export { hashOf } from '@refconv/files';
 
 /** Adversarial training by FGSM with a random start (Wong, Rice and Kolter, 2020). */
 export interface Adversarial {
@@ -175,20 +177,6 @@ function checkAdversarial(
     expect(`adversarial.${name}`, value, Number.isFinite(value) && value > 0, 'a number above 0, in 1/255');
   for (const [name, value] of Object.entries(others))
     expect(`adversarial.${name}`, value, false, 'left out: it is unknown');
-}
-
-/** SHA-256 of a value's JSON with sorted keys: the same for equal recipes, whatever the order of their entries. */
-export function hashOf(value: unknown): string {
-  return createHash('sha256').update(canonicalJson(value)).digest('hex');
-}
-
-/** JSON with sorted keys; entries that are undefined are left out. */
-export function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_, entry) =>
-    typeof entry === 'object' && entry !== null && !Array.isArray(entry)
-      ? Object.fromEntries(Object.entries(entry).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : entry,
-  );
 }
 
 /** The hash of a recipe, by which a checkpoint knows whether it belongs to it. */

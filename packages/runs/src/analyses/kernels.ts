@@ -10,9 +10,9 @@ import {
   skeletonsOf,
   summarize,
 } from '@refconv/analysis';
+import { writeAtomically } from '@refconv/files';
 import { refconvLayers } from '@refconv/refconv';
 import { loadModel } from '@refconv/training';
-import { writeAtomically } from '@refconv/training/files';
 import type { LayersModel, SymbolicTensor } from '@tensorflow/tfjs';
 import { stringify } from 'csv-stringify/sync';
 import { MERGED, MODEL, readJson, runFolder, SPEC } from '../folder.js';
