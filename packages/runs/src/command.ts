@@ -59,7 +59,7 @@ export function addExperimentCommands(program: Command): void {
     .description(
       'Which runs are done, run, wait, or have failed, and why. On a terminal the table is live until nothing runs or waits.',
     )
-    .option('--all', 'list the runs that are done or wait too')
+    .option('--all', 'list the runs that are done, with their final top-1, or wait too')
     .option('--once', 'print the table and end, as where the output is no terminal')
     .option('--json', 'as JSON, once')
     .action(async (name: string, { results, all, once, json }: Root & Record<'all' | 'once' | 'json', boolean>) => {
@@ -98,13 +98,13 @@ export function addExperimentCommands(program: Command): void {
       .command('cancel <name>')
       .description('Stop all its runs, with checkpoints, wherever they are; also those that other grids share.'),
   ).action(async (name: string, { results }: Root) => {
-    const [{ readGrid }, { cancelJobs }] = [await import('./grid.js'), await import('./slurm.js')];
+    const [{ readGrid }, { cancelJobs }] = [await import('./grid.js'), await import('./slurmJobs.js')];
     const { CANCELLED, isDone, prepareRun } = await import('./folder.js');
     const { runs } = await readGrid(results, name);
     const open = Object.entries(runs).filter(([hash]) => !isDone(results, hash));
     for (const [hash, spec] of open) await writeFile(join(await prepareRun(results, hash, spec), CANCELLED), '');
-    await cancelJobs(results, name);
     console.log(`${open.length} runs are cancelled; refconv experiment retry ${name} takes that back.`);
+    await cancelJobs(results, name);
   });
 
   withRoot(
