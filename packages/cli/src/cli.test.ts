@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { readWeights, torchState, writeWeights } from '@refconv/backbones';
-import { loadModel } from '@refconv/training';
+import { tf } from '@refconv/tensorflow';
+import { loadModel, saveModel } from '@refconv/training';
 import { expect } from 'chai';
 import { writeColourFolder } from '../../datasets/dist/loader/testing.js';
 import { program } from './program.js';
@@ -114,7 +115,7 @@ describe('a whole job by the command', () => {
     succeed('train', ...network, ...learning, '--output', at('baseline'));
     expect(readFileSync(at('baseline', 'metrics.csv'), 'utf8').trim().split('\n').length).to.equal(4);
     const predictions = readFileSync(at('baseline', 'predictions.csv'), 'utf8').trim().split('\n');
-    expect(predictions[0]).to.equal('index,label,prediction,confidence');
+    expect(predictions[0]).to.equal('index,label,prediction,confidence,rank,loss');
     succeed('report', 'compare', at('baseline'), '--output', at('comparison'));
     const top1 = Number(readFileSync(at('baseline', 'metrics.csv'), 'utf8').trim().split(',').at(-2));
     expect(readFileSync(at('comparison', 'index.html'), 'utf8')).to.contain(`<td>${(100 * top1).toFixed(2)} %</td>`);
@@ -183,6 +184,34 @@ describe('a whole job by the command', () => {
     rmSync(at('stopped', 'model'), { recursive: true });
     expect(fail(...args, '--epochs', '2')).to.match(
       /holds a run that differs from this one: recipe\.epochs is 1 there, 2 here/,
+    );
+  });
+
+  it('chooses by validation images where it is told to, and measures the test images once', () => {
+    const args = ['train', '--backbone', 'mobilenetv1', '--width', '0.0625', ...quick, '--output', at('held')];
+    expect(fail(...args, '--validation', '5000')).to.contain('5000 images cannot be held out');
+    const said = succeed(...args, '--epochs', '2', '--validation', '4000');
+    expect(said).to.contain('1000 training, 4000 validation and 1000 test images');
+    const [header = [], first = [], second = []] = readFileSync(at('held', 'metrics.csv'), 'utf8')
+      .split('\n')
+      .map((line) => line.split(','));
+    const column = (row: string[], name: string) => row[header.indexOf(name)] as string;
+    expect(column(first, 'test_top1')).to.equal('');
+    const percent = (share: number) => `${(100 * share).toFixed(2)} %`;
+    expect(said).to.contain(`Test images after the last epoch: top-1 ${percent(Number(column(second, 'test_top1')))}`);
+    const best = Math.max(...[first, second].map((row) => Number(column(row, 'validation_top1'))));
+    expect(said).to.match(new RegExp(`Best epoch by validation images: [12], top-1 ${percent(best)}`));
+    succeed('report', 'compare', at('held'), '--output', at('held', 'page'));
+    expect(readFileSync(at('held', 'page', 'index.html'), 'utf8')).to.contain('validation accuracy');
+  }).timeout(120_000);
+
+  it('has no accuracy where outputs are no numbers', async () => {
+    const { model, notes } = await loadModel(at('baseline', 'model'));
+    tf.tidy(() => model.setWeights(model.getWeights().map((weight) => tf.fill(weight.shape, Number.NaN))));
+    await saveModel(model, at('broken'), notes);
+    model.dispose();
+    expect(fail('evaluate', '--model', at('broken'), '--data', 'synthetic', '--json')).to.match(
+      /No accuracy: .* NaN or infinite for 1000 of 1000 images/,
     );
   });
 

@@ -125,6 +125,12 @@ export function program(): Command {
           .default('paper'),
       )
       .option('--epochs <n>', 'epochs in all', count)
+      .option(
+        '--validation <n>',
+        'so many training images, the same ones for every seed, are held out: each epoch is evaluated on them, and the test images ' +
+          'once at the end; default: none, and each epoch is evaluated on the test images',
+        count,
+      )
       .option('--batch-size <n>', 'images a step', count)
       .option('--learning-rate <rate>', 'the highest', positive)
       .option('--warm-up-epochs <n>', 'epochs of linear warm-up, part of --epochs', notNegative)

@@ -6,7 +6,7 @@ import { mean } from '@refconv/analysis/statistics';
 import { type Holder, holderOf } from '@refconv/datasets';
 import { makeFolder, writeAtomically } from '@refconv/training/files';
 import { parse as parseCsv } from 'csv-parse/sync';
-import type { AnalysisResult, Result } from './result.js';
+import { type AnalysisResult, evaluatedOn, type Result } from './result.js';
 import type { Hash, Spec } from './spec.js';
 
 /** What a run's folder is made of. */
@@ -68,8 +68,19 @@ export async function prepareRun(root: string, hash: Hash, spec: Spec): Promise<
 
 /** What a training resulted in; undefined where it is not finished, or the run is an analysis. */
 export async function readResult(root: string, hash: Hash): Promise<Result | undefined> {
-  const result = await readJson<Result>(join(runFolder(root, hash), RESULT));
-  return result?.spec.analysis ? undefined : result;
+  const result = await readJson<Result & EarlierResult>(join(runFolder(root, hash), RESULT));
+  return result === undefined || result.spec.analysis ? undefined : today(result);
+}
+
+/** How results were written before they said which images had chosen the best epoch. */
+interface EarlierResult {
+  bestTop1?: number;
+  bestEpoch?: number;
+}
+
+function today({ bestTop1: top1, bestEpoch: epoch, ...result }: Result & EarlierResult): Result {
+  if (top1 === undefined || epoch === undefined) return result;
+  return { ...result, best: { top1, epoch, chosenOn: evaluatedOn(result.spec) } };
 }
 
 /** What an analysis resulted in; undefined where it is not finished, or the run is a training. */
@@ -102,14 +113,14 @@ async function progressOf(folder: string, epochs: number) {
   const csv = await readFile(join(folder, 'metrics.csv'), 'utf8').catch(() => '');
   // Without a line that is being written.
   const whole = csv.slice(0, csv.lastIndexOf('\n') + 1);
-  const rows: { seconds: string; test_top1: string }[] = parseCsv(whole, { columns: true });
+  const rows: { seconds: string; test_top1: string; validation_top1?: string }[] = parseCsv(whole, { columns: true });
   const last = rows.at(-1);
   if (!last) return { epoch: 0, epochs };
   // In the first one the step is compiled.
   const usual = rows.length > 1 ? rows.slice(1) : rows;
   const perEpoch = mean(usual.map(({ seconds }) => Number(seconds)));
   const secondsLeft = perEpoch * (epochs - rows.length);
-  return { epoch: rows.length, epochs, secondsLeft, top1: Number(last.test_top1) };
+  return { epoch: rows.length, epochs, secondsLeft, top1: Number(last.validation_top1 ?? last.test_top1) };
 }
 
 /** Lets a run that failed or was cancelled be tried again, from its last checkpoint. */

@@ -7,7 +7,7 @@ import { writeAtomically } from '@refconv/training/files';
 import { parse } from 'csv-parse/sync';
 import { stringify } from 'csv-stringify/sync';
 import { readResult } from './folder.js';
-import type { Result } from './result.js';
+import { evaluatedOn, type Result } from './result.js';
 
 /** The columns, and what stands in them. */
 const COLUMNS = {
@@ -20,11 +20,12 @@ const COLUMNS = {
   epochs: ({ spec }) => spec.recipe.epochs,
   batch_size: ({ spec }) => spec.recipe.batchSize,
   learning_rate: ({ spec }) => spec.recipe.learningRate,
+  evaluated_on: ({ spec }) => evaluatedOn(spec),
   top1: ({ top1 }) => top1,
   top5: ({ top5 }) => top5,
   test_loss: ({ testLoss }) => testLoss,
-  best_top1: ({ bestTop1 }) => bestTop1,
-  best_epoch: ({ bestEpoch }) => bestEpoch,
+  best_top1_on_test: ({ best }) => (best.chosenOn === 'test' ? best.top1 : ''),
+  best_epoch_on_test: ({ best }) => (best.chosenOn === 'test' ? best.epoch : ''),
   train_loss: ({ trainLoss }) => trainLoss,
   merged_top1: ({ mergedTop1 }) => mergedTop1,
   parameters_in_training: ({ parametersInTraining }) => parametersInTraining,
@@ -56,15 +57,21 @@ export async function readLedger(root: string): Promise<LedgerRow[]> {
   const path = pathOf(root);
   if (!existsSync(path)) return [];
   const text = await readFile(path, 'utf8');
+  checkColumns(path, text);
   // Without a line that is being written.
-  const lines: string[][] = parse(text.slice(0, text.lastIndexOf('\n') + 1));
-  const [header, ...rows] = lines;
-  if (header?.join() !== names.join()) {
-    throw new Error(
-      `${path} has other columns than this version writes; make it anew by \`refconv experiment ledger\`.`,
-    );
-  }
+  const [, ...rows]: string[][] = parse(text.slice(0, text.lastIndexOf('\n') + 1));
   return rows.map((row) => Object.fromEntries(names.map((name, i) => [name, row[i]])) as LedgerRow);
+}
+
+/** @throws Error where the ledger has the columns of another version: a row of this one's would not fit. */
+export async function checkLedger(root: string): Promise<void> {
+  const path = pathOf(root);
+  if (existsSync(path)) checkColumns(path, await readFile(path, 'utf8'));
+}
+
+function checkColumns(path: string, text: string): void {
+  if (text.startsWith(stringify([names]))) return;
+  throw new Error(`${path} has other columns than this version writes; make it anew by \`refconv experiment ledger\`.`);
 }
 
 /** Adds a run's row if it is not there. Any number of processes and machines may do so at the same time. */
@@ -73,6 +80,7 @@ export async function appendToLedger(root: string, result: Result): Promise<void
   await withLock(`${path}.lock`, async () => {
     if (!existsSync(path)) await writeAtomically(path, [stringify([names])]);
     const text = await readFile(path, 'utf8');
+    checkColumns(path, text);
     // A line that a killed writer left half written goes.
     const whole = text.slice(0, text.lastIndexOf('\n') + 1);
     if (whole.length < text.length) await truncate(path, Buffer.byteLength(whole));

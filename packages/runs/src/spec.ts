@@ -32,7 +32,7 @@ export const dataSchema = z.strictObject({
   test: count.optional(),
   /** Height and width; of the synthetic set, and of images in files what they are cropped to. */
   size: count.optional(),
-  /** So many images, none of which is trained on, are held out of the training set and take the place of the test images. */
+  /** So many images, none of which is trained on, are held out of the training set and take the place of the test images: all numbers of the run are of them. */
   validation: count.optional(),
   /** How training images are changed, in place of recipe.augment: see docs/data.md. Left out: for files the paper's. */
   transform: z.string().optional(),

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { loadedInstallation } from '@refconv/tensorflow';
 import type { LayersModel, Variable } from '@tensorflow/tfjs';
 import { CheckpointFolder } from './checkpoint.js';
+import type { SplitName } from './feed.js';
 import { fileError, writeAtomically } from './files.js';
 import { METRICS_FILE, type MetricsRow, metricsCsv, metricsLines } from './metrics.js';
 import { canonicalJson, hashOf } from './recipe.js';
@@ -41,6 +42,8 @@ export interface RunOptions {
   model: LayersModel;
   momentumBuffers: readonly Variable[];
   identity: RunIdentity;
+  /** The splits whose numbers metrics.csv has. */
+  evaluated: Partial<Record<SplitName, unknown>>;
   allowOtherThreads: boolean;
   warn: (message: string) => void;
 }
@@ -87,8 +90,7 @@ export class Run {
     }
     writeState(this.state, checkpoint.tensors);
     this.saved = position.step;
-    // JSON has no NaN or infinity: a test loss may be one.
-    const rows = position.rows.map((row) => ({ ...row, testLoss: row.testLoss ?? Number.NaN }));
+    const rows = position.rows.map(withNaN);
     await this.writeMetrics(rows);
     return { ...position, rows };
   }
@@ -114,14 +116,14 @@ export class Run {
 
   async appendMetrics(row: MetricsRow): Promise<void> {
     const path = join(this.options.folder, METRICS_FILE);
-    await appendFile(path, metricsLines([row])).catch((error) => {
+    await appendFile(path, metricsLines([row], this.options.evaluated)).catch((error) => {
       throw fileError(`Writing ${path}`, error);
     });
   }
 
   /** The checkpoint's rows are what counts: a row that was written after it, or half written, goes. */
   private writeMetrics(rows: MetricsRow[]): Promise<void> {
-    return writeAtomically(join(this.options.folder, METRICS_FILE), [metricsCsv(rows)]);
+    return writeAtomically(join(this.options.folder, METRICS_FILE), [metricsCsv(rows, this.options.evaluated)]);
   }
 
   private checkThreads(recorded: number): void {
@@ -137,6 +139,16 @@ export class Run {
       );
     }
   }
+}
+
+/** JSON has no NaN or infinity, and writes null: a loss of images that were evaluated may be one. */
+function withNaN(row: MetricsRow): MetricsRow {
+  const { testLoss = undefined, validationLoss = undefined } = row;
+  return {
+    ...row,
+    ...(testLoss === null && { testLoss: Number.NaN }),
+    ...(validationLoss === null && { validationLoss: Number.NaN }),
+  };
 }
 
 export class NotFiniteError extends Error {

@@ -50,14 +50,15 @@ ${await analysisSection(join(folder), analyses, draw)}
 <details><summary>${count(experiment.runs.length)} runs</summary>
 ${table(
   `Runs of ${name}`,
-  ['network', 'arm', 'seed', 'state', 'top-1', 'merged', 'best', 'run'],
+  ['network', 'arm', 'seed', 'state', 'evaluated on', 'top-1', 'merged', 'best on test, no result', 'run'],
   experiment.runs.map((run) => [
     run.network,
     run.analysis ? `${run.arm}: ${run.analysis}` : run.arm,
     String(run.seed),
     stateOf(run),
-    ...(['top1', 'merged_top1', 'best_top1'] satisfies (keyof LedgerRow)[]).map((column) =>
-      run.ledger ? percent(Number(run.ledger[column])) : '',
+    run.ledger?.evaluated_on ?? '',
+    ...(['top1', 'merged_top1', 'best_top1_on_test'] satisfies (keyof LedgerRow)[]).map((column) =>
+      run.ledger?.[column] ? percent(Number(run.ledger[column])) : '',
     ),
     html`<code>${shortHash(run.hash)}</code>`,
   ]),
@@ -103,16 +104,19 @@ function curvesFigures({ runs, name }: Experiment, network: string): Figure[] {
   );
   if (rows.length === 0) return [];
   const seeds = Math.max(...rows.map(({ runs = 1 }) => runs));
+  const evaluatedOn = runs.some(({ epochs }) => epochs[0]?.evaluatedOn === 'validation') ? 'validation' : 'test';
   const title = `Training curves of ${network} in ${name}`;
-  const caption = `${network}: accuracy on the test images after each epoch${seeds > 1 ? ', the mean over seeds; the band reaches from the least to the largest' : ''}.`;
-  return [{ name: `training-${network}`, title, chart: trainingChart(rows, 'test accuracy, %'), rows, caption }];
+  const caption = `${network}: accuracy on the ${evaluatedOn} images after each epoch${seeds > 1 ? ', the mean over seeds; the band reaches from the least to the largest' : ''}.`;
+  return [
+    { name: `training-${network}`, title, chart: trainingChart(rows, `${evaluatedOn} accuracy, %`), rows, caption },
+  ];
 }
 
 /** The mean over an arm's runs after each epoch that one of them has finished, and, if there are several, each run. */
 function armCurves(curve: string, runs: readonly ExperimentRun[]): CurveRow[] {
   const epochs = Math.max(0, ...runs.map((run) => run.epochs.length));
   const means = Array.from({ length: epochs }, (_, i): CurveRow => {
-    const values = runs.flatMap((run) => (run.epochs[i] ? [100 * run.epochs[i].testTop1] : []));
+    const values = runs.flatMap((run) => (run.epochs[i] ? [100 * run.epochs[i].top1] : []));
     const { min: low, max: high } = spread(values);
     return { curve, epoch: i + 1, value: mean(values), ...(runs.length > 1 && { low, high, runs: values.length }) };
   });
@@ -120,7 +124,7 @@ function armCurves(curve: string, runs: readonly ExperimentRun[]): CurveRow[] {
   return [
     ...means,
     ...runs.flatMap((run) =>
-      run.epochs.map(({ epoch, testTop1 }) => ({ curve, run: `seed ${run.seed}`, epoch, value: 100 * testTop1 })),
+      run.epochs.map(({ epoch, top1 }) => ({ curve, run: `seed ${run.seed}`, epoch, value: 100 * top1 })),
     ),
   ];
 }
