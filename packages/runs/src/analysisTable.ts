@@ -1,8 +1,10 @@
 /** The table of a grid's analyses: their rows, and of a landscape what the points of all its parts say. */
 import { mean } from '@refconv/analysis/statistics';
+import { counted } from '@refconv/datasets/text';
 import { stringify } from 'csv-stringify/sync';
-import { readAnalysis, runFolder } from './folder.js';
+import { isDone, readAnalysis, runFolder } from './folder.js';
 import type { Grid, GridRow } from './grid.js';
+import { placeOf } from './place.js';
 import type { AnalysisResult, AnalysisRow } from './result.js';
 
 /** One row: which analysis, and its numbers. Landscapes whose parts are not all done have none. */
@@ -16,16 +18,30 @@ export interface AnalysisTableRow {
   commits: string[];
 }
 
-/** The rows of a grid's finished analyses, in the grid's order. */
-export async function analysisTableOf(root: string, grid: Grid): Promise<AnalysisTableRow[]> {
+/** Landscapes that have no numbers yet, as not all of their parts are done. */
+export function unfinishedLandscapes(root: string, grid: Grid): string[] {
+  return analysesOf(grid).flatMap((rows) => {
+    const [first] = rows as [GridRow];
+    const done = rows.filter(({ hash }) => isDone(root, hash)).length;
+    const whole = done === rows.length || grid.runs[first.hash]?.analysis?.id !== 'landscape';
+    return whole ? [] : [`${placeOf(first)}: ${done} of ${counted(rows.length, 'part')} done`];
+  });
+}
+
+/** The rows of each analysis: the parts of a landscape, the batch sizes of a cost. */
+function analysesOf(grid: Grid): GridRow[][] {
   const groups = new Map<string, GridRow[]>();
   for (const row of grid.rows) {
     if (!grid.runs[row.hash]?.analysis) continue;
-    const key = JSON.stringify([row.network, row.arm, row.seed]);
-    groups.set(key, [...(groups.get(key) ?? []), row]);
+    groups.set(placeOf(row), [...(groups.get(placeOf(row)) ?? []), row]);
   }
+  return [...groups.values()];
+}
+
+/** The rows of a grid's finished analyses, in the grid's order. */
+export async function analysisTableOf(root: string, grid: Grid): Promise<AnalysisTableRow[]> {
   const table: AnalysisTableRow[] = [];
-  for (const rows of groups.values()) {
+  for (const rows of analysesOf(grid)) {
     const [{ network, arm, seed }] = rows as [GridRow];
     const results: AnalysisResult[] = [];
     for (const { hash } of rows) {

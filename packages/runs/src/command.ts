@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { counted } from '@refconv/datasets/text';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { LaunchOptions } from './launch.js';
 
@@ -90,7 +91,7 @@ export function addExperimentCommands(program: Command): void {
       await forgive(results, hash);
       retried++;
     }
-    console.log(`${retried} runs will be tried again: refconv experiment run ${name}`);
+    console.log(`${counted(retried, 'run')} will be tried again: refconv experiment run ${name}`);
   });
 
   withRoot(
@@ -103,7 +104,7 @@ export function addExperimentCommands(program: Command): void {
     const { runs } = await readGrid(results, name);
     const open = Object.entries(runs).filter(([hash]) => !isDone(results, hash));
     for (const [hash, spec] of open) await writeFile(join(await prepareRun(results, hash, spec), CANCELLED), '');
-    console.log(`${open.length} runs are cancelled; refconv experiment retry ${name} takes that back.`);
+    console.log(`${counted(open.length, 'run')} cancelled; refconv experiment retry ${name} takes that back.`);
     await cancelJobs(results, name);
   });
 
@@ -129,7 +130,7 @@ export function addExperimentCommands(program: Command): void {
         removed++;
       }
     }
-    console.log(`Removed ${removed} files and folders.`);
+    console.log(`Removed ${counted(removed, 'file or folder', 'files and folders')}.`);
   });
 
   withRoot(
@@ -142,7 +143,7 @@ export function addExperimentCommands(program: Command): void {
   withRoot(group.command('ledger').description('Write the ledger anew from the folders of all runs.')).action(
     async ({ results }: Root) => {
       const { rebuildLedger } = await import('./ledger.js');
-      console.log(`${await rebuildLedger(results)} rows`);
+      console.log(counted(await rebuildLedger(results), 'row'));
     },
   );
 }

@@ -90,8 +90,14 @@ export async function readAnalysis(root: string, hash: Hash): Promise<AnalysisRe
 }
 
 /** @throws Error where that cannot be looked at: a run that is done must not be taken for one that is not. */
-export const isDone = (root: string, hash: Hash) =>
-  statSync(join(runFolder(root, hash), RESULT), { throwIfNoEntry: false }) !== undefined;
+export function isDone(root: string, hash: Hash): boolean {
+  try {
+    return statSync(join(runFolder(root, hash), RESULT), { throwIfNoEntry: false }) !== undefined;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') return false;
+    throw error;
+  }
+}
 
 export async function stateOf(root: string, hash: Hash, spec: Spec): Promise<State> {
   const folder = runFolder(root, hash);

@@ -129,7 +129,7 @@ describe('the status', () => {
     expect(await refconv(root, 'retry', 'changed')).to.contain('2 runs will be tried again');
     expect(await summary()).to.equal('changed: 9 runs: 1 running, 7 waiting, 1 done');
 
-    expect(await refconv(root, 'cancel', 'changed')).to.contain('8 runs are cancelled');
+    expect(await refconv(root, 'cancel', 'changed')).to.contain('8 runs cancelled');
     await Promise.all(locks.splice(0).map((lock) => lock.release()));
     expect(await summary()).to.equal('changed: 9 runs: 8 cancelled, 1 done');
 

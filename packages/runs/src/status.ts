@@ -1,4 +1,5 @@
 /** Where a grid stands. */
+import { counted } from '@refconv/datasets/text';
 import { type State, shortHash, stateOf } from './folder.js';
 import type { Grid, GridRow } from './grid.js';
 import { slurmQueue, submittedJobs } from './slurmJobs.js';
@@ -77,7 +78,7 @@ export function statusText(grid: Grid, rows: readonly RowState[], options: Statu
   const summary = counts.filter(({ count }) => count > 0).map(({ state, count }) => `${count} ${state}`);
   const unknown = rows.find((row) => row.queueUnknown !== undefined)?.queueUnknown;
   const head = [
-    `${grid.name}: ${rows.length} runs: ${summary.join(', ')}`,
+    `${grid.name}: ${counted(rows.length, 'run')}: ${summary.join(', ')}`,
     ...(unknown === undefined ? [] : [`${unknown}. Whether what waits is in it is not known.`]),
   ];
   const found = rows
