@@ -15,6 +15,8 @@ export interface EpochMetrics {
   top1: number;
   /** Of the test images; with validation images after the last epoch alone. */
   test?: { loss: number; top1: number };
+  /** How far a step moves the convolved kernels, relative to their length; of trainings that recorded it. */
+  kernelChange?: number;
   seconds: number;
 }
 
@@ -50,6 +52,7 @@ export async function readMetrics(folder: string): Promise<EpochMetrics[] | unde
         loss: Number(row[`${evaluatedOn}_loss`]),
         top1: Number(row[`${evaluatedOn}_top1`]),
         ...(row.test_top1 && { test: { loss: Number(row.test_loss), top1: Number(row.test_top1) } }),
+        ...(row.kernel_change && { kernelChange: Number(row.kernel_change) }),
         seconds: Number(row.seconds),
       };
     })

@@ -45,6 +45,8 @@ export const recipeSchema = z.strictObject({
   batchSize: count,
   dropLast: z.boolean(),
   learningRate: z.number().positive(),
+  /** Left out: 1. */
+  refocusingRate: z.union([z.number().positive(), z.literal('matched')]).optional(),
   warmUpEpochs: z.number().min(0),
   warmUpStart: z.number().min(0),
   finalLearningRate: z.number().min(0),

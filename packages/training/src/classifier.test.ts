@@ -1,8 +1,9 @@
 import { tf } from '@refconv/tensorflow';
 import type { Tensor1D, Tensor2D, Tensor4D, Variable } from '@tensorflow/tfjs';
 import { expect } from 'chai';
-import { classifier, variablesOf } from './classifier.js';
+import { classifier } from './classifier.js';
 import { withModel } from './testing/tiny.js';
+import { variablesOf } from './variables.js';
 
 const OPTIONS = { momentum: 0.9, weightDecay: 0.1, decayNormsAndBiases: true, labelSmoothing: 0 };
 

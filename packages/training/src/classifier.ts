@@ -2,20 +2,17 @@
 import { applyMomentum, compile, softmaxCrossEntropy, tf, withRandomSeed } from '@refconv/tensorflow';
 import type { LayersModel, Scalar, Tensor, Tensor1D, Tensor2D, Tensor4D, Variable } from '@tensorflow/tfjs';
 import type { Recipe } from './recipe.js';
+import { refocusingRates } from './refocusingRate.js';
+import { variablesOf } from './variables.js';
 
 export type StepOptions = Pick<
   Recipe,
-  'momentum' | 'nesterov' | 'weightDecay' | 'decayNormsAndBiases' | 'labelSmoothing'
+  'momentum' | 'nesterov' | 'weightDecay' | 'decayNormsAndBiases' | 'labelSmoothing' | 'refocusingRate'
 >;
 
 export interface CompileChoice {
   /** Operation by operation, for debugging. Default: the environment variable REFCONV_EAGER is 1. */
   eager?: boolean;
-}
-
-/** The tf.Variables behind a model's weights, in their order. */
-export function variablesOf(weights: LayersModel['weights']): Variable[] {
-  return weights.map((weight) => (weight as unknown as { val: Variable }).val);
 }
 
 /**
@@ -34,6 +31,7 @@ export function variablesOf(weights: LayersModel['weights']): Variable[] {
 export function classifier(model: LayersModel, options: StepOptions, choice: CompileChoice = {}) {
   const { momentum, nesterov = false, weightDecay, decayNormsAndBiases, labelSmoothing } = options;
   const weights = variablesOf(model.trainableWeights);
+  const rates = refocusingRates(model, options.refocusingRate);
   const momentumBuffers = tf.tidy(() => weights.map((weight) => tf.variable(tf.zeros(weight.shape), false)));
   const train = (images: Tensor4D, labels: Tensor1D | Tensor2D, learningRate: Scalar, seed?: Tensor1D): Scalar => {
     const loss = () => {
@@ -43,11 +41,12 @@ export function classifier(model: LayersModel, options: StepOptions, choice: Com
     };
     const { value, grads } = tf.variableGrads(loss, weights);
     weights.forEach((variable, i) => {
+      const factor = rates.get(variable);
       applyMomentum({
         variable,
         accumulator: momentumBuffers[i] as Variable,
         gradient: grads[variable.name] as Tensor,
-        learningRate,
+        learningRate: factor === undefined ? learningRate : tf.mul(learningRate, factor),
         momentum: tf.scalar(momentum),
         weightDecay: decayNormsAndBiases || variable.rank > 1 ? weightDecay : 0,
         nesterov,

@@ -138,7 +138,7 @@ describe('fit', () => {
       expect(lines).to.include(`Going on from step 16 of 24 (${folder}).`);
       expect(weightsHash(model)).to.equal(expected);
       const table = await metrics();
-      expect(table[0]).to.equal('epoch,step,learning_rate,train_loss,test_loss,test_top1,seconds');
+      expect(table[0]).to.equal('epoch,step,learning_rate,train_loss,test_loss,test_top1,kernel_change,seconds');
       expect(table.slice(1).map((line) => line.split(',').slice(0, 2).join())).to.deep.equal(['1,8', '2,16', '3,24']);
     }),
   );

@@ -15,11 +15,12 @@ import {
   testFeed,
   trainFeed,
 } from './feed.js';
+import { kernelWatch } from './kernelChange.js';
 import type { MetricsRow } from './metrics.js';
 import { evaluationOf, notFiniteMessage, type Prediction } from './predictions.js';
 import { progress } from './progress.js';
 import { checkRecipe, type Recipe } from './recipe.js';
-import { NotFiniteError, type Position, Run, START } from './run.js';
+import { NEW_EPOCH, NotFiniteError, type Position, Run, START } from './run.js';
 import { learningRateAt, scheduleOf } from './schedule.js';
 import { stopSignal } from './stop.js';
 import { batchTensors, stepSeed } from './tensors.js';
@@ -103,6 +104,7 @@ export async function fit(options: FitOptions): Promise<FitResult> {
   const schedule = scheduleOf(recipe, stepsPerEpoch);
   const due = checkpointClock(options.checkpointEvery);
   const program = classifier(model, recipe, options);
+  const kernels = kernelWatch(model, stepsPerEpoch);
   const stop = stopSignal(options);
   try {
     const { momentumBuffers } = program;
@@ -126,6 +128,7 @@ export async function fit(options: FitOptions): Promise<FitResult> {
             await save(run, position);
             return result(position, data, { stopped: true });
           }
+          kernels.before(position.step - epoch * stepsPerEpoch);
           const begin = performance.now();
           const rate = learningRateAt(position.step, schedule);
           if (recipe.resetMomentumAfterWarmUp && position.step === schedule.warmUpSteps) program.resetMomentum();
@@ -143,6 +146,11 @@ export async function fit(options: FitOptions): Promise<FitResult> {
           position.lossSum += loss * size;
           position.images += size;
           position.seconds += (performance.now() - begin) / 1000;
+          const change = kernels.after();
+          if (change !== undefined) {
+            position.changeSum += change;
+            position.changes++;
+          }
           bar?.update(position.step - epoch * stepsPerEpoch, `loss ${(position.lossSum / position.images).toFixed(3)}`);
           onStep?.(position.step, loss);
           if (!batch.done && due(position.step)) await save(run, position);
@@ -160,6 +168,7 @@ export async function fit(options: FitOptions): Promise<FitResult> {
         step: position.step,
         learningRate: learningRateAt(position.step - 1, schedule),
         trainLoss: position.lossSum / position.images,
+        ...(position.changes > 0 && { kernelChange: position.changeSum / position.changes }),
         seconds: position.seconds,
       };
       const isLast = epoch + 1 === recipe.epochs;
@@ -177,7 +186,7 @@ export async function fit(options: FitOptions): Promise<FitResult> {
         if (isLast && split === final) predictions = found;
       }
       position.rows.push(row);
-      Object.assign(position, { epoch: epoch + 1, lossSum: 0, images: 0, seconds: 0 });
+      Object.assign(position, { epoch: epoch + 1, ...NEW_EPOCH });
       await save(run, position);
       await run?.appendMetrics(row);
       log(epochLine(row, recipe.epochs));

@@ -7,7 +7,6 @@ export {
   type Evaluator,
   evaluator,
   type StepOptions,
-  variablesOf,
 } from './classifier.js';
 export { type EvaluationOptions, evaluate, predict, predictWith } from './evaluate.js';
 export { finalSplit, type LoadedDataset, type Normalisation, type SplitName, type TrainingData } from './feed.js';
@@ -28,3 +27,4 @@ export { type Progress, progress } from './progress.js';
 export { checkRecipe, OFFICIAL_CODE_RECIPE, PAPER_RECIPE, type Recipe, recipeHash } from './recipe.js';
 export { learningRateAt, type Schedule, scheduleOf } from './schedule.js';
 export { threadCount } from './threads.js';
+export { variablesOf } from './variables.js';

@@ -17,6 +17,11 @@ export interface MetricsRow {
   /** The same of the test images: with validation images in the row of the last epoch alone. */
   testLoss?: number;
   testTop1?: number;
+  /**
+   * Mean over a few of the epoch's steps and over the spatial convolutions of ‖ΔW‖ / ‖W‖, with W the kernel that is convolved with. Undefined
+   * where there is none, and in trainings begun before it was recorded.
+   */
+  kernelChange?: number;
   /** Seconds that the epoch's training took, evaluation and checkpoints not counted. */
   seconds: number;
 }
@@ -33,6 +38,7 @@ const COLUMNS = {
   validationTop1: 'validation_top1',
   testLoss: 'test_loss',
   testTop1: 'test_top1',
+  kernelChange: 'kernel_change',
   seconds: 'seconds',
 } satisfies Record<keyof MetricsRow, string>;
 

@@ -21,11 +21,17 @@ export interface Position {
   lossSum: number;
   images: number;
   seconds: number;
+  /** Of its steps that were looked at: the sum of the kernels' relative changes, and their number. */
+  changeSum: number;
+  changes: number;
   /** One for each epoch that is finished. */
   rows: MetricsRow[];
 }
 
-export const START: Position = { epoch: 0, step: 0, lossSum: 0, images: 0, seconds: 0, rows: [] };
+/** Of an epoch of which nothing is done. */
+export const NEW_EPOCH = { lossSum: 0, images: 0, seconds: 0, changeSum: 0, changes: 0 };
+
+export const START: Position = { epoch: 0, step: 0, ...NEW_EPOCH, rows: [] };
 
 /** What makes a run the run it is: its recipe and what it is trained on. */
 export type RunIdentity = Record<string, unknown>;
@@ -92,7 +98,8 @@ export class Run {
     this.saved = position.step;
     const rows = position.rows.map(withNaN);
     await this.writeMetrics(rows);
-    return { ...position, rows };
+    // Checkpoints from before the kernels' changes were recorded have none.
+    return { ...NEW_EPOCH, ...position, rows };
   }
 
   /**

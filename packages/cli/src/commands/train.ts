@@ -39,6 +39,7 @@ interface TrainOptions extends SourceOptions, MethodFlags {
   epochs?: number;
   batchSize?: number;
   learningRate?: number;
+  refocusingRate?: number | 'matched';
   warmUpEpochs?: number;
   momentum?: number;
   weightDecay?: number;
@@ -57,7 +58,8 @@ const RECIPES = { paper: PAPER_RECIPE, official: OFFICIAL_CODE_RECIPE };
 function recipeOf(options: TrainOptions): Recipe {
   const recipe = RECIPES[options.recipe];
   const { epochs = recipe.epochs, batchSize, learningRate, momentum, weightDecay, labelSmoothing, seed } = options;
-  const changes = { batchSize, learningRate, momentum, weightDecay, labelSmoothing };
+  const { refocusingRate } = options;
+  const changes = { batchSize, learningRate, refocusingRate, momentum, weightDecay, labelSmoothing };
   return {
     ...recipe,
     ...Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined)),
