@@ -1,10 +1,13 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { renameSync, writeFileSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { holdOut } from '@refconv/datasets';
 import { tf } from '@refconv/tensorflow';
-import type { LayerVariable } from '@tensorflow/tfjs';
+import type { LayerVariable, SymbolicTensor } from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import { evaluate } from './evaluate.js';
 import { DivergedError, type FitOptions, fit } from './fit.js';
@@ -237,6 +240,8 @@ describe('fit', () => {
       );
       await rm(folder);
       await rename(join(parent, 'away'), folder);
+      // Of a process that has ended it would not count.
+      await rm(join(folder, 'training.1'));
       await train({ model, folder });
       expect(lines).to.include(`Going on from step 3 of 24 (${folder}).`);
       expect(weightsHash(model)).to.equal(expected);
@@ -270,6 +275,48 @@ describe('fit', () => {
       const recipe = tinyRecipe({ batchSize: 32, augment: {} });
       expect(await messageOf(train({ model, folder, recipe, data: tinyData(64) }))).to.match(
         /recipe\.batchSize is 16 there, 32 here; recipe\.augment\.crop is 1 there, not set here; .*data\.train is 128 there, 64 here/,
+      );
+    }),
+  );
+
+  it(
+    'is not bound by a start that failed or was killed before its first step',
+    withModel(async (model) => {
+      const unread = { ...data.train, labels: data.train.labels.subarray(0, 3) };
+      await train({ model, folder, recipe: tinyRecipe({ epochs: 1 }), data: { ...data, train: unread } }).catch(
+        () => {},
+      );
+      const stop = AbortSignal.abort();
+      await train({ model, folder, recipe: tinyRecipe({ batchSize: 32 }), signal: stop });
+      expect(await checkpoints()).to.deep.equal(['step-0000000000.checkpoint']);
+      const { inputs, outputs } = tinyModel();
+      const more = tf.layers.dense({ name: 'more', units: 4 }).apply(outputs) as SymbolicTensor;
+      const wider = tf.model({ inputs, outputs: more });
+      await train({ model: wider, folder, recipe: tinyRecipe({ epochs: 1 }) });
+      wider.dispose();
+      expect(lines.at(-1)).to.contain('epoch 1/1');
+      expect((await readdir(folder)).filter((name) => name.startsWith('training'))).to.deep.equal([]);
+    }),
+  );
+
+  it(
+    'is refused in a folder that another process trains into, which goes on undisturbed',
+    withModel(async (model) => {
+      const script = fileURLToPath(new URL('./testing/train.js', import.meta.url));
+      const other = spawn(process.execPath, [script, folder, '1000'], { stdio: ['ignore', 'pipe', 'inherit'] });
+      try {
+        for await (const text of other.stdout) if (String(text).includes('step 7')) break;
+        expect(await messageOf(train({ model, folder, recipe: tinyRecipe({ epochs: 1 }) }))).to.match(
+          new RegExp(`^Process ${other.pid} on .* trains into ${folder}\\. Let it end, or stop it`),
+        );
+        expect(other.exitCode).to.equal(null);
+      } finally {
+        other.kill('SIGKILL');
+        await once(other, 'exit');
+      }
+      // Its lock is outdated now, and what it learned is still there.
+      expect(await messageOf(train({ model, folder, recipe: tinyRecipe({ epochs: 1 }) }))).to.match(
+        /holds a run that differs/,
       );
     }),
   );

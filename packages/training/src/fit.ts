@@ -1,5 +1,6 @@
 /** The training loop. */
 import { setImmediate as breathe } from 'node:timers/promises';
+import type { Lock } from '@refconv/datasets';
 import { tf } from '@refconv/tensorflow';
 import type { LayersModel, Scalar } from '@tensorflow/tfjs';
 import { type CompileChoice, classifier } from './classifier.js';
@@ -15,6 +16,7 @@ import {
   testFeed,
   trainFeed,
 } from './feed.js';
+import { lockTraining } from './folderLock.js';
 import { kernelWatch } from './kernelChange.js';
 import type { MetricsRow } from './metrics.js';
 import { evaluationOf, notFiniteMessage, type Prediction } from './predictions.js';
@@ -35,6 +37,8 @@ export interface FitOptions extends CompileChoice, Normalisation {
    * Left out: nothing is written.
    */
   folder?: string;
+  /** The caller has taken the folder by {@link lockTraining}. Default: false, and it is taken until the training ends. */
+  folderLocked?: boolean;
   /** Besides the one at the end of each epoch: a checkpoint every so many steps or seconds. Default: every 300 seconds. */
   checkpointEvery?: { steps?: number; seconds?: number };
   /** Takes up a run that was begun with another number of threads. Default: false, as its end is then not bit-equal. */
@@ -88,7 +92,7 @@ export class DivergedError extends Error {
  * Trains a classifier by a recipe, evaluates it after each epoch, and keeps checkpoints. A run that is stopped or killed and
  * started again with the same options ends bit-equal to an undisturbed one (on a CPU, with the same number of threads).
  *
- * @throws before anything is computed: if the recipe, the data or the folder cannot be used.
+ * @throws before anything is computed: if the recipe, the data or the folder cannot be used, or another process trains into it.
  * @throws {DivergedError} if the loss becomes NaN or infinite.
  * @throws if a checkpoint cannot be written; the one before is kept.
  */
@@ -106,7 +110,9 @@ export async function fit(options: FitOptions): Promise<FitResult> {
   const program = classifier(model, recipe, options);
   const kernels = kernelWatch(model, stepsPerEpoch);
   const stop = stopSignal(options);
+  let lock: Lock | undefined;
   try {
+    if (folder !== undefined && !options.folderLocked) lock = await lockTraining(folder);
     const { momentumBuffers } = program;
     const { allowOtherThreads = false } = options;
     const identity = { recipe, data: describeData(data, trainImages), mean, std };
@@ -195,6 +201,8 @@ export async function fit(options: FitOptions): Promise<FitResult> {
   } finally {
     stop.dispose();
     program.dispose();
+    // Where that is not possible any more, it ends with the process.
+    await lock?.release().catch(() => undefined);
   }
 }
 

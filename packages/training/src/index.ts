@@ -12,6 +12,7 @@ export { type EvaluationOptions, evaluate, predict, predictWith } from './evalua
 export { finalSplit, type LoadedDataset, type Normalisation, type SplitName, type TrainingData } from './feed.js';
 export { writeAtomically } from './files.js';
 export { type BestEpoch, DivergedError, type FitOptions, type FitResult, fit } from './fit.js';
+export { lockTraining } from './folderLock.js';
 export { type LoadingOptions, type OpenLoaders, openLoaders, testLoader, trainingTransform } from './loaders.js';
 export { METRICS_FILE, type MetricsRow } from './metrics.js';
 export { loadModel, type ModelNotes, saveModel } from './modelFolder.js';

@@ -6,6 +6,7 @@ import {
   evaluationOf,
   type FitResult,
   fit,
+  lockTraining,
   type ModelNotes,
   type Normalisation,
   OFFICIAL_CODE_RECIPE,
@@ -108,11 +109,22 @@ function imagesOf({ data, ...ofData }: OpenDataset, model: LayersModel, notes: M
 }
 
 export async function train(options: TrainOptions): Promise<void> {
-  const { output, eager, allowOtherThreads } = options;
+  const { output } = options;
   const finished = join(output, 'model');
   if (existsSync(finished)) {
     throw new Error(`${output} holds a training that is finished (${finished}); choose another --output.`);
   }
+  const lock = await lockTraining(output);
+  try {
+    await trainInto(finished, options);
+  } finally {
+    await lock.release();
+  }
+}
+
+/** @param finished the folder of the trained model. */
+async function trainInto(finished: string, options: TrainOptions): Promise<void> {
+  const { output, eager, allowOtherThreads } = options;
   const opened = heldOut(await openDataset(options.data, openOptions(options)), options.validation);
   const { classes } = opened.data;
   const height = inFiles(opened.data) ? options.inputSize : opened.data.train.height;
@@ -135,7 +147,7 @@ export async function train(options: TrainOptions): Promise<void> {
       model,
       ...images.fit,
       data: images.data,
-      folder: output,
+      ...{ folder: output, folderLocked: true },
       stopOnInterrupt: true,
       ...choice,
       ...(allowOtherThreads !== undefined && { allowOtherThreads }),
