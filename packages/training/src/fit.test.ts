@@ -305,7 +305,7 @@ describe('fit', () => {
       const script = fileURLToPath(new URL('./testing/train.js', import.meta.url));
       const other = spawn(process.execPath, [script, folder, '1000'], { stdio: ['ignore', 'pipe', 'inherit'] });
       try {
-        for await (const text of other.stdout) if (String(text).includes('step 7')) break;
+        for (let text = ''; !text.includes('step 7'); ) text += (await once(other.stdout, 'data'))[0];
         expect(await messageOf(train({ model, folder, recipe: tinyRecipe({ epochs: 1 }) }))).to.match(
           new RegExp(`^Process ${other.pid} on .* trains into ${folder}\\. Let it end, or stop it`),
         );
