@@ -46,6 +46,7 @@ export {
 } from './refconv.js';
 export {
   isSpatial,
+  type LeftLayer,
   merge,
   type ReparameterizeOptions,
   reparameterize,

@@ -18,6 +18,7 @@ import {
 } from './feed.js';
 import { lockTraining } from './folderLock.js';
 import { kernelWatch } from './kernelChange.js';
+import { type LeftImage, leftOutText } from './leftOut.js';
 import type { MetricsRow } from './metrics.js';
 import { evaluationOf, notFiniteMessage, type Prediction } from './predictions.js';
 import { progress } from './progress.js';
@@ -81,6 +82,8 @@ export interface FitResult {
   step: number;
   /** Whether it was stopped before its end. */
   stopped: boolean;
+  /** Files that could not be read, by this process or an earlier one, where loaders skip them. */
+  unread: LeftImage[];
 }
 
 /** The loss or a weight is no longer a finite number. The last checkpoint from before is kept. */
@@ -131,6 +134,7 @@ export async function fit(options: FitOptions): Promise<FitResult> {
         let batch = await feed.next();
         while (!batch.done) {
           if (stop.requested) {
+            position.unread = unreadOf(data, position.unread);
             await save(run, position);
             return result(position, data, { stopped: true });
           }
@@ -191,12 +195,14 @@ export async function fit(options: FitOptions): Promise<FitResult> {
         if (broken) warn(`After epoch ${epoch + 1} ${broken} of the ${name} split; they count as wrong.`);
         if (isLast && split === final) predictions = found;
       }
+      position.unread = unreadOf(data, position.unread);
       position.rows.push(row);
       Object.assign(position, { epoch: epoch + 1, ...NEW_EPOCH });
       await save(run, position);
       await run?.appendMetrics(row);
       log(epochLine(row, recipe.epochs));
     }
+    for (const line of leftOutText({ images: position.unread })) log(line);
     return result(position, data, { predictions });
   } finally {
     stop.dispose();
@@ -237,8 +243,17 @@ function splitsAfter({ validation, test }: TrainingData, isLast: boolean): Split
   ];
 }
 
+/** What loaders could not read, each file once. */
+function unreadOf(data: TrainingData, earlier: readonly LeftImage[] = []): LeftImage[] {
+  const found = (['train', 'validation', 'test'] as const).flatMap((split) => {
+    const images = data[split];
+    return images && 'broken' in images ? images.broken.map(({ path, reason }) => ({ split, path, reason })) : [];
+  });
+  return [...new Map([...earlier, ...found].map((image) => [`${image.split} ${image.path}`, image])).values()];
+}
+
 function result(
-  { rows, step }: Position,
+  { rows, step, unread = [] }: Position,
   { validation }: TrainingData,
   { stopped = false, predictions }: { stopped?: boolean; predictions?: Prediction[] },
 ): FitResult {
@@ -247,7 +262,7 @@ function result(
     (row) => ({ epoch: row.epoch, top1: row[`${chosenOn}Top1`] ?? Number.NaN, chosenOn }) as const,
   );
   const best = epochs.reduce<BestEpoch | undefined>((a, b) => (a && a.top1 >= b.top1 ? a : b), undefined);
-  return { best, last: rows.at(-1), predictions, rows, step, stopped };
+  return { best, last: rows.at(-1), predictions, rows, step, stopped, unread };
 }
 
 /** Says after a step whether a checkpoint is due. */

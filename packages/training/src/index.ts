@@ -13,6 +13,7 @@ export { finalSplit, type LoadedDataset, type Normalisation, type SplitName, typ
 export { writeAtomically } from './files.js';
 export { type BestEpoch, DivergedError, type FitOptions, type FitResult, fit } from './fit.js';
 export { lockTraining } from './folderLock.js';
+export { LEFT_OUT_FILE, type LeftImage, type LeftOut, leftOutText } from './leftOut.js';
 export { type LoadingOptions, type OpenLoaders, openLoaders, testLoader, trainingTransform } from './loaders.js';
 export { METRICS_FILE, type MetricsRow } from './metrics.js';
 export { loadModel, type ModelNotes, saveModel } from './modelFolder.js';

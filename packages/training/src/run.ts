@@ -6,6 +6,7 @@ import type { LayersModel, Variable } from '@tensorflow/tfjs';
 import { CheckpointFolder } from './checkpoint.js';
 import type { SplitName } from './feed.js';
 import { fileError, writeAtomically } from './files.js';
+import type { LeftImage } from './leftOut.js';
 import { METRICS_FILE, type MetricsRow, metricsCsv, metricsLines } from './metrics.js';
 import { canonicalJson, hashOf } from './recipe.js';
 import { namedState, notFinite, readState, writeState } from './tensors.js';
@@ -26,6 +27,8 @@ export interface Position {
   changes: number;
   /** One for each epoch that is finished. */
   rows: MetricsRow[];
+  /** Files that could not be read so far; checkpoints of earlier versions have none. */
+  unread?: LeftImage[];
 }
 
 /** Of an epoch of which nothing is done. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type LandscapePoint, readLandscape } from '@refconv/analysis/landscape/grid';
 import { sharpness } from '@refconv/analysis/landscape/sharpness';
 import { meanInterval } from '@refconv/analysis/statistics';
-import { runFolder } from '@refconv/runs';
+import { placeOf, runFolder } from '@refconv/runs';
 import type { MatrixCell } from '../charts/heatMap.js';
 import { readCsv } from '../metrics.js';
 import type { AnalysisNumbers, CostRatios } from './claims.js';
@@ -32,6 +32,8 @@ export interface NetworkAnalysis {
   rows: Record<string, string | number>[];
   cells: LayerCell[];
   points: LandscapePoint[];
+  /** Runs that it is split into: the parts of a landscape, whose numbers are those of all parts or none. */
+  parts: { done: number; of: number };
   /** Of a method beside the plain network, by batch size. */
   costs: CostRatios[];
 }
@@ -48,21 +50,30 @@ export async function readAnalyses(root: string, { runs }: Experiment): Promise<
   for (const { network, arm, seed, hash, of, state, analysis: id } of runs) {
     if (!id || state.state !== 'done') continue;
     const folder = runFolder(root, hash);
-    const key = JSON.stringify([id, network, arm, seed]);
-    const earlier = found.get(key) ?? { id, network, arm, of, seed, rows: [], cells: [], points: [], costs: [] };
+    const key = `${id}: ${placeOf({ network, arm, seed })}`;
+    const earlier = found.get(key) ?? {
+      ...{ id, network, arm, of, seed, rows: [], cells: [], points: [], costs: [] },
+      parts: {
+        done: 0,
+        of: runs.filter((run) => run.analysis === id && placeOf(run) === placeOf({ network, arm, seed })).length,
+      },
+    };
     const result = JSON.parse(await readFile(join(folder, 'result.json'), 'utf8')) as Partial<NetworkAnalysis>;
     const matrices = MATRICES[id] ? await readCsv(join(folder, MATRICES[id])) : [];
     found.set(key, {
       ...earlier,
+      parts: { ...earlier.parts, done: earlier.parts.done + 1 },
       rows: [...earlier.rows, ...(result.rows ?? [])],
       cells: [...earlier.cells, ...(matrices ?? []).map(cellOf)],
       costs: [...earlier.costs, ...(id === 'cost' ? await costRatios(folder, result.rows ?? []) : [])],
       points: id === 'landscape' ? [...earlier.points, ...(await readLandscape(folder))] : [],
     });
   }
-  return [...found.values()].map((analysis) =>
-    analysis.id === 'landscape' ? { ...analysis, rows: landscapeRows(analysis.points) } : analysis,
-  );
+  return [...found.values()].map((analysis) => {
+    const { id, points, parts } = analysis;
+    if (id !== 'landscape') return analysis;
+    return parts.done < parts.of ? { ...analysis, points: [] } : { ...analysis, rows: landscapeRows(points) };
+  });
 }
 
 const cellOf = ({ layer = '', kernel = '', measure = '', row, column, value }: Record<string, string>): LayerCell => ({

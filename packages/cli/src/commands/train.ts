@@ -1,11 +1,14 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { holdOut, inFiles, type OpenDataset, openDataset } from '@refconv/datasets';
-import type { MethodId } from '@refconv/refconv';
+import type { LeftLayer, MethodId } from '@refconv/refconv';
 import {
   evaluationOf,
   type FitResult,
   fit,
+  LEFT_OUT_FILE,
+  type LeftOut,
+  leftOutText,
   lockTraining,
   type ModelNotes,
   type Normalisation,
@@ -17,6 +20,7 @@ import {
   type Recipe,
   requireFinite,
   saveModel,
+  writeAtomically,
   writePredictions,
 } from '@refconv/training';
 import type { LayersModel } from '@tensorflow/tfjs';
@@ -130,7 +134,12 @@ async function trainInto(finished: string, options: TrainOptions): Promise<void>
   const height = inFiles(opened.data) ? options.inputSize : opened.data.train.height;
   const source = await openSource(sourceOptions(options), { height, classes: classes.length });
   const { method } = options;
-  const model = method ? await reparameterized(source.model, method, options) : source.model;
+  const layers: LeftOut['layers'] = [];
+  const onLeft = (left: readonly LeftLayer[]) => {
+    layers.push(...left);
+    console.log(leftOutText({ layers }).join('\n'));
+  };
+  const model = method ? await reparameterized(source.model, method, options, onLeft) : source.model;
   const images = imagesOf(opened, model, source.notes, options);
   const { train: trainImages, validation, test, name } = images.data;
   const countOf = (split: typeof test) => ('count' in split ? split.count : split.source.count);
@@ -155,6 +164,9 @@ async function trainInto(finished: string, options: TrainOptions): Promise<void>
     if (!fitted.stopped) {
       predictions = fitted.predictions ?? (await predict(model, test, { mean, std, ...choice }));
       await writePredictions(output, predictions);
+      const leftOut: LeftOut = { images: fitted.unread, layers };
+      if (layers.length + fitted.unread.length > 0)
+        await writeAtomically(join(output, LEFT_OUT_FILE), [`${JSON.stringify(leftOut, undefined, 2)}\n`]);
     }
   } finally {
     await images.close();
