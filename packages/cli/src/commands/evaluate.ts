@@ -19,12 +19,25 @@ interface EvaluateOptions extends SourceOptions {
   testTransform?: string;
   workers?: number;
   skipBroken?: boolean;
+  maxPixels?: number;
   batchSize?: number;
   json?: boolean;
 }
 
 export async function evaluateCommand(options: EvaluateOptions): Promise<void> {
-  const { data, download, mean, std, testTransform: _, workers, skipBroken, batchSize, json, ...source } = options;
+  const {
+    data,
+    download,
+    mean,
+    std,
+    testTransform: _,
+    workers,
+    skipBroken,
+    maxPixels,
+    batchSize,
+    json,
+    ...source
+  } = options;
   const opened = await openTest(data, download);
   const { images, classes, statistics } = opened;
   const height = 'height' in images ? images.height : options.inputSize;
@@ -40,7 +53,7 @@ export async function evaluateCommand(options: EvaluateOptions): Promise<void> {
   if ('place' in images) {
     const transform = testTransform(options, notes, inputSizeOf(model, notes));
     const onBroken = skipBroken ? 'skip' : 'fail';
-    const loader = testLoader(images, { transform, workers, onBroken, ...(batchSize && { batchSize }) });
+    const loader = testLoader(images, { transform, workers, maxPixels, onBroken, ...(batchSize && { batchSize }) });
     broken = loader.broken;
     result = await evaluate(model, loader, { onBatch }).finally(async () => {
       bar.stop();

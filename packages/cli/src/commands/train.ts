@@ -38,6 +38,7 @@ interface TrainOptions extends SourceOptions, MethodFlags {
   testTransform?: string;
   workers?: number;
   skipBroken?: boolean;
+  maxPixels?: number;
   output: string;
   method?: MethodId;
   recipe: 'paper' | 'official';
@@ -48,6 +49,7 @@ interface TrainOptions extends SourceOptions, MethodFlags {
   warmUpEpochs?: number;
   momentum?: number;
   weightDecay?: number;
+  keepLastBatch?: boolean;
   spareNormsAndBiases?: boolean;
   labelSmoothing?: number;
   crop?: number;
@@ -71,6 +73,7 @@ function recipeOf(options: TrainOptions): Recipe {
     epochs,
     // A short training has a warm-up of at most a tenth, unless it is told otherwise.
     warmUpEpochs: options.warmUpEpochs ?? Math.min(recipe.warmUpEpochs, epochs / 10),
+    dropLast: !options.keepLastBatch,
     decayNormsAndBiases: !options.spareNormsAndBiases,
     augment: { crop: options.crop ?? recipe.augment.crop, flip: options.flip },
     seed,
@@ -91,7 +94,7 @@ function heldOut({ data, ...statistics }: OpenDataset, validation: number | unde
  */
 function imagesOf({ data, ...ofData }: OpenDataset, model: LayersModel, notes: ModelNotes, options: TrainOptions) {
   const recipe = recipeOf(options);
-  const { transform, workers, skipBroken } = options;
+  const { transform, workers, skipBroken, maxPixels } = options;
   if (!inFiles(data) && transform === undefined && options.testTransform === undefined) {
     const statistics = normalisation(options, notes, ofData);
     const size = data.train.height;
@@ -102,7 +105,7 @@ function imagesOf({ data, ...ofData }: OpenDataset, model: LayersModel, notes: M
   const inMemory = `normalize(${mean.join('/')},${std.join('/')})`;
   const loaders = openLoaders(data, recipe, {
     test: inFiles(data) ? testTransform(options, notes, size) : (options.testTransform ?? inMemory),
-    ...{ train: transform, workers, onBroken: skipBroken ? 'skip' : 'fail' },
+    ...{ train: transform, workers, maxPixels, onBroken: skipBroken ? 'skip' : 'fail' },
   });
   const { text, ...used } = loaders.test.transform;
   return {
