@@ -7,6 +7,7 @@ const PHRASES: readonly [functions: string, command: string][] = [
   ['Ask for a download (download: true, ', 'Ask for a download (--download, '],
   ['Give another path, or `replace: true` to replace it.', 'Give another path, or remove it.'],
   ['dropLast leaves no batch', 'without the smaller last one there is no batch'],
+  ['set dropLast to true', 'leave --keep-last-batch out'],
   ['set dropLast to false', 'give --keep-last-batch'],
   ['leave dropLast out', 'give --keep-last-batch'],
   ['as `saveModel` makes it', 'as `refconv` writes it'],

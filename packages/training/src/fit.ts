@@ -1,8 +1,10 @@
 /** The training loop. */
 import { setImmediate as breathe } from 'node:timers/promises';
 import type { Lock } from '@refconv/datasets';
+import { counted, listed } from '@refconv/datasets/text';
 import { tf } from '@refconv/tensorflow';
 import type { LayersModel, Scalar } from '@tensorflow/tfjs';
+import { checkBatchNorms, neutralBatchNorms } from './batchNorms.js';
 import { type CompileChoice, classifier } from './classifier.js';
 import { nothingRead, predictWith } from './evaluate.js';
 import {
@@ -106,6 +108,11 @@ export async function fit(options: FitOptions): Promise<FitResult> {
   const final = finalSplit(data);
   const evaluated = evaluationSplits(data, (split) => testFeed(split, { mean, std }));
   checkData(model, data.classes, { train: trainImages, ...evaluated }, recipe);
+  const { count } = trainImages;
+  checkBatchNorms(model, [
+    Math.min(recipe.batchSize, count),
+    ...(recipe.dropLast ? [] : [count % recipe.batchSize || count]),
+  ]);
   const warn = (message: string) => log(`Warning: ${message}`);
   const stepsPerEpoch = trainImages.batchesPerEpoch;
   const schedule = scheduleOf(recipe, stepsPerEpoch);
@@ -124,6 +131,13 @@ export async function fit(options: FitOptions): Promise<FitResult> {
       : undefined;
     const position: Position = structuredClone((await run?.open()) ?? START);
     let predictions: Prediction[] | undefined;
+    const neutral = position.step === 0 ? neutralBatchNorms(model) : [];
+    if (neutral.length > 0) {
+      warn(
+        `${counted(neutral.length, 'batch norm')} only add a bias, as merging a structural method leaves them: ${listed(neutral)}. In training they ` +
+          'normalise by the batch, so that training on differs from going on before merging.',
+      );
+    }
     if (position.step > 0) log(`Going on from step ${position.step} of ${schedule.steps} (${folder}).`);
 
     while (position.epoch < recipe.epochs) {

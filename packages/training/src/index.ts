@@ -1,3 +1,4 @@
+export { neutralBatchNorms } from './batchNorms.js';
 export { type Checkpoint, CheckpointFolder } from './checkpoint.js';
 export { decodeCheckpoint, encodeCheckpoint, type StoredTensor } from './checkpointFile.js';
 export {
