@@ -1,4 +1,6 @@
 /** An experiment as a table of arms, and its grid for given settings. */
+
+import { hashOf } from '@refconv/files';
 import {
   analysisSchema,
   dataSchema,
@@ -13,7 +15,6 @@ import {
   type Spec,
   type SpecInput,
 } from '@refconv/runs';
-import { hashOf } from '@refconv/training/recipe';
 import { z } from 'zod';
 
 const networkSettings = z.strictObject({ ...networkSchema.shape, name: z.string().optional() });
@@ -33,7 +34,7 @@ export const settingsSchema = z.strictObject({
   threads: count.nullable(),
   /** What the arms do that are analysed. */
   analysis: analysisSchema.optional(),
-  /** Runs that a landscape is split into, each with a share of its points. */
+  /** Runs that a landscape or a robustness is split into, each with a share of its points or images. */
   parts: count.default(1),
   /** Of the cost; left out: the recipe's. */
   batchSizes: z.array(count).min(1).optional(),
@@ -204,7 +205,7 @@ export function gridOf(
 
 /** The runs of an analysed arm: the parts of a landscape, the batch sizes of the cost. */
 function analyses({ analysis, parts, batchSizes }: Settings, spec: SpecInput): SpecInput[] {
-  if (analysis?.id === 'landscape') {
+  if (analysis && 'part' in analysis) {
     return Array.from({ length: parts }, (_, i) => ({
       ...spec,
       analysis: { ...analysis, part: { i: i + 1, n: parts } },

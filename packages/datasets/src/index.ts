@@ -1,4 +1,14 @@
 export {
+  cacheFolder,
+  type Environment,
+  type Holder,
+  holderOf,
+  type Lock,
+  type LockOptions,
+  tryLock,
+  withLock,
+} from '@refconv/files';
+export {
   type Augmentation,
   type Batch,
   type BatchOptions,
@@ -15,6 +25,7 @@ export {
   loadCifar10,
 } from './cifar10.js';
 export { CIFAR100_CLASSES, findCifar100, loadCifar100 } from './cifar100.js';
+export { matchClasses, numbersOutOfOrder, relabelled } from './classes.js';
 export { type ContactSheetOptions, contactSheet } from './contactSheet.js';
 export { checkSplit, type ImageDataset, type ImageSplit } from './dataset.js';
 export type { JpegDecoder } from './image/decode.js';
@@ -31,7 +42,6 @@ export { IMAGENET_WNIDS } from './imagenet/wnids.js';
 export { type LoadedBatch, Loader, type LoaderOptions } from './loader/loader.js';
 export type { BrokenImage } from './loader/protocol.js';
 export { type ImageSource, imageName, memorySource } from './loader/source.js';
-export { type Holder, holderOf, type Lock, type LockOptions, tryLock, withLock } from './lock.js';
 export {
   DATASETS,
   findDataset,
@@ -44,7 +54,7 @@ export {
   openImages,
   type Statistics,
 } from './open.js';
-export { cacheFolder, type Environment } from './places.js';
+export { type Picture, type PictureSheetOptions, pictureSheet } from './pictureSheet.js';
 export { Random, type StreamKey, stream } from './random.js';
 export { holdOut, selectImages, takeImages } from './select.js';
 export { channelStatistics } from './statistics.js';

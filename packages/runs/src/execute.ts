@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stepCost, trainingCost } from '@refconv/analysis';
-import { tryLock } from '@refconv/datasets';
+import { tryLock, writeAtomically } from '@refconv/files';
 import { merge } from '@refconv/refconv';
 import {
   type BestEpoch,
@@ -20,7 +20,6 @@ import {
   saveModel,
   writePredictions,
 } from '@refconv/training';
-import { writeAtomically } from '@refconv/training/files';
 import type { LayersModel } from '@tensorflow/tfjs';
 import { analyse } from './analyses/analyse.js';
 import { openRunImages } from './data.js';
@@ -141,7 +140,7 @@ async function train(root: string, hash: Hash, spec: Spec, options: ExecuteOptio
       mergedTop1: merged ? (await evaluate(merged, finalSplit(data), normalisation)).top1 : top1,
       parametersInTraining: cost.trainable,
       parameters: trainingCost(merged ?? model).trainable,
-      flopsPerStep: stepCost(model, recipe.batchSize).total,
+      flopsPerStep: stepCost(model, recipe.batchSize, { attacked: recipe.adversarial !== undefined }).total,
       peakMemory,
       trainSeconds,
       stepMilliseconds: (1000 * trainSeconds) / fitted.step,

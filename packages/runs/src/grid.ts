@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { counted } from '@refconv/datasets/text';
-import { makeFolder, writeAtomically } from '@refconv/training/files';
+import { makeFolder, writeAtomically } from '@refconv/files';
 import { checkData } from './data.js';
 import { isDone, readJson } from './folder.js';
 import { guessedGrid, type OldGrid } from './oldGrid.js';

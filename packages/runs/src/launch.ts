@@ -1,8 +1,8 @@
 /** Starts a planned grid where the user says, and writes its tables. */
 import { join } from 'node:path';
 import { counted, listed } from '@refconv/datasets/text';
-import { writeAtomically } from '@refconv/training/files';
-import { analysisCsv, analysisMarkdown, analysisTableOf, unfinishedLandscapes } from './analysisTable.js';
+import { writeAtomically } from '@refconv/files';
+import { analysisCsv, analysisMarkdown, analysisTableOf, unfinishedParts } from './analysisTable.js';
 import { isDone } from './folder.js';
 import { type Grid, gridFolder, settingsText } from './grid.js';
 import { placeOf } from './place.js';
@@ -69,7 +69,7 @@ const placesOf = ({ rows }: Grid, hashes: readonly Hash[]) =>
 export async function writeTables(root: string, grid: Grid): Promise<string> {
   const [rows, analyses] = [await tableOf(root, grid), await analysisTableOf(root, grid)];
   const folder = gridFolder(root, grid.name);
-  const unfinished = unfinishedLandscapes(root, grid);
+  const unfinished = unfinishedParts(root, grid);
   const markdown = [
     tableMarkdown(grid, rows),
     ...(analyses.length > 0 ? [analysisMarkdown(analyses)] : []),

@@ -6,8 +6,8 @@ import { availableParallelism, freemem, hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { holderOf } from '@refconv/datasets';
 import { counted } from '@refconv/datasets/text';
+import { holderOf } from '@refconv/files';
 import { $ } from 'zx';
 import {
   BUSY,

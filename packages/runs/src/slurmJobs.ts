@@ -1,7 +1,7 @@
 /** The jobs that Slurm was asked for: their file, and what Slurm says of them. That it does not answer is never taken for an answer. */
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { writeAtomically } from '@refconv/training/files';
+import { writeAtomically } from '@refconv/files';
 import { $ } from 'zx';
 import { json, readJson } from './folder.js';
 import { gridFolder } from './grid.js';

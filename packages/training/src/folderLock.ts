@@ -1,7 +1,6 @@
 /** One process at a time trains into a folder. */
 import { join } from 'node:path';
-import { holderOf, type Lock, tryLock } from '@refconv/datasets';
-import { fileError, makeFolder } from './files.js';
+import { fileError, holderOf, type Lock, makeFolder, tryLock } from '@refconv/files';
 
 /**
  * Takes a training's folder, until it is released or the process ends; makes it if it is not there.

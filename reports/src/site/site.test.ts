@@ -172,7 +172,7 @@ describe('the site', () => {
     const unfinished = named?.runs.find(({ state }) => state.state === 'waiting');
     expect(unfinished?.epochs.length).to.equal(31);
     const page = await readFile(pageOf('analyses-cifar'), 'utf8');
-    for (const title of ['Connectivity', 'Redundancy', 'Skeletons', 'Loss landscape'])
+    for (const title of ['Connectivity', 'Redundancy', 'Skeletons', 'Loss landscape', 'Robustness'])
       expect(page).to.contain(`<h2>${title}`);
     const overview = await readFile(join(output, 'index.html'), 'utf8');
     expect(overview).to.contain('share within 1 nat');
@@ -237,7 +237,9 @@ describe('a folder of runs', () => {
       )
       .and.not.match(/no runs yet: experiments\/dist\/imagenet-table/);
     const page = await read('experiments', smoke.name, 'index.html');
-    expect(page).to.contain('Left as they are: 1 convolution above 1×1: conv1 &#60;b&#62; (its windows do not overlap)');
+    expect(page).to.contain(
+      'Left as they are: 1 convolution above 1×1: conv1 &#60;b&#62; (its windows do not overlap)',
+    );
     // Of one seed there is no interval, and nothing of the paper's is known.
     expect(page).to.contain('gain, points</th>').and.not.contain('95 % CI</th>').and.not.contain('>paper</th>');
     const chart = JSON.parse(await read('experiments', smoke.name, 'training-resnet18.vl.json'));

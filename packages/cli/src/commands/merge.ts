@@ -2,11 +2,11 @@ import { counted, listed } from '@refconv/datasets/text';
 import { merge } from '@refconv/refconv';
 import { neutralBatchNorms } from '@refconv/training';
 import { openSource, type SourceOptions } from '../source.js';
-import { checkTarget, writeTarget } from '../target.js';
+import { checkTarget, isSafetensors, writeTarget } from '../target.js';
 
 export async function mergeCommand({ output, ...options }: SourceOptions & { output: string }): Promise<void> {
   checkTarget(output);
-  const { model, notes } = await openSource(options);
+  const { model, notes } = await openSource(options, undefined, { tensorsOnly: isSafetensors(output) });
   const merged = await merge(model);
   console.log(await writeTarget(output, merged, notes));
   const neutral = neutralBatchNorms(merged);

@@ -1,7 +1,7 @@
 /** Does one analysis: from its spec to its result. */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeAtomically } from '@refconv/training/files';
+import { writeAtomically } from '@refconv/files';
 import { environment } from '../environment.js';
 import { ENVIRONMENT, FAILURE, json, RESULT, runFolder } from '../folder.js';
 import type { AnalysisResult, AnalysisRow } from '../result.js';
@@ -9,6 +9,7 @@ import type { Analysis, Hash, Spec } from '../spec.js';
 import { analyseCost } from './cost.js';
 import { analyseConnectivity, analyseRedundancy, analyseSkeletons } from './kernels.js';
 import { analyseLandscape } from './landscape.js';
+import { analyseRobustness } from './robustness.js';
 
 export interface AnalysisTask<A = Analysis> {
   root: string;
@@ -30,6 +31,7 @@ const ANALYSES: { [Id in Analysis['id']]: Analyse<Id> } = {
   redundancy: analyseRedundancy,
   skeletons: analyseSkeletons,
   landscape: analyseLandscape,
+  robustness: analyseRobustness,
   cost: analyseCost,
 };
 
