@@ -3,7 +3,7 @@ import type { ImageSplit, Loader } from '@refconv/datasets';
 import { tf } from '@refconv/tensorflow';
 import type { LayersModel, Scalar } from '@tensorflow/tfjs';
 import { type CompileChoice, type Evaluator, evaluator } from './classifier.js';
-import { type Normalisation, testFeed } from './feed.js';
+import { type Normalisation, nothingRead, testFeed } from './feed.js';
 
 export interface EvaluationOptions extends Normalisation {
   /** Images a call; a loader has its own number. Default: 250. */
@@ -58,6 +58,7 @@ export async function evaluateWith(
     done += batch.size;
     options.onBatch?.(done);
   }
+  if (done === 0) throw nothingRead('of the test images', feed);
   return { top1: correct / done, top5: correct5 / done, correct, count: done, loss: loss / done };
 }
 

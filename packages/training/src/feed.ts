@@ -1,6 +1,7 @@
 /** Batches for training and evaluation: of images in memory, or from loaders. */
 import {
   type Batch,
+  type BrokenImage,
   batchCount,
   batches,
   type ImageDataset,
@@ -28,7 +29,7 @@ export interface Normalisation {
 }
 
 /** A loader's batches are mixed where its transform has mixup or cutmix. */
-export type FeedBatch = Batch & Pick<LoadedBatch, 'mix'>;
+export type FeedBatch = Batch & Partial<Pick<LoadedBatch, 'mix' | 'number'>>;
 
 /** One split, an epoch at a time. */
 export interface Feed {
@@ -39,6 +40,8 @@ export interface Feed {
   shape: readonly [number, number, number];
   /** The batches of an epoch from the `from`-th on. To be ended by `return` if it is left before its end. */
   epoch(epoch: number, from: number): Generator<FeedBatch, void> | AsyncGenerator<FeedBatch, void>;
+  /** What could not be read so far. */
+  broken: readonly BrokenImage[];
   /** Whether the next batch may be asked for while this one is still in use. */
   ahead: boolean;
 }
@@ -71,6 +74,7 @@ export function trainFeed(split: ImageSplit | Loader, recipe: Recipe, normalisat
       for (let done = 0; done < from; done++) feed.next();
       return feed;
     },
+    broken: [],
     ahead: true,
   };
 }
@@ -93,6 +97,7 @@ export function testFeed(split: ImageSplit | Loader, normalisation: Normalisatio
     batchesPerEpoch: batchCount(split.count, settings.batchSize),
     shape: [split.height, split.width, split.channels],
     epoch: () => batches(split, settings),
+    broken: [],
     ahead: true,
   };
 }
@@ -104,8 +109,18 @@ function loaderFeed(loader: Loader): Feed {
     batchesPerEpoch,
     shape: imageShape,
     epoch: (epoch, from) => loader.epoch(epoch, { from }),
+    broken: loader.broken,
     ahead: false,
   };
+}
+
+/** Broken images are skipped, and nothing is left. */
+export function nothingRead(which: string, { broken }: Feed): Error {
+  const [first] = broken;
+  return new Error(
+    `None ${which} can be read${first ? `; ${first.path}, for one: ${first.reason}` : ''}. See to the files; ` +
+      '`refconv data verify` lists what is broken.',
+  );
 }
 
 function complete({ mean, std }: Normalisation): { mean: readonly number[]; std: readonly number[] } {

@@ -5,11 +5,20 @@ import { tf } from '@refconv/tensorflow';
 import type { LayersModel, Scalar } from '@tensorflow/tfjs';
 import { type CompileChoice, classifier } from './classifier.js';
 import { evaluateWith } from './evaluate.js';
-import { describeData, type Feed, type LoadedDataset, type Normalisation, testFeed, trainFeed } from './feed.js';
+import {
+  describeData,
+  type Feed,
+  type LoadedDataset,
+  type Normalisation,
+  nothingRead,
+  testFeed,
+  trainFeed,
+} from './feed.js';
 import type { MetricsRow } from './metrics.js';
+import { type Position, START } from './position.js';
 import { progress } from './progress.js';
 import { checkRecipe, type Recipe } from './recipe.js';
-import { NotFiniteError, type Position, Run, START } from './run.js';
+import { NotFiniteError, Run } from './run.js';
 import { learningRateAt, scheduleOf } from './schedule.js';
 import { stopSignal } from './stop.js';
 import { batchTensors, stepSeed } from './tensors.js';
@@ -28,9 +37,14 @@ export interface FitOptions extends CompileChoice, Normalisation {
   checkpointEvery?: { steps?: number; seconds?: number };
   /** Takes up a run that was begun with another number of threads. Default: false, as its end is then not bit-equal. */
   allowOtherThreads?: boolean;
+  /**
+   * Takes up a run that began with other weights than the model has now, as where its initial weights have no seed. Default: false, as it
+   * may be another model's.
+   */
+  allowOtherStart?: boolean;
   /** Stops after the step under way, with a checkpoint. */
   signal?: AbortSignal;
-  /** Lets Ctrl-C (SIGINT) do the same; a second one ends the process at once. Default: false. */
+  /** Lets Ctrl-C (SIGINT) and SIGTERM do the same; a second one ends the process at once. Default: false. */
   stopOnInterrupt?: boolean;
   /** Called after each step. */
   onStep?: (step: number, loss: number) => void;
@@ -79,9 +93,11 @@ export async function fit(options: FitOptions): Promise<FitResult> {
   const stop = stopSignal(options);
   try {
     const { momentumBuffers } = program;
-    const { allowOtherThreads = false } = options;
+    const { allowOtherThreads = false, allowOtherStart = false } = options;
     const identity = { recipe, data: describeData(data, trainImages, testImages), mean, std };
-    const run = folder ? new Run({ folder, model, momentumBuffers, identity, allowOtherThreads, warn }) : undefined;
+    const length = { epochs: recipe.epochs, stepsPerEpoch };
+    const choices = { allowOtherThreads, allowOtherStart, warn };
+    const run = folder ? new Run({ folder, model, momentumBuffers, identity, length, ...choices }) : undefined;
     const position: Position = structuredClone((await run?.open()) ?? START);
     if (position.step > 0) log(`Going on from step ${position.step} of ${schedule.steps} (${folder}).`);
 
@@ -97,14 +113,18 @@ export async function fit(options: FitOptions): Promise<FitResult> {
             return result(position, true);
           }
           const begin = performance.now();
-          const rate = learningRateAt(position.step, schedule);
-          if (recipe.resetMomentumAfterWarmUp && position.step === schedule.warmUpSteps) program.resetMomentum();
+          // Batches of which no image can be read are left out by the loader; each counts as a step.
+          const step = batch.value.number === undefined ? position.step : epoch * stepsPerEpoch + batch.value.number;
+          const isWarm = position.step <= schedule.warmUpSteps && schedule.warmUpSteps <= step;
+          if (recipe.resetMomentumAfterWarmUp && isWarm) program.resetMomentum();
+          position.step = step;
+          const rate = learningRateAt(step, schedule);
           const { images, labels } = batchTensors(batch.value, trainImages.shape, data.classes.length);
-          const seed = stepSeed(recipe.seed, position.step);
-          const step = program.train.async(images, labels, rate, seed);
+          const seed = stepSeed(recipe.seed, step);
+          const trained = program.train.async(images, labels, rate, seed);
           const { size } = batch.value;
           if (trainImages.ahead) batch = await feed.next(); // prepared while the step runs
-          const loss = value(await step);
+          const loss = value(await trained);
           if (!trainImages.ahead) batch = await feed.next();
           tf.dispose([images, labels, seed]);
           if (!Number.isFinite(loss)) throw diverged(`The loss became ${loss}`, position, rate, run);
@@ -123,6 +143,8 @@ export async function fit(options: FitOptions): Promise<FitResult> {
         await feed.return();
       }
 
+      if (position.images === 0) throw nothingRead(`of the training images of epoch ${epoch + 1}`, trainImages);
+      position.step = (epoch + 1) * stepsPerEpoch;
       const test = await evaluateWith(program, data.test, { mean, std });
       const row: MetricsRow = {
         epoch: epoch + 1,

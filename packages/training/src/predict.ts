@@ -3,7 +3,7 @@ import type { ImageSplit, Loader } from '@refconv/datasets';
 import { compile, tf } from '@refconv/tensorflow';
 import type { LayersModel, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs';
 import type { CompileChoice } from './classifier.js';
-import { type Normalisation, testFeed } from './feed.js';
+import { type Normalisation, nothingRead, testFeed } from './feed.js';
 import type { Prediction } from './predictions.js';
 
 /**
@@ -34,5 +34,6 @@ export async function predict(
   } finally {
     program.dispose();
   }
+  if (found.length === 0) throw nothingRead('of the images', feed);
   return found;
 }
