@@ -3,9 +3,9 @@ import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { makeFolder, withLock, writeAtomically } from '@refconv/files';
+import { makeFolder, readJson, withLock, writeAtomically } from '@refconv/files';
 import { $ } from 'zx';
-import { CANCELLED, FAILURE, isDone, json, prepareRun, readJson, runFolder } from './folder.js';
+import { CANCELLED, FAILURE, isDone, json, prepareRun, runFolder } from './folder.js';
 import { type Grid, gridFolder } from './grid.js';
 import type { Hash, Spec } from './spec.js';
 
@@ -150,7 +150,9 @@ const slurmFolder = (root: string, name: string) => join(resolve(gridFolder(root
 const jobsFile = (root: string, name: string) => join(slurmFolder(root, name), 'jobs.json');
 
 /** The jobs of a grid's last submission. */
-const submittedJobs = async (root: string, name: string) => (await readJson<SlurmJob[]>(jobsFile(root, name))) ?? [];
+const submittedJobs = async (root: string, name: string) =>
+  (await readJson<SlurmJob[]>(jobsFile(root, name), 'see `squeue` for jobs of the grid, cancel them, and delete it')) ??
+  [];
 
 /** A task that is in Slurm's queue. */
 export interface QueuedTask {

@@ -6,7 +6,7 @@ import { refconvLayers } from '@refconv/refconv';
 import { loadModel } from '@refconv/training';
 import type { LayersModel, SymbolicTensor } from '@tensorflow/tfjs';
 import { stringify } from 'csv-stringify/sync';
-import { MODEL, readJson, runFolder, SPEC } from '../folder.js';
+import { MODEL, readSpec } from '../folder.js';
 import { finishedModel, startingModel } from '../network.js';
 import type { AnalysisRow } from '../result.js';
 import type { Hash, Spec } from '../spec.js';
@@ -43,7 +43,7 @@ export const analyseConnectivity: Analyse<'connectivity'> = (task) =>
     const matrices = layers.flatMap(({ name, matrix }) => entries([name], matrix));
     await write(folder, 'connectivity.csv', ['layer', 'row', 'column', 'value'], matrices);
     // It starts from its baseline's run, which says classes and size itself.
-    const trained = (await readJson<Spec>(join(runFolder(root, spec.from as Hash), SPEC))) as Spec;
+    const trained = (await readSpec(root, spec.from as Hash)) as Spec;
     const [[input], [output]] = [model.inputs, model.outputs] as [[SymbolicTensor], [SymbolicTensor]];
     const [height, classes] = [input.shape[1], output.shape[1]] as [number, number];
     const before = await startingModel(root, trained, { classes, height });
