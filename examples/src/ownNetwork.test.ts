@@ -36,7 +36,7 @@ describe('the example for networks of your own', () => {
     expect(merged[0]).to.equal(plain[0]);
     expect(refocused[0]).to.be.greaterThan(plain[0]);
     expect(merged[1]).to.be.closeTo(refocused[1], 0.41);
-    // Chance is 10 %.
+    // It is about 27 %; chance is 10 %, with a deviation of 1.3 %.
     expect(merged[1]).to.be.greaterThan(15);
 
     const tensors = tf.memory().numTensors;

@@ -6,7 +6,7 @@
  * RefConv and the plain network step in turn, each in processes of its own; ratios are taken round by round, those of memory in three pairs of
  * fresh processes. Cases are measured one at a time, whatever --workers says. Leave the machine alone: what others use of it is in the table.
  * Cost: nothing is trained, and no images are needed. On a GPU, not measured: `paper` 96 cases at 224×224, `cifar` 96 at 32×32. On 2 cores:
- *   `pocket` 64 cases at 32×32, about an hour (estimated); `smoke` 2, under half a minute. Memory is measured on CPUs alone.
+ *   `cores` 32 cases at 32×32, not measured; `pocket` 64 cases at 32×32, about an hour (estimated); `smoke` 2, under half a minute. Memory is measured on CPUs alone.
  * Command: node experiments/dist/cost.js --preset smoke
  */
 import type { Experiment } from './experiment.js';
@@ -25,6 +25,13 @@ export const experiment: Experiment = {
     changes: {
       paper: onGpu,
       cifar: onGpu,
+      cores: {
+        networks: sized(NETWORKS, 'cifar'),
+        seeds: [1],
+        threads: 2,
+        analysis: { id: 'cost', steps: 12 },
+        batchSizes: [128],
+      },
       pocket: {
         networks: sized(NETWORKS, 'cifar'),
         seeds: [1],

@@ -1,4 +1,6 @@
 /** An experiment as a table of arms, and its grid for given settings. */
+
+import { hashOf } from '@refconv/files';
 import {
   analysisSchema,
   dataSchema,
@@ -13,7 +15,6 @@ import {
   type Spec,
   type SpecInput,
 } from '@refconv/runs';
-import { hashOf } from '@refconv/training/recipe';
 import { z } from 'zod';
 
 const networkSettings = z.strictObject({ ...networkSchema.shape, name: z.string().optional() });
@@ -42,7 +43,7 @@ export const settingsSchema = z.strictObject({
 export type Settings = z.output<typeof settingsSchema>;
 export type SettingsInput = z.input<typeof settingsSchema>;
 
-export const PRESETS = ['paper', 'cifar', 'pocket', 'smoke'] as const;
+export const PRESETS = ['paper', 'cifar', 'cores', 'pocket', 'smoke'] as const;
 export type Preset = (typeof PRESETS)[number];
 
 /** One kind of run in a table. */
@@ -52,7 +53,7 @@ export interface Arm {
   method?: SpecInput['method'];
   freezeBatchNorm?: boolean;
   /** What it changes in the settings' recipe, and in the data. */
-  recipe?: (recipe: Spec['recipe']) => Partial<Spec['recipe']>;
+  recipe?: (recipe: Spec['recipe'], settings: Settings) => Partial<Spec['recipe']>;
   data?: (data: Spec['data']) => Partial<Spec['data']>;
   /** The learning rate is what the arm is about: it is not tuned. */
   fixedRate?: boolean;
@@ -69,6 +70,11 @@ export interface Experiment {
   paper?: Grid['paper'];
   presets: Record<Preset, SettingsInput>;
 }
+
+/** Trains from nothing for as many epochs as the baseline and what starts from it have in all. */
+export const bothStages: Arm['recipe'] = ({ epochs }, { refocusing }) => ({
+  epochs: epochs + (refocusing.epochs ?? epochs),
+});
 
 /** Learning rates that a search has found, by network and arm. */
 export type Rates = Record<string, Record<string, number>>;
@@ -111,7 +117,7 @@ export function specOf(
     data: { ...data, ...arm.data?.(data) },
     method: arm.method ?? null,
     freezeBatchNorm: arm.freezeBatchNorm ?? false,
-    recipe: { ...recipe, ...arm.recipe?.(recipe) },
+    recipe: { ...recipe, ...arm.recipe?.(recipe, settings) },
     seed,
     threads,
   };

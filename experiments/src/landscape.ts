@@ -3,7 +3,7 @@
  * The loss around the baseline and around the merged RefConv network, along the same two filter-normalised random directions.
  *
  * Claim: MobileNetV1's and MobileNetV2's contours on CIFAR-10 are wider and sparser with RefConv, so its minimum is flatter.
- * Presets: `paper` has 51×51 points on all training images, as Li et al. (2018); `cifar` 21×21 on 10,000 images, five seeds; `pocket` 21×21
+ * Presets: `paper` has 51×51 points on all training images, as Li et al. (2018); `cifar` 21×21 on 10,000 images, five seeds; `cores` and `pocket` 21×21
  *   on 1,000 images of MobileNetV1; all on CIFAR-10, as the paper. The range is ±1, the images are the first of those trained on.
  * Not known of the paper: range, points, images, directions, which here follow the run's seed, and in which form RefConv is moved (merged here).
  * Cost: trainings, which other analyses share, and the points. On a GPU, not measured: `paper` 4 runs of 105 epochs and 4 × 2,601 points,
@@ -32,6 +32,7 @@ export const experiment: Experiment = {
   presets: analysisPresets(networks, {
     paper: { networks: sized(networks, 'cifar'), data: { name: 'cifar10' }, analysis: landscape(51, null) },
     cifar: { analysis: landscape(21, 10_000) },
+    cores: { networks: sized(['mobilenetv1'], 'cifar', 0.25), analysis: landscape(21, 1000) },
     pocket: { analysis: landscape(21, 1000) },
     smoke: { analysis: landscape(5, 100) },
   }),

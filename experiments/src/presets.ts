@@ -1,4 +1,4 @@
-/** The four sizes that every experiment comes in. */
+/** The sizes that every experiment comes in. */
 import { BACKBONES } from '@refconv/backbones';
 import { paperRecipe } from '@refconv/runs';
 import type { Preset, SettingsInput } from './experiment.js';
@@ -16,8 +16,9 @@ export const sized = (ids: readonly string[], variant: 'imagenet' | 'cifar', wid
   });
 
 export interface PresetChoices {
-  /** Networks of the presets paper and cifar, and pocket's. */
+  /** Networks of the presets paper and cifar, and those of cores and pocket. */
   networks: readonly string[];
+  cores?: readonly string[];
   pocket?: readonly string[];
   /** At most four runs in all. */
   smokeArms?: string[];
@@ -28,11 +29,14 @@ export interface PresetChoices {
 /**
  * - `paper`: ImageNet, the paper's recipe, on GPUs.
  * - `cifar`: the same recipe on CIFAR-10 with the networks' 32×32 variants, five seeds, on GPUs.
+ * - `cores`: what two processor cores do in nights: CIFAR-10, narrow networks, the paper's recipe at batch 128, a second stage of 40 epochs, three
+ *   seeds, a thread a run. reports/measured/protocol.md has its reasons.
  * - `pocket`: 2,000 images of CIFAR-10, narrow networks, 5 epochs, two seeds, a thread a run: shows that all works, and decides nothing.
  * - `smoke`: MobileNetV1 ×0.125, 2 epochs on 128 synthetic images.
  */
 export function presets({
   networks,
+  cores = networks,
   pocket = networks,
   smokeArms,
   changes = {},
@@ -53,6 +57,15 @@ export function presets({
       seeds: [1, 2, 3, 4, 5],
       threads: null,
       ...changes.cifar,
+    },
+    cores: {
+      networks: sized(cores, 'cifar', 0.25),
+      data: { name: 'cifar10' },
+      recipe: paperRecipe({ batchSize: 128 }),
+      refocusing: { epochs: 40, warmUpEpochs: 2 },
+      seeds: [1, 2, 3],
+      threads: 1,
+      ...changes.cores,
     },
     pocket: {
       networks: sized(pocket, 'cifar', 0.25),
@@ -87,6 +100,9 @@ export function trainingImages(name: string, train = TRAINING_IMAGES[name]): num
   if (train !== undefined) return train;
   throw new RangeError(`How many training images ${name} has is not known here: --set data.train=N.`);
 }
+
+/** Those that two processor cores can train to a plateau. */
+export const CORES_NETWORKS = ['mobilenetv1'];
 
 /** The paper's networks. */
 export const NETWORKS = [

@@ -18,7 +18,7 @@ describe('matched tuning', () => {
   it('tries the same factors for every arm, on images held out of the training set', async () => {
     const { experiment, settings } = await settingsOf('comparison');
     const { grid, candidates } = searchGrid(experiment, 'cifar', settings, FACTORS, {});
-    const arms = ['baseline', 'baseline, twice the epochs', 'wn', 'cwn', 'own', 'acb', 'repvgg', 'dbb'];
+    const arms = ['baseline', 'baseline, as long as both stages', 'wn', 'cwn', 'own', 'acb', 'repvgg', 'dbb'];
     expect(candidates).to.have.lengthOf(2 * arms.length * 3);
     for (const arm of arms) {
       const rates = candidates.filter((each) => each.arm === arm && each.network === 'resnet18');

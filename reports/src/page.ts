@@ -1,6 +1,5 @@
 /** The report page of `npm start`. */
-import type { StartResult } from '@refconv/experiments';
-import type { MetricsRow } from '@refconv/training';
+import type { EpochRow, StartResult } from '@refconv/experiments';
 import { Html, html } from './html.js';
 
 const count = (value: number) => value.toLocaleString('en');
@@ -10,7 +9,7 @@ const signed = (points: number) => `${points < 0 ? '−' : '+'}${Math.abs(points
 /** A page that needs no other file and no network. */
 export function reportPage(result: StartResult, svg: string): string {
   const { data, recipe, curves, cost, agreement, speed, machine, network } = result;
-  const last = (rows: readonly MetricsRow[]) => (rows.at(-1) as MetricsRow).testTop1;
+  const last = (rows: readonly EpochRow[]) => (rows.at(-1) as EpochRow).testTop1;
   const [baseline, control, refconv] = [last(curves.baseline), last(curves.control), last(curves.refconv)];
   const difference = 100 * (refconv - control);
   // Of one accuracy, from the number of test images alone: the binomial distribution's.
@@ -108,7 +107,7 @@ const logitDifference = (largest: number) =>
 /** The chart with a title and a description for readers who do not see it. Takes markup that vega made. */
 function accessible(svg: string, curves: StartResult['curves']): Html {
   const ends = Object.entries(curves).map(
-    ([curve, rows]) => `${curve} ends at ${percent((rows.at(-1) as MetricsRow).testTop1)}`,
+    ([curve, rows]) => `${curve} ends at ${percent((rows.at(-1) as EpochRow).testTop1)}`,
   );
   const { text } =
     html`<title id="chart-title">Test accuracy over the epochs</title><desc id="chart-description">Three lines: ${ends.join(', ')}. All numbers are in the tables below.</desc>`;

@@ -23,6 +23,11 @@ describe('comparing networks', () => {
     expect(different.samePredictions).to.be.below(260);
     expect(different.largestLogitDifference).to.be.above(0.1 * different.largestLogit);
 
+    const broken = build(3);
+    tf.tidy(() => broken.setWeights(broken.getWeights().map((weight) => tf.fill(weight.shape, Number.NaN))));
+    expect(() => agreement(one, broken, test, statistics)).to.throw('logits are NaN or infinite');
+    broken.dispose();
+
     const speed = speedOf({ baseline: one, merged: other, refocused: one }, test, 3);
     expect(speed).to.include({ rounds: 3, batchSize: 250 });
     const [least, median, largest] = speed.ratio;

@@ -24,20 +24,30 @@ type Statistics = Pick<StartData, 'mean' | 'std'>;
 const logitsOf = (model: LayersModel) =>
   compile({ logits: (images: Tensor4D) => model.apply(images, { training: false }) as Tensor2D });
 
-/** Compares the logits of two classifiers, image by image. */
+/**
+ * Compares the logits of two classifiers, image by image.
+ * @throws Error where a logit is NaN or infinite: it is neither the same nor different.
+ */
 export function agreement(a: LayersModel, b: LayersModel, split: ImageSplit, statistics: Statistics): Agreement {
   const programs = [logitsOf(a), logitsOf(b)] as const;
   const result: Agreement = { images: 0, samePredictions: 0, largestLogitDifference: 0, largestLogit: 0 };
   for (const { images, size } of batches(split, { batchSize: BATCH, ...statistics, reuse: true })) {
-    const [same, difference, largest] = tf.tidy(() => {
+    const [finite, same, difference, largest] = tf.tidy(() => {
       const x = tf.tensor4d(images, [size, split.height, split.width, split.channels]);
       const [first, second] = [programs[0].logits(x), programs[1].logits(x)];
       return [
+        tf.all(tf.logicalAnd(tf.isFinite(first), tf.isFinite(second))),
         tf.sum(tf.cast(tf.equal(tf.argMax(first, 1), tf.argMax(second, 1)), 'int32')),
         tf.max(tf.abs(tf.sub(first, second))),
         tf.max(tf.abs(first)),
-      ].map((tensor) => tensor.dataSync()[0] as number) as [number, number, number];
+      ].map((tensor) => tensor.dataSync()[0] as number) as [number, number, number, number];
     });
+    if (!finite) {
+      for (const program of programs) program.dispose();
+      throw new Error(
+        'The networks cannot be compared: logits are NaN or infinite. See that their weights are finite.',
+      );
+    }
     result.images += size;
     result.samePredictions += same;
     result.largestLogitDifference = Math.max(result.largestLogitDifference, difference);

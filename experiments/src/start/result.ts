@@ -7,6 +7,9 @@ import type { Agreement, Speed } from './compare.js';
 export const CURVES = ['baseline', 'control', 'refconv'] as const;
 export type Curve = (typeof CURVES)[number];
 
+/** One epoch, after each of which the test images are evaluated. */
+export type EpochRow = MetricsRow & { testLoss: number; testTop1: number };
+
 export const RESULT_FILE = 'result.json';
 
 export interface StartResult {
@@ -15,7 +18,7 @@ export interface StartResult {
   /** Of each of the three trainings. */
   recipe: Recipe;
   /** A row for each epoch; each training counts its own from 1. */
-  curves: Record<Curve, MetricsRow[]>;
+  curves: Record<Curve, EpochRow[]>;
   cost: Record<'baseline' | 'refocused' | 'merged', Omit<Cost, 'layers'>>;
   agreement: Agreement;
   speed: Speed;

@@ -18,7 +18,7 @@ import {
 import type { LayersModel } from '@tensorflow/tfjs';
 import { agreement, speedOf } from './compare.js';
 import type { StartData } from './data.js';
-import { type Curve, RESULT_FILE, type StartResult } from './result.js';
+import { type Curve, type EpochRow, RESULT_FILE, type StartResult } from './result.js';
 
 export interface StartSettings {
   /** Of the baseline, and as many more with RefConv, and of the control. */
@@ -111,7 +111,7 @@ export async function start(options: StartOptions): Promise<StartResult | undefi
       network: `MobileNetV1 ×${width}`,
       data: { name, source, train: images.count, test: test.count },
       recipe,
-      curves: curves as Record<Curve, MetricsRow[]>,
+      curves: curves as Record<Curve, EpochRow[]>,
       cost: { baseline: baselineCost, refocused: refocusedCost, merged: mergedCost },
       agreement: agreed,
       speed,

@@ -8,6 +8,7 @@ export const SCRIPTS = [
   'comparison',
   'ablations',
   'controls',
+  'refocusing-rate',
   'partial-data',
   'connectivity',
   'redundancy',

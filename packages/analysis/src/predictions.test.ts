@@ -19,5 +19,11 @@ describe('predictionReport', () => {
     expect(() => reportPredictions([], 2)).to.throw(/There are no predictions/);
     const wrong = { label: 0, prediction: Number.NaN, confidence: 1 };
     expect(() => reportPredictions([wrong], 2)).to.throw(/from 0 to 1; prediction 0 is NaN/);
+    expect(() => reportPredictions([{ ...wrong, prediction: 0, confidence: Number.NaN }], 2)).to.throw(
+      /Confidences must be from 0 to 1; that of prediction 0 is NaN/,
+    );
+    expect(() => predictionReport(Float32Array.of(1, 0, Number.NaN, 0), [0, 1], 2)).to.throw(
+      /logits of image 1 were NaN or infinite/,
+    );
   });
 });

@@ -14,10 +14,12 @@ export interface PredictionReport {
 }
 
 const BINS = 10;
+/** What float32 may make of a probability of 1. */
+const ROUNDING = 1e-6;
 
 /** What a classifier made of an image. */
 export interface ImagePrediction {
-  /** The right class, and the one with the highest logit. */
+  /** The right class, and the one with the highest logit; the latter is -1 where a logit is NaN or infinite. */
   label: number;
   prediction: number;
   /** The latter's probability, 0 to 1. */
@@ -44,7 +46,7 @@ export function predictionReport(logits: Float32Array, labels: ArrayLike<number>
   return reportPredictions(predictions, classes);
 }
 
-/** The same of predictions. @throws RangeError where there are none, or a label or a prediction is no class. */
+/** The same of predictions. @throws RangeError where there are none, or a label, a prediction or a confidence is none. */
 export function reportPredictions(predictions: readonly ImagePrediction[], classes: number): PredictionReport {
   const count = predictions.length;
   if (count === 0) throw new RangeError('There are no predictions.');
@@ -52,10 +54,14 @@ export function reportPredictions(predictions: readonly ImagePrediction[], class
   const confusion = new Float64Array(classes * classes);
   const sums = Array.from({ length: BINS }, () => ({ count: 0, confidence: 0, right: 0 }));
   for (const [i, { label, prediction, confidence }] of predictions.entries()) {
+    if (prediction === -1)
+      throw new RangeError(`The logits of image ${i} were NaN or infinite: such a network has no accuracy.`);
     for (const [name, value] of Object.entries({ label, prediction })) {
       if (!isClass(value))
         throw new RangeError(`Labels must be classes from 0 to ${classes - 1}; ${name} ${i} is ${value}.`);
     }
+    if (!(confidence >= 0 && confidence <= 1 + ROUNDING))
+      throw new RangeError(`Confidences must be from 0 to 1; that of prediction ${i} is ${confidence}.`);
     (confusion[label * classes + prediction] as number)++;
     const bin = sums[Math.min(BINS - 1, Math.floor(confidence * BINS))] as (typeof sums)[number];
     bin.count++;

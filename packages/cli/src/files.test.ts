@@ -1,6 +1,6 @@
 /** Images in files: a network is trained on them, stopped, trained on, and evaluated, as a user does it. */
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { writeImageFolder } from '../../datasets/dist/loader/testing.js';
@@ -88,6 +88,24 @@ describe('images in a folder', () => {
     expect(JSON.parse(stdout)).to.include({ count: 9, broken: 1 });
     expect(stderr).to.contain(`Left out: ${broken}`);
     rmSync(broken);
+
+    for (const name of ['ant', 'bee', 'cat']) {
+      mkdirSync(at('nothing/val', name), { recursive: true });
+      writeFileSync(at('nothing/val', name, '1.png'), 'not an image');
+    }
+    const nothing = fail(
+      'evaluate',
+      '--model',
+      at('whole/model'),
+      '--data',
+      `folder:${at('nothing')}`,
+      '--skip-broken',
+    );
+    expect(nothing).to.match(/None of the 3 images could be read: .*1\.png/);
+    symlinkSync(at('images/train'), at('nothing/train'));
+    const training = train('unread').map((arg) => (arg === `folder:${at('images')}` ? `folder:${at('nothing')}` : arg));
+    expect(fail(...training, '--skip-broken')).to.contain('None of the 3 images could be read');
+    expect(readFileSync(at('unread/metrics.csv'), 'utf8')).not.to.contain('NaN');
   });
 
   it('are verified, and shown as the network would see them', function () {

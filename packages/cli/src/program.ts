@@ -11,6 +11,7 @@ import {
   numbers,
   pattern,
   positive,
+  positiveOrMatched,
   positives,
   share,
   texts,
@@ -125,8 +126,19 @@ export function program(): Command {
           .default('paper'),
       )
       .option('--epochs <n>', 'epochs in all', count)
+      .option(
+        '--validation <n>',
+        'so many training images, the same ones for every seed, are held out: each epoch is evaluated on them, and the test images ' +
+          'once at the end; default: none, and each epoch is evaluated on the test images',
+        count,
+      )
       .option('--batch-size <n>', 'images a step', count)
       .option('--learning-rate <rate>', 'the highest', positive)
+      .option(
+        '--refocusing-rate <factor>',
+        "of W_r alone: a factor on the learning rate, or `matched`, by which W_t moves about as far a step as the plain network's kernels",
+        positiveOrMatched,
+      )
       .option('--warm-up-epochs <n>', 'epochs of linear warm-up, part of --epochs', notNegative)
       .option('--momentum <share>', 'of SGD', share)
       .option('--weight-decay <factor>', 'on every parameter', notNegative)

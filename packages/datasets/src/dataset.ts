@@ -5,6 +5,8 @@ export interface ImageDataset {
   /** Class names; a label is an index into them. */
   classes: string[];
   train: ImageSplit;
+  /** Held out of the training images, to choose by: see `holdOut`. */
+  validation?: ImageSplit;
   test: ImageSplit;
   /** Where it came from: a path, or how it was generated. */
   source: string;

@@ -54,7 +54,7 @@ export {
   type Statistics,
 } from './open.js';
 export { Random, type StreamKey, stream } from './random.js';
-export { selectImages, takeImages } from './select.js';
+export { holdOut, selectImages, takeImages } from './select.js';
 export { channelStatistics } from './statistics.js';
 export { type SyntheticOptions, syntheticDataset } from './synthetic.js';
 export { IMAGENET_MEAN, IMAGENET_STD, parseTransform, type Transform } from './transform/parse.js';

@@ -20,6 +20,8 @@ export interface ImageFiles {
   /** Class names; a label is an index into them. */
   classes: string[];
   train: ImageSource;
+  /** Held out of the training images, to choose by: see `holdOut`. */
+  validation?: ImageSource;
   test: ImageSource;
   /** Where it came from. */
   source: string;

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { selectImages, takeImages } from './select.js';
+import { holdOut, selectImages, takeImages } from './select.js';
 
 const labels = Uint8Array.from({ length: 20 }, (_, i) => i);
 const split = { images: labels.slice(), labels, count: 20, height: 1, width: 1, channels: 1 };
@@ -22,5 +22,17 @@ describe('parts of a split', () => {
     expect([...takeImages(split, 5, 'at random').labels]).to.deep.equal([...chosen].slice(0, 5));
     expect(takeImages(split, 20, 'first')).to.equal(split);
     expect(() => takeImages(split, 21, 'first')).to.throw(RangeError, 'there are 20 images; given 21');
+  });
+
+  it('are held out: none is trained on, and they are the same for every part', () => {
+    const { train, validation } = holdOut(split, 6);
+    expect([...train.labels, ...validation.labels].sort((a, b) => a - b)).to.deep.equal([...labels]);
+    expect(holdOut(split, 6, 4)).to.deep.equal({ train: takeImages(split, 4, 'at random'), validation });
+    expect([...holdOut(split, 3).validation.labels]).to.deep.equal([...validation.labels].slice(0, 3));
+    expect(() => holdOut(split, 20)).to.throw(RangeError, '20 images cannot be held out');
+    expect(() => holdOut(split, 6, 15)).to.throw(
+      RangeError,
+      '6 images cannot be held out where 15 are trained on: there are 20',
+    );
   });
 });

@@ -28,8 +28,34 @@ export function takeImages<T extends ImageSplit | ImageSource>(
 ): T {
   if (!(count <= images.count)) throw new RangeError(`takeImages: there are ${images.count} images; given ${count}.`);
   if (count === images.count) return images;
-  const all = Uint32Array.from({ length: images.count }, (_, i) => i);
-  return selectImages(images, (which === 'first' ? all : stream(0, 'subset').shuffle(all)).subarray(0, count));
+  const order = which === 'first' ? Uint32Array.from({ length: count }, (_, i) => i) : randomOrder(images.count);
+  return selectImages(images, order.subarray(0, count));
+}
+
+/**
+ * Images held out of a training set, to choose by: they come from the other end of the order in which `takeImages` takes images
+ * `at random`, the same ones each time, and no seed changes them.
+ * @param train how many of the others are trained on; default: all.
+ * @throws {RangeError} if there are not so many.
+ */
+export function holdOut<T extends ImageSplit | ImageSource>(
+  images: T,
+  validation: number,
+  train = images.count - validation,
+): { train: T; validation: T } {
+  const { count } = images;
+  if (!(validation >= 1 && train >= 1 && train + validation <= count)) {
+    throw new RangeError(
+      `${validation} images cannot be held out where ${Math.max(train, 0)} are trained on: there are ${count}.`,
+    );
+  }
+  const last = randomOrder(count).reverse().subarray(0, validation);
+  return { train: takeImages(images, train, 'at random'), validation: selectImages(images, last) };
+}
+
+/** The same each time. */
+function randomOrder(count: number): Uint32Array {
+  return stream(0, 'subset').shuffle(Uint32Array.from({ length: count }, (_, i) => i));
 }
 
 function selectSplit(split: ImageSplit, chosen: readonly number[]): ImageSplit {

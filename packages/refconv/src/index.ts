@@ -2,12 +2,14 @@ export { type ACBOptions, acb } from './acb.js';
 export type { Convolution, ConvolutionLayer, PlainClass } from './convolution.js';
 export { type CWNOptions, cwn } from './cwn.js';
 export { type DBBOptions, dbb } from './dbb.js';
+export { type EffectiveKernel, effectiveKernels } from './effectiveKernels.js';
 export {
   type ConvmapInit,
   convmapBound,
   convmapShape,
   fromOfficialConvmap,
   type KernelLayout,
+  stepAmplification,
   toOfficialConvmap,
   transformKernel,
 } from './map.js';

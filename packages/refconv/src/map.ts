@@ -92,15 +92,20 @@ function neighbours(height: number, width: number, mapKernel: number): tf.Tensor
   return tf.tensor1d(indices, 'int32');
 }
 
-/** The map in groups over n slices in PyTorch's order, as one matrix product: pixels [kh·kw, n] to [kh·kw, n]. */
-function mapTogether(pixels: tf.Tensor2D, [height, width]: KernelShape, convmap: tf.Tensor4D): tf.Tensor2D {
-  const [mapKernel, , seen, count] = convmap.shape;
-  const [groups, area, reach] = [count / seen, height * width, mapKernel * mapKernel];
+/** For each pixel those that the map's filters meet there: pixels [kh·kw, n] to [kh·kw·k·k, n], zeros outside. */
+function unfold(pixels: tf.Tensor2D, [height, width]: KernelShape, mapKernel: number): tf.Tensor2D {
   const padded = tf.pad(pixels, [
     [0, 1],
     [0, 0],
   ]);
-  const unfolded = tf.gather(padded, neighbours(height, width, mapKernel));
+  return tf.gather(padded, neighbours(height, width, mapKernel));
+}
+
+/** The map in groups over n slices in PyTorch's order, as one matrix product: pixels [kh·kw, n] to [kh·kw, n]. */
+function mapTogether(pixels: tf.Tensor2D, kernel: KernelShape, convmap: tf.Tensor4D): tf.Tensor2D {
+  const [mapKernel, , seen, count] = convmap.shape;
+  const [groups, area, reach] = [count / seen, kernel[0] * kernel[1], mapKernel * mapKernel];
+  const unfolded = unfold(pixels, kernel, mapKernel);
   if (groups === 1) {
     return tf.matMul(tf.reshape(unfolded, [area, reach * seen]), tf.reshape(convmap, [reach * seen, seen]));
   }
@@ -149,11 +154,34 @@ export function transformKernel(
   });
 }
 
-function mapSlices(basis: tf.Tensor4D, convmap: tf.Tensor4D, { kind }: KernelLayout): tf.Tensor4D {
+/** A kernel's slices in PyTorch's order: [kh·kw, n]. */
+function pixelsOf(basis: tf.Tensor4D, { kind }: KernelLayout): tf.Tensor2D {
   const [height, width, inputs, outputs] = basis.shape;
-  const flat = [height * width, inputs * outputs] as [number, number];
-  // A depthwise kernel's [C, m] is PyTorch's order already (output c·m + q); a grouped one's [Cin/g, Cout] is not.
-  if (kind === 'depthwise') return tf.reshape(mapTogether(tf.reshape(basis, flat), basis.shape, convmap), basis.shape);
-  const update = mapTogether(tf.reshape(tf.transpose(basis, [0, 1, 3, 2]), flat), basis.shape, convmap);
+  // A depthwise kernel's [C, m] is that order already (output c·m + q); a dense one's [Cin/g, Cout] is not.
+  const ordered = kind === 'depthwise' ? basis : tf.transpose(basis, [0, 1, 3, 2]);
+  return tf.reshape(ordered, [height * width, inputs * outputs]);
+}
+
+function mapSlices(basis: tf.Tensor4D, convmap: tf.Tensor4D, layout: KernelLayout): tf.Tensor4D {
+  const [height, width, inputs, outputs] = basis.shape;
+  const update = mapTogether(pixelsOf(basis, layout), basis.shape, convmap);
+  if (layout.kind === 'depthwise') return tf.reshape(update, basis.shape);
   return tf.transpose(tf.reshape(update, [height, width, outputs, inputs]), [0, 1, 3, 2]) as tf.Tensor4D;
+}
+
+/**
+ * How much further one step of SGD moves W_t through W_r than a step of the same rate on the kernel itself would: with A the linear map from W_r
+ * to W_t, a gradient G of W_t moves W_t by A·Aᵀ·G in the place of G. The root of the mean over all directions of G of ‖A·Aᵀ·G‖²/‖G‖²; for a
+ * depthwise kernel it grows with the sum of the squares of all its channels' weights.
+ */
+export function stepAmplification(basis: tf.Tensor4D, mapKernel: number, layout: KernelLayout): number {
+  return tf.tidy(() => {
+    const { count, seen } = slices(basis.shape, layout);
+    const [area, reach, groups] = [basis.shape[0] * basis.shape[1], mapKernel * mapKernel, count / seen];
+    const unfolded = unfold(pixelsOf(basis, layout), basis.shape, mapKernel);
+    const byGroup = tf.transpose(tf.reshape(unfolded, [area, reach, groups, seen]), [2, 0, 1, 3]);
+    const map = tf.reshape(byGroup, [groups, area, reach * seen]) as tf.Tensor3D;
+    const square = tf.sum(tf.square(tf.matMul(map, map, false, true)));
+    return Math.sqrt((square.dataSync()[0] as number) / (groups * area));
+  });
 }

@@ -2,7 +2,7 @@
  * RefConv in whole networks against what the official class computes in PyTorch; `npm run test:oracles` runs all networks, `npm test`
  * a depthwise and a dense one.
  */
-import { buildBackbone, loadTorchState, type TorchState, torchState } from '@refconv/backbones';
+import { buildBackbone, loadTorchState, torchState } from '@refconv/backbones';
 import type * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import { withoutDropping } from '../../backbones/dist/testing/expected.js';
@@ -12,15 +12,14 @@ import {
   type Oracle,
   readOracle,
   type TrainCase,
-  uniform,
 } from '../../backbones/dist/testing/oracle.js';
 import {
   ALL_CASES,
   expectLogits,
-  expectLosses,
   expectNoLeaks,
+  expectTraining,
   logitsOf,
-  lossesOf,
+  nudged,
 } from '../../backbones/dist/testing/reference.js';
 import { merge, refconvLayers, refconvParameters, refocus } from './index.js';
 
@@ -29,25 +28,6 @@ interface RefConvOracle {
   trainable: number;
   eval: EvalCase[];
   train: TrainCase;
-}
-
-/**
- * Networks of which a feature of the first step lies so near the kink of a ReLU, or of a maximum, that the order of roundings in float32
- * decides on which side, and one side is not the float64 reference's: the second loss jumps by 9e-4, the third by 1 to 4 %. On the
- * reference's side all three agree to 1e-4. Each is also computed from weights changed by at most one unit in the last place, so
- * many times; one of them must be on that side.
- */
-const AT_A_KINK: Record<string, number> = { shufflenetv1_g3: 16 };
-
-/** Changes each weight by one unit in its last place or not at all. */
-function nudged(state: TorchState, nudge: number): TorchState {
-  if (nudge === 0) return state;
-  return new Map(
-    [...state].map(([key, { shape, data }]) => {
-      const numbers = uniform(`${key}, nudge ${nudge}`, data.length);
-      return [key, { shape, data: data.map((value, i) => value * (1 + 1.2e-7 * (2 * (numbers[i] as number) - 1))) }];
-    }),
-  );
 }
 
 /** The refocused network with generated basis and W_r. */
@@ -114,14 +94,6 @@ for (const id of ALL_CASES ? Object.keys(PARAMETERS) : FAST)
       }
     });
 
-    it('trains as the reference does', async () => {
-      let losses: number[] = [];
-      for (let nudge = 0; nudge <= (AT_A_KINK[id] ?? 0); nudge++) {
-        const model = await build(id, oracle, train.shape[2], nudge);
-        losses = lossesOf(model, train);
-        model.dispose();
-        if (Math.abs((losses[1] as number) / (train.losses[1] as number) - 1) < 1e-4) break;
-      }
-      expectLosses(losses, train);
-    });
+    it('trains as the reference does', () =>
+      expectTraining((nudge) => build(id, oracle, train.shape[2], nudge), train));
   });

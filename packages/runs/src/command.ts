@@ -139,6 +139,33 @@ export function addExperimentCommands(program: Command): void {
     console.log(await writeTables(results, await readGrid(results, name)));
   });
 
+  withRoot(
+    group
+      .command('publish <name>')
+      .description(
+        'Copy what is small of its finished runs into a folder to give away: specs, results, metrics, tables.',
+      )
+      .requiredOption('--to <dir>', 'the folder; what is there of other grids stays'),
+  ).action(async (name: string, { results, to }: Root & { to: string }) => {
+    const { publish } = await import('./publish.js');
+    const { runs, left, omitted } = await publish(results, name, to);
+    console.log(`${runs} runs in ${to}${left > 0 ? `; ${left} are not finished` : ''}`);
+    if (omitted.length > 0) console.log(`Left out, as they are above 1 MB: ${omitted.join(', ')}`);
+  });
+
+  withRoot(
+    group
+      .command('rerun <hash>')
+      .description('Do a published run again, with those that it starts from, and compare: equal, or within the seeds.')
+      .option('--published <dir>', 'the folder that has it', 'reports/measured')
+      .option('--workers <n>', 'runs at the same time', count),
+  ).action(async (hash: string, { results, published, workers }: Root & { published: string; workers?: number }) => {
+    const { agrees, rerun, rerunText } = await import('./rerun.js');
+    const found = await rerun(published, hash, results, { workers });
+    console.log(rerunText(found));
+    if (agrees(found) === false) process.exitCode = 1;
+  });
+
   withRoot(group.command('ledger').description('Write the ledger anew from the folders of all runs.')).action(
     async ({ results }: Root) => {
       const { rebuildLedger } = await import('./ledger.js');

@@ -2,18 +2,19 @@
 import { evaluationTransform, publishedPreprocessing } from '@refconv/backbones';
 import {
   findDataset,
+  holdOut,
   type ImageDataset,
   type ImageFiles,
+  type ImageSource,
+  type ImageSplit,
   inFiles,
   type OpenDataset,
   openDataset,
   type Statistics,
-  selectImages,
-  stream,
   syntheticDataset,
   takeImages,
 } from '@refconv/datasets';
-import type { LoadedDataset, ModelNotes, Recipe } from '@refconv/training';
+import type { ModelNotes, Recipe, TrainingData } from '@refconv/training';
 import type { Spec } from './spec.js';
 
 /** Images in memory, with their channels' statistics. */
@@ -63,21 +64,22 @@ function partOf<D extends ImageDataset | ImageFiles>(whole: D, { train, test, va
   if (validation !== undefined && (train ?? count) + validation > count) {
     throw new Error(`The spec trains on ${train ?? 'all'} images and holds out ${validation}; there are ${count}.`);
   }
-  const order = stream(0, 'subset').shuffle(Uint32Array.from({ length: count }, (_, i) => i));
+  if (validation !== undefined) {
+    const held = holdOut<ImageSplit | ImageSource>(whole.train, validation, train ?? count);
+    return { ...whole, train: held.train, test: held.validation };
+  }
   return {
     ...whole,
     train: takeImages(whole.train, train ?? count, 'at random'),
-    // Those held out are from the other end of the same order, so that no part that is trained on has them.
-    test: validation
-      ? selectImages(whole.train, order.reverse().subarray(0, validation))
-      : // Files are sorted by class: the first ones would be of few classes.
-        takeImages(whole.test, test ?? whole.test.count, inFiles(whole) ? 'at random' : 'first'),
+    // Files are sorted by class: the first ones would be of few classes.
+    test: takeImages(whole.test, test ?? whole.test.count, inFiles(whole) ? 'at random' : 'first'),
   };
 }
 
 /** What a run trains on and is evaluated by, as `fit` and `evaluate` take it. */
 export interface RunImages {
-  data: ImageDataset | LoadedDataset;
+  /** Without test images where the spec has validation images: they take their place, and the run never sees the others. */
+  data: TrainingData;
   /** Of images in memory; a loader's transform has its own. */
   normalisation: Partial<Statistics>;
   recipe: Recipe;
@@ -100,9 +102,12 @@ export async function openRunImages({ data: spec, network, recipe, seed, threads
   const own = { ...recipe, seed };
   const preprocessing = publishedPreprocessing(network.id);
   const size = inFiles(data) ? (spec.size ?? preprocessing.crop) : data.train.height;
+  const named = ({ test, ...others }: TrainingData): TrainingData =>
+    spec.validation === undefined ? { ...others, test } : { ...others, validation: test };
   if (!inFiles(data) && spec.transform === undefined && spec.testTransform === undefined) {
     const normalisation = { mean, std };
-    return { data, normalisation, recipe: own, size, source: data.source, notes: normalisation, close: async () => {} };
+    const { source } = data;
+    return { data: named(data), normalisation, recipe: own, size, source, notes: normalisation, close: async () => {} };
   }
   const usual = inFiles(data)
     ? evaluationTransform(preprocessing, size)
@@ -115,7 +120,7 @@ export async function openRunImages({ data: spec, network, recipe, seed, threads
   });
   const { text, ...used } = loaders.test.transform;
   return {
-    ...{ data: loaders, normalisation: {}, recipe: { ...own, augment: {} }, size, source: data.source },
+    ...{ data: named(loaders), normalisation: {}, recipe: { ...own, augment: {} }, size, source: data.source },
     ...{ notes: { mean: used.mean, std: used.std, transform: text }, close: loaders.close },
   };
 }

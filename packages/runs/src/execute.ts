@@ -5,7 +5,19 @@ import { join } from 'node:path';
 import { stepCost, trainingCost } from '@refconv/analysis';
 import { tryLock, writeAtomically } from '@refconv/files';
 import { merge } from '@refconv/refconv';
-import { evaluate, type FitResult, fit, predict, saveModel, writePredictions } from '@refconv/training';
+import {
+  type BestEpoch,
+  evaluate,
+  evaluationOf,
+  type FitResult,
+  finalSplit,
+  fit,
+  type MetricsRow,
+  predict,
+  requireFinite,
+  saveModel,
+  writePredictions,
+} from '@refconv/training';
 import type { LayersModel } from '@tensorflow/tfjs';
 import { analyse } from './analyses/analyse.js';
 import { openRunImages } from './data.js';
@@ -24,7 +36,7 @@ import {
   readSpec,
   runFolder,
 } from './folder.js';
-import { appendToLedger } from './ledger.js';
+import { appendToLedger, checkLedger } from './ledger.js';
 import { startingModel } from './network.js';
 import type { AnalysisResult, Result } from './result.js';
 import { type Hash, hashOfSpec, type Spec, shortHash } from './spec.js';
@@ -62,6 +74,7 @@ export async function execute(
   // Where another machine took the lock over, as this one was suspended, the run is its.
   const signal = options.signal ? AbortSignal.any([options.signal, lock.lost]) : lock.lost;
   try {
+    await checkLedger(root); // before anything is computed
     const analysed = await readAnalysis(root, hash);
     if (analysed) return analysed;
     const trained = await readResult(root, hash);
@@ -106,21 +119,19 @@ async function train(root: string, hash: Hash, spec: Spec, options: ExecuteOptio
     await saveModel(model, join(folder, MODEL), notes, { replace: true });
     merged = spec.method ? await merge(model) : undefined;
     if (merged) await saveModel(merged, join(folder, MERGED), notes, { replace: true });
-    const evaluated = await evaluate(model, data.test, normalisation);
-    await writePredictions(folder, await predict(model, data.test, normalisation));
+    const predictions = fitted.predictions ?? (await predict(model, finalSplit(data), normalisation));
+    await writePredictions(folder, predictions);
+    const { top1, top5, loss } = requireFinite(evaluationOf(predictions));
     const cost = trainingCost(model);
     const trainSeconds = fitted.rows.reduce((sum, { seconds }) => sum + seconds, 0);
-    const { last, best } = fitted as Required<FitResult>;
+    const { last, best } = fitted as FitResult & { last: MetricsRow; best: BestEpoch };
     const result: Result = {
       hash,
       spec,
-      top1: last?.testTop1 as number,
-      top5: evaluated.top5,
-      testLoss: last?.testLoss as number,
-      bestTop1: best?.testTop1 as number,
-      bestEpoch: best?.epoch as number,
-      trainLoss: last?.trainLoss as number,
-      mergedTop1: (merged ? await evaluate(merged, data.test, normalisation) : evaluated).top1,
+      ...{ top1, top5, testLoss: loss },
+      best,
+      trainLoss: last.trainLoss,
+      mergedTop1: merged ? (await evaluate(merged, finalSplit(data), normalisation)).top1 : top1,
       parametersInTraining: cost.trainable,
       parameters: trainingCost(merged ?? model).trainable,
       flopsPerStep: stepCost(model, recipe.batchSize).total,

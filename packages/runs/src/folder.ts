@@ -113,7 +113,7 @@ async function progressOf(folder: string, epochs: number) {
   const usual = rows.length > 1 ? rows.slice(1) : rows;
   const perEpoch = mean(usual.map(({ seconds }) => Number(seconds)));
   const secondsLeft = perEpoch * (epochs - rows.length);
-  return { epoch: rows.length, epochs, secondsLeft, top1: Number(last.test_top1) };
+  return { epoch: rows.length, epochs, secondsLeft, top1: Number(last.validation_top1 ?? last.test_top1) };
 }
 
 /** Why a run failed; undefined where it did not. */

@@ -2,9 +2,11 @@ import { spawn } from 'node:child_process';
 import { appendFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { hashOf } from '@refconv/files';
 import { expect } from 'chai';
-import { runFolder } from './folder.js';
-import { appendToLedger, readLedger, rebuildLedger } from './ledger.js';
+import { readResult, runFolder } from './folder.js';
+import { appendToLedger, checkLedger, readLedger, rebuildLedger } from './ledger.js';
+import type { Result } from './result.js';
 import { resultOf } from './testing/result.js';
 import { temporaryFolder } from './testing/tiny.js';
 
@@ -59,7 +61,42 @@ describe('the ledger', () => {
     const after = await readFile(join(root, 'ledger.csv'), 'utf8');
     expect(after.split('\n').sort()).to.deep.equal(before.split('\n').sort());
     await writeFile(join(root, 'ledger.csv'), 'hash,top1\n');
-    const error = await readLedger(root).catch((thrown: Error) => thrown);
-    expect(error).to.have.property('message').that.contains('other columns').and.contains('refconv experiment ledger');
+    for (const attempt of [readLedger(root), checkLedger(root), appendToLedger(root, resultOf(4))]) {
+      const error = await attempt.catch((thrown: Error) => thrown);
+      expect(error)
+        .to.have.property('message')
+        .that.contains('other columns')
+        .and.contains('refconv experiment ledger');
+    }
+    expect(await readFile(join(root, 'ledger.csv'), 'utf8')).to.equal('hash,top1\n');
+  });
+
+  it('says which images the best epoch was chosen on, also of results from before they said so', async () => {
+    const root = at('earlier');
+    const { best: _, ...others } = resultOf(1);
+    const tuned = { ...others.spec, data: { ...others.spec.data, validation: 10 } };
+    const results = [
+      { ...others, bestTop1: 0.6, bestEpoch: 1 },
+      { ...others, hash: hashOf(tuned), spec: tuned, bestTop1: 0.7, bestEpoch: 2 },
+    ];
+    for (const result of results) {
+      const path = join(runFolder(root, result.hash), 'result.json');
+      await mkdir(dirname(path), { recursive: true });
+      await writeFile(path, JSON.stringify(result));
+    }
+    expect(await rebuildLedger(root)).to.equal(2);
+    expect(
+      (await readLedger(root)).map((row) => [
+        row.evaluated_on,
+        row.top1,
+        row.best_top1_on_test,
+        row.best_epoch_on_test,
+      ]),
+    ).to.deep.equal([
+      ['test', '0.5', '0.6', '1'],
+      ['validation', '0.5', '', ''],
+    ]);
+    const { best } = (await readResult(root, hashOf(tuned))) as Result;
+    expect(best).to.deep.equal({ top1: 0.7, epoch: 2, chosenOn: 'validation' });
   });
 });

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { appendWhole, readCsvLines, readText, wholeLines, withLock, writeAtomically } from '@refconv/files';
 import { stringify } from 'csv-stringify/sync';
 import { runFolder } from './folder.js';
-import type { Result } from './result.js';
+import { evaluatedOn, type Result } from './result.js';
 import { readResultFile } from './resultFile.js';
 
 /** The columns, and what stands in them. */
@@ -19,11 +19,12 @@ const COLUMNS = {
   epochs: ({ spec }) => spec.recipe.epochs,
   batch_size: ({ spec }) => spec.recipe.batchSize,
   learning_rate: ({ spec }) => spec.recipe.learningRate,
+  evaluated_on: ({ spec }) => evaluatedOn(spec),
   top1: ({ top1 }) => top1,
   top5: ({ top5 }) => top5,
   test_loss: ({ testLoss }) => testLoss,
-  best_top1: ({ bestTop1 }) => bestTop1,
-  best_epoch: ({ bestEpoch }) => bestEpoch,
+  best_top1_on_test: ({ best }) => (best.chosenOn === 'test' ? best.top1 : ''),
+  best_epoch_on_test: ({ best }) => (best.chosenOn === 'test' ? best.epoch : ''),
   train_loss: ({ trainLoss }) => trainLoss,
   merged_top1: ({ mergedTop1 }) => mergedTop1,
   parameters_in_training: ({ parametersInTraining }) => parametersInTraining,
@@ -61,10 +62,22 @@ const PATIENCE = 45_000;
 export async function readLedger(root: string): Promise<LedgerRow[]> {
   const path = pathOf(root);
   const [header, ...rows] = (await readCsvLines(path, REMEDY)) ?? [[...names]];
-  if (header?.join() !== names.join()) {
-    throw new Error(`${path} has other columns than this version writes; ${REMEDY}.`);
+  if (header === undefined) throw new Error(`${path} is damaged (it has no header); ${REMEDY}.`);
+  if (header.join() !== names.join()) {
+    throw new OtherColumnsError(`${path} has other columns than this version writes; ${REMEDY}.`);
   }
   return rows.map((row) => Object.fromEntries(names.map((name, i) => [name, row[i]])) as LedgerRow);
+}
+
+/** The ledger is of another version; what it says is whole. */
+class OtherColumnsError extends Error {}
+
+/** @throws Error where the ledger has the columns of another version: a row of this one's would not fit. */
+export async function checkLedger(root: string): Promise<void> {
+  await readLedger(root).catch((error) => {
+    // A damaged one is made anew when a row is added.
+    if (error instanceof OtherColumnsError) throw error;
+  });
 }
 
 type Log = (message: string) => void;
@@ -81,6 +94,7 @@ export async function appendToLedger(root: string, result: Result, log?: Log): P
     try {
       rows = await readLedger(root);
     } catch (error) {
+      if (error instanceof OtherColumnsError) throw error;
       log?.(`${(error as Error).message} It is made anew now; what was there is kept as ${path}.corrupt.`);
       await rename(path, `${path}.corrupt`);
       await rebuild(root, log);

@@ -1,5 +1,9 @@
 /** What a run results in, as `result.json` holds it. */
+import type { BestEpoch, SplitName } from '@refconv/training';
 import type { Hash, Spec } from './spec.js';
+
+/** The images that a run's numbers are of. */
+export const evaluatedOn = ({ data }: Spec): SplitName => (data.validation === undefined ? 'test' : 'validation');
 
 /** Where a run was computed. */
 export interface Environment {
@@ -21,15 +25,14 @@ export interface Environment {
 export interface Result {
   hash: Hash;
   spec: Spec;
-  /** Of the final weights on the test images, 0 to 1. */
+  /** Of the final weights, by one pass over the images that {@link evaluatedOn} names; 0 to 1. */
   top1: number;
   top5: number;
   testLoss: number;
-  /** The highest top-1 after an epoch, and which. */
-  bestTop1: number;
-  bestEpoch: number;
+  /** The epoch with the highest top-1. Chosen on the test images it is no result, as it is too high: `top1` is. */
+  best: BestEpoch;
   trainLoss: number;
-  /** Top-1 of the merged network. */
+  /** Top-1 of the merged network, on the same images. */
   mergedTop1: number;
   /** Numbers that are trained, and that the plain network has afterwards. */
   parametersInTraining: number;

@@ -2,12 +2,12 @@
 import { closeSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hashOf, openFileSync, parseJson } from '@refconv/files';
-import type { AnalysisResult, Result } from './result.js';
+import { type AnalysisResult, evaluatedOn, type Result } from './result.js';
 import type { Hash } from './spec.js';
 
 /** Of a training; losses may be beyond what a number can say. */
 const NUMBERS = [
-  ...['top1', 'top5', 'bestTop1', 'bestEpoch', 'mergedTop1', 'parametersInTraining', 'parameters'],
+  ...['top1', 'top5', 'mergedTop1', 'parametersInTraining', 'parameters'],
   ...['flopsPerStep', 'peakMemory', 'trainSeconds'],
 ] as const;
 
@@ -39,7 +39,7 @@ export function readResultFile(folder: string, hash: Hash): ReadResult {
   try {
     const value = parseJson(text);
     const wrong = problemOf(value, hash);
-    return wrong === undefined ? { result: value as Result | AnalysisResult } : damaged(wrong);
+    return wrong === undefined ? { result: today(value as Result & EarlierResult) } : damaged(wrong);
   } catch (error) {
     return damaged((error as Error).message.slice(0, 80));
   }
@@ -56,4 +56,15 @@ function problemOf(value: unknown, hash: Hash): string | undefined {
   const missing = NUMBERS.find((name) => !Number.isFinite(value[name]));
   if (missing) return `${missing} is no number`;
   return typeof value.weights === 'string' ? undefined : 'it has no hash of the weights';
+}
+
+/** How results were written before they said which images had chosen the best epoch. */
+interface EarlierResult {
+  bestTop1?: number;
+  bestEpoch?: number;
+}
+
+function today({ bestTop1: top1, bestEpoch: epoch, ...result }: Result & EarlierResult): Result {
+  if (top1 === undefined || epoch === undefined) return result;
+  return { ...result, best: { top1, epoch, chosenOn: evaluatedOn(result.spec) } };
 }

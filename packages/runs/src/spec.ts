@@ -1,7 +1,8 @@
 /** A run as a value: a spec says everything that decides its result, and its hash is its name. */
 import { BACKBONES, editDistance } from '@refconv/backbones';
+import { hashOf } from '@refconv/files';
 import { METHODS } from '@refconv/refconv';
-import { checkRecipe, hashOf, PAPER_RECIPE } from '@refconv/training/recipe';
+import { checkRecipe, PAPER_RECIPE } from '@refconv/training/recipe';
 import { z } from 'zod';
 
 export { shortHash } from './folder.js';
@@ -32,7 +33,7 @@ export const dataSchema = z.strictObject({
   test: count.optional(),
   /** Height and width; of the synthetic set, and of images in files what they are cropped to. */
   size: count.optional(),
-  /** So many images, none of which is trained on, are held out of the training set and take the place of the test images. */
+  /** So many images, none of which is trained on, are held out of the training set and take the place of the test images: all numbers of the run are of them. */
   validation: count.optional(),
   /** How training images are changed, in place of recipe.augment: see docs/data.md. Left out: for files the paper's. */
   transform: z.string().optional(),
@@ -45,6 +46,8 @@ export const recipeSchema = z.strictObject({
   batchSize: count,
   dropLast: z.boolean(),
   learningRate: z.number().positive(),
+  /** Left out: 1. */
+  refocusingRate: z.union([z.number().positive(), z.literal('matched')]).optional(),
   warmUpEpochs: z.number().min(0),
   warmUpStart: z.number().min(0),
   finalLearningRate: z.number().min(0),

@@ -1,8 +1,9 @@
 import { tf } from '@refconv/tensorflow';
-import type { Tensor1D, Tensor4D, Variable } from '@tensorflow/tfjs';
+import type { Tensor1D, Tensor2D, Tensor4D, Variable } from '@tensorflow/tfjs';
 import { expect } from 'chai';
-import { classifier, variablesOf } from './classifier.js';
+import { classifier } from './classifier.js';
 import { withModel } from './testing/tiny.js';
+import { variablesOf } from './variables.js';
 
 const OPTIONS = { momentum: 0.9, weightDecay: 0.1, decayNormsAndBiases: true, labelSmoothing: 0 };
 
@@ -65,21 +66,25 @@ describe('classifier', () => {
   }
 
   it(
-    'counts what is right and sums the losses, without label smoothing',
+    'gives of each image the prediction, its probability, the rank of the label and the loss without label smoothing',
     withModel((model) =>
       withBatch((images, labels) => {
         const program = classifier(model, { ...OPTIONS, labelSmoothing: 0.1 });
-        const { correct, correct5, loss } = program.evaluate(images, labels);
+        const { prediction, confidence, rank, loss } = program.evaluate(images, labels);
         tf.tidy(() => {
-          const logits = model.predict(images) as never;
-          const right = tf.sum(tf.cast(tf.equal(tf.argMax(logits, 1), labels), 'int32'));
-          const losses = tf.losses.softmaxCrossEntropy(tf.oneHot(labels, 4), logits);
-          expect(correct.dataSync()[0]).to.equal(right.dataSync()[0]);
-          // Of four classes each is among the five.
-          expect(correct5.dataSync()[0]).to.equal(8);
-          expect(loss.dataSync()[0]).to.be.closeTo(8 * (losses.dataSync()[0] as number), 1e-4);
+          const logits = model.predict(images) as Tensor2D;
+          const shares = tf.softmax(logits).arraySync();
+          const highest = Array.from(tf.argMax(logits, 1).dataSync());
+          expect(Array.from(prediction.dataSync())).to.deep.equal(highest);
+          const own = labels.arraySync();
+          shares.forEach((row, i) => {
+            const share = row[own[i] as number] as number;
+            expect(rank.arraySync()[i]).to.equal(row.filter((other) => other > share).length);
+            expect(confidence.arraySync()[i]).to.be.closeTo(Math.max(...row), 1e-5);
+            expect(loss.arraySync()[i]).to.be.closeTo(-Math.log(share), 1e-4);
+          });
         });
-        tf.dispose([correct, correct5, loss]);
+        tf.dispose([prediction, confidence, rank, loss]);
         program.dispose();
       }),
     ),

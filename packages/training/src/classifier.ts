@@ -2,20 +2,17 @@
 import { applyMomentum, compile, softmaxCrossEntropy, tf, withRandomSeed } from '@refconv/tensorflow';
 import type { LayersModel, Scalar, Tensor, Tensor1D, Tensor2D, Tensor4D, Variable } from '@tensorflow/tfjs';
 import type { Recipe } from './recipe.js';
+import { refocusingRates } from './refocusingRate.js';
+import { variablesOf } from './variables.js';
 
 export type StepOptions = Pick<
   Recipe,
-  'momentum' | 'nesterov' | 'weightDecay' | 'decayNormsAndBiases' | 'labelSmoothing'
+  'momentum' | 'nesterov' | 'weightDecay' | 'decayNormsAndBiases' | 'labelSmoothing' | 'refocusingRate'
 >;
 
 export interface CompileChoice {
   /** Operation by operation, for debugging. Default: the environment variable REFCONV_EAGER is 1. */
   eager?: boolean;
-}
-
-/** The tf.Variables behind a model's weights, in their order. */
-export function variablesOf(weights: LayersModel['weights']): Variable[] {
-  return weights.map((weight) => (weight as unknown as { val: Variable }).val);
 }
 
 /**
@@ -24,8 +21,8 @@ export function variablesOf(weights: LayersModel['weights']): Variable[] {
  * - `train(images, labels, learningRate, seed?)`: one step; gives the mean loss before it. Labels are class numbers, int32 [n], or
  *   probabilities, float32 [n, classes]. `train.async` does it in another thread.
  *   `seed` ([2], int32) decides what dropout drops, see {@link withRandomSeed}; a model without dropout needs none.
- * - `evaluate(images, labels)`: in evaluation mode, `correct` (how many are classified rightly), `correct5` (for how many the label is
- *   among the five highest logits) and `loss` (the cross entropies' sum, without label smoothing).
+ * - `evaluate(images, labels)`: in evaluation mode, of each image `prediction`, `confidence`, `rank` and `loss`, float32 [n], as
+ *   `Prediction` says; the loss is without label smoothing.
  * - `momentumBuffers`: in the order of the model's trainable weights. `resetMomentum()` sets them to zero.
  * - `dispose()`: frees the graph and the buffers; the model keeps its weights.
  *
@@ -34,6 +31,7 @@ export function variablesOf(weights: LayersModel['weights']): Variable[] {
 export function classifier(model: LayersModel, options: StepOptions, choice: CompileChoice = {}) {
   const { momentum, nesterov = false, weightDecay, decayNormsAndBiases, labelSmoothing } = options;
   const weights = variablesOf(model.trainableWeights);
+  const rates = refocusingRates(model, options.refocusingRate);
   const momentumBuffers = tf.tidy(() => weights.map((weight) => tf.variable(tf.zeros(weight.shape), false)));
   const train = (images: Tensor4D, labels: Tensor1D | Tensor2D, learningRate: Scalar, seed?: Tensor1D): Scalar => {
     const loss = () => {
@@ -43,11 +41,12 @@ export function classifier(model: LayersModel, options: StepOptions, choice: Com
     };
     const { value, grads } = tf.variableGrads(loss, weights);
     weights.forEach((variable, i) => {
+      const factor = rates.get(variable);
       applyMomentum({
         variable,
         accumulator: momentumBuffers[i] as Variable,
         gradient: grads[variable.name] as Tensor,
-        learningRate,
+        learningRate: factor === undefined ? learningRate : tf.mul(learningRate, factor),
         momentum: tf.scalar(momentum),
         weightDecay: decayNormsAndBiases || variable.rank > 1 ? weightDecay : 0,
         nesterov,
@@ -80,15 +79,25 @@ export function evaluator(model: LayersModel, choice: CompileChoice = {}) {
 
 export type Evaluator = Pick<ReturnType<typeof evaluator>, 'evaluate'>;
 
+/** What is computed of each image, in evaluation mode; all float32 [n]. */
 function evaluation(model: LayersModel) {
   return (images: Tensor4D, labels: Tensor1D) => {
     const logits = model.apply(images, { training: false }) as Tensor2D;
-    const own = tf.sum(tf.mul(logits, tf.oneHot(labels, logits.shape[1])), 1, true);
-    const higher = tf.sum(tf.cast(tf.greater(logits, own), 'int32'), 1);
+    const classes = logits.shape[1];
+    const index = tf.range(0, classes);
+    const own = tf.sum(tf.mul(logits, tf.oneHot(labels, classes)), 1, true);
+    const before = tf.less(index, tf.cast(tf.expandDims(labels, 1), 'float32'));
+    const ahead = tf.logicalOr(tf.greater(logits, own), tf.logicalAnd(tf.equal(logits, own), before));
+    // Not by argMax, which leaves open which of several equal logits it names.
+    const smaller = tf.cast(tf.less(logits, tf.max(logits, 1, true)), 'float32');
+    // A comparison with NaN is false, which would make its image the best of all.
+    const finite = tf.all(tf.isFinite(logits), 1);
+    const whereFinite = (value: Tensor, otherwise: number) => tf.where(finite, value, otherwise) as Tensor1D;
     return {
-      correct: tf.sum(tf.cast(tf.equal(tf.argMax(logits, 1), labels), 'int32')) as Scalar,
-      correct5: tf.sum(tf.cast(tf.less(higher, 5), 'int32')) as Scalar,
-      loss: tf.sum(softmaxCrossEntropy(logits, labels)) as Scalar,
+      prediction: whereFinite(tf.min(tf.add(index, tf.mul(smaller, classes)), 1), -1),
+      confidence: whereFinite(tf.max(tf.softmax(logits), 1), Number.NaN),
+      rank: whereFinite(tf.sum(tf.cast(ahead, 'float32'), 1), Number.NaN),
+      loss: whereFinite(softmaxCrossEntropy(logits, labels), Number.NaN),
     };
   };
 }

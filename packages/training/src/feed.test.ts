@@ -1,10 +1,11 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type LoadedBatch, Loader, type LoaderOptions, type Mix, memorySource } from '@refconv/datasets';
+import { imageFolder, type LoadedBatch, Loader, type LoaderOptions, type Mix, memorySource } from '@refconv/datasets';
 import { tf } from '@refconv/tensorflow';
 import type { Tensor } from '@tensorflow/tfjs';
 import { expect } from 'chai';
+import { writeImageFolder } from '../../datasets/dist/loader/testing.js';
 import { evaluate } from './evaluate.js';
 import { type FitOptions, fit } from './fit.js';
 import { messageOf, tinyData, tinyModel, tinyRecipe, weightsHash } from './testing/tiny.js';
@@ -124,6 +125,33 @@ describe('a training fed by loaders', () => {
     await run({ data: loaders(), recipe: { ...plain, epochs: 1 }, folder });
     const other = loaders({ transform: `randomCrop(16,2)|flip|${normalize}` });
     expect(await messageOf(run({ data: other, recipe: { ...plain, epochs: 1 }, folder }))).to.contain('transforms');
+  });
+
+  it('leaves out batches that cannot be read at all, and ends where that is all of them', async () => {
+    const root = join(folder, 'pictures');
+    await writeImageFolder(root, ['ant', 'bee', 'cat', 'dog'], 2);
+    const small = tinyRecipe({ epochs: 2, batchSize: 2, augment: {} });
+    const skipping = async () => {
+      const { seed, batchSize, dropLast } = small;
+      const options = { transform: 'resize(16)|centerCrop(16)', workers: 1, onBroken: 'skip', batchSize } as const;
+      const loader = new Loader(await imageFolder(root), { ...options, shuffle: true, seed, dropLast });
+      open.push(loader);
+      return { ...loaders(), train: loader };
+    };
+    const pictures = ['ant', 'bee', 'cat', 'dog'].flatMap((name) =>
+      [0, 1].map((i) => join(root, name, `${name}_${i}.JPEG`)),
+    );
+    // Of four batches one at most can be read.
+    for (const path of pictures.slice(1)) await writeFile(path, 'not an image');
+    const steps: number[] = [];
+    await run({ data: await skipping(), recipe: small, onStep: (step) => steps.push(step) });
+    expect(steps).to.have.lengthOf(2);
+    expect([steps[0], steps[1]].map((step) => Math.ceil((step as number) / 4))).to.deep.equal([1, 2]);
+
+    await writeFile(pictures[0] as string, 'not an image');
+    expect(await messageOf(run({ data: await skipping(), recipe: small }))).to.match(
+      /None of the 8 images could be read: .*JPEG/,
+    );
   });
 
   it('is evaluated over a loader as over its images', async () => {

@@ -1,14 +1,5 @@
 /** Batches for training and evaluation: of images in memory, or from loaders. */
-import {
-  type Batch,
-  type BrokenImage,
-  batchCount,
-  batches,
-  type ImageDataset,
-  type ImageSplit,
-  type LoadedBatch,
-  Loader,
-} from '@refconv/datasets';
+import { type Batch, batchCount, batches, type ImageSplit, type LoadedBatch, Loader } from '@refconv/datasets';
 import type { Recipe } from './recipe.js';
 
 /** Images that loaders decode, augment and normalise. */
@@ -19,7 +10,33 @@ export interface LoadedDataset {
   classes: string[];
   /** With the recipe's batchSize, seed and dropLast, and shuffled. */
   train: Loader;
+  validation?: Loader;
   test: Loader;
+}
+
+export type SplitName = 'validation' | 'test';
+
+/** What a network is trained on, and the images it is evaluated by: of one kind at least. */
+export interface TrainingData {
+  /** Short name, e.g. `cifar10`. */
+  name: string;
+  /** Class names; a label is an index into them. */
+  classes: string[];
+  train: ImageSplit | Loader;
+  /** Held out of the training images, to choose by: evaluated after each epoch. */
+  validation?: ImageSplit | Loader;
+  /** Evaluated once, after the last epoch; where there is no validation split, after each. */
+  test?: ImageSplit | Loader;
+}
+
+/**
+ * The images whose numbers a training ends with: the test split where there is one.
+ * @throws {RangeError} if there is neither.
+ */
+export function finalSplit({ test, validation }: Pick<TrainingData, SplitName>): ImageSplit | Loader {
+  const split = test ?? validation;
+  if (!split) throw new RangeError('The data have neither a test nor a validation split; give one of them.');
+  return split;
 }
 
 /** Of each channel, in units where 255 is 1. For images in memory; a loader's transform has its own. */
@@ -28,8 +45,8 @@ export interface Normalisation {
   std?: readonly number[];
 }
 
-/** A loader's batches are mixed where its transform has mixup or cutmix. */
-export type FeedBatch = Batch & Partial<Pick<LoadedBatch, 'mix' | 'number'>>;
+/** A loader's batches have numbers, as those that cannot be read are left out, and are mixed where its transform has mixup or cutmix. */
+export type FeedBatch = Batch & Pick<LoadedBatch, 'mix'> & Partial<Pick<LoadedBatch, 'number'>>;
 
 /** One split, an epoch at a time. */
 export interface Feed {
@@ -40,8 +57,6 @@ export interface Feed {
   shape: readonly [number, number, number];
   /** The batches of an epoch from the `from`-th on. To be ended by `return` if it is left before its end. */
   epoch(epoch: number, from: number): Generator<FeedBatch, void> | AsyncGenerator<FeedBatch, void>;
-  /** What could not be read so far. */
-  broken: readonly BrokenImage[];
   /** Whether the next batch may be asked for while this one is still in use. */
   ahead: boolean;
 }
@@ -74,7 +89,6 @@ export function trainFeed(split: ImageSplit | Loader, recipe: Recipe, normalisat
       for (let done = 0; done < from; done++) feed.next();
       return feed;
     },
-    broken: [],
     ahead: true,
   };
 }
@@ -97,7 +111,6 @@ export function testFeed(split: ImageSplit | Loader, normalisation: Normalisatio
     batchesPerEpoch: batchCount(split.count, settings.batchSize),
     shape: [split.height, split.width, split.channels],
     epoch: () => batches(split, settings),
-    broken: [],
     ahead: true,
   };
 }
@@ -109,18 +122,8 @@ function loaderFeed(loader: Loader): Feed {
     batchesPerEpoch,
     shape: imageShape,
     epoch: (epoch, from) => loader.epoch(epoch, { from }),
-    broken: loader.broken,
     ahead: false,
   };
-}
-
-/** Broken images are skipped, and nothing is left. */
-export function nothingRead(which: string, { broken }: Feed): Error {
-  const [first] = broken;
-  return new Error(
-    `None ${which} can be read${first ? `; ${first.path}, for one: ${first.reason}` : ''}. See to the files; ` +
-      '`refconv data verify` lists what is broken.',
-  );
 }
 
 function complete({ mean, std }: Normalisation): { mean: readonly number[]; std: readonly number[] } {
@@ -129,13 +132,23 @@ function complete({ mean, std }: Normalisation): { mean: readonly number[]; std:
   return { mean, std };
 }
 
+/** Of each split for evaluation that is there, what `of` gives of it. */
+export function evaluationSplits<S, T>(
+  { validation, test }: Partial<Record<SplitName, S>>,
+  of: (split: S) => T,
+): Partial<Record<SplitName, T>> {
+  return { ...(validation && { validation: of(validation) }), ...(test && { test: of(test) }) };
+}
+
 /** What tells one run's data from another's. */
-export function describeData(data: ImageDataset | LoadedDataset, train: Feed, test: Feed) {
+export function describeData(data: TrainingData, train: Feed) {
   const { name, classes } = data;
   const size = [...train.shape];
-  const transforms = [data.train, data.test].flatMap((split) =>
-    split instanceof Loader ? [split.transform.text] : [],
-  );
-  const described = { name, classes: classes.length, train: train.count, test: test.count, size };
+  const splits = [data.train, data.validation, data.test];
+  const transforms = splits.flatMap((split) => (split instanceof Loader ? [split.transform.text] : []));
+  const evaluated = evaluationSplits(data, countOf);
+  const described = { name, classes: classes.length, train: train.count, ...evaluated, size };
   return transforms.length > 0 ? { ...described, transforms } : described;
 }
+
+const countOf = (split: ImageSplit | Loader) => (split instanceof Loader ? split.imagesPerEpoch : split.count);

@@ -2,10 +2,13 @@ import { renameSync, writeFileSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { holdOut } from '@refconv/datasets';
 import { tf } from '@refconv/tensorflow';
+import type { LayerVariable } from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import { evaluate } from './evaluate.js';
 import { DivergedError, type FitOptions, fit } from './fit.js';
+import { evaluationOf, type Prediction } from './predictions.js';
 import { messageOf, tinyData, tinyModel, tinyRecipe, weightsHash, withModel } from './testing/tiny.js';
 import { threadCount } from './threads.js';
 
@@ -65,8 +68,9 @@ describe('fit', () => {
         recipe: tinyRecipe({ epochs: 6 }),
       });
       expect({ step, stopped, rows: rows.length }).to.deep.equal({ step: 192, stopped: false, rows: 6 });
-      expect(rows[5]?.trainLoss).to.be.below(0.8 * (rows[0]?.trainLoss as number));
-      expect(best?.testTop1).to.be.above(0.4);
+      // With six seeds 0.29 to 0.35 of the first loss, and 83 to 97 %; by chance 25 %.
+      expect(rows[5]?.trainLoss).to.be.below(0.6 * (rows[0]?.trainLoss as number));
+      expect(best?.top1).to.be.above(0.55);
       expect(last).to.equal(rows[5]);
       expect(lines[5]).to.match(/^epoch 6\/6: train loss \d\.\d{4}, test loss \d\.\d{4}, top-1 \d+\.\d\d %, \d\.\d s$/);
       const again = await evaluate(model, large.test, { mean, std, batchSize: 25 });
@@ -134,8 +138,62 @@ describe('fit', () => {
       expect(lines).to.include(`Going on from step 16 of 24 (${folder}).`);
       expect(weightsHash(model)).to.equal(expected);
       const table = await metrics();
-      expect(table[0]).to.equal('epoch,step,learning_rate,train_loss,test_loss,test_top1,seconds');
+      expect(table[0]).to.equal('epoch,step,learning_rate,train_loss,test_loss,test_top1,kernel_change,seconds');
       expect(table.slice(1).map((line) => line.split(',').slice(0, 2).join())).to.deep.equal(['1,8', '2,16', '3,24']);
+    }),
+  );
+
+  it(
+    'chooses the best epoch by the validation images where there are some, and evaluates the test images once at the end',
+    withModel(async (model) => {
+      const split = { ...data, ...holdOut(data.train, 32) };
+      const recipe = tinyRecipe({ epochs: 3 });
+      const { best, last, rows, predictions } = await train({ model, data: split, recipe, folder });
+      expect(await metrics()).to.have.lengthOf(4);
+      const [header, first, , third] = (await metrics()).map((line) => line.split(','));
+      expect(header?.slice(4, 8)).to.deep.equal(['validation_loss', 'validation_top1', 'test_loss', 'test_top1']);
+      expect(first?.slice(6, 8)).to.deep.equal(['', '']);
+      expect(third?.slice(4, 8).map(Number)).to.deep.equal([
+        ...[last?.validationLoss, last?.validationTop1, last?.testLoss, last?.testTop1],
+      ]);
+      expect(rows.map(({ testTop1 }) => testTop1 === undefined)).to.deep.equal([true, true, false]);
+      const highest = Math.max(...rows.map(({ validationTop1 }) => validationTop1 as number));
+      expect(best).to.deep.equal({
+        ...{ top1: highest, chosenOn: 'validation' },
+        epoch: 1 + rows.findIndex(({ validationTop1 }) => validationTop1 === highest),
+      });
+      expect(evaluationOf(predictions as Prediction[])).to.include({ top1: last?.testTop1, loss: last?.testLoss });
+      expect(predictions).to.have.lengthOf(data.test.count);
+      expect(lines[0])
+        .to.match(/validation loss .*top-1/)
+        .and.not.to.contain('test loss');
+      expect(lines[2]).to.match(/validation loss .*test loss/);
+      const again = await train({ model, data: split, recipe, folder });
+      expect(again).to.deep.include({ best, last, predictions: undefined });
+      expect(await messageOf(train({ model, data, recipe, folder }))).to.contain(
+        'data.validation is 32 there, not set here',
+      );
+      expect(await messageOf(train({ model, data: { ...data, test: undefined } }))).to.contain(
+        'neither a test nor a validation',
+      );
+    }),
+  );
+
+  it(
+    'says for how many images logits are not finite, and counts none of them as right',
+    withModel(async (model) => {
+      // In evaluation mode alone: a negative variance has no root.
+      const spoilt = model.getLayer('bn2') as unknown as { movingVariance: LayerVariable };
+      const negative = tf.fill([16], -1e6);
+      spoilt.movingVariance.write(negative);
+      negative.dispose();
+      const { last, best } = await train({ model, folder, recipe: tinyRecipe({ epochs: 1 }) });
+      expect(lines.join()).to.match(
+        /Warning: After epoch 1 the network's logits are NaN or infinite for 64 of 64 images of the test/,
+      );
+      expect([last?.testTop1, best?.top1]).to.deep.equal([0, 0]);
+      expect(last?.testLoss).to.be.NaN;
+      expect((await train({ model, folder, recipe: tinyRecipe({ epochs: 1 }) })).last?.testLoss).to.be.NaN;
     }),
   );
 

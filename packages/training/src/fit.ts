@@ -1,21 +1,24 @@
 /** The training loop. */
 import { setImmediate as breathe } from 'node:timers/promises';
-import type { ImageDataset } from '@refconv/datasets';
 import { tf } from '@refconv/tensorflow';
 import type { LayersModel, Scalar } from '@tensorflow/tfjs';
 import { type CompileChoice, classifier } from './classifier.js';
-import { evaluateWith } from './evaluate.js';
+import { nothingRead, predictWith } from './evaluate.js';
 import {
   describeData,
+  evaluationSplits,
   type Feed,
-  type LoadedDataset,
+  finalSplit,
   type Normalisation,
-  nothingRead,
+  type SplitName,
+  type TrainingData,
   testFeed,
   trainFeed,
 } from './feed.js';
+import { kernelWatch } from './kernelChange.js';
 import type { MetricsRow } from './metrics.js';
-import { type Position, START } from './position.js';
+import { NEW_EPOCH, type Position, START } from './position.js';
+import { evaluationOf, notFiniteMessage, type Prediction } from './predictions.js';
 import { progress } from './progress.js';
 import { checkRecipe, type Recipe } from './recipe.js';
 import { NotFiniteError, Run } from './run.js';
@@ -26,7 +29,7 @@ import { batchTensors, stepSeed } from './tensors.js';
 export interface FitOptions extends CompileChoice, Normalisation {
   /** Images [n, height, width, channels] to logits [n, classes]. Is trained in place. */
   model: LayersModel;
-  data: ImageDataset | LoadedDataset;
+  data: TrainingData;
   recipe: Recipe;
   /**
    * Where checkpoints and metrics.csv go. If it holds a run, that is taken up where it stopped, and the model gets its weights.
@@ -54,10 +57,26 @@ export interface FitOptions extends CompileChoice, Normalisation {
   showProgress?: boolean;
 }
 
+/** The first epoch with the highest top-1, 0 to 1. */
+export interface BestEpoch {
+  epoch: number;
+  top1: number;
+  /**
+   * The images that chose it, and that its top-1 is of: the validation split where there is one. Chosen on the test images it is
+   * higher than what such an epoch reaches on new ones, and no result: {@link FitResult.last} is.
+   */
+  chosenOn: SplitName;
+}
+
 export interface FitResult {
-  /** The first epoch with the highest top-1. Undefined if no epoch was finished. */
-  best: MetricsRow | undefined;
+  /** Undefined if no epoch was finished. */
+  best: BestEpoch | undefined;
   last: MetricsRow | undefined;
+  /**
+   * Of the images of {@link finalSplit}, by the pass that gave the last row its numbers. Undefined if it was stopped, or where an
+   * earlier process finished the last epoch: `predict` makes them again.
+   */
+  predictions: Prediction[] | undefined;
   /** One for each epoch. */
   rows: MetricsRow[];
   /** Steps done since the training began, those of earlier processes included. */
@@ -83,22 +102,27 @@ export async function fit(options: FitOptions): Promise<FitResult> {
   const { model, data, mean, std, folder, log = console.log, onStep, showProgress = true } = options;
   const recipe = checkRecipe(options.recipe);
   const trainImages = trainFeed(data.train, recipe, { mean, std });
-  const testImages = testFeed(data.test, { mean, std });
-  checkData(model, data.classes, { train: trainImages, test: testImages }, recipe);
+  const final = finalSplit(data);
+  const evaluated = evaluationSplits(data, (split) => testFeed(split, { mean, std }));
+  checkData(model, data.classes, { train: trainImages, ...evaluated }, recipe);
   const warn = (message: string) => log(`Warning: ${message}`);
   const stepsPerEpoch = trainImages.batchesPerEpoch;
   const schedule = scheduleOf(recipe, stepsPerEpoch);
   const due = checkpointClock(options.checkpointEvery);
   const program = classifier(model, recipe, options);
+  const kernels = kernelWatch(model, stepsPerEpoch);
   const stop = stopSignal(options);
   try {
     const { momentumBuffers } = program;
     const { allowOtherThreads = false, allowOtherStart = false } = options;
-    const identity = { recipe, data: describeData(data, trainImages, testImages), mean, std };
+    const identity = { recipe, data: describeData(data, trainImages), mean, std };
     const length = { epochs: recipe.epochs, stepsPerEpoch };
     const choices = { allowOtherThreads, allowOtherStart, warn };
-    const run = folder ? new Run({ folder, model, momentumBuffers, identity, length, ...choices }) : undefined;
+    const run = folder
+      ? new Run({ folder, model, momentumBuffers, identity, evaluated, length, ...choices })
+      : undefined;
     const position: Position = structuredClone((await run?.open()) ?? START);
+    let predictions: Prediction[] | undefined;
     if (position.step > 0) log(`Going on from step ${position.step} of ${schedule.steps} (${folder}).`);
 
     while (position.epoch < recipe.epochs) {
@@ -110,7 +134,7 @@ export async function fit(options: FitOptions): Promise<FitResult> {
         while (!batch.done) {
           if (stop.requested) {
             await save(run, position);
-            return result(position, true);
+            return result(position, data, { stopped: true });
           }
           const begin = performance.now();
           // Batches of which no image can be read are left out by the loader; each counts as a step.
@@ -118,6 +142,7 @@ export async function fit(options: FitOptions): Promise<FitResult> {
           const isWarm = position.step <= schedule.warmUpSteps && schedule.warmUpSteps <= step;
           if (recipe.resetMomentumAfterWarmUp && isWarm) program.resetMomentum();
           position.step = step;
+          kernels.before(step - epoch * stepsPerEpoch);
           const rate = learningRateAt(step, schedule);
           const { images, labels } = batchTensors(batch.value, trainImages.shape, data.classes.length);
           const seed = stepSeed(recipe.seed, step);
@@ -133,6 +158,11 @@ export async function fit(options: FitOptions): Promise<FitResult> {
           position.lossSum += loss * size;
           position.images += size;
           position.seconds += (performance.now() - begin) / 1000;
+          const change = kernels.after();
+          if (change !== undefined) {
+            position.changeSum += change;
+            position.changes++;
+          }
           bar?.update(position.step - epoch * stepsPerEpoch, `loss ${(position.lossSum / position.images).toFixed(3)}`);
           onStep?.(position.step, loss);
           if (!batch.done && due(position.step)) await save(run, position);
@@ -143,25 +173,37 @@ export async function fit(options: FitOptions): Promise<FitResult> {
         await feed.return();
       }
 
-      if (position.images === 0) throw nothingRead(`of the training images of epoch ${epoch + 1}`, trainImages);
-      position.step = (epoch + 1) * stepsPerEpoch;
-      const test = await evaluateWith(program, data.test, { mean, std });
+      position.step = (epoch + 1) * stepsPerEpoch; // also where the last batches could not be read
+      if (position.images === 0) throw nothingRead(data.train, trainImages.count);
       const row: MetricsRow = {
         epoch: epoch + 1,
         step: position.step,
         learningRate: learningRateAt(position.step - 1, schedule),
         trainLoss: position.lossSum / position.images,
-        testLoss: test.loss,
-        testTop1: test.top1,
+        ...(position.changes > 0 && { kernelChange: position.changeSum / position.changes }),
         seconds: position.seconds,
       };
+      const isLast = epoch + 1 === recipe.epochs;
+      for (const name of splitsAfter(data, isLast)) {
+        const split = data[name] as typeof final;
+        const found = await predictWith(program, split, { mean, std }).catch(async (error) => {
+          await save(run, position); // so that the epoch need not be trained again
+          throw error;
+        });
+        const evaluation = evaluationOf(found);
+        row[`${name}Loss`] = evaluation.loss;
+        row[`${name}Top1`] = evaluation.top1;
+        const broken = notFiniteMessage(evaluation);
+        if (broken) warn(`After epoch ${epoch + 1} ${broken} of the ${name} split; they count as wrong.`);
+        if (isLast && split === final) predictions = found;
+      }
       position.rows.push(row);
-      Object.assign(position, { epoch: epoch + 1, lossSum: 0, images: 0, seconds: 0 });
+      Object.assign(position, { epoch: epoch + 1, ...NEW_EPOCH });
       await save(run, position);
       await run?.appendMetrics(row);
       log(epochLine(row, recipe.epochs));
     }
-    return result(position, false);
+    return result(position, data, { predictions });
   } finally {
     stop.dispose();
     program.dispose();
@@ -191,9 +233,25 @@ function diverged(
   );
 }
 
-function result({ rows, step }: Position, stopped: boolean): FitResult {
-  const best = rows.reduce<MetricsRow | undefined>((a, b) => (a && a.testTop1 >= b.testTop1 ? a : b), undefined);
-  return { best, last: rows.at(-1), rows, step, stopped };
+/** The test images are left for the end, where there are others to choose by. */
+function splitsAfter({ validation, test }: TrainingData, isLast: boolean): SplitName[] {
+  return [
+    ...(validation ? ['validation' as const] : []),
+    ...(test && (isLast || !validation) ? ['test' as const] : []),
+  ];
+}
+
+function result(
+  { rows, step }: Position,
+  { validation }: TrainingData,
+  { stopped = false, predictions }: { stopped?: boolean; predictions?: Prediction[] },
+): FitResult {
+  const chosenOn = validation ? 'validation' : 'test';
+  const epochs = rows.map(
+    (row) => ({ epoch: row.epoch, top1: row[`${chosenOn}Top1`] ?? Number.NaN, chosenOn }) as const,
+  );
+  const best = epochs.reduce<BestEpoch | undefined>((a, b) => (a && a.top1 >= b.top1 ? a : b), undefined);
+  return { best, last: rows.at(-1), predictions, rows, step, stopped };
 }
 
 /** Says after a step whether a checkpoint is due. */
@@ -220,7 +278,7 @@ function checkpointClock({
 function checkData(
   model: LayersModel,
   classes: readonly string[],
-  splits: { train: Feed; test: Feed },
+  splits: { train: Feed } & Partial<Record<SplitName, Feed>>,
   { batchSize, dropLast }: Recipe,
 ): void {
   const wanted = classes.length;
@@ -242,9 +300,14 @@ function checkData(
   }
 }
 
-function epochLine({ epoch, trainLoss, testLoss, testTop1, seconds }: MetricsRow, epochs: number): string {
-  const test = `test loss ${testLoss.toFixed(4)}, top-1 ${(100 * testTop1).toFixed(2)} %`;
-  return `epoch ${epoch}/${epochs}: train loss ${trainLoss.toFixed(4)}, ${test}, ${seconds.toFixed(1)} s`;
+function epochLine(row: MetricsRow, epochs: number): string {
+  const measured = (['validation', 'test'] as const).map((name) => {
+    const [loss, top1] = [row[`${name}Loss`], row[`${name}Top1`]];
+    return loss === undefined || top1 === undefined
+      ? ''
+      : `, ${name} loss ${loss.toFixed(4)}, top-1 ${(100 * top1).toFixed(2)} %`;
+  });
+  return `epoch ${row.epoch}/${epochs}: train loss ${row.trainLoss.toFixed(4)}${measured.join('')}, ${row.seconds.toFixed(1)} s`;
 }
 
 /** A scalar's value; the scalar is disposed. */

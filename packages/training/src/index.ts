@@ -8,17 +8,23 @@ export {
   type Evaluator,
   evaluator,
   type StepOptions,
-  variablesOf,
 } from './classifier.js';
-export { type Evaluation, type EvaluationOptions, evaluate, evaluateWith } from './evaluate.js';
-export type { LoadedDataset, Normalisation } from './feed.js';
-export { DivergedError, type FitOptions, type FitResult, fit } from './fit.js';
+export { type EvaluationOptions, evaluate, predict, predictWith } from './evaluate.js';
+export { finalSplit, type LoadedDataset, type Normalisation, type SplitName, type TrainingData } from './feed.js';
+export { type BestEpoch, DivergedError, type FitOptions, type FitResult, fit } from './fit.js';
 export { type LoadingOptions, type OpenLoaders, openLoaders, testLoader, trainingTransform } from './loaders.js';
 export { METRICS_FILE, type MetricsRow } from './metrics.js';
 export { loadModel, type ModelNotes, saveModel } from './modelFolder.js';
-export { predict } from './predict.js';
-export { PREDICTIONS_FILE, type Prediction, writePredictions } from './predictions.js';
+export {
+  type Evaluation,
+  evaluationOf,
+  PREDICTIONS_FILE,
+  type Prediction,
+  requireFinite,
+  writePredictions,
+} from './predictions.js';
 export { type Progress, progress } from './progress.js';
 export { checkRecipe, OFFICIAL_CODE_RECIPE, PAPER_RECIPE, type Recipe, recipeHash } from './recipe.js';
 export { learningRateAt, type Schedule, scheduleOf } from './schedule.js';
 export { threadCount } from './threads.js';
+export { variablesOf } from './variables.js';

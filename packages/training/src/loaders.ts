@@ -3,6 +3,7 @@ import {
   type ImageDataset,
   type ImageFiles,
   type ImageSource,
+  type ImageSplit,
   Loader,
   memorySource,
   parseTransform,
@@ -49,19 +50,17 @@ export function openLoaders(
   { test, train = trainingTransform(test), ...options }: LoadingOptions,
 ): OpenLoaders {
   const { name, classes } = data;
-  const sourceOf = (split: 'train' | 'test'): ImageSource => {
-    const images = data[split];
-    return 'place' in images ? images : memorySource(images, data);
-  };
+  const sourceOf = (images: ImageSplit | ImageSource) => ('place' in images ? images : memorySource(images, data));
   const loaders = {
-    train: new Loader(sourceOf('train'), {
+    train: new Loader(sourceOf(data.train), {
       ...{ transform: train, batchSize, dropLast, seed, shuffle: true, jpegDecoder: DECODER },
       ...options,
     }),
-    test: testLoader(sourceOf('test'), { transform: test, ...options }),
+    ...(data.validation && { validation: testLoader(sourceOf(data.validation), { transform: test, ...options }) }),
+    test: testLoader(sourceOf(data.test), { transform: test, ...options }),
   };
   const close = async () => {
-    await Promise.all([loaders.train.close(), loaders.test.close()]);
+    await Promise.all(Object.values(loaders).map((loader) => loader.close()));
   };
   return { name, classes, ...loaders, close };
 }

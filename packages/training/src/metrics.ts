@@ -1,5 +1,6 @@
 /** What is recorded of each epoch. */
 import { stringify } from 'csv-stringify/sync';
+import type { SplitName } from './feed.js';
 
 export interface MetricsRow {
   /** From 1. */
@@ -10,10 +11,17 @@ export interface MetricsRow {
   learningRate: number;
   /** Mean over the epoch's training images, each before the step that it took part in. */
   trainLoss: number;
-  /** Mean cross entropy of the test images, without label smoothing. */
-  testLoss: number;
-  /** Share of the test images that are classified rightly, 0 to 1. */
-  testTop1: number;
+  /** Mean cross entropy, without label smoothing, and share that is classified rightly, 0 to 1, of the validation images where there are some. */
+  validationLoss?: number;
+  validationTop1?: number;
+  /** The same of the test images: with validation images in the row of the last epoch alone. */
+  testLoss?: number;
+  testTop1?: number;
+  /**
+   * Mean over a few of the epoch's steps and over the spatial convolutions of ‖ΔW‖ / ‖W‖, with W the kernel that is convolved with. Undefined
+   * where there is none, and in trainings begun before it was recorded.
+   */
+  kernelChange?: number;
   /** Seconds that the epoch's training took, evaluation and checkpoints not counted. */
   seconds: number;
 }
@@ -26,20 +34,32 @@ const COLUMNS = {
   step: 'step',
   learningRate: 'learning_rate',
   trainLoss: 'train_loss',
+  validationLoss: 'validation_loss',
+  validationTop1: 'validation_top1',
   testLoss: 'test_loss',
   testTop1: 'test_top1',
+  kernelChange: 'kernel_change',
   seconds: 'seconds',
 } satisfies Record<keyof MetricsRow, string>;
 
-const columns = Object.entries(COLUMNS).map(([key, header]) => ({ key, header }));
+/** What a training is evaluated on. */
+type Evaluated = Partial<Record<SplitName, unknown>>;
+
+/** The columns of the splits that are evaluated. */
+const columnsOf = (evaluated: Evaluated) =>
+  Object.entries(COLUMNS)
+    .filter(
+      ([key]) => (evaluated.validation || !key.startsWith('validation')) && (evaluated.test || !key.startsWith('test')),
+    )
+    .map(([key, header]) => ({ key, header }));
 const rounded = (rows: readonly MetricsRow[]) => rows.map((row) => ({ ...row, seconds: row.seconds.toFixed(2) }));
 
 /** Rows as lines of CSV. */
-export function metricsLines(rows: readonly MetricsRow[]): string {
-  return stringify(rounded(rows), { columns });
+export function metricsLines(rows: readonly MetricsRow[], evaluated: Evaluated = { test: true }): string {
+  return stringify(rounded(rows), { columns: columnsOf(evaluated) });
 }
 
 /** A whole CSV file. */
-export function metricsCsv(rows: readonly MetricsRow[]): string {
-  return stringify(rounded(rows), { columns, header: true });
+export function metricsCsv(rows: readonly MetricsRow[], evaluated: Evaluated = { test: true }): string {
+  return stringify(rounded(rows), { columns: columnsOf(evaluated), header: true });
 }

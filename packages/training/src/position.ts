@@ -11,11 +11,17 @@ export interface Position {
   lossSum: number;
   images: number;
   seconds: number;
+  /** Of its steps that were looked at: the sum of the kernels' relative changes, and their number. */
+  changeSum: number;
+  changes: number;
   /** One for each epoch that is finished. */
   rows: MetricsRow[];
 }
 
-export const START: Position = { epoch: 0, step: 0, lossSum: 0, images: 0, seconds: 0, rows: [] };
+/** Of an epoch of which nothing is done. */
+export const NEW_EPOCH = { lossSum: 0, images: 0, seconds: 0, changeSum: 0, changes: 0 };
+
+export const START: Position = { epoch: 0, step: 0, ...NEW_EPOCH, rows: [] };
 
 /** How long a training is. */
 export interface Length {
@@ -40,6 +46,6 @@ export function positionProblem(position: Position, { epochs, stepsPerEpoch }: L
   if (!Array.isArray(rows) || rows.length !== epoch) {
     return `it has ${Array.isArray(rows) ? rows.length : 'no'} rows of metrics, and ${epoch} epochs are finished`;
   }
-  const wrong = rows.findIndex((row, i) => row?.epoch !== i + 1 || !isCount(row.step) || !isAmount(row.testTop1));
+  const wrong = rows.findIndex((row, i) => row?.epoch !== i + 1 || !isCount(row.step) || !isAmount(row.seconds));
   return wrong < 0 ? undefined : `its row of metrics ${wrong + 1} is not that of epoch ${wrong + 1}`;
 }

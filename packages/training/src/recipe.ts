@@ -14,6 +14,11 @@ export interface Recipe {
   learningRate: number;
   /** Epochs, or a part of one, in which the learning rate rises linearly, step by step. */
   warmUpEpochs: number;
+  /**
+   * The learning rate of W_r alone, as a factor on that of all else. `matched`: layer by layer such that a step of W_t is about as long as one
+   * of the plain network's kernel would be. Left out: 1, as in the paper.
+   */
+  refocusingRate?: number | 'matched';
   /** The learning rate of the first step of the warm-up. */
   warmUpStart: number;
   /** What the cosine falls to, from the end of the warm-up to the end of the training, step by step. */
@@ -88,12 +93,15 @@ const NUMBERS = {
 
 const SWITCHES: readonly (keyof Recipe)[] = ['dropLast', 'decayNormsAndBiases', 'nesterov', 'resetMomentumAfterWarmUp'];
 
+/** Without the factor, which the checkpoints of most trainings do not know. */
+type CompleteRecipe = Required<Omit<Recipe, 'refocusingRate'>> & Pick<Recipe, 'refocusingRate'>;
+
 /**
  * Returns the recipe, with the options that were left out filled in.
  * @throws {RangeError} naming every entry that is missing, unknown or out of range, what was given and what was expected.
  */
-export function checkRecipe(recipe: Recipe): Required<Recipe> {
-  const full: Required<Recipe> = { nesterov: false, resetMomentumAfterWarmUp: false, ...recipe };
+export function checkRecipe(recipe: Recipe): CompleteRecipe {
+  const full: CompleteRecipe = { nesterov: false, resetMomentumAfterWarmUp: false, ...recipe };
   const problems: string[] = [];
   const expect = (name: string, value: unknown, valid: boolean, expected: string) => {
     if (!valid) problems.push(`${name} must be ${expected}; given ${JSON.stringify(value) ?? value}`);
@@ -103,6 +111,13 @@ export function checkRecipe(recipe: Recipe): Required<Recipe> {
     expect(name, value, typeof value === 'number' && valid(value), expected);
   }
   for (const name of SWITCHES) expect(name, full[name], typeof full[name] === 'boolean', 'true or false');
+  const { refocusingRate: rate = 1 } = full;
+  expect(
+    'refocusingRate',
+    rate,
+    rate === 'matched' || (Number.isFinite(rate) && rate > 0),
+    "a number above 0, or 'matched'",
+  );
   checkAugmentation(full.augment, expect);
   if (full.warmUpEpochs > full.epochs) {
     problems.push(`warmUpEpochs must be at most epochs; given ${full.warmUpEpochs} of ${full.epochs}`);
@@ -113,7 +128,8 @@ export function checkRecipe(recipe: Recipe): Required<Recipe> {
   })) {
     if (rate > full.learningRate) problems.push(`${name} must be at most learningRate; given ${rate}`);
   }
-  for (const name of Object.keys(full)) if (!(name in PAPER_RECIPE)) problems.push(`${name} is no part of a recipe`);
+  for (const name of Object.keys(full))
+    if (!(name in PAPER_RECIPE) && name !== 'refocusingRate') problems.push(`${name} is no part of a recipe`);
   if (problems.length > 0) throw new RangeError(`The recipe cannot be used: ${problems.join('; ')}.`);
   return full;
 }

@@ -62,7 +62,7 @@ describe('refocusing the published ResNet-20', () => {
 
   for (const id of TRAINED) {
     const count = imagesFor(id);
-    it(`${id}, trained on ${count} images, merges into a network that agrees on every test image`, async function () {
+    it(`${id}, trained on ${count} images, merges into a network that agrees on the test images`, async function () {
       this.timeout(LONG ? 3_600_000 : 300_000);
       const tensors = tf.memory().numTensors;
       const trained = await reparameterize(plain, buildMethod(id, id === 'refconv' ? { init: 'zero' } : {}));
@@ -81,8 +81,14 @@ describe('refocusing the published ResNet-20', () => {
       const largest = before.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
       const difference = before.reduce((most, value, i) => Math.max(most, Math.abs(value - (after[i] as number))), 0);
       expect(difference).to.be.lessThan(1e-5 * largest);
-      expect(classesOf(after)).to.deep.equal(classesOf(before));
-      const right = classesOf(after).filter((label, i) => label === data.test.labels[i]).length;
+      // Only where the two highest logits are nearer than that may rounding decide between them.
+      const [told, others] = [classesOf(before), classesOf(after)];
+      others.forEach((other, i) => {
+        const [first, second] = [told[i], other].map((label) => before[10 * i + (label as number)] as number);
+        expect((first as number) - (second as number), `image ${i}`).to.be.at.most(2 * difference);
+      });
+      expect(others.filter((other, i) => other !== told[i]).length).to.be.at.most(5);
+      const right = others.filter((label, i) => label === data.test.labels[i]).length;
       console.log(`      top-1 ${((100 * right) / data.test.count).toFixed(2)} %, merged and unmerged`);
       // It has learned something.
       expect(logitsOf(plain, takeImages(data.test, 500, 'first'))).not.to.deep.equal(before.subarray(0, 5_000));

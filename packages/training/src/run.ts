@@ -4,8 +4,9 @@ import { appendWhole, canonicalJson, hashOf, writeAtomically } from '@refconv/fi
 import { loadedInstallation } from '@refconv/tensorflow';
 import type { LayersModel, Variable } from '@tensorflow/tfjs';
 import { CheckpointFolder } from './checkpoint.js';
+import type { SplitName } from './feed.js';
 import { METRICS_FILE, type MetricsRow, metricsCsv, metricsLines } from './metrics.js';
-import { type Length, type Position, positionProblem, START } from './position.js';
+import { type Length, NEW_EPOCH, type Position, positionProblem, START } from './position.js';
 import { compareStart, type StartingWeights, startingWeights } from './startingWeights.js';
 import { namedState, notFinite, readState, writeState } from './tensors.js';
 import { threadCount } from './threads.js';
@@ -28,6 +29,8 @@ export interface RunOptions {
   momentumBuffers: readonly Variable[];
   identity: RunIdentity;
   length: Length;
+  /** The splits whose numbers metrics.csv has. */
+  evaluated: Partial<Record<SplitName, unknown>>;
   allowOtherThreads: boolean;
   allowOtherStart: boolean;
   warn: (message: string) => void;
@@ -89,10 +92,10 @@ export class Run {
     if (broken) throw unusable(checkpoint.path, `its ${broken} has values that are NaN or infinite`);
     writeState(this.state, checkpoint.tensors, checkpoint.path);
     this.saved = position.step;
-    // JSON has no NaN or infinity: a test loss may be one.
-    const rows = position.rows.map((row) => ({ ...row, testLoss: row.testLoss ?? Number.NaN }));
+    const rows = position.rows.map(withNaN);
     await this.writeMetrics(rows);
-    return { ...position, rows };
+    // Checkpoints from before the kernels' changes were recorded have none.
+    return { ...NEW_EPOCH, ...position, rows };
   }
 
   /**
@@ -116,12 +119,12 @@ export class Run {
   }
 
   async appendMetrics(row: MetricsRow): Promise<void> {
-    await appendWhole(join(this.options.folder, METRICS_FILE), metricsLines([row]));
+    await appendWhole(join(this.options.folder, METRICS_FILE), metricsLines([row], this.options.evaluated));
   }
 
   /** The checkpoint's rows are what counts: a row that was written after it, or half written, goes. */
   private writeMetrics(rows: MetricsRow[]): Promise<void> {
-    return writeAtomically(join(this.options.folder, METRICS_FILE), [metricsCsv(rows)]);
+    return writeAtomically(join(this.options.folder, METRICS_FILE), [metricsCsv(rows, this.options.evaluated)]);
   }
 
   private checkStart(there: StartingWeights | undefined): void {
@@ -157,6 +160,16 @@ function unusable(path: string, problem: string): Error {
   return new Error(
     `The checkpoint ${path} does not belong to this training: ${problem}. Move it away, and the one before is taken.`,
   );
+}
+
+/** JSON has no NaN or infinity, and writes null: a loss of images that were evaluated may be one. */
+function withNaN(row: MetricsRow): MetricsRow {
+  const { testLoss = undefined, validationLoss = undefined } = row;
+  return {
+    ...row,
+    ...(testLoss === null && { testLoss: Number.NaN }),
+    ...(validationLoss === null && { validationLoss: Number.NaN }),
+  };
 }
 
 export class NotFiniteError extends Error {

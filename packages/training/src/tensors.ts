@@ -3,8 +3,8 @@ import type { Mix } from '@refconv/datasets';
 import { tf } from '@refconv/tensorflow';
 import type { LayersModel, Variable } from '@tensorflow/tfjs';
 import type { StoredTensor } from './checkpointFile.js';
-import { variablesOf } from './classifier.js';
 import type { FeedBatch } from './feed.js';
+import { variablesOf } from './variables.js';
 
 /**
  * The images of a batch, and its labels; those of a mixed batch as probabilities.

@@ -120,7 +120,7 @@ describe('refconv report compare', () => {
         expect(headings).to.include.members(['Curves', 'Calibration', 'Accuracy by class', 'Confusion']);
         const cells = await tableCells(opened.locator('table').first());
         expect(cells.map(([name]) => name).slice(1)).to.deep.equal([EVIL, 'older']);
-        for (const row of cells) expect(row.slice(1, 3)).to.deep.equal(['4', '75.00 %']);
+        for (const row of cells) expect(row.slice(1, 4)).to.deep.equal(['4', 'test', '75.00 %']);
         const [predicted] = await readRuns([runs.trained]);
         const error = 100 * (predicted?.predictions?.calibrationError as number);
         expect(cells.map((row) => row[6])).to.deep.equal([`${error.toFixed(2)} %`, `${error.toFixed(2)} %`, '']);

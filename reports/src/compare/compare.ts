@@ -5,6 +5,7 @@ import type { PredictionReport } from '@refconv/analysis/predictions';
 import { classChart, confusionChart, reliabilityChart } from '../charts/predictions.js';
 import { trainingChart } from '../charts/training.js';
 import { type Html, html } from '../html.js';
+import { finalOf } from '../metrics.js';
 import { type Figure, fileNames, writeFigure } from '../site/figure.js';
 import { count, percent } from '../site/format.js';
 import { page, table, writeAssets } from '../site/layout.js';
@@ -46,6 +47,7 @@ export async function compareRuns(
 ${versionNotice(runs)}${runs.flatMap(({ name, missing }) => missing.map((what) => html`<p class="notice">${name}: ${what}.</p>\n`))}
 <h2>After the last epoch</h2>
 ${finalTable(runs)}
+<p class="soft">A best epoch that was chosen on test images is no result: it is too high. Top-1 is that of the last epoch.</p>
 <h2>Curves</h2>
 ${await draw(curves(runs))}
 ${
@@ -80,22 +82,34 @@ const hasPredictions = (run: ComparedRun): run is Predicted => run.predictions !
 
 function finalTable(runs: readonly ComparedRun[]): Html {
   const header = [
-    ...['run', 'epochs', 'top-1', 'best top-1', 'test loss', 'training loss', 'calibration error (ECE)'],
-    ...['test images', 'parameters in training, M', 'deployed, M', 'seconds of training'],
+    ...[
+      'run',
+      'epochs',
+      'evaluated on',
+      'top-1',
+      'loss',
+      'training loss',
+      'calibration error (ECE)',
+      'best epoch’s top-1',
+    ],
+    ...['best chosen on', 'images', 'parameters in training, M', 'deployed, M', 'seconds of training'],
   ];
   const millions = (value: number | undefined) => (value === undefined ? '' : (value / 1e6).toFixed(2));
   const rows = runs.map(({ name, epochs, result, predictions }) => {
     const last = epochs.at(-1);
-    const best = epochs.reduce((most, { testTop1 }) => Math.max(most, testTop1), 0);
+    const final = last && finalOf(last);
+    const best = epochs.reduce((most, { top1 }) => Math.max(most, top1), 0);
     const images = predictions?.confusion.values.reduce((sum, n) => sum + n, 0);
     return [
       name,
       count(epochs.length),
-      last ? percent(last.testTop1) : '',
-      last ? percent(best) : '',
-      last?.testLoss.toFixed(4) ?? '',
+      final?.evaluatedOn ?? '',
+      final ? percent(final.top1) : '',
+      final?.loss.toFixed(4) ?? '',
       last?.trainLoss.toFixed(4) ?? '',
       predictions ? percent(predictions.calibrationError) : '',
+      last ? percent(best) : '',
+      last?.evaluatedOn ?? '',
       images === undefined ? '' : count(images),
       millions(result?.parametersInTraining),
       millions(result?.parameters),
@@ -106,10 +120,14 @@ function finalTable(runs: readonly ComparedRun[]): Html {
 }
 
 function curves(runs: readonly ComparedRun[]): Figure[] {
+  const kinds = [...new Set(runs.flatMap(({ epochs }) => epochs.map(({ evaluatedOn }) => evaluatedOn)))];
+  const kind = kinds.length === 1 ? kinds[0] : 'evaluation';
+  const of =
+    kinds.length > 1 ? ' Of the images held out for validation where a run has them, else of the test images.' : '';
   return (
     [
-      ['accuracy', 'test accuracy, %', ({ testTop1 }) => 100 * testTop1],
-      ['test-loss', 'test loss, nats', ({ testLoss }) => testLoss],
+      ['accuracy', `${kind} accuracy, %`, ({ top1 }) => 100 * top1],
+      [`${kind}-loss`, `${kind} loss, nats`, ({ loss }) => loss],
       ['training-loss', 'training loss, nats', ({ trainLoss }) => trainLoss],
     ] as [string, string, (epoch: ComparedRun['epochs'][number]) => number][]
   ).flatMap(([name, title, value]) => {
@@ -118,7 +136,7 @@ function curves(runs: readonly ComparedRun[]): Figure[] {
         .map((epoch) => ({ curve: run.name, epoch: epoch.epoch, value: value(epoch) }))
         .filter((row) => Number.isFinite(row.value)),
     );
-    const caption = `${title[0]?.toUpperCase()}${title.slice(1)}, after each epoch.`;
+    const caption = `${title[0]?.toUpperCase()}${title.slice(1)}, after each epoch.${name === 'training-loss' ? '' : of}`;
     return rows.length > 0 ? [{ name, title, chart: trainingChart(rows, title), rows, caption }] : [];
   });
 }
@@ -145,7 +163,7 @@ function byClass(runs: readonly Predicted[]): Figure[] {
   const worst = (name: string) => Math.min(...of(name).map(({ top1 }) => top1));
   const shown = classes.length <= CLASSES ? classes : classes.toSorted((a, b) => worst(a) - worst(b)).slice(0, CLASSES);
   const some = rows.filter((row) => shown.includes(row.class));
-  const caption = `Share of each class’s test images that are classified rightly${shown.length < classes.length ? `: the ${CLASSES} of ${classes.length} classes that are hardest for one of the runs; the CSV has all` : ''}.`;
+  const caption = `Share of each class’s images that are classified rightly${shown.length < classes.length ? `: the ${CLASSES} of ${classes.length} classes that are hardest for one of the runs; the CSV has all` : ''}.`;
   return [{ name: 'classes', title: 'Accuracy by class', chart: classChart(some), rows, caption }];
 }
 
@@ -157,7 +175,7 @@ function confusion(run: Predicted): Figure {
     const share = images === 0 ? 0 : n / images;
     return { label: className(run, label), prediction: className(run, prediction), share, count: n };
   });
-  const caption = `${run.name}: rows are the right classes, columns what was predicted; numbers are test images.`;
+  const caption = `${run.name}: rows are the right classes, columns what was predicted; numbers are images.`;
   const title = `Confusion matrix of ${run.name}`;
   return { name: `confusion-${run.name}`, title, chart: confusionChart(rows), rows, caption };
 }

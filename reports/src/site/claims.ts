@@ -183,7 +183,7 @@ export const CLAIMS: readonly Claim[] = [
     claim: 'The gain is not just longer training: RefConv gains more than the baseline trained twice as long.',
     source: 'asked by readers; not in the paper',
     experiment: 'controls',
-    arms: refconv('baseline, twice the epochs'),
+    arms: refconv('baseline, as long as both stages'),
     expected: { above: 0 },
   },
   {

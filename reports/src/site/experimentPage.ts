@@ -4,6 +4,7 @@ import { mean, spread } from '@refconv/analysis/statistics';
 import { type LedgerRow, RESULTS_VERSION, settingsText, shortHash, tableCells } from '@refconv/runs';
 import { type CurveRow, gainsChart, trainingChart } from '../charts/training.js';
 import { html } from '../html.js';
+import type { EpochMetrics } from '../metrics.js';
 import type { NetworkAnalysis } from './analyses.js';
 import { analysisSection } from './analysisSection.js';
 import { type Figure, fileNames, writeFigure } from './figure.js';
@@ -50,14 +51,15 @@ ${await analysisSection(join(folder), analyses, draw)}
 <details><summary>${count(experiment.runs.length)} runs</summary>
 ${table(
   `Runs of ${name}`,
-  ['network', 'arm', 'seed', 'state', 'top-1', 'merged', 'best', 'run'],
+  ['network', 'arm', 'seed', 'state', 'evaluated on', 'top-1', 'merged', 'best on test, no result', 'run'],
   experiment.runs.map((run) => [
     run.network,
     run.analysis ? `${run.arm}: ${run.analysis}` : run.arm,
     String(run.seed),
     stateOf(run),
-    ...(['top1', 'merged_top1', 'best_top1'] satisfies (keyof LedgerRow)[]).map((column) =>
-      run.ledger ? percent(Number(run.ledger[column])) : '',
+    run.ledger?.evaluated_on ?? '',
+    ...(['top1', 'merged_top1', 'best_top1_on_test'] satisfies (keyof LedgerRow)[]).map((column) =>
+      run.ledger?.[column] ? percent(Number(run.ledger[column])) : '',
     ),
     html`<code>${shortHash(run.hash)}</code>`,
   ]),
@@ -94,33 +96,61 @@ function gainsFigures({ table }: Experiment): Figure[] {
 }
 
 function curvesFigures({ runs, name }: Experiment, network: string): Figure[] {
+  const own = runs.filter((run) => run.network === network && run.epochs.length > 0);
+  if (own.length === 0) return [];
   const arms = [...new Set(runs.map(({ arm }) => arm))];
-  const rows = arms.flatMap((arm) =>
-    armCurves(
-      arm,
-      runs.filter((run) => run.network === network && run.arm === arm && run.epochs.length > 0),
-    ),
-  );
-  if (rows.length === 0) return [];
-  const seeds = Math.max(...rows.map(({ runs = 1 }) => runs));
-  const title = `Training curves of ${network} in ${name}`;
-  const caption = `${network}: accuracy on the test images after each epoch${seeds > 1 ? ', the mean over seeds; the band reaches from the least to the largest' : ''}.`;
-  return [{ name: `training-${network}`, title, chart: trainingChart(rows, 'test accuracy, %'), rows, caption }];
+  const rowsOf = (value: (epoch: EpochMetrics) => number | undefined) =>
+    arms.flatMap((arm) =>
+      armCurves(
+        arm,
+        own.filter((run) => run.arm === arm),
+        value,
+      ),
+    );
+  const rows = rowsOf(({ top1 }) => 100 * top1);
+  const band =
+    Math.max(...rows.map(({ runs = 1 }) => runs)) > 1
+      ? ', the mean over seeds; the band reaches from the least to the largest'
+      : '';
+  const evaluatedOn = own.some(({ epochs }) => epochs[0]?.evaluatedOn === 'validation') ? 'validation' : 'test';
+  const accuracy: Figure = {
+    name: `training-${network}`,
+    title: `Training curves of ${network} in ${name}`,
+    chart: trainingChart(rows, `${evaluatedOn} accuracy, %`),
+    rows,
+    caption: `${network}: accuracy on the ${evaluatedOn} images after each epoch${band}.`,
+  };
+  const changes = rowsOf(({ kernelChange }) => kernelChange && 100 * kernelChange);
+  if (changes.length === 0) return [accuracy];
+  return [
+    accuracy,
+    {
+      name: `kernel-change-${network}`,
+      title: `Length of the steps of ${network} in ${name}`,
+      chart: trainingChart(changes, 'change of the kernels a step, %'),
+      rows: changes,
+      caption: `${network}: how far a step moves the kernels that are convolved with, W_t where there is one, relative to their length: the mean over the spatial convolutions and a few steps of each epoch${band}.`,
+    },
+  ];
 }
 
-/** The mean over an arm's runs after each epoch that one of them has finished, and, if there are several, each run. */
-function armCurves(curve: string, runs: readonly ExperimentRun[]): CurveRow[] {
-  const epochs = Math.max(0, ...runs.map((run) => run.epochs.length));
-  const means = Array.from({ length: epochs }, (_, i): CurveRow => {
-    const values = runs.flatMap((run) => (run.epochs[i] ? [100 * run.epochs[i].testTop1] : []));
+/** The mean over an arm's runs of each epoch that one of them has the value of, and, if there are several, each run. */
+function armCurves(
+  curve: string,
+  runs: readonly ExperimentRun[],
+  number: (epoch: EpochMetrics) => number | undefined,
+): CurveRow[] {
+  const single = runs.flatMap((run) =>
+    run.epochs.flatMap((metrics) => {
+      const value = number(metrics);
+      return value === undefined ? [] : [{ curve, run: `seed ${run.seed}`, epoch: metrics.epoch, value }];
+    }),
+  );
+  const epochs = [...new Set(single.map(({ epoch }) => epoch))].sort((a, b) => a - b);
+  const means = epochs.map((epoch): CurveRow => {
+    const values = single.flatMap((row) => (row.epoch === epoch ? [row.value] : []));
     const { min: low, max: high } = spread(values);
-    return { curve, epoch: i + 1, value: mean(values), ...(runs.length > 1 && { low, high, runs: values.length }) };
+    return { curve, epoch, value: mean(values), ...(runs.length > 1 && { low, high, runs: values.length }) };
   });
-  if (runs.length < 2) return means;
-  return [
-    ...means,
-    ...runs.flatMap((run) =>
-      run.epochs.map(({ epoch, testTop1 }) => ({ curve, run: `seed ${run.seed}`, epoch, value: 100 * testTop1 })),
-    ),
-  ];
+  return runs.length < 2 ? means : [...means, ...single];
 }

@@ -72,9 +72,12 @@ describe('the site', () => {
       const runs = await tableCells(page.locator('table').last());
       for (const cells of runs) {
         const row = [...ledger.values()].find(({ hash }) => hash.startsWith(cells.at(-1) as string));
-        expect(cells.slice(4, 7)).to.deep.equal(
-          [row?.top1, row?.merged_top1, row?.best_top1].map((share) => `${(100 * Number(share)).toFixed(2)} %`),
-        );
+        expect(cells.slice(4, 8)).to.deep.equal([
+          'test',
+          ...[row?.top1, row?.merged_top1, row?.best_top1_on_test].map(
+            (share) => `${(100 * Number(share)).toFixed(2)} %`,
+          ),
+        ]);
       }
     });
     await withPage(browser(), join(output, 'index.html'), {}, async (page) => {

@@ -60,7 +60,8 @@ export function resultOf(spec: Spec, top1: number): Result {
   return {
     hash: hashOfSpec(spec),
     spec,
-    ...{ top1, top5: Math.min(1, top1 + 0.15), testLoss: 1.25, bestTop1: top1 + 0.001, bestEpoch: 2, trainLoss: 1.5 },
+    ...{ top1, top5: Math.min(1, top1 + 0.15), testLoss: 1.25, trainLoss: 1.5 },
+    best: { top1: top1 + 0.001, epoch: 2, chosenOn: 'test' },
     ...{ mergedTop1: top1, parametersInTraining: 4e6 * factor, parameters: 2e6, flopsPerStep: 6e9 * factor },
     peakMemory: 1e9 * (factor + 0.01 * noise('memory', hashOfSpec(spec))),
     trainSeconds: 100 * (factor + 0.05 * noise('time', hashOfSpec(spec))),
@@ -96,7 +97,8 @@ export const predictionsOf = (images: number, classes: number, top1: number) =>
     const label = i % classes;
     const right = noise('right', i) < top1;
     const prediction = right ? label : (label + 1 + Math.floor(noise('wrong', i) * (classes - 1))) % classes;
-    return { label, prediction, confidence: 1 / classes + (1 - 1 / classes) * Math.sqrt(noise('confidence', i)) };
+    const confidence = 1 / classes + (1 - 1 / classes) * Math.sqrt(noise('confidence', i));
+    return { label, prediction, confidence, rank: right ? 0 : 1, loss: right ? -Math.log(confidence) : 2 };
   });
 
 export { writePredictions };

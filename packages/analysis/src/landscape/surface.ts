@@ -69,7 +69,8 @@ export function lossSurface(
       },
       evaluate(images: Tensor4D, labels: Tensor1D) {
         const logits = model.apply(images, { training: false }) as Tensor2D;
-        const right = tf.equal(tf.argMax(logits, 1), labels);
+        // argMax names some class where all logits are NaN, as they may be far from the minimum.
+        const right = tf.logicalAnd(tf.equal(tf.argMax(logits, 1), labels), tf.all(tf.isFinite(logits), 1));
         return tf.stack([tf.sum(softmaxCrossEntropy(logits, labels)), tf.sum(tf.cast(right, 'float32'))]) as Tensor1D;
       },
     },

@@ -41,14 +41,14 @@ export async function evaluateCommand(options: EvaluateOptions): Promise<void> {
     const onBroken = skipBroken ? 'skip' : 'fail';
     const loader = testLoader(images, { transform, workers, onBroken, ...(batchSize && { batchSize }) });
     broken = loader.broken;
-    result = await evaluate(model, loader, { onBatch }).finally(() => loader.close());
-  } else {
-    result = await evaluate(model, images, {
-      ...normalisation({ mean, std }, notes, statistics),
-      ...{ batchSize, onBatch },
+    result = await evaluate(model, loader, { onBatch }).finally(async () => {
+      bar.stop();
+      await loader.close();
     });
+  } else {
+    const statisticsUsed = normalisation({ mean, std }, notes, statistics);
+    result = await evaluate(model, images, { ...statisticsUsed, batchSize, onBatch }).finally(() => bar.stop());
   }
-  bar.stop();
   for (const { path, reason } of broken) console.error(`Left out: ${path}: ${reason}`);
   const { top1, top5, correct, count, loss } = result;
   const seconds = (performance.now() - begin) / 1000;

@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { inFiles, type OpenDataset, openDataset } from '@refconv/datasets';
+import { holdOut, inFiles, type OpenDataset, openDataset } from '@refconv/datasets';
 import type { MethodId } from '@refconv/refconv';
 import {
+  evaluationOf,
   type FitResult,
   fit,
   type ModelNotes,
@@ -10,8 +11,10 @@ import {
   OFFICIAL_CODE_RECIPE,
   openLoaders,
   PAPER_RECIPE,
+  type Prediction,
   predict,
   type Recipe,
+  requireFinite,
   saveModel,
   writePredictions,
 } from '@refconv/training';
@@ -22,6 +25,7 @@ import { openSource, type SourceOptions, sourceOptions } from '../source.js';
 
 interface TrainOptions extends SourceOptions, MethodFlags {
   data: string;
+  validation?: number;
   download?: boolean;
   mean?: number[];
   std?: number[];
@@ -35,6 +39,7 @@ interface TrainOptions extends SourceOptions, MethodFlags {
   epochs?: number;
   batchSize?: number;
   learningRate?: number;
+  refocusingRate?: number | 'matched';
   warmUpEpochs?: number;
   momentum?: number;
   weightDecay?: number;
@@ -53,7 +58,8 @@ const RECIPES = { paper: PAPER_RECIPE, official: OFFICIAL_CODE_RECIPE };
 function recipeOf(options: TrainOptions): Recipe {
   const recipe = RECIPES[options.recipe];
   const { epochs = recipe.epochs, batchSize, learningRate, momentum, weightDecay, labelSmoothing, seed } = options;
-  const changes = { batchSize, learningRate, momentum, weightDecay, labelSmoothing };
+  const { refocusingRate } = options;
+  const changes = { batchSize, learningRate, refocusingRate, momentum, weightDecay, labelSmoothing };
   return {
     ...recipe,
     ...Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined)),
@@ -64,6 +70,14 @@ function recipeOf(options: TrainOptions): Recipe {
     augment: { crop: options.crop ?? recipe.augment.crop, flip: options.flip },
     seed,
   };
+}
+
+/** So many of the training images are held out, to choose by. */
+function heldOut({ data, ...statistics }: OpenDataset, validation: number | undefined): OpenDataset {
+  if (validation === undefined) return { data, ...statistics };
+  return inFiles(data)
+    ? { data: { ...data, ...holdOut(data.train, validation) }, ...statistics }
+    : { data: { ...data, ...holdOut(data.train, validation) }, ...statistics };
 }
 
 /**
@@ -99,19 +113,23 @@ export async function train(options: TrainOptions): Promise<void> {
   if (existsSync(finished)) {
     throw new Error(`${output} holds a training that is finished (${finished}); choose another --output.`);
   }
-  const opened = await openDataset(options.data, openOptions(options));
+  const opened = heldOut(await openDataset(options.data, openOptions(options)), options.validation);
   const { classes } = opened.data;
   const height = inFiles(opened.data) ? options.inputSize : opened.data.train.height;
   const source = await openSource(sourceOptions(options), { height, classes: classes.length });
   const { method } = options;
   const model = method ? await reparameterized(source.model, method, options) : source.model;
   const images = imagesOf(opened, model, source.notes, options);
-  const { train: trainImages, test, name } = images.data;
-  const [count, testCount] = [trainImages, test].map((split) => ('count' in split ? split.count : split.source.count));
-  console.log(`${name}: ${count} training and ${testCount} test images of ${images.size}×${images.size}`);
+  const { train: trainImages, validation, test, name } = images.data;
+  const countOf = (split: typeof test) => ('count' in split ? split.count : split.source.count);
+  const held = validation ? `, ${countOf(validation)} validation` : '';
+  console.log(
+    `${name}: ${countOf(trainImages)} training${held} and ${countOf(test)} test images of ${images.size}×${images.size}`,
+  );
   const { mean, std } = images.fit as Normalisation;
   const choice = { ...(eager !== undefined && { eager }) };
   let fitted: FitResult;
+  let predictions: Prediction[] = [];
   try {
     fitted = await fit({
       model,
@@ -122,20 +140,26 @@ export async function train(options: TrainOptions): Promise<void> {
       ...choice,
       ...(allowOtherThreads !== undefined && { allowOtherThreads }),
     });
-    if (!fitted.stopped) await writePredictions(output, await predict(model, test, { mean, std, ...choice }));
+    if (!fitted.stopped) {
+      predictions = fitted.predictions ?? (await predict(model, test, { mean, std, ...choice }));
+      await writePredictions(output, predictions);
+    }
   } finally {
     await images.close();
   }
-  const { last, best, stopped } = fitted;
-  if (stopped) {
+  if (fitted.stopped) {
     console.log(`Stopped; the same command goes on.`);
     process.exitCode = 130;
     return;
   }
   await saveModel(model, finished, { ...source.notes, ...images.notes, classes });
-  const percent = (share = 0) => `${(100 * share).toFixed(2)} %`;
-  console.log(
-    `top-1 ${percent(last?.testTop1)} after the last epoch, best ${percent(best?.testTop1)} after epoch ${best?.epoch}`,
-  );
   console.log(`Model folder: ${finished}`);
+  const { top1, top5 } = requireFinite(evaluationOf(predictions));
+  const percent = (share: number) => `${(100 * share).toFixed(2)} %`;
+  console.log(`Test images after the last epoch: top-1 ${percent(top1)}, top-5 ${percent(top5)}`);
+  const { best } = fitted;
+  if (best) {
+    const warning = best.chosenOn === 'test' ? ' (chosen on test images, so no result: see --validation)' : '';
+    console.log(`Best epoch by ${best.chosenOn} images: ${best.epoch}, top-1 ${percent(best.top1)}${warning}`);
+  }
 }

@@ -1,6 +1,6 @@
 // Helpers of this folder's tests.
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import sharp from 'sharp';
 import { stream } from '../random.js';
 import type { LoadedBatch, Loader } from './loader.js';
@@ -30,6 +30,21 @@ export async function writeImageFolder(root: string, classes: readonly string[],
         join(root, name, `${name}_${i}.JPEG`),
         await drawJpeg(40 + 7 * (seed % 5), 36 + 5 * (seed % 7), seed),
       );
+    }
+  }
+}
+
+/** A folder of three classes, each of a colour of its own under noise: a network learns them in a few dozen steps. */
+export async function writeColourFolder(root: string, perClass: number): Promise<void> {
+  const colours = { blue: [30, 60, 190], green: [40, 170, 50], red: [180, 50, 40] };
+  for (const [name, colour] of Object.entries(colours)) {
+    mkdirSync(join(root, name), { recursive: true });
+    for (let i = 0; i < perClass; i++) {
+      const random = stream(i, basename(root), name);
+      const pixels = Buffer.from(
+        Array.from({ length: 36 * 36 * 3 }, (_, k) => (colour[k % 3] ?? 0) + random.integer(64)),
+      );
+      await sharp(pixels, { raw: { width: 36, height: 36, channels: 3 } }).toFile(join(root, name, `${name}_${i}.jpg`));
     }
   }
 }

@@ -59,7 +59,10 @@ async function compile(args: string[], folder: string, temporary: string, signal
     diskFull(output, folder) ??
     new SetupError(
       `Compiling with ${program} failed. Its last lines:\n${lastLines(output, 25)}`,
-      'A compiler for C++17 is needed (GCC 9 or Clang 10 or later). CXX names another one, for example CXX=g++-13.',
+      // GCC's and Clang's words.
+      /-march=|target CPU/.test(output)
+        ? 'The compiler does not know what REFCONV_MARCH names. Set it to a name that it takes, or unset it.'
+        : 'A compiler for C++17 is needed (GCC 9 or Clang 10 or later). CXX names another one, for example CXX=g++-13.',
     )
   );
 }

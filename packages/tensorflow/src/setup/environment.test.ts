@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { checkPlatform, findProgram, nvidiaDriver, wish } from './environment.js';
+import { architecture, checkPlatform, findProgram, nvidiaDriver, wish } from './environment.js';
 import { SetupError } from './errors.js';
-import { fromFolder } from './plan.js';
+import { bindingFolder, compileFlags, currentPlan, fromFolder } from './plan.js';
 
 describe("the set-up's environment", () => {
   let folder: string;
@@ -33,6 +33,23 @@ describe("the set-up's environment", () => {
 
   it('says what a folder without TensorFlow lacks', () => {
     expect(() => fromFolder(folder)).to.throw(SetupError, 'does not hold a TensorFlow to link to');
+  });
+
+  it('names the processors that the kernels are compiled for, each with a folder of its own', () => {
+    expect([architecture({}), architecture({ REFCONV_MARCH: '' })]).to.deep.equal(['native', 'native']);
+    const plans = ['native', 'x86-64-v2', 'x86-64-v3'].map((name) =>
+      currentPlan({ REFCONV_CACHE: folder, REFCONV_TENSORFLOW: 'cpu', REFCONV_MARCH: name }),
+    );
+    for (const plan of plans) {
+      const [flag, { graph }] = [`-march=${plan.architecture}`, plan];
+      for (const source of graph.sources)
+        expect(compileFlags(plan, graph, source).includes(flag), source).to.equal(/kernels/.test(source));
+    }
+    expect(new Set(plans.map(bindingFolder)).size).to.equal(3);
+    expect(() => architecture({ REFCONV_MARCH: 'native -O0' })).to.throw(
+      SetupError,
+      'REFCONV_MARCH is "native -O0", which is no name of a processor',
+    );
   });
 
   it('finds programs', () => {

@@ -23,6 +23,20 @@ export function wish(env: NodeJS.ProcessEnv = process.env): Wish {
   );
 }
 
+/**
+ * The instruction sets that our kernels are compiled for, as the compiler's `-march` names them: `REFCONV_MARCH`, else `native`.
+ * @throws SetupError if the value cannot be such a name
+ */
+export function architecture(env: NodeJS.ProcessEnv = process.env): string {
+  const value = env.REFCONV_MARCH || 'native';
+  if (/^[a-z0-9][a-z0-9._+-]*$/i.test(value)) return value;
+  throw new SetupError(
+    `REFCONV_MARCH is "${value}", which is no name of a processor or of its level.`,
+    "Set it to what the compiler's option -march takes, for example x86-64-v2 or x86-64-v3, or unset it: then the kernels are " +
+      'compiled for this processor.',
+  );
+}
+
 /** The first sign of an NVIDIA driver that is found, or undefined. */
 export function nvidiaDriver(env: NodeJS.ProcessEnv = process.env): string | undefined {
   for (const path of ['/proc/driver/nvidia/version', '/dev/nvidia0']) if (existsSync(path)) return path;

@@ -41,6 +41,15 @@ describe('a set-up that cannot go on', () => {
     return path;
   }
 
+  it('for a processor that the compiler does not know', async () => {
+    const kernels = join(folder, 'kernels.cc');
+    await writeFile(kernels, '');
+    const made = await tiny.plan(join(folder, 'unknown'));
+    const unknown = { ...made, architecture: 'pentium99', graph: { ...made.graph, sources: [kernels] } };
+    expectMessage(await runSetup(unknown, offline), 'pentium99', 'does not know what REFCONV_MARCH names');
+    await expectNothing(unknown);
+  });
+
   it('for lack of a C++ compiler', async () => {
     expectMessage(
       await runSetup(plan, { ...offline, PATH: await pathWith('python3'), CXX: '' }),

@@ -4,7 +4,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, join } from 'node:path';
 import { cacheFolder } from '@refconv/files';
-import { wish } from './environment.js';
+import { architecture, wish } from './environment.js';
 import { SetupError } from './errors.js';
 import { filesEnding, npmFolder, packageFolder } from './paths.js';
 
@@ -57,6 +57,8 @@ export interface Addon {
 
 export interface Plan {
   cache: string;
+  /** What the compiler is to write the kernels for (its `-march`): `native` is this very processor. */
+  architecture: string;
   tensorflow: TensorFlow;
   tfjs: Addon;
   graph: Addon;
@@ -99,7 +101,7 @@ export function currentPlan(env: NodeJS.ProcessEnv = process.env): Plan {
       : wanted.flavour === 'prebuilt'
         ? fromPrebuilt(cache)
         : fromWheels(cache, wanted.flavour, join(packageFolder, 'wheels', `${wanted.flavour}.txt`));
-  return { cache, tensorflow, ...realAddons() };
+  return { cache, architecture: architecture(env), tensorflow, ...realAddons() };
 }
 
 function realAddons(): Pick<Plan, 'tfjs' | 'graph' | 'quiet'> {
@@ -196,13 +198,13 @@ const FLAGS = ['-O2', '-std=c++17', '-fPIC', '-DNAPI_VERSION=8'];
 
 /** Compiler flags for one source file. */
 export function compileFlags(plan: Plan, addon: Addon, source: string): string[] {
-  const native = isKernels(source) ? ['-O3', '-march=native'] : [];
+  const kernels = isKernels(source) ? ['-O3', `-march=${plan.architecture}`] : [];
   const folders = [...addon.includeFolders, plan.tensorflow.includeFolder];
   const name = `-DNODE_GYP_MODULE_NAME=${addon.name}`;
-  return [...FLAGS, ...native, name, ...folders.map((folder) => `-I${folder}`)];
+  return [...FLAGS, ...kernels, name, ...folders.map((folder) => `-I${folder}`)];
 }
 
-/** Arithmetic that gains from the instructions of the very processor. */
+/** Arithmetic that gains from the instructions of the processor. */
 function isKernels(source: string): boolean {
   return basename(source).startsWith('kernels');
 }
@@ -212,7 +214,7 @@ export function bindingFolder(plan: Plan): string {
   const parts = [LAYOUT, ...FLAGS, ...identity(plan.tensorflow)];
   for (const addon of addonsOf(plan)) {
     for (const path of [...addon.sources, ...addon.headers]) parts.push(basename(path), readFileSync(path, 'utf8'));
-    if (addon.sources.some(isKernels)) parts.push(processor());
+    if (addon.sources.some(isKernels)) parts.push(plan.architecture === 'native' ? processor() : plan.architecture);
   }
   return join(plan.cache, `binding-${shortHash(parts)}`);
 }

@@ -82,6 +82,7 @@ export async function makeTinyTensorFlow(folder: string): Promise<TinyTensorFlow
     async plan(cache, sources = {}) {
       return {
         cache,
+        architecture: 'native',
         tensorflow: fromWheels(cache, 'cpu', requirements),
         tfjs: await addon(folder, 'tfjs_binding', sources.tfjs ?? ADDON),
         graph: await addon(folder, 'refconv_graph', sources.graph ?? ADDON),

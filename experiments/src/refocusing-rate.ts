@@ -1,0 +1,53 @@
+#!/usr/bin/env node
+/**
+ * Beyond the paper: what decides RefConv, its map or the length of its steps?
+ *
+ * Question: a step of W_r moves W_t by the basis kernels' own magnitudes over all channels, so that the refocusing stage has a far larger
+ *   learning rate than its number says. W_r's start (Xavier, zero, official) is crossed with its rate, the paper's or `matched`, which divides it
+ *   layer by layer by that factor; the stage's rate and a map of 1×1 are tried with W_r from zero, which starts from exactly the baseline.
+ * Presets: `cores` is the measurement's; the `kernel_change` of each run's metrics.csv is the relative length of its steps.
+ * Cost. On a GPU, not measured: `paper` 13 runs of 105 epochs on ImageNet, `cifar` 65 on CIFAR-10. On 2 cores: `cores` 39 runs of 40 and 105
+ *   epochs, not measured yet; `pocket` 26, not measured; `smoke` 4 runs, under 2 minutes.
+ * Command: node experiments/dist/refocusing-rate.js --preset smoke
+ */
+import type { Arm, Experiment } from './experiment.js';
+import { presets } from './presets.js';
+import { script } from './script.js';
+
+type Options = Record<string, string | number>;
+
+const refconv = (options: Options = {}, recipe?: Arm['recipe']): Arm => ({
+  after: 'baseline',
+  method: { id: 'refconv', options },
+  recipe,
+});
+const matched: Arm['recipe'] = () => ({ refocusingRate: 'matched' });
+const slower: Arm['recipe'] = ({ learningRate }) => ({ learningRate: 0.2 * learningRate });
+const slowerAndMatched: Arm['recipe'] = (...given) => ({ ...slower(...given), ...matched(...given) });
+
+export const experiment: Experiment = {
+  name: 'refocusing-rate',
+  claim: 'What decides RefConv: its map, or the length of its steps?',
+  baseline: 'baseline',
+  arms: {
+    baseline: {},
+    retraining: { after: 'baseline' },
+    refconv: refconv(),
+    'refconv, rate matched': refconv({}, matched),
+    'W_r zero': refconv({ init: 'zero' }),
+    'W_r zero, rate matched': refconv({ init: 'zero' }, matched),
+    'W_r official': refconv({ init: 'official' }),
+    'W_r official, rate matched': refconv({ init: 'official' }, matched),
+    'retraining, rate × 0.2': { after: 'baseline', recipe: slower, fixedRate: true },
+    'W_r zero, rate × 0.2': { ...refconv({ init: 'zero' }, slower), fixedRate: true },
+    'W_r zero, rate × 0.2 and matched': { ...refconv({ init: 'zero' }, slowerAndMatched), fixedRate: true },
+    'map 1×1, W_r zero': refconv({ init: 'zero', mapKernel: 1 }),
+    'map 1×1, W_r zero, rate matched': refconv({ init: 'zero', mapKernel: 1 }, matched),
+  },
+  presets: presets({
+    networks: ['mobilenetv1'],
+    smokeArms: ['baseline', 'retraining', 'W_r zero', 'W_r zero, rate matched'],
+  }),
+};
+
+await script(import.meta.url, experiment);

@@ -1,0 +1,88 @@
+/** What is published of a grid, and any of its runs again. */
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { readResult, runFolder } from './folder.js';
+import { planGrid } from './grid.js';
+import { writeTables } from './launch.js';
+import { readLedger } from './ledger.js';
+import { publish } from './publish.js';
+import { runQueue } from './queue.js';
+import { agrees, type Rerun, rerun, rerunText } from './rerun.js';
+import { essence, temporaryFolder, tinyGrid } from './testing/tiny.js';
+
+describe('publishing', () => {
+  const at = temporaryFolder();
+  const grid = tinyGrid('tiny', [1, 2]);
+  const quiet = { log: () => {}, workers: 2 };
+  const [baseline, refconv] = grid.rows.map(({ hash }) => hash) as [string, string];
+  const [root, published] = [() => at('runs'), () => at('published')];
+
+  before(async () => {
+    await planGrid(root(), grid);
+    await runQueue(root(), grid, quiet);
+    await writeTables(root(), grid);
+    expect(await publish(root(), 'tiny', published())).to.deep.equal({ runs: 6, left: 0, omitted: [] });
+  });
+
+  it('keeps specs, results, metrics and tables, and neither weights nor what only tells about the machine', async () => {
+    expect((await readdir(runFolder(published(), refconv))).sort()).to.deep.equal([
+      'metrics.csv',
+      'result.json',
+      'spec.json',
+    ]);
+    const withoutHost = (rows: ReturnType<typeof essence>) => rows.map(({ host: _, ...row }) => row);
+    const [ours, theirs] = [await readLedger(root()), await readLedger(published())];
+    expect(withoutHost(essence(theirs))).to.deep.equal(withoutHost(essence(ours)));
+    for (const file of ['table.md', 'table.csv']) {
+      const read = (folder: string) => readFile(join(folder, 'grids', 'tiny', file), 'utf8');
+      expect(await read(published()), file).to.equal(await read(root()));
+    }
+    const environment = (await readResult(published(), refconv))?.environment;
+    expect(environment).to.include({ host: '', commit: (await readResult(root(), refconv))?.environment.commit });
+  });
+
+  it('adds to what is there, and says what is not finished', async () => {
+    const more = tinyGrid('more', [1, 3]);
+    await planGrid(root(), more);
+    expect(await publish(root(), 'more', published())).to.deep.equal({ runs: 3, left: 3, omitted: [] });
+    expect(await readdir(join(published(), 'grids'))).to.have.members(['tiny', 'more']);
+    expect(await readLedger(published())).to.have.lengthOf(6);
+  });
+
+  it('lets any run be done again, after those that it starts from, bit-equal on the same machine', async () => {
+    const again = await rerun(published(), refconv.slice(0, 12), at('again'), quiet);
+    expect(again).to.include({ hash: refconv, equal: true, sameMachine: true });
+    expect(again.again.weights).to.equal((await readResult(root(), refconv))?.weights);
+    expect(agrees(again)).to.equal(true);
+    expect(rerunText(again)).to.contain('equal to the last bit');
+    expect((await readdir(join(at('again'), 'runs'))).sort()).to.deep.equal([baseline, refconv].sort());
+  });
+
+  it('tells what is not equal: a fault here, and on another processor the spread of the seeds', async () => {
+    const path = join(runFolder(published(), baseline), 'result.json');
+    const result = JSON.parse(await readFile(path, 'utf8'));
+    await writeFile(path, JSON.stringify({ ...result, weights: '0'.repeat(64) }));
+    const here = await rerun(published(), baseline, at('again'), quiet);
+    expect([here.equal, here.sameMachine, agrees(here)]).to.deep.equal([false, true, false]);
+    expect(rerunText(here)).to.contain('NOT EQUAL');
+    const elsewhere: Rerun = { ...here, sameMachine: false, deviation: 0.01 };
+    const top1 = (by: number) => agrees({ ...elsewhere, again: { ...here.again, top1: here.published.top1 + by } });
+    expect([top1(0.029), top1(-0.031)]).to.deep.equal([true, false]);
+    expect(agrees({ ...elsewhere, deviation: undefined })).to.equal(undefined);
+  });
+
+  it('refuses a hash that is none, that several have, and a spec that was changed', async () => {
+    const refused = async (start: string) =>
+      rerun(published(), start, at('again'), quiet).then(
+        () => '',
+        (error: Error) => error.message,
+      );
+    expect(await refused('xyz')).to.match(/No run of .* has a hash that begins with 'xyz'/);
+    expect(await refused('')).to.match(/6 runs of .* have a hash/);
+    const path = join(runFolder(published(), refconv), 'spec.json');
+    const spec = JSON.parse(await readFile(path, 'utf8'));
+    await writeFile(path, JSON.stringify({ ...spec, seed: 9 }));
+    expect(await refused(refconv)).to.match(/has another hash: it was changed/);
+  });
+});

@@ -1,0 +1,126 @@
+/** One cell of a table again: a run and those that it starts from, and whether it ends the same. */
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { meanInterval } from '@refconv/analysis/statistics';
+import { readJson } from '@refconv/files';
+import { readResult, runFolder, SPEC } from './folder.js';
+import { type GridRow, readGrid } from './grid.js';
+import { type QueueOptions, runQueue } from './queue.js';
+import type { Result } from './result.js';
+import { type Hash, hashOfSpec, parseSpec, type Spec, shortHash } from './spec.js';
+
+export interface Rerun {
+  hash: Hash;
+  published: Result;
+  again: Result;
+  /** The same weights, to the last bit. */
+  equal: boolean;
+  /** Processor, number of threads and TensorFlow are those of the published run, so that it must be equal. */
+  sameMachine: boolean;
+  /** Standard deviation of the arm's top-1 over seeds; undefined where fewer than two are known. */
+  deviation?: number;
+}
+
+/**
+ * Does a published run again.
+ * @param published the folder of runs that has it, with its result.
+ * @param start of its hash, as tables print it.
+ * @param root where it is done again; what is finished there is not done again.
+ * @throws Error where no run, or several, have that hash, a spec on its way is missing, or the run fails.
+ */
+export async function rerun(
+  published: string,
+  start: string,
+  root: string,
+  options: QueueOptions = {},
+): Promise<Rerun> {
+  const hash = await findRun(published, start);
+  const result = await readResult(published, hash);
+  if (!result)
+    throw new Error(
+      `The run ${shortHash(hash)} of ${published} has no result to compare with: it is an analysis, or not finished.`,
+    );
+  const chain: [Hash, Spec][] = [];
+  for (let at: Hash | null = hash; at !== null; ) {
+    const spec: Spec = await specOf(published, at);
+    chain.unshift([at, spec]);
+    at = spec.from;
+  }
+  const rows = chain.map(([each, { network, method, seed }]): GridRow => {
+    return { network: network.id, arm: method?.id ?? 'plain', seed, hash: each };
+  });
+  const name = `rerun-${shortHash(hash)}`;
+  const { done } = await runQueue(root, { name, rows, runs: Object.fromEntries(chain) }, options);
+  const again = await readResult(root, hash);
+  if (done < chain.length || !again) {
+    throw new Error(
+      `The run ${shortHash(hash)} is not finished: its folder ${runFolder(root, hash)} tells why; the same command goes on.`,
+    );
+  }
+  const { cpu, threads, tensorflow } = result.environment;
+  const { environment } = again;
+  return {
+    ...{ hash, published: result, again, equal: again.weights === result.weights },
+    sameMachine: environment.cpu === cpu && environment.threads === threads && environment.tensorflow === tensorflow,
+    deviation: await deviationOf(published, hash),
+  };
+}
+
+async function findRun(root: string, start: string): Promise<Hash> {
+  const hashes = await readdir(join(root, 'runs')).catch(() => []);
+  const [found, ...others] = hashes.filter((hash) => hash.startsWith(start));
+  if (found && others.length === 0) return found;
+  throw new Error(
+    `${found ? `${1 + others.length} runs` : 'No run'} of ${root} ${found ? 'have' : 'has'} a hash that begins with '${start}'; ` +
+      'tables and the ledger print them.',
+  );
+}
+
+async function specOf(root: string, hash: Hash): Promise<Spec> {
+  const spec = await readJson<unknown>(join(runFolder(root, hash), SPEC));
+  if (spec === undefined) throw new Error(`${root} has no spec of the run ${shortHash(hash)}, which is needed first.`);
+  const parsed = parseSpec(spec);
+  if (hashOfSpec(parsed) === hash) return parsed;
+  throw new Error(`The spec of the run ${shortHash(hash)} in ${root} has another hash: it was changed.`);
+}
+
+/** Over the seeds of the row that the run stands in, in the first of the grids that have it. */
+async function deviationOf(root: string, hash: Hash): Promise<number | undefined> {
+  for (const name of await readdir(join(root, 'grids')).catch(() => [])) {
+    const { rows } = await readGrid(root, name);
+    const own = rows.find((row) => row.hash === hash);
+    if (!own) continue;
+    const seeds = rows.filter(({ network, arm }) => network === own.network && arm === own.arm);
+    const results = await Promise.all(seeds.map((row) => readResult(root, row.hash)));
+    const deviation = meanInterval(results.flatMap((result) => result?.top1 ?? []))?.deviation;
+    if (deviation !== undefined) return deviation;
+  }
+  return undefined;
+}
+
+/** Whether the two agree: to the last bit on the same kind of machine, else within three standard deviations of its seeds. */
+export function agrees({ equal, sameMachine, deviation, published, again }: Rerun): boolean | undefined {
+  if (equal) return true;
+  if (sameMachine) return false;
+  if (deviation === undefined) return undefined;
+  return Math.abs(published.top1 - again.top1) <= 3 * deviation;
+}
+
+/** What came out, as lines for a person. */
+export function rerunText(rerun: Rerun): string {
+  const { hash, published, again, equal, sameMachine, deviation } = rerun;
+  const percent = (share: number) => `${(100 * share).toFixed(2)} %`;
+  const verdict = {
+    true: equal ? 'equal to the last bit' : 'within three standard deviations of the seeds',
+    false: sameMachine
+      ? 'NOT EQUAL, on the same kind of processor'
+      : 'NOT within three standard deviations of the seeds',
+    undefined: 'not equal, on another kind of processor; how much seeds differ is not known',
+  }[String(agrees(rerun)) as 'true'];
+  return [
+    `run ${shortHash(hash)}, seed ${published.spec.seed}`,
+    `published: top-1 ${percent(published.top1)}, commit ${published.environment.commit.slice(0, 12)}, ${published.environment.cpu}`,
+    `again:     top-1 ${percent(again.top1)}, commit ${again.environment.commit.slice(0, 12)}, ${again.environment.cpu}`,
+    `${verdict}${deviation === undefined ? '' : ` (standard deviation over seeds ${(100 * deviation).toFixed(2)} points)`}`,
+  ].join('\n');
+}
