@@ -119,7 +119,20 @@ export async function rebuildLedger(root: string, warn?: Log): Promise<number> {
   return withLock(`${pathOf(root)}.lock`, () => rebuild(root, warn), { log: warn });
 }
 
+/** The rows of all whole results, as a ledger that is whole has them. */
+export async function ledgerOfRuns(root: string, warn?: Log): Promise<LedgerRow[]> {
+  const results = await resultsOf(root, warn);
+  const row = (result: Result) => names.map((name) => [name, String(COLUMNS[name](result))]);
+  return results.map((result) => Object.fromEntries(row(result)) as LedgerRow);
+}
+
 async function rebuild(root: string, warn?: Log): Promise<number> {
+  const results = await resultsOf(root, warn);
+  await writeAtomically(pathOf(root), [stringify([names, ...results.map(rowOf)])]);
+  return results.length;
+}
+
+async function resultsOf(root: string, warn?: Log): Promise<Result[]> {
   const hashes = await readdir(join(root, 'runs')).catch((): string[] => []);
   const results: Result[] = [];
   for (const hash of hashes.sort()) {
@@ -131,6 +144,5 @@ async function rebuild(root: string, warn?: Log): Promise<number> {
       warn?.(`${(error as Error).message} Its row is missing.`);
     }
   }
-  await writeAtomically(pathOf(root), [stringify([names, ...results.map(rowOf)])]);
-  return results.length;
+  return results;
 }

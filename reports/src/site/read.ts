@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import {
   type Grid,
   type LedgerRow,
+  ledgerOfRuns,
   readGrid,
   readLedger,
   runFolder,
@@ -72,7 +73,10 @@ export async function readSite(root: string): Promise<Site> {
     );
   }
   const problems: string[] = [];
-  const ledger = await readLedger(root);
+  const ledger = await readLedger(root).catch((error: Error) => {
+    problems.push(`${error.message} Its rows are taken from the runs' folders here.`);
+    return ledgerOfRuns(root, (problem) => problems.push(problem));
+  });
   const byHash = new Map(ledger.map((row) => [row.hash, row]));
   const experiments: Experiment[] = [];
   for (const name of names.sort()) {
