@@ -35,7 +35,10 @@ export function parseWeights(bytes: Uint8Array): TorchState {
 export async function readWeights(path: string): Promise<TorchState> {
   const { readFile, stat } = await import('node:fs/promises');
   try {
-    const { size } = await stat(path);
+    const status = await stat(path);
+    const { size } = status;
+    // Reading a FIFO or a device might never end.
+    if (!status.isFile() && !status.isDirectory()) throw new WeightsError('It is a FIFO or a device; expected a file.');
     if (size > MAX_FILE_BYTES)
       throw new WeightsError(`The file has ${size} bytes; at most ${MAX_FILE_BYTES} are read.`);
     return parseWeights(await readFile(path));
