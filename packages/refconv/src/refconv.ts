@@ -10,14 +10,9 @@ import {
   toOfficialConvmap,
   transformKernel,
 } from './map.js';
-import {
-  type Block,
-  defineMethod,
-  type Initializer,
-  type Reparameterization,
-  type ReparameterizedLayer,
-} from './method.js';
+import { type Block, defineMethod, type Reparameterization, type ReparameterizedLayer } from './method.js';
 import { type ReparameterizeOptions, reparameterize, reparameterizedLayers } from './reparameterization.js';
+import { type Initializer, seededBy } from './seeds.js';
 
 /** The options that a layer has and saves. */
 export interface RefConvLayerOptions {
@@ -114,9 +109,7 @@ const refocusing = defineMethod<Required<RefConvLayerOptions>>({
 
 /** Writes what an initialiser draws with another seed. */
 function draw(variable: KernelVariable, initializer: Initializer, seed: number): void {
-  const config = { ...initializer.getConfig(), seed };
-  const seeded = new (initializer.constructor as new (config: object) => Initializer)(config);
-  const drawn = seeded.apply(variable.read().shape);
+  const drawn = seededBy(initializer, seed).apply(variable.read().shape);
   variable.write(drawn);
   drawn.dispose();
 }

@@ -1,7 +1,9 @@
 /** The training loop. */
 import { setImmediate as breathe } from 'node:timers/promises';
+import { requireClassifier } from '@refconv/layers';
 import { tf } from '@refconv/tensorflow';
 import type { LayersModel, Scalar } from '@tensorflow/tfjs';
+import { pixelStatistics } from './adversarial.js';
 import { type CompileChoice, classifier } from './classifier.js';
 import { nothingRead, predictWith } from './evaluate.js';
 import {
@@ -109,7 +111,8 @@ export async function fit(options: FitOptions): Promise<FitResult> {
   const stepsPerEpoch = trainImages.batchesPerEpoch;
   const schedule = scheduleOf(recipe, stepsPerEpoch);
   const due = checkpointClock(options.checkpointEvery);
-  const program = classifier(model, recipe, options);
+  const pixels = pixelStatistics(data.train, { mean, std });
+  const program = classifier(model, recipe, { ...options, pixels });
   const kernels = kernelWatch(model, stepsPerEpoch);
   const stop = stopSignal(options);
   try {
@@ -281,9 +284,10 @@ function checkData(
   splits: { train: Feed } & Partial<Record<SplitName, Feed>>,
   { batchSize, dropLast }: Recipe,
 ): void {
+  requireClassifier(model);
   const wanted = classes.length;
   const given = model.outputs[0]?.shape.at(-1);
-  if (model.outputs.length !== 1 || given !== wanted) {
+  if (given !== wanted) {
     throw new Error(`The model has ${given} logits and the data ${wanted} classes; give the model ${wanted} classes.`);
   }
   const taken = model.inputs[0]?.shape.slice(1) ?? [];

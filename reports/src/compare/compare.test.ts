@@ -115,13 +115,7 @@ describe('refconv report compare', () => {
     const header = 'epoch,step,learning_rate,train_loss,test_loss,test_top1,seconds\n';
     const rows = Array.from({ length: 50_000 }, (_, i) => `${i + 1},${i + 1},0.1,1,1,0.5,1\n`);
     await writeFile(join(hostile, 'metrics.csv'), header + rows.join(''));
-    const names = [
-      'a\nb\u2028c',
-      '\u0000\u001b[2J',
-      `\ud800${EVIL}`,
-      "'];globalThis.hacked = 1;['",
-      '\u202e$(alert)',
-    ];
+    const names = ['a\nb\u2028c', '\u0000\u001b[2J', `\ud800${EVIL}`, "'];globalThis.hacked = 1;['", '\u202e$(alert)'];
     const { page, runs: shown } = await compareRuns(
       names.map(() => hostile),
       { output: join(folder, 'hostile-page'), names },

@@ -1,7 +1,8 @@
 /** `refconv report compare`: one page about a user's own runs. */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PredictionReport } from '@refconv/analysis/predictions';
+import { makeFolder } from '@refconv/files';
 import { classChart, confusionChart, reliabilityChart } from '../charts/predictions.js';
 import { trainingChart } from '../charts/training.js';
 import { type Html, html } from '../html.js';
@@ -32,7 +33,7 @@ export async function compareRuns(
   { output, names }: CompareOptions,
 ): Promise<{ page: string; runs: ComparedRun[] }> {
   const runs = await readRuns(folders, names);
-  await mkdir(output, { recursive: true });
+  await makeFolder(output);
   await writeAssets(output);
   const fileName = fileNames();
   const draw = async (figures: readonly Figure[]) => {

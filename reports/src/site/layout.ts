@@ -1,7 +1,8 @@
 /** The frame of the site's pages. */
-import { cp, mkdir } from 'node:fs/promises';
+import { cp } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { makeFolder } from '@refconv/files';
 import { Html, html } from '../html.js';
 
 /** Files that every site has in its folder `assets`. */
@@ -11,7 +12,7 @@ const VEGA = ['vega', 'vega-lite', 'vega-embed'];
 /** Copies style, script and the vega libraries, so that the site loads nothing from elsewhere. */
 export async function writeAssets(folder: string): Promise<void> {
   const target = join(folder, 'assets');
-  await mkdir(target, { recursive: true });
+  await makeFolder(target);
   // What a package exports lies beside its build for browsers.
   const build = (name: string) => dirname(fileURLToPath(import.meta.resolve(name)));
   const files = [

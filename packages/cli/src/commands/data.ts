@@ -6,17 +6,19 @@ interface VerifyOptions {
   data: string;
   split: 'train' | 'test';
   workers?: number;
+  maxPixels?: number;
   json?: boolean;
 }
 
 /** A usual evaluation's preprocessing of photographs. */
 const PHOTOGRAPHS = 'resize(256)|centerCrop(224)|normalize(imagenet)';
 
-export async function verify({ data, split, workers, json }: VerifyOptions): Promise<void> {
+export async function verify({ data, split, workers, maxPixels, json }: VerifyOptions): Promise<void> {
   const { source } = await openImages(data, split, openOptions());
   const bar = progress(source.count, 'images');
   const result = await verifyDataset(source, {
     ...(workers !== undefined && { workers }),
+    ...(maxPixels !== undefined && { maxPixels }),
     onProgress: (done) => bar.update(done, ''),
   });
   bar.stop();

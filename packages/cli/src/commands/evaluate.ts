@@ -5,9 +5,12 @@ import {
   type OpenDataset,
   openDataset,
   openImages,
+  relabelled,
 } from '@refconv/datasets';
+import { requireClassifier } from '@refconv/layers';
 import { type Evaluation, evaluate, progress, testLoader } from '@refconv/training';
-import { inputSizeOf, normalisation, openOptions, testTransform } from '../data.js';
+import { labelsFor } from '../classes.js';
+import { askedSize, inputSizeOf, normalisation, openOptions, testTransform } from '../data.js';
 import { openSource, type SourceOptions } from '../source.js';
 
 interface EvaluateOptions extends SourceOptions {
@@ -18,28 +21,42 @@ interface EvaluateOptions extends SourceOptions {
   testTransform?: string;
   workers?: number;
   skipBroken?: boolean;
+  maxPixels?: number;
   batchSize?: number;
   json?: boolean;
 }
 
 export async function evaluateCommand(options: EvaluateOptions): Promise<void> {
-  const { data, download, mean, std, testTransform: _, workers, skipBroken, batchSize, json, ...source } = options;
+  const {
+    data,
+    download,
+    mean,
+    std,
+    testTransform: _,
+    workers,
+    skipBroken,
+    maxPixels,
+    batchSize,
+    json,
+    ...source
+  } = options;
+  const asked = askedSize(options);
   const opened = await openTest(data, download);
-  const { images, classes, statistics } = opened;
-  const height = 'height' in images ? images.height : options.inputSize;
-  const { model, notes } = await openSource(source, { height });
-  const given = model.outputs[0]?.shape.at(-1);
-  if (given !== classes.length)
-    throw new Error(`The model has ${given} classes, ${opened.name} has ${classes.length}.`);
+  const { statistics } = opened;
+  const height = 'height' in opened.images ? opened.images.height : asked;
+  const network = await openSource(source, { height });
+  const { model, notes } = network;
+  requireClassifier(model);
+  const images = relabelled(opened.images, labelsFor(network, opened));
   const bar = progress(images.count, 'evaluation');
   const begin = performance.now();
   const onBatch = (done: number) => bar.update(done, '');
   let result: Evaluation;
   let broken: readonly BrokenImage[] = [];
   if ('place' in images) {
-    const transform = testTransform(options, notes, inputSizeOf(model, notes));
+    const transform = testTransform(options, notes, inputSizeOf(model, notes, asked));
     const onBroken = skipBroken ? 'skip' : 'fail';
-    const loader = testLoader(images, { transform, workers, onBroken, ...(batchSize && { batchSize }) });
+    const loader = testLoader(images, { transform, workers, onBroken, maxPixels, ...(batchSize && { batchSize }) });
     broken = loader.broken;
     result = await evaluate(model, loader, { onBatch }).finally(async () => {
       bar.stop();

@@ -92,7 +92,7 @@ export async function info(options: InfoOptions): Promise<void> {
     console.log(options.json ? JSON.stringify(rows, undefined, 2) : options.csv ? toCsv(rows) : table(rows));
     return;
   }
-  const { model, notes } = await openSource(sourceOptions(options));
+  const { model, notes } = await openSource(sourceOptions(options), undefined, { tensorsOnly: true });
   const { row, layers } = await describe(model.name, model, options);
   if (options.csv) {
     console.log(toCsv([row]));

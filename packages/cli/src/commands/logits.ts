@@ -1,3 +1,4 @@
+import { outputActivation, requireClassifier } from '@refconv/layers';
 import { compile, tf } from '@refconv/tensorflow';
 import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs';
 import { readImages } from '../images.js';
@@ -14,6 +15,7 @@ export async function logits({
 }: SourceOptions & { input: string; output: string }): Promise<void> {
   const images = await readImages(input);
   const { model } = await openSource(options, images);
+  requireClassifier(model);
   const program = compile({ evaluate: (x: Tensor4D) => model.apply(x, { training: false }) as Tensor2D });
   const rows: Float32Array[] = [];
   let classes = 0;
@@ -30,5 +32,6 @@ export async function logits({
     data.set(row, i * BATCH * classes);
   });
   await writeNpy(output, { shape: [images.count, classes], data });
-  console.log(`Logits of ${images.count} images, ${classes} classes: ${output}`);
+  const what = outputActivation(model) === 'softmax' ? 'Probabilities' : 'Logits';
+  console.log(`${what} of ${images.count} images, ${classes} classes: ${output}`);
 }

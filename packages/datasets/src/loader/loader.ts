@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { type Batch, batchCount, epochOrder } from '../batches.js';
-import type { JpegDecoder } from '../image/decode.js';
+import { type JpegDecoder, MAX_PIXELS } from '../image/decode.js';
 import { parseTransform, type Transform } from '../transform/parse.js';
 import type { Mix } from '../transform/tensor.js';
 import {
@@ -42,7 +42,7 @@ export interface LoaderOptions {
   exact?: boolean;
   /** Turns images upright by their Exif tag; torchvision does not. Default false. */
   upright?: boolean;
-  /** Images of more pixels are broken. Default 100 million. */
+  /** Images of more pixels are broken. Default 179 million, as Pillow's. */
   maxPixels?: number;
   /** Files of more bytes are broken. Default 256 MiB. */
   maxBytes?: number;
@@ -68,7 +68,7 @@ const DEFAULTS = {
   onBroken: 'fail' as 'fail' | 'skip',
   exact: false,
   upright: false,
-  maxPixels: 100e6,
+  maxPixels: MAX_PIXELS,
   maxBytes: 2 ** 28,
 };
 
