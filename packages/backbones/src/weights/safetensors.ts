@@ -5,6 +5,8 @@ import { ELEMENT_BYTES, type ElementType, elementCount, isElementType, toFloat32
 
 /** The format's own limit. */
 const MAX_HEADER_BYTES = 100_000_000;
+/** The largest models have some ten thousand. */
+const MAX_TENSORS = 2 ** 18;
 
 interface Entry {
   name: string;
@@ -107,6 +109,8 @@ export function readSafetensors(file: Uint8Array | ByteSource): TorchState {
   const source = sourceOf(file);
   const { header, start } = readHeader(source);
   const available = source.size - start;
+  const count = Object.keys(header).length;
+  if (count > MAX_TENSORS) throw new WeightsError(`The file lists ${count} tensors; at most ${MAX_TENSORS} are read.`);
   const entries = Object.entries(header)
     .filter(([name]) => name !== '__metadata__')
     .map(([name, value]) => checkEntry(name, value, available))
