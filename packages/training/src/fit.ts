@@ -18,6 +18,7 @@ import {
 } from './feed.js';
 import { kernelWatch } from './kernelChange.js';
 import type { MetricsRow } from './metrics.js';
+import { sharedNames } from './modelFolder.js';
 import { evaluationOf, notFiniteMessage, type Prediction } from './predictions.js';
 import { progress } from './progress.js';
 import { checkRecipe, type Recipe } from './recipe.js';
@@ -101,6 +102,8 @@ export async function fit(options: FitOptions): Promise<FitResult> {
   const evaluated = evaluationSplits(data, (split) => testFeed(split, { mean, std }));
   checkData(model, data.classes, { train: trainImages, ...evaluated }, recipe);
   const warn = (message: string) => log(`Warning: ${message}`);
+  const unsaved = sharedNames(model);
+  if (unsaved) warn(unsaved);
   const stepsPerEpoch = trainImages.batchesPerEpoch;
   const schedule = scheduleOf(recipe, stepsPerEpoch);
   const due = checkpointClock(options.checkpointEvery);
