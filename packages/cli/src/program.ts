@@ -56,11 +56,16 @@ function withNormalisation(command: Command): Command {
 }
 
 function withData(command: Command): Command {
-  return withNormalisation(
+  return withDecoding(
     command
       .requiredOption('--data <set>', `${IMAGES}; without DIR looked for in REFCONV_DATA and the cache`)
       .option('--download', 'fetch CIFAR (170 MB) into the cache where it is not found'),
-  )
+  );
+}
+
+/** How images in files become a network's. */
+function withDecoding(command: Command): Command {
+  return withNormalisation(command)
     .option(
       '--test-transform <text>',
       'how images in files are evaluated, such as "resize(256)|centerCrop(224)|normalize(imagenet)"; default: as the model was ' +
@@ -208,6 +213,17 @@ export function program(): Command {
     'evaluate --backbone mobilenetv2 --weights mobilenet_v2-b0353104.pth --data imagenet:/data/imagenet',
     'evaluate --backbone resnet20_cifar --weights resnet20.th --data cifar10:data --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 --json',
   ).action(async (options) => (await import('./commands/evaluate.js')).evaluateCommand(options));
+
+  examples(
+    withDecoding(
+      withNetwork(root.command('predict').description('What a network makes of images: a CSV with their names.')),
+    )
+      .argument('<images...>', 'files, and folders with all images in them')
+      .option('--batch-size <n>', 'images a call; default: 50', count)
+      .option('--output <file>', 'a .csv; default: to the terminal'),
+    'predict --model runs/photos/model photos/new --output predictions.csv',
+    'predict --backbone mobilenetv2 --weights mobilenet_v2-b0353104.pth dog.jpg cat.jpg',
+  ).action(async (images, options) => (await import('./commands/predict.js')).predictCommand(images, options));
 
   examples(
     withNetwork(
