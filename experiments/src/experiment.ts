@@ -34,7 +34,7 @@ export const settingsSchema = z.strictObject({
   threads: count.nullable(),
   /** What the arms do that are analysed. */
   analysis: analysisSchema.optional(),
-  /** Runs that a landscape is split into, each with a share of its points. */
+  /** Runs that a landscape or a robustness is split into, each with a share of its points or images. */
   parts: count.default(1),
   /** Of the cost; left out: the recipe's. */
   batchSizes: z.array(count).min(1).optional(),
@@ -186,7 +186,7 @@ export function gridOf(
 
 /** The runs of an analysed arm: the parts of a landscape, the batch sizes of the cost. */
 function analyses({ analysis, parts, batchSizes }: Settings, spec: SpecInput): SpecInput[] {
-  if (analysis?.id === 'landscape') {
+  if (analysis && 'part' in analysis) {
     return Array.from({ length: parts }, (_, i) => ({
       ...spec,
       analysis: { ...analysis, part: { i: i + 1, n: parts } },

@@ -2,112 +2,26 @@
 import { addExperimentCommands } from '@refconv/runs/command';
 import { Command, Option } from 'commander';
 import {
-  assignment,
+  IMAGES,
+  MAX_PIXELS,
+  withData,
+  withDecoding,
+  withMethod,
+  withNetwork,
+  withNormalisation,
+  withRefConv,
+} from './options.js';
+import {
   count,
   index,
   indices,
-  mapKernel,
   notNegative,
-  numbers,
-  pattern,
+  notNegatives,
   positive,
   positiveOrMatched,
-  positives,
   share,
   texts,
 } from './values.js';
-
-/** Those of packages/refconv, which is loaded later. */
-const METHOD_IDS = ['refconv', 'acb', 'repvgg', 'dbb', 'wn', 'cwn', 'own'];
-
-const IMAGES =
-  'cifar10[:DIR], cifar100[:DIR], imagenet[:DIR], synthetic, or folder:DIR, whose train and val (or valid, validation, test) have a folder for each class';
-
-const MAX_PIXELS = 'images of more cannot be read; default: 179 million';
-
-/** The options that say which network. */
-function withNetwork(command: Command): Command {
-  return command
-    .option('--model <dir>', 'a model folder (model.json and weights.bin)')
-    .option('--backbone <id>', 'or a network of this project: `refconv info --all` lists them')
-    .option('--weights <file>', 'its weights: .safetensors, or .pth, .pt and .th of PyTorch')
-    .addOption(
-      new Option('--variant <name>', 'the form of the network; default: by the images').choices(['imagenet', 'cifar']),
-    )
-    .option('--width <factor>', 'factor on its channels, where the family has one', positive)
-    .addOption(new Option('--activation <name>', 'where the family has a choice').choices(['relu', 'relu6']))
-    .option('--classes <n>', 'number of classes; default: as the weights, the data or the variant have', count)
-    .option(
-      '--input-size <pixels>',
-      'height and width of the images; default: as the transform, the data or the variant have',
-      count,
-    )
-    .option('--no-identity', 'leave W_b out of W_t = W_b + W_r ∗ W_b; also of weights with W_r that do not say it');
-}
-
-function withNormalisation(command: Command): Command {
-  return command
-    .option(
-      '--mean <a,b,c>',
-      "subtracted from each channel, where 255 is 1; default: the model's, else the data set's",
-      numbers,
-    )
-    .option('--std <a,b,c>', 'each channel is then divided by it', positives);
-}
-
-function withData(command: Command): Command {
-  return withDecoding(
-    command
-      .requiredOption('--data <set>', `${IMAGES}; without DIR looked for in REFCONV_DATA and the cache`)
-      .option('--download', 'fetch CIFAR (170 MB) into the cache where it is not found'),
-  );
-}
-
-/** How images in files become a network's. */
-function withDecoding(command: Command): Command {
-  return withNormalisation(command)
-    .option(
-      '--test-transform <text>',
-      'how images in files are evaluated, such as "resize(256)|centerCrop(224)|normalize(imagenet)"; default: as the model was ' +
-        'trained for, else as its published weights were evaluated',
-    )
-    .option('--workers <n>', 'threads that decode images in files; default: one for each processor', count)
-    .option('--skip-broken', 'leave out and count files that cannot be read; default: stop at the first')
-    .option('--max-pixels <n>', MAX_PIXELS, count);
-}
-
-function withRefConv(command: Command): Command {
-  return command
-    .option('--map-kernel <k>', "size of the map's filters: 1, 3 or 5", mapKernel, 3)
-    .addOption(
-      new Option(
-        '--init <rule>',
-        'how W_r starts: as the paper says, as the official code does, or from the plain network',
-      )
-        .choices(['xavier', 'official', 'zero'])
-        .default('xavier'),
-    )
-    .addOption(new Option('--basis <source>', 'what W_b is').choices(['pretrained', 'random']).default('pretrained'))
-    .option('--trainable-basis', 'train W_b too', false)
-    .option('--select <regexp>', 'only convolutions whose name matches', pattern);
-}
-
-/** The options of RefConv and its rivals. */
-function withMethod(command: Command, preset?: string): Command {
-  const method = new Option('--method <name>', 're-parameterise the network').choices(METHOD_IDS);
-  return withRefConv(command)
-    .addOption(preset ? method.default(preset) : method)
-    .option('--option <name=value>', 'an option of another method than RefConv; can be repeated', assignment)
-    .addOption(
-      new Option('--start <from>', 'where the blocks of structural methods start').choices(['pretrained', 'scratch']),
-    )
-    .addOption(
-      new Option(
-        '--without-batch-norm <do>',
-        'what structural methods do where no batch norm follows a convolution: refuse, or merge into a bias',
-      ).choices(['refuse', 'bias']),
-    );
-}
 
 function examples(command: Command, ...lines: string[]): Command {
   return command.addHelpText('after', `\nExamples:\n${lines.map((line) => `  $ refconv ${line}`).join('\n')}\n`);
@@ -160,6 +74,7 @@ export function program(): Command {
       .option('--weight-decay <factor>', 'on every parameter', notNegative)
       .option('--spare-norms-and-biases', 'no weight decay on norms and biases')
       .option('--label-smoothing <share>', 'share of the target that is spread over all classes', share)
+      .option('--adversarial <eps>', 'train on images that are attacked by so many 1/255, such as 8', positive)
       .option(
         '--transform <text>',
         'of training images, by loader threads; default for images in files: "randomResizedCrop(224)|flip|…", the normalisation as ' +
@@ -224,6 +139,42 @@ export function program(): Command {
     'predict --model runs/photos/model photos/new --output predictions.csv',
     'predict --backbone mobilenetv2 --weights mobilenet_v2-b0353104.pth dog.jpg cat.jpg',
   ).action(async (images, options) => (await import('./commands/predict.js')).predictCommand(images, options));
+
+  examples(
+    withNormalisation(
+      withNetwork(
+        root
+          .command('attack')
+          .description(
+            'Accuracy on test images that are changed by at most eps a pixel, so that the network is wrong.',
+          ),
+      )
+        .requiredOption('--data <set>', 'cifar10[:DIR], cifar100[:DIR] or synthetic')
+        .option('--download', 'fetch CIFAR (170 MB) into the cache where it is not found'),
+    )
+      .addOption(
+        new Option('--attack <name>', 'one step along the gradient, many, or those of APGD on the cross entropy')
+          .choices(['fgsm', 'pgd', 'apgd'])
+          .default('pgd'),
+      )
+      .option('--eps <list>', 'largest changes of a pixel, in 1/255', notNegatives, [0, 0.25, 0.5, 1, 2, 4, 8])
+      .option('--steps <n>', 'of pgd and apgd', count, 20)
+      .option('--step <size>', 'of pgd, in 1/255; default: eps/4', positive)
+      .addOption(
+        new Option('--start <from>', 'the image itself, or anywhere within eps')
+          .choices(['none', 'random'])
+          .default('none'),
+      )
+      .option('--seed <n>', 'of random starts: the same for every network', index, 1)
+      .option('--skip <n>', 'leaves out the first test images', index, 0)
+      .option('--images <n>', 'attacks so many; default: all', count)
+      .option('--batch-size <n>', 'images a call', count, 100)
+      .option('--show <file>', 'a new .png: some images, what was added times 10, what the network takes them for')
+      .option('--json', 'print the result as JSON: accuracy is a fraction, correct has a digit for each image'),
+    'attack --model merged --data cifar10 --images 1000',
+    'attack --model merged --data cifar10 --attack apgd --eps 0.5,1 --json --show attacked.png',
+    'attack --backbone resnet20_cifar --weights resnet20.th --data cifar10:data --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 --images 200',
+  ).action(async (options) => (await import('./commands/attack.js')).attackCommand(options));
 
   examples(
     withNetwork(

@@ -54,6 +54,7 @@ export {
   openImages,
   type Statistics,
 } from './open.js';
+export { type Picture, type PictureSheetOptions, pictureSheet } from './pictureSheet.js';
 export { Random, type StreamKey, stream } from './random.js';
 export { holdOut, selectImages, takeImages } from './select.js';
 export { channelStatistics } from './statistics.js';

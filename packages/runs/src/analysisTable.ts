@@ -1,11 +1,12 @@
-/** The table of a grid's analyses: their rows, and of a landscape what the points of all its parts say. */
+/** The table of a grid's analyses: their rows, and of one that was split what all its parts say. */
+import { readRobustness, robustnessRow } from '@refconv/analysis/robustness/curve';
 import { mean } from '@refconv/analysis/statistics';
 import { stringify } from 'csv-stringify/sync';
 import { readAnalysis, runFolder } from './folder.js';
 import type { Grid, GridRow } from './grid.js';
 import type { AnalysisResult, AnalysisRow } from './result.js';
 
-/** One row: which analysis, and its numbers. Landscapes whose parts are not all done have none. */
+/** One row: which analysis, and its numbers. Those whose parts are not all done have none. */
 export interface AnalysisTableRow {
   network: string;
   arm: string;
@@ -32,12 +33,9 @@ export async function analysisTableOf(root: string, grid: Grid): Promise<Analysi
       const result = await readAnalysis(root, hash);
       if (result) results.push(result);
     }
-    const landscape = grid.runs[(rows[0] as GridRow).hash]?.analysis?.id === 'landscape';
-    const values = landscape
-      ? results.length === rows.length
-        ? [await landscapeRow(root, results)]
-        : []
-      : results.flatMap((result) => result.rows);
+    const ofParts = PARTS[grid.runs[(rows[0] as GridRow).hash]?.analysis?.id ?? ''];
+    const whole = results.length === rows.length;
+    const values = ofParts ? (whole ? [await ofParts(root, results)] : []) : results.flatMap((result) => result.rows);
     const specs = results.map(({ hash }) => hash);
     const commits = [
       ...new Set(results.map(({ environment: { commit, changed } }) => `${commit.slice(0, 12)}${changed ? '+' : ''}`)),
@@ -46,6 +44,16 @@ export async function analysisTableOf(root: string, grid: Grid): Promise<Analysi
   }
   return table;
 }
+
+/** The analyses that can be split: one row of all parts' files. */
+const PARTS: Record<string, (root: string, parts: readonly AnalysisResult[]) => Promise<AnalysisRow>> = {
+  landscape: landscapeRow,
+  robustness: async (root, parts) => {
+    const [{ spec }] = parts as [AnalysisResult];
+    const images = await Promise.all(parts.map(({ hash }) => readRobustness(runFolder(root, hash))));
+    return robustnessRow(images.flat(), spec.analysis?.id === 'robustness' ? spec.analysis.eps : []);
+  },
+};
 
 async function landscapeRow(root: string, parts: readonly AnalysisResult[]): Promise<AnalysisRow> {
   // It brings TensorFlow along, which planning and launching do without.

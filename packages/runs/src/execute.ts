@@ -133,7 +133,7 @@ async function train(root: string, hash: Hash, spec: Spec, options: ExecuteOptio
       mergedTop1: merged ? (await evaluate(merged, finalSplit(data), normalisation)).top1 : top1,
       parametersInTraining: cost.trainable,
       parameters: trainingCost(merged ?? model).trainable,
-      flopsPerStep: stepCost(model, recipe.batchSize).total,
+      flopsPerStep: stepCost(model, recipe.batchSize, { attacked: recipe.adversarial !== undefined }).total,
       peakMemory,
       trainSeconds,
       stepMilliseconds: (1000 * trainSeconds) / fitted.step,

@@ -3,6 +3,7 @@ import { setImmediate as breathe } from 'node:timers/promises';
 import { requireClassifier } from '@refconv/layers';
 import { tf } from '@refconv/tensorflow';
 import type { LayersModel, Scalar } from '@tensorflow/tfjs';
+import { pixelStatistics } from './adversarial.js';
 import { type CompileChoice, classifier } from './classifier.js';
 import { nothingRead, predictWith } from './evaluate.js';
 import {
@@ -107,7 +108,8 @@ export async function fit(options: FitOptions): Promise<FitResult> {
   const stepsPerEpoch = trainImages.batchesPerEpoch;
   const schedule = scheduleOf(recipe, stepsPerEpoch);
   const due = checkpointClock(options.checkpointEvery);
-  const program = classifier(model, recipe, options);
+  const pixels = pixelStatistics(data.train, { mean, std });
+  const program = classifier(model, recipe, { ...options, pixels });
   const kernels = kernelWatch(model, stepsPerEpoch);
   const stop = stopSignal(options);
   try {

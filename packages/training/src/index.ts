@@ -1,4 +1,5 @@
 export { writeAtomically } from '@refconv/files';
+export { type AttackedImages, adversarialImages } from './adversarial.js';
 export { type Checkpoint, CheckpointFolder } from './checkpoint.js';
 export { decodeCheckpoint, encodeCheckpoint, type StoredTensor } from './checkpointFile.js';
 export {
@@ -24,7 +25,14 @@ export {
   writePredictions,
 } from './predictions.js';
 export { type Progress, progress } from './progress.js';
-export { checkRecipe, OFFICIAL_CODE_RECIPE, PAPER_RECIPE, type Recipe, recipeHash } from './recipe.js';
+export {
+  type Adversarial,
+  checkRecipe,
+  OFFICIAL_CODE_RECIPE,
+  PAPER_RECIPE,
+  type Recipe,
+  recipeHash,
+} from './recipe.js';
 export { learningRateAt, type Schedule, scheduleOf } from './schedule.js';
 export { threadCount } from './threads.js';
 export { variablesOf } from './variables.js';

@@ -9,6 +9,7 @@ import { expectSnapshot } from '../testing/snapshot.js';
 import { redundancyChart } from './heatMap.js';
 import { isolines, landscapeChart, sliceChart, surfaceChart } from './landscape.js';
 import { classChart, confusionChart, reliabilityChart } from './predictions.js';
+import { epsChart } from './robustness.js';
 import { stylesOf } from './style.js';
 import { gainsChart, trainingChart } from './training.js';
 
@@ -36,6 +37,13 @@ const charts = {
   slice: sliceChart([bowl]),
   training: trainingChart(epochs, 'test accuracy, %'),
   gains: gainsChart(gains),
+  robustness: epsChart(
+    [0, 1, 8].flatMap((eps) =>
+      ['baseline <b>', 'refconv'].map((curve) => ({ curve, eps, value: 50 - eps, low: 45, high: 55, images: 9 })),
+    ),
+    'accuracy under attack, %',
+    { zero: true },
+  ),
   gainsOfArms: gainsChart([...gains, { network: 'a', arm: 'wn <b>', gain: -0.2, pairs: 1 }]),
   reliability: reliabilityChart([
     { run: 'baseline <b>', confidence: 0.25, accuracy: 0.5, count: 4 },

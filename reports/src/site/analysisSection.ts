@@ -10,13 +10,14 @@ import type { LayerCell, NetworkAnalysis } from './analyses.js';
 import type { Figure } from './figure.js';
 import { count, four } from './format.js';
 import { table } from './layout.js';
+import { robustnessFigures } from './robustness.js';
 
 /** Layers whose matrices are shown: more than these are hard to compare. */
 const LAYERS = 4;
 
 type Draw = (figure: Figure) => Promise<Html>;
 
-/** A section for each kind of analysis; matrices of a network's first seed, numbers of all. */
+/** A section for each kind of analysis; matrices of a network's first seed, curves and numbers of all. */
 export async function analysisSection(
   folder: string,
   analyses: readonly NetworkAnalysis[],
@@ -27,9 +28,10 @@ export async function analysisSection(
     const own = analyses.filter((analysis) => analysis.id === id);
     const figures: Html[] = [];
     for (const network of new Set(own.map((analysis) => analysis.network))) {
-      const [first] = own.filter((analysis) => analysis.network === network);
-      const same = own.filter((each) => each.network === network && each.seed === first?.seed);
-      for (const figure of figuresOf(id, network, same)) figures.push(await draw(figure));
+      const ofNetwork = own.filter((analysis) => analysis.network === network);
+      const first = ofNetwork.filter(({ seed }) => seed === ofNetwork[0]?.seed);
+      const shown = id === 'robustness' ? robustnessFigures(network, ofNetwork) : figuresOf(id, network, first);
+      for (const figure of shown) figures.push(await draw(figure));
     }
     sections.push(html`<h2>${TITLES[id] ?? id}</h2>
 ${figures}
@@ -43,6 +45,7 @@ const TITLES: Record<string, string> = {
   redundancy: 'Redundancy of kernel channels',
   skeletons: 'Skeletons of kernels',
   landscape: 'Loss landscape',
+  robustness: 'Robustness to attacks',
   cost: 'Cost of training',
 };
 

@@ -172,7 +172,7 @@ describe('the site', () => {
     const unfinished = named?.runs.find(({ state }) => state.state === 'waiting');
     expect(unfinished?.epochs.length).to.equal(31);
     const page = await readFile(pageOf('analyses-cifar'), 'utf8');
-    for (const title of ['Connectivity', 'Redundancy', 'Skeletons', 'Loss landscape'])
+    for (const title of ['Connectivity', 'Redundancy', 'Skeletons', 'Loss landscape', 'Robustness'])
       expect(page).to.contain(`<h2>${title}`);
     const overview = await readFile(join(output, 'index.html'), 'utf8');
     expect(overview).to.contain('share within 1 nat');

@@ -49,6 +49,7 @@ interface TrainOptions extends SourceOptions, MethodFlags {
   weightDecay?: number;
   spareNormsAndBiases?: boolean;
   labelSmoothing?: number;
+  adversarial?: number;
   crop?: number;
   flip: boolean;
   seed: number;
@@ -71,6 +72,7 @@ function recipeOf(options: TrainOptions): Recipe {
     // A short training has a warm-up of at most a tenth, unless it is told otherwise.
     warmUpEpochs: options.warmUpEpochs ?? Math.min(recipe.warmUpEpochs, epochs / 10),
     decayNormsAndBiases: !options.spareNormsAndBiases,
+    ...(options.adversarial !== undefined && { adversarial: { eps: options.adversarial } }),
     augment: { crop: options.crop ?? recipe.augment.crop, flip: options.flip },
     seed,
   };
