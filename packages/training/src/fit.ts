@@ -24,6 +24,7 @@ import { lockTraining } from './folderLock.js';
 import { kernelWatch } from './kernelChange.js';
 import { type LeftImage, leftOutText } from './leftOut.js';
 import type { MetricsRow } from './metrics.js';
+import { sharedNames } from './modelFolder.js';
 import { NEW_EPOCH, type Position, START } from './position.js';
 import { evaluationOf, notFiniteMessage, type Prediction } from './predictions.js';
 import { progress } from './progress.js';
@@ -122,6 +123,8 @@ export async function fit(options: FitOptions): Promise<FitResult> {
     ...(recipe.dropLast ? [] : [count % recipe.batchSize || count]),
   ]);
   const warn = (message: string) => log(`Warning: ${message}`);
+  const unsaved = sharedNames(model);
+  if (unsaved) warn(unsaved);
   const stepsPerEpoch = trainImages.batchesPerEpoch;
   const schedule = scheduleOf(recipe, stepsPerEpoch);
   const due = checkpointClock(options.checkpointEvery);
