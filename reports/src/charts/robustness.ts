@@ -25,7 +25,7 @@ export function epsChart(rows: readonly EpsRow[], title: string, { zero = false 
   const x = {
     ...{ field: 'eps', type: 'quantitative' as const, title: 'largest change of a pixel, in 1/255' },
     scale: { type: 'sqrt' as const, nice: false },
-    axis: { values: levels, grid: false },
+    axis: { values: levels, grid: false, format: '~g' },
   };
   const y = { field: 'value', type: 'quantitative' as const, title, scale: { zero: true } };
   const tooltip = [
