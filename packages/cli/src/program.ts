@@ -2,6 +2,7 @@
 import { addExperimentCommands } from '@refconv/runs/command';
 import { Command, Help, Option } from 'commander';
 import {
+  examples,
   IMAGES,
   MAX_PIXELS,
   withData,
@@ -22,10 +23,6 @@ import {
   share,
   texts,
 } from './values.js';
-
-function examples(command: Command, ...lines: string[]): Command {
-  return command.addHelpText('after', `\nExamples:\n${lines.map((line) => `  $ refconv ${line}`).join('\n')}\n`);
-}
 
 /** `help data verify` as `data verify --help`: commander's own `help` knows no commands of groups. */
 export const withHelpOption = (args: readonly string[]): string[] =>
