@@ -46,7 +46,7 @@ export const runFolders: Kind = {
           what = "another run's";
         } else what = damageOrReplace(path, random);
 
-        await valueOrClearError(() => readGrid(root, grid.name), [path]);
+        await valueOrClearError(() => readGrid(root, grid.name), [path, root]);
         const status = await valueOrClearError(() => gridStatus(root, grid), [path]);
         const states = 'value' in status ? status.value : [];
         for (const { state, hash: each } of states) {
