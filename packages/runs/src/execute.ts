@@ -12,6 +12,8 @@ import {
   type FitResult,
   finalSplit,
   fit,
+  type LeftOut,
+  leftOutText,
   type MetricsRow,
   predict,
   requireFinite,
@@ -105,7 +107,12 @@ async function train(root: string, hash: Hash, spec: Spec, options: ExecuteOptio
   try {
     const where = await environment(spec, images.source);
     await writeAtomically(join(folder, ENVIRONMENT), [json(where)]);
-    model = await startingModel(root, spec, { classes: data.classes.length, height: images.size });
+    const layers: LeftOut['layers'] = [];
+    const onLeft = (left: Readonly<LeftOut['layers']>) => {
+      layers.push(...left);
+    };
+    model = await startingModel(root, spec, { classes: data.classes.length, height: images.size, onLeft });
+    for (const line of leftOutText({ layers })) log(line);
     if (spec.freezeBatchNorm) freezeBatchNorms(model);
     const checkpointEvery = { seconds: CHECKPOINT };
     const fitted = await fit({
@@ -139,6 +146,7 @@ async function train(root: string, hash: Hash, spec: Spec, options: ExecuteOptio
       trainSeconds,
       stepMilliseconds: (1000 * trainSeconds) / fitted.step,
       weights: weightsHash(model),
+      ...(layers.length + fitted.unread.length > 0 && { leftOut: { images: fitted.unread, layers } }),
       finished: new Date().toISOString(),
       environment: where,
     };

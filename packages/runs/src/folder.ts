@@ -31,7 +31,8 @@ export interface Failure {
 }
 
 export type State =
-  | { state: 'done' }
+  /** Top-1 of a training: that of its final weights. */
+  | { state: 'done'; top1?: number }
   /** Epochs are 0 for an analysis, which has none. */
   | { state: 'running'; holder: Holder; epoch: number; epochs: number; secondsLeft?: number; top1?: number }
   /** Inherited: what it starts from failed. */
@@ -86,13 +87,16 @@ function wholeResult(root: string, hash: Hash): Result | AnalysisResult | undefi
   return read && 'result' in read ? read.result : undefined;
 }
 
-/** Whether it has a whole result. */
+/** Whether it has a whole result. @throws Error where that cannot be read: a run that is done must not be taken for one that is not. */
 export const isDone = (root: string, hash: Hash) => wholeResult(root, hash) !== undefined;
 
 export async function stateOf(root: string, hash: Hash, spec: Spec): Promise<State> {
   const folder = runFolder(root, hash);
   const result = readResultFile(folder, hash);
-  if (result && 'result' in result) return { state: 'done' };
+  if (result && 'result' in result) {
+    const { top1 } = { top1: undefined, ...result.result };
+    return { state: 'done', ...(top1 !== undefined && { top1 }) };
+  }
   const holder = await holderOf(join(folder, LOCK));
   const epochs = spec.analysis ? 0 : spec.recipe.epochs;
   if (holder) return { state: 'running', holder, ...(await progressOf(folder, epochs)) };

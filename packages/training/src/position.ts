@@ -1,4 +1,5 @@
 /** Where a training is. */
+import type { LeftImage } from './leftOut.js';
 import type { MetricsRow } from './metrics.js';
 
 /** A value that, with weights and momentum buffers, decides everything that comes after. */
@@ -16,6 +17,8 @@ export interface Position {
   changes: number;
   /** One for each epoch that is finished. */
   rows: MetricsRow[];
+  /** Files that could not be read so far; checkpoints of earlier versions have none. */
+  unread?: LeftImage[];
 }
 
 /** Of an epoch of which nothing is done. */
