@@ -90,7 +90,8 @@ export async function attackCommand(options: Options): Promise<void> {
     const right = found.filter((broken) => !broken[i]).length;
     return { eps: each, right, accuracy: right / count, correct };
   });
-  if (show !== undefined) await writeAtomically(show, [await attackSheet(shown, test, notes.classes ? [...notes.classes] : classes)]);
+  if (show !== undefined)
+    await writeAtomically(show, [await attackSheet(shown, test, notes.classes ? [...notes.classes] : classes)]);
   if (json) console.log(JSON.stringify({ images: count, results }));
   else {
     for (const { eps: each, right, accuracy } of results) {
