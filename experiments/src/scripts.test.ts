@@ -1,9 +1,9 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Grid, withSettings } from '@refconv/runs';
+import { type Grid, settingsText, withSettings } from '@refconv/runs';
 import { expect } from 'chai';
-import { checkSettings, type Experiment, gridOf, PRESETS, type Preset } from './experiment.js';
+import { checkSettings, type Experiment, FORMS, gridOf, PRESETS, type Preset } from './experiment.js';
 import { experimentOf, run, SCRIPTS } from './testing/scripts.js';
 import { searchGrid } from './tuning.js';
 
@@ -146,7 +146,7 @@ describe('the scripts', () => {
     refused('recipe.epoch=3', /recipe.epoch is unknown; did you mean epochs/);
     refused('analysis.point=5', /analysis.point is unknown; did you mean points/);
     refused('__proto__.polluted=1', /__proto__ cannot be set/);
-    refused('arms=["refcon"]', /landscape has no arm 'refcon'; it has baseline, refconv/);
+    refused('arms=["refcon"]', /landscape has no arm 'refcon'; it has 'baseline', 'refconv'/);
   });
 
   it('give changed settings a grid of their own, which says what was changed', async () => {
@@ -166,6 +166,26 @@ describe('the scripts', () => {
     expect(named).to.deep.include({ name: 'mine-tuned', kind: 'tuned', changed: { seeds: [1] }, notes: 'How.' });
     const search = searchGrid(experiment, 'cifar', settings, [1, 2], {}, 'mine').grid;
     expect(search).to.include({ name: 'mine-tuning', kind: 'search', preset: 'cifar' });
+  });
+
+  it('say which arms they leave out, and show the forms of settings', async () => {
+    const experiment = await experimentOf('comparison');
+    const smoke = plan(experiment, 'smoke');
+    expect(settingsText(smoke)).to.equal(
+      "smoke; 5 arms left out: 'baseline, twice the epochs', 'cwn', 'own', 'acb', 'dbb'",
+    );
+    expect(plan(experiment, 'pocket')).not.to.have.property('armsLeftOut');
+    const refused = (assignment: string, message: RegExp) =>
+      expect(() => plan(experiment, 'smoke', assignment)).to.throw(message);
+    refused(
+      'networks=[{"backbone":"foo"}]',
+      /networks\.0\.id is not set.*networks\.0\.backbone is unknown; there are id/,
+    );
+    // Each form that is shown is one that is taken.
+    for (const [name, form] of Object.entries(FORMS)) {
+      expect(() => plan(experiment, 'pocket', `${name}=${form}`), name).not.to.throw();
+      refused(`${name}=3`, new RegExp(`${name} is 3: .*such as`));
+    }
   });
 
   it('say which arm an analysed arm is of', async () => {

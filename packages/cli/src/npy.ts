@@ -1,6 +1,5 @@
 /** NumPy's file format for one array (numpy.lib.format, versions 1.0 to 3.0), as far as float32 and float64 go. */
-import { readFile } from 'node:fs/promises';
-import { writeAtomically } from '@refconv/training';
+import { readBytes, writeAtomically } from '@refconv/files';
 
 export interface NpyArray {
   shape: number[];
@@ -67,7 +66,7 @@ export function formatNpy({ shape, data }: NpyArray): Uint8Array {
 /** @throws Error that names the file. */
 export async function readNpy(path: string): Promise<NpyArray> {
   try {
-    return parseNpy(await readFile(path));
+    return parseNpy(await readBytes(path));
   } catch (error) {
     throw new Error(`${path} cannot be used. ${(error as Error).message}`, { cause: error });
   }

@@ -93,3 +93,7 @@ export function withMethod(command: Command, preset?: string): Command {
       ).choices(['refuse', 'bias']),
     );
 }
+
+export function examples(command: Command, ...lines: string[]): Command {
+  return command.addHelpText('after', `\nExamples:\n${lines.map((line) => `  $ refconv ${line}`).join('\n')}\n`);
+}

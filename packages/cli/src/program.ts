@@ -1,7 +1,8 @@
 /** The commands, their options, help and examples. What they do is loaded when one is called, so that help is quick. */
 import { addExperimentCommands } from '@refconv/runs/command';
-import { Command, Option } from 'commander';
+import { Command, Help, Option } from 'commander';
 import {
+  examples,
   IMAGES,
   MAX_PIXELS,
   withData,
@@ -23,9 +24,9 @@ import {
   texts,
 } from './values.js';
 
-function examples(command: Command, ...lines: string[]): Command {
-  return command.addHelpText('after', `\nExamples:\n${lines.map((line) => `  $ refconv ${line}`).join('\n')}\n`);
-}
+/** `help data verify` as `data verify --help`: commander's own `help` knows no commands of groups. */
+export const withHelpOption = (args: readonly string[]): string[] =>
+  args[0] === 'help' && args.length > 2 ? [...args.slice(1), '--help'] : [...args];
 
 export function program(): Command {
   const root = new Command('refconv')
@@ -35,7 +36,20 @@ export function program(): Command {
     .version('0.1.0')
     .showSuggestionAfterError()
     .showHelpAfterError('(--help shows all options and examples)')
-    .configureHelp({ sortSubcommands: false });
+    .configureHelp({
+      sortSubcommands: false,
+      // The overview has the commands of groups too.
+      visibleCommands(command) {
+        const commands = Help.prototype.visibleCommands.call(this, command);
+        return command.parent
+          ? commands
+          : commands.flatMap((each) => (each.commands.length > 0 ? each.commands : [each]));
+      },
+      subcommandTerm(command) {
+        const term = Help.prototype.subcommandTerm.call(this, command);
+        return command.parent?.parent ? `${command.parent.name()} ${term}` : term;
+      },
+    });
 
   examples(
     withMethod(
@@ -72,6 +86,7 @@ export function program(): Command {
       .option('--warm-up-epochs <n>', 'epochs of linear warm-up, part of --epochs', notNegative)
       .option('--momentum <share>', 'of SGD', share)
       .option('--weight-decay <factor>', 'on every parameter', notNegative)
+      .option('--keep-last-batch', "train on an epoch's last batch too, where it is smaller than the others")
       .option('--spare-norms-and-biases', 'no weight decay on norms and biases')
       .option('--label-smoothing <share>', 'share of the target that is spread over all classes', share)
       .option('--adversarial <eps>', 'train on images that are attacked by so many 1/255, such as 8', positive)
@@ -267,6 +282,7 @@ export function program(): Command {
       .addOption(new Option('--split <name>', 'which images').choices(['train', 'test']).default('train'))
       .option('--transform <text>', 'such as "randomResizedCrop(224)|flip|normalize(imagenet)"')
       .option('--images <n>', 'how many', count, 24)
+      .option('--max-pixels <n>', 'images of more pixels count as broken; default: 100 million', count)
       .option('--seed <n>', 'of order and augmentation', index, 0)
       .option('--epoch <n>', 'whose augmentation', index, 0),
     'data show --data folder:photos --transform "randomResizedCrop(160)|flip|normalize(imagenet)" --output sheet.png',

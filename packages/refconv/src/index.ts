@@ -47,6 +47,7 @@ export {
 } from './refconv.js';
 export {
   isSpatial,
+  type LeftLayer,
   merge,
   type ReparameterizeOptions,
   reparameterize,

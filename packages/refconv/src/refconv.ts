@@ -31,7 +31,7 @@ export interface RefConvOptions extends RefConvLayerOptions {
   basis?: 'pretrained' | 'random';
 }
 
-export interface RefocusOptions extends RefConvOptions, Pick<ReparameterizeOptions, 'select' | 'seed'> {}
+export interface RefocusOptions extends RefConvOptions, Pick<ReparameterizeOptions, 'select' | 'seed' | 'onLeft'> {}
 
 /** A layer of RefConv: weights `kernel` or `depthwise_kernel` (W_b), `convmap` (W_r) and, as in the plain layer, `bias`. */
 export interface RefConvLayer extends ReparameterizedLayer, RefConvParts {}
@@ -155,9 +155,9 @@ export function isRefConv(layer: tf.layers.Layer): layer is RefConvLayer {
  */
 export async function refocus(
   model: tf.LayersModel,
-  { select, seed, ...options }: RefocusOptions = {},
+  { select, seed, onLeft, ...options }: RefocusOptions = {},
 ): Promise<tf.LayersModel> {
-  return reparameterize(model, refconv(options), { select, seed });
+  return reparameterize(model, refconv(options), { select, seed, onLeft });
 }
 
 /** The RefConv layers of a model, those of nested models too, each once. */

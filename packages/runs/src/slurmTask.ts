@@ -5,9 +5,9 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { $ } from 'zx';
-import { CANCELLED, readJson, runFolder, SPEC, STOPPED } from './folder.js';
+import { CANCELLED, readSpec, runFolder, STOPPED } from './folder.js';
 import { runQueue } from './queue.js';
+import { requeue } from './slurmJobs.js';
 import type { Hash, Spec } from './spec.js';
 
 const stop = new AbortController();
@@ -16,19 +16,11 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => st
 const [root, list] = process.argv.slice(2) as [string, string];
 const { SLURM_ARRAY_JOB_ID: job, SLURM_ARRAY_TASK_ID: index } = process.env;
 const hash = JSON.parse(readFileSync(list, 'utf8'))[index as string] as Hash;
-const spec = (await readJson<Spec>(join(runFolder(root, hash), SPEC))) as Spec;
+const spec = (await readSpec(root, hash)) as Spec;
 
 const task = { name: `${job}_${index}`, rows: [], runs: { [hash]: spec } };
 const { done } = await runQueue(root, task, { workers: 1, signal: stop.signal });
 if (done === 0) {
   process.exitCode = stop.signal.aborted ? STOPPED : 1;
   if (stop.signal.aborted && !existsSync(join(runFolder(root, hash), CANCELLED))) await requeue(`${job}_${index}`);
-}
-
-/** Where Slurm has ended the task already, by cancelling or requeueing it, it knows what comes next. */
-async function requeue(task: string): Promise<void> {
-  const { stdout } = await $({ quiet: true })`squeue --noheader --array --format=%T --jobs=${task}`;
-  if (stdout.trim() !== 'RUNNING') return;
-  console.log(`${task} was told to stop; puts itself into the queue again`);
-  await $`scontrol requeue ${task}`;
 }

@@ -200,9 +200,15 @@ export function paperRecipe(changes: Partial<Spec['recipe']> = {}): Spec['recipe
 
 /**
  * A value checked by a schema.
+ * @param forms examples of fields that are more than a number or a word, for who gives them another form.
  * @throws RangeError with a line of all that is wrong, and for an unknown name the nearest known one.
  */
-export function parse<T extends z.ZodType>(schema: T, value: unknown, what: string): z.output<T> {
+export function parse<T extends z.ZodType>(
+  schema: T,
+  value: unknown,
+  what: string,
+  forms: Readonly<Record<string, string>> = {},
+): z.output<T> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const problems = result.error.issues.flatMap((issue) => {
@@ -219,9 +225,10 @@ export function parse<T extends z.ZodType>(schema: T, value: unknown, what: stri
       const known = issue.values.map(String);
       const hint =
         known.length > 4 && typeof given === 'string' ? nearest(given, known) : `; expected ${known.join(', ')}`;
-      return [`${path} is ${JSON.stringify(given)}${hint}`];
+      return [`${path} is ${JSON.stringify(given) ?? 'not set'}${hint}`];
     }
-    return [`${path || 'it'} is ${JSON.stringify(given) ?? 'not set'}: ${issue.message}`];
+    const form = forms[path] && ` (such as ${forms[path]})`;
+    return [`${path || 'it'} is ${JSON.stringify(given) ?? 'not set'}: ${issue.message}${form ?? ''}`];
   });
   throw new RangeError(`${what} cannot be used: ${problems.join('; ')}.`);
 }
@@ -236,12 +243,24 @@ function nearest(name: string, known: readonly string[]): string {
 
 /** The names that an object within a schema has. */
 function keysAt(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
-  let at: unknown = schema;
-  const unwrapped = (value: unknown): unknown => {
-    const { innerType } = (value as { def?: { innerType?: unknown } }).def ?? {};
-    return innerType ? unwrapped(innerType) : value;
+  const unwrapped = (type: unknown): SchemaParts => {
+    const parts = type as SchemaParts;
+    return parts.def?.innerType ? unwrapped(parts.def.innerType) : parts;
   };
-  for (const key of path) at = (unwrapped(at) as { shape?: Record<PropertyKey, unknown> }).shape?.[key];
-  const { shape, options = [] } = (unwrapped(at) ?? {}) as { shape?: object; options?: { shape?: object }[] };
-  return [...new Set([shape, ...options.map((option) => option.shape)].flatMap((each) => Object.keys(each ?? {})))];
+  // Of a union, all forms.
+  const forms = (type: unknown) => {
+    const whole = unwrapped(type);
+    return whole.options ? whole.options.map(unwrapped) : [whole];
+  };
+  const within = (type: unknown, key: PropertyKey) =>
+    forms(type).flatMap(({ def, shape }) => def?.element ?? def?.valueType ?? shape?.[key] ?? []);
+  const found = path.reduce<unknown[]>((types, key) => types.flatMap((type) => within(type, key)), [schema]);
+  return [...new Set(found.flatMap(forms).flatMap(({ shape }) => Object.keys(shape ?? {})))];
+}
+
+/** What of zod's types leads to those within. */
+interface SchemaParts {
+  def?: { innerType?: unknown; element?: unknown; valueType?: unknown };
+  shape?: Record<PropertyKey, unknown>;
+  options?: unknown[];
 }

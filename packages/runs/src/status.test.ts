@@ -10,7 +10,7 @@ import { json, LOCK, markFailed, prepareRun, RESULT, runFolder } from './folder.
 import { type Grid, writeGrid } from './grid.js';
 import type { Spec } from './spec.js';
 import { gridStatus, isSettled, statusText } from './status.js';
-import { resultOf } from './testing/result.js';
+import { resultFor, resultOf } from './testing/result.js';
 import { temporaryFolder, tinyGrid } from './testing/tiny.js';
 
 const METRICS = 'epoch,step,learning_rate,train_loss,test_loss,test_top1,seconds\n';
@@ -30,7 +30,8 @@ describe('the status', () => {
     const hashes = Object.keys(grid.runs);
     const folders = await Promise.all(hashes.map((hash) => prepareRun(root, hash, grid.runs[hash] as Spec)));
     const [base1, refconv1, , , , wn2, base3] = folders as string[];
-    await writeFile(join(base1 as string, RESULT), json(resultOf(1)));
+    const [first] = hashes as [string];
+    await writeFile(join(base1 as string, RESULT), json(resultFor(first, grid.runs[first] as Spec)));
     for (const step of [2, 4]) await writeFile(join(base1 as string, `step-000000000${step}.checkpoint`), '');
     locks.push((await tryLock(join(refconv1 as string, LOCK))) as Lock);
     const row = '1,2,0.05,2.5,2.25,0.125,600\n';
@@ -47,7 +48,12 @@ describe('the status', () => {
     const short = (i: number) => (hashes[i] as string).slice(0, 12);
     const states = rows.map(({ arm, seed, state, waitsFor }) => ({ arm, seed, state, waitsFor }));
     const waiting = { state: 'waiting', epoch: 0, epochs: 2 };
-    expect(states[0]).to.deep.equal({ arm: 'baseline', seed: 1, state: { state: 'done' }, waitsFor: undefined });
+    expect(states[0]).to.deep.equal({
+      arm: 'baseline',
+      seed: 1,
+      state: { state: 'done', top1: resultOf(1).top1 },
+      waitsFor: undefined,
+    });
     expect(states[1]?.state).to.deep.include({ state: 'running', epoch: 1, epochs: 2, top1: 0.125, secondsLeft: 600 });
     expect(states[2]).to.deep.equal({ arm: 'wn', seed: 1, state: waiting, waitsFor: undefined });
     expect(states[3]?.state).to.deep.equal({ state: 'failed', reason: 'The loss became NaN.' });
@@ -70,8 +76,10 @@ describe('the status', () => {
     );
     const all = statusText(grid, rows, { all: true });
     expect(all.split('\n')).to.have.lengthOf(11);
+    const final = `${(100 * resultOf(1).top1).toFixed(2)} %`;
     expect(all)
-      .to.match(/baseline +3 .*waiting +1\/2/)
+      .to.match(new RegExp(`baseline +1 .*done +${final}`))
+      .and.match(/baseline +3 .*waiting +1\/2/)
       .and.match(/refconv +3 .*waiting .*for [0-9a-f]{12}/);
     const low = statusText(grid, rows, { height: 5 }).split('\n');
     expect(low).to.have.lengthOf(5);
@@ -84,7 +92,7 @@ describe('the status', () => {
     const [baseline, , wn] = Object.keys(grid.runs) as [string, string, string];
     for (const hash of [baseline, wn]) await prepareRun(root, hash, grid.runs[hash] as Spec);
     await writeFile(join(runFolder(root, baseline), 'cancelled'), '');
-    await writeFile(join(runFolder(root, wn), RESULT), json(resultOf(1)));
+    await writeFile(join(runFolder(root, wn), RESULT), json(resultFor(wn, grid.runs[wn] as Spec)));
     const rows = await gridStatus(root, grid);
     expect(rows.map(({ state }) => state.state)).to.deep.equal(['cancelled', 'cancelled', 'done']);
     expect(isSettled(rows)).to.equal(true);
@@ -122,7 +130,7 @@ describe('the status', () => {
     expect(await refconv(root, 'retry', 'changed')).to.contain('2 runs will be tried again');
     expect(await summary()).to.equal('changed: 9 runs: 1 running, 7 waiting, 1 done');
 
-    expect(await refconv(root, 'cancel', 'changed')).to.contain('8 runs are cancelled');
+    expect(await refconv(root, 'cancel', 'changed')).to.contain('8 runs cancelled');
     await Promise.all(locks.splice(0).map((lock) => lock.release()));
     expect(await summary()).to.equal('changed: 9 runs: 8 cancelled, 1 done');
 

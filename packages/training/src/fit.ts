@@ -1,9 +1,12 @@
 /** The training loop. */
 import { setImmediate as breathe } from 'node:timers/promises';
+import { counted, listed } from '@refconv/datasets/text';
+import type { Lock } from '@refconv/files';
 import { requireClassifier } from '@refconv/layers';
 import { tf } from '@refconv/tensorflow';
 import type { LayersModel, Scalar } from '@tensorflow/tfjs';
 import { pixelStatistics } from './adversarial.js';
+import { checkBatchNorms, neutralBatchNorms } from './batchNorms.js';
 import { type CompileChoice, classifier } from './classifier.js';
 import { nothingRead, predictWith } from './evaluate.js';
 import {
@@ -17,13 +20,16 @@ import {
   testFeed,
   trainFeed,
 } from './feed.js';
+import { lockTraining } from './folderLock.js';
 import { kernelWatch } from './kernelChange.js';
+import { type LeftImage, leftOutText, unreadOf } from './leftOut.js';
 import type { MetricsRow } from './metrics.js';
 import { sharedNames } from './modelFolder.js';
+import { NEW_EPOCH, type Position, START } from './position.js';
 import { evaluationOf, notFiniteMessage, type Prediction } from './predictions.js';
 import { progress } from './progress.js';
 import { checkRecipe, type Recipe } from './recipe.js';
-import { NEW_EPOCH, NotFiniteError, type Position, Run, START } from './run.js';
+import { NotFiniteError, Run } from './run.js';
 import { learningRateAt, scheduleOf } from './schedule.js';
 import { stopSignal } from './stop.js';
 import { batchTensors, stepSeed } from './tensors.js';
@@ -38,13 +44,20 @@ export interface FitOptions extends CompileChoice, Normalisation {
    * Left out: nothing is written.
    */
   folder?: string;
+  /** The caller has taken the folder by {@link lockTraining}. Default: false, and it is taken until the training ends. */
+  folderLocked?: boolean;
   /** Besides the one at the end of each epoch: a checkpoint every so many steps or seconds. Default: every 300 seconds. */
   checkpointEvery?: { steps?: number; seconds?: number };
   /** Takes up a run that was begun with another number of threads. Default: false, as its end is then not bit-equal. */
   allowOtherThreads?: boolean;
+  /**
+   * Takes up a run that began with other weights than the model has now, as where its initial weights have no seed. Default: false, as it
+   * may be another model's.
+   */
+  allowOtherStart?: boolean;
   /** Stops after the step under way, with a checkpoint. */
   signal?: AbortSignal;
-  /** Lets Ctrl-C (SIGINT) do the same; a second one ends the process at once. Default: false. */
+  /** Lets Ctrl-C (SIGINT) and SIGTERM do the same; a second one ends the process at once. Default: false. */
   stopOnInterrupt?: boolean;
   /** Called after each step. */
   onStep?: (step: number, loss: number) => void;
@@ -80,6 +93,8 @@ export interface FitResult {
   step: number;
   /** Whether it was stopped before its end. */
   stopped: boolean;
+  /** Files that could not be read, by this process or an earlier one, where loaders skip them. */
+  unread: LeftImage[];
 }
 
 /** The loss or a weight is no longer a finite number. The last checkpoint from before is kept. */
@@ -91,7 +106,7 @@ export class DivergedError extends Error {
  * Trains a classifier by a recipe, evaluates it after each epoch, and keeps checkpoints. A run that is stopped or killed and
  * started again with the same options ends bit-equal to an undisturbed one (on a CPU, with the same number of threads).
  *
- * @throws before anything is computed: if the recipe, the data or the folder cannot be used.
+ * @throws before anything is computed: if the recipe, the data or the folder cannot be used, or another process trains into it.
  * @throws {DivergedError} if the loss becomes NaN or infinite.
  * @throws if a checkpoint cannot be written; the one before is kept.
  */
@@ -102,6 +117,11 @@ export async function fit(options: FitOptions): Promise<FitResult> {
   const final = finalSplit(data);
   const evaluated = evaluationSplits(data, (split) => testFeed(split, { mean, std }));
   checkData(model, data.classes, { train: trainImages, ...evaluated }, recipe);
+  const { count } = trainImages;
+  checkBatchNorms(model, [
+    Math.min(recipe.batchSize, count),
+    ...(recipe.dropLast ? [] : [count % recipe.batchSize || count]),
+  ]);
   const warn = (message: string) => log(`Warning: ${message}`);
   const unsaved = sharedNames(model);
   if (unsaved) warn(unsaved);
@@ -112,15 +132,26 @@ export async function fit(options: FitOptions): Promise<FitResult> {
   const program = classifier(model, recipe, { ...options, pixels });
   const kernels = kernelWatch(model, stepsPerEpoch);
   const stop = stopSignal(options);
+  let lock: Lock | undefined;
   try {
+    if (folder !== undefined && !options.folderLocked) lock = await lockTraining(folder);
     const { momentumBuffers } = program;
-    const { allowOtherThreads = false } = options;
+    const { allowOtherThreads = false, allowOtherStart = false } = options;
     const identity = { recipe, data: describeData(data, trainImages), mean, std };
+    const length = { epochs: recipe.epochs, stepsPerEpoch };
+    const choices = { allowOtherThreads, allowOtherStart, warn };
     const run = folder
-      ? new Run({ folder, model, momentumBuffers, identity, evaluated, allowOtherThreads, warn })
+      ? new Run({ folder, model, momentumBuffers, identity, evaluated, length, ...choices })
       : undefined;
     const position: Position = structuredClone((await run?.open()) ?? START);
     let predictions: Prediction[] | undefined;
+    const neutral = position.step === 0 ? neutralBatchNorms(model) : [];
+    if (neutral.length > 0) {
+      warn(
+        `${counted(neutral.length, 'batch norm')} only add a bias, as merging a structural method leaves them: ${listed(neutral)}. In training they ` +
+          'normalise by the batch, so that training on differs from going on before merging.',
+      );
+    }
     if (position.step > 0) log(`Going on from step ${position.step} of ${schedule.steps} (${folder}).`);
 
     while (position.epoch < recipe.epochs) {
@@ -131,24 +162,29 @@ export async function fit(options: FitOptions): Promise<FitResult> {
         let batch = await feed.next();
         while (!batch.done) {
           if (stop.requested) {
+            position.unread = unreadOf(data, position.unread);
             await save(run, position);
             return result(position, data, { stopped: true });
           }
-          kernels.before(position.step - epoch * stepsPerEpoch);
           const begin = performance.now();
-          const rate = learningRateAt(position.step, schedule);
-          if (recipe.resetMomentumAfterWarmUp && position.step === schedule.warmUpSteps) program.resetMomentum();
+          // Batches of which no image can be read are left out by the loader; each counts as a step.
+          const step = batch.value.number === undefined ? position.step : epoch * stepsPerEpoch + batch.value.number;
+          const isWarm = position.step <= schedule.warmUpSteps && schedule.warmUpSteps <= step;
+          if (recipe.resetMomentumAfterWarmUp && isWarm) program.resetMomentum();
+          position.step = step;
+          kernels.before(step - epoch * stepsPerEpoch);
+          const rate = learningRateAt(step, schedule);
           const { images, labels } = batchTensors(batch.value, trainImages.shape, data.classes.length);
-          const seed = stepSeed(recipe.seed, position.step);
-          const step = program.train.async(images, labels, rate, seed);
-          const { size, number = position.step - epoch * stepsPerEpoch } = batch.value;
+          const seed = stepSeed(recipe.seed, step);
+          const trained = program.train.async(images, labels, rate, seed);
+          const { size } = batch.value;
           if (trainImages.ahead) batch = await feed.next(); // prepared while the step runs
-          const loss = value(await step);
+          const loss = value(await trained);
           if (!trainImages.ahead) batch = await feed.next();
           tf.dispose([images, labels, seed]);
           if (!Number.isFinite(loss)) throw diverged(`The loss became ${loss}`, position, rate, run);
 
-          position.step = epoch * stepsPerEpoch + number + 1;
+          position.step++;
           position.lossSum += loss * size;
           position.images += size;
           position.seconds += (performance.now() - begin) / 1000;
@@ -191,16 +227,20 @@ export async function fit(options: FitOptions): Promise<FitResult> {
         if (broken) warn(`After epoch ${epoch + 1} ${broken} of the ${name} split; they count as wrong.`);
         if (isLast && split === final) predictions = found;
       }
+      position.unread = unreadOf(data, position.unread);
       position.rows.push(row);
       Object.assign(position, { epoch: epoch + 1, ...NEW_EPOCH });
       await save(run, position);
       await run?.appendMetrics(row);
       log(epochLine(row, recipe.epochs));
     }
+    for (const line of leftOutText({ images: position.unread })) log(line);
     return result(position, data, { predictions });
   } finally {
     stop.dispose();
     program.dispose();
+    // Where that is not possible any more, it ends with the process.
+    await lock?.release().catch(() => undefined);
   }
 }
 
@@ -236,7 +276,7 @@ function splitsAfter({ validation, test }: TrainingData, isLast: boolean): Split
 }
 
 function result(
-  { rows, step }: Position,
+  { rows, step, unread = [] }: Position,
   { validation }: TrainingData,
   { stopped = false, predictions }: { stopped?: boolean; predictions?: Prediction[] },
 ): FitResult {
@@ -245,7 +285,7 @@ function result(
     (row) => ({ epoch: row.epoch, top1: row[`${chosenOn}Top1`] ?? Number.NaN, chosenOn }) as const,
   );
   const best = epochs.reduce<BestEpoch | undefined>((a, b) => (a && a.top1 >= b.top1 ? a : b), undefined);
-  return { best, last: rows.at(-1), predictions, rows, step, stopped };
+  return { best, last: rows.at(-1), predictions, rows, step, stopped, unread };
 }
 
 /** Says after a step whether a checkpoint is due. */

@@ -5,7 +5,7 @@ import { type LandscapePoint, readLandscape } from '@refconv/analysis/landscape/
 import { sharpness } from '@refconv/analysis/landscape/sharpness';
 import { type ImageRobustness, readRobustness, robustnessRow } from '@refconv/analysis/robustness/curve';
 import { meanInterval } from '@refconv/analysis/statistics';
-import { runFolder, type Spec } from '@refconv/runs';
+import { placeOf, runFolder, type Spec } from '@refconv/runs';
 import type { MatrixCell } from '../charts/heatMap.js';
 import { readCsv } from '../metrics.js';
 import type { AnalysisNumbers, CostRatios } from './claims.js';
@@ -35,6 +35,8 @@ export interface NetworkAnalysis {
   points: LandscapePoint[];
   /** What each image withstood, by the eps that it was attacked by, in 1/255. */
   attacked?: { eps: number[]; images: ImageRobustness[] };
+  /** Runs that it is split into: parts whose numbers are those of all or none. */
+  parts: { done: number; of: number };
   /** Of a method beside the plain network, by batch size. */
   costs: CostRatios[];
 }
@@ -51,14 +53,23 @@ export async function readAnalyses(root: string, { runs }: Experiment): Promise<
   for (const { network, arm, seed, hash, of, state, analysis: id } of runs) {
     if (!id || state.state !== 'done') continue;
     const folder = runFolder(root, hash);
-    const key = JSON.stringify([id, network, arm, seed]);
-    const earlier = found.get(key) ?? { id, network, arm, of, seed, rows: [], cells: [], points: [], costs: [] };
+    const key = `${id}: ${placeOf({ network, arm, seed })}`;
+    const earlier = found.get(key) ?? {
+      ...{ id, network, arm, of, seed, rows: [], cells: [], points: [], costs: [] },
+      parts: {
+        done: 0,
+        of: SPLIT.includes(id)
+          ? runs.filter((run) => run.analysis === id && placeOf(run) === placeOf({ network, arm, seed })).length
+          : 1,
+      },
+    };
     const result = JSON.parse(await readFile(join(folder, 'result.json'), 'utf8')) as Partial<NetworkAnalysis> & {
       spec?: Spec;
     };
     const matrices = MATRICES[id] ? await readCsv(join(folder, MATRICES[id])) : [];
     found.set(key, {
       ...earlier,
+      parts: { ...earlier.parts, done: earlier.parts.done + 1 },
       rows: [...earlier.rows, ...(result.rows ?? [])],
       cells: [...earlier.cells, ...(matrices ?? []).map(cellOf)],
       costs: [...earlier.costs, ...(id === 'cost' ? await costRatios(folder, result.rows ?? []) : [])],
@@ -71,8 +82,16 @@ export async function readAnalyses(root: string, { runs }: Experiment): Promise<
       }),
     });
   }
-  return [...found.values()].map((analysis) => ({ ...analysis, rows: rowsOf(analysis) }));
+  return [...found.values()].map((analysis) => {
+    const { parts } = analysis;
+    // Numbers of some parts alone would be others.
+    if (parts.done < parts.of) return { ...analysis, rows: [], points: [], attacked: undefined };
+    return { ...analysis, rows: rowsOf(analysis) };
+  });
 }
+
+/** Analyses that can be split into parts. */
+const SPLIT = ['landscape', 'robustness'];
 
 function rowsOf({ id, rows, points, attacked }: NetworkAnalysis): NetworkAnalysis['rows'] {
   if (id === 'landscape') return landscapeRows(points);

@@ -31,12 +31,14 @@ interface ShowOptions {
   split: 'train' | 'test';
   output: string;
   transform?: string;
+  maxPixels?: number;
   images: number;
   seed: number;
   epoch: number;
 }
 
-export async function show({ data, split, output, transform, images, seed, epoch }: ShowOptions): Promise<void> {
+export async function show(options: ShowOptions): Promise<void> {
+  const { data, split, output, transform, maxPixels, images, seed, epoch } = options;
   const { source, statistics } = await openImages(data, split, openOptions());
   const { mean, std } = statistics;
   const { place } = source;
@@ -48,6 +50,7 @@ export async function show({ data, split, output, transform, images, seed, epoch
     transform: transform ?? usual,
     batchSize: Math.min(images, source.count),
     shuffle: true,
+    ...(maxPixels !== undefined && { maxPixels }),
     seed,
   });
   try {

@@ -7,8 +7,9 @@ import {
   openImages,
   relabelled,
 } from '@refconv/datasets';
+import { counted } from '@refconv/datasets/text';
 import { requireClassifier } from '@refconv/layers';
-import { type Evaluation, evaluate, progress, testLoader } from '@refconv/training';
+import { type Evaluation, evaluate, type LeftImage, leftOutText, progress, testLoader } from '@refconv/training';
 import { labelsFor } from '../classes.js';
 import { askedSize, inputSizeOf, normalisation, openOptions, testTransform } from '../data.js';
 import { openSource, type SourceOptions } from '../source.js';
@@ -66,14 +67,15 @@ export async function evaluateCommand(options: EvaluateOptions): Promise<void> {
     const statisticsUsed = normalisation({ mean, std }, notes, statistics);
     result = await evaluate(model, images, { ...statisticsUsed, batchSize, onBatch }).finally(() => bar.stop());
   }
-  for (const { path, reason } of broken) console.error(`Left out: ${path}: ${reason}`);
+  const leftOut: LeftImage[] = broken.map(({ path, reason }) => ({ split: 'test', path, reason }));
+  for (const line of leftOutText({ images: leftOut })) console.error(line);
   const { top1, top5, correct, count, loss } = result;
   const seconds = (performance.now() - begin) / 1000;
-  if (json) console.log(JSON.stringify({ top1, top5, correct, count, broken: broken.length, loss, seconds }));
+  if (json) console.log(JSON.stringify({ top1, top5, correct, count, broken: broken.length, leftOut, loss, seconds }));
   else {
     const percent = (share: number) => `${(100 * share).toFixed(2)} %`;
     console.log(
-      `top-1 ${percent(top1)} (${correct} of ${count} test images), top-5 ${percent(top5)}, loss ${loss.toFixed(4)}, ${seconds.toFixed(1)} s`,
+      `top-1 ${percent(top1)} (${correct} of ${counted(count, 'test image')}), top-5 ${percent(top5)}, loss ${loss.toFixed(4)}, ${seconds.toFixed(1)} s`,
     );
   }
 }

@@ -2,11 +2,15 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { holdOut, inFiles, type OpenDataset, openDataset, relabelled } from '@refconv/datasets';
 import { requireWritable } from '@refconv/files';
-import type { MethodId } from '@refconv/refconv';
+import type { LeftLayer, MethodId } from '@refconv/refconv';
 import {
   evaluationOf,
   type FitResult,
   fit,
+  LEFT_OUT_FILE,
+  type LeftOut,
+  leftOutText,
+  lockTraining,
   type ModelNotes,
   type Normalisation,
   OFFICIAL_CODE_RECIPE,
@@ -17,6 +21,7 @@ import {
   type Recipe,
   requireFinite,
   saveModel,
+  writeAtomically,
   writePredictions,
 } from '@refconv/training';
 import type { LayersModel } from '@tensorflow/tfjs';
@@ -47,6 +52,7 @@ interface TrainOptions extends SourceOptions, MethodFlags {
   warmUpEpochs?: number;
   momentum?: number;
   weightDecay?: number;
+  keepLastBatch?: boolean;
   spareNormsAndBiases?: boolean;
   labelSmoothing?: number;
   adversarial?: number;
@@ -71,6 +77,7 @@ function recipeOf(options: TrainOptions): Recipe {
     epochs,
     // A short training has a warm-up of at most a tenth, unless it is told otherwise.
     warmUpEpochs: options.warmUpEpochs ?? Math.min(recipe.warmUpEpochs, epochs / 10),
+    dropLast: !options.keepLastBatch,
     decayNormsAndBiases: !options.spareNormsAndBiases,
     ...(options.adversarial !== undefined && { adversarial: { eps: options.adversarial } }),
     augment: { crop: options.crop ?? recipe.augment.crop, flip: options.flip },
@@ -140,18 +147,34 @@ function withLabels({ data, ...statistics }: OpenDataset, { classes, labels }: P
 }
 
 export async function train(options: TrainOptions): Promise<void> {
-  const { output, eager, allowOtherThreads } = options;
+  const { output } = options;
   const finished = join(output, 'model');
   if (existsSync(finished)) {
     throw new Error(`${output} holds a training that is finished (${finished}); choose another --output.`);
   }
   await requireWritable(output);
+  const lock = await lockTraining(output);
+  try {
+    await trainInto(finished, options);
+  } finally {
+    await lock.release();
+  }
+}
+
+/** @param finished the folder of the trained model. */
+async function trainInto(finished: string, options: TrainOptions): Promise<void> {
+  const { output, eager, allowOtherThreads } = options;
   const whole = await openDataset(options.data, openOptions(options));
   const source = await networkFor(whole, options);
   const { classes } = source;
   const opened = heldOut(withLabels(whole, source), options.validation);
   const { method } = options;
-  const model = method ? await reparameterized(source.model, method, options) : source.model;
+  const layers: LeftOut['layers'] = [];
+  const onLeft = (left: readonly LeftLayer[]) => {
+    layers.push(...left);
+    console.log(leftOutText({ layers }).join('\n'));
+  };
+  const model = method ? await reparameterized(source.model, method, options, onLeft) : source.model;
   const images = imagesOf(opened, model, source.notes, options);
   const { train: trainImages, validation, test, name } = images.data;
   const countOf = (split: typeof test) => ('count' in split ? split.count : split.source.count);
@@ -168,7 +191,7 @@ export async function train(options: TrainOptions): Promise<void> {
       model,
       ...images.fit,
       data: images.data,
-      folder: output,
+      ...{ folder: output, folderLocked: true },
       stopOnInterrupt: true,
       ...choice,
       ...(allowOtherThreads !== undefined && { allowOtherThreads }),
@@ -176,6 +199,9 @@ export async function train(options: TrainOptions): Promise<void> {
     if (!fitted.stopped) {
       predictions = fitted.predictions ?? (await predict(model, test, { mean, std, ...choice }));
       await writePredictions(output, predictions);
+      const leftOut: LeftOut = { images: fitted.unread, layers };
+      if (layers.length + fitted.unread.length > 0)
+        await writeAtomically(join(output, LEFT_OUT_FILE), [`${JSON.stringify(leftOut, undefined, 2)}\n`]);
     }
   } finally {
     await images.close();

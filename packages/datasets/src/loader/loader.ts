@@ -84,7 +84,7 @@ export class Loader {
   readonly batchesPerEpoch: number;
   /** Images in an epoch, of this rank. */
   readonly imagesPerEpoch: number;
-  /** What could not be read so far. */
+  /** What could not be read so far, each image once. */
   readonly broken: BrokenImage[] = [];
 
   /** As given, and the defaults of what was not. */
@@ -139,7 +139,8 @@ export class Loader {
       run.begin(epoch, from);
       for (let number = from; number < this.batchesPerEpoch; number++) {
         const { size, weight, broken } = await run.batch(number);
-        this.broken.push(...broken);
+        const known = new Set(this.broken.map(({ index }) => index));
+        this.broken.push(...broken.filter(({ index }) => !known.has(index)));
         if (broken[0] && this.options.onBroken === 'fail') {
           throw new Error(
             `${broken[0].path} cannot be read: ${broken[0].reason}. Mend or delete it, or let broken images be skipped ` +

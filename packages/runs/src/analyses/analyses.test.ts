@@ -4,7 +4,7 @@ import { tf } from '@refconv/tensorflow';
 import { evaluate, loadModel, threadCount } from '@refconv/training';
 import { expect } from 'chai';
 import { parse } from 'csv-parse/sync';
-import { analysisCsv, analysisMarkdown, analysisTableOf } from '../analysisTable.js';
+import { analysisCsv, analysisMarkdown, analysisTableOf, unfinishedParts } from '../analysisTable.js';
 import { loadData } from '../data.js';
 import { execute } from '../execute.js';
 import { runFolder } from '../folder.js';
@@ -136,7 +136,11 @@ describe('analyses', () => {
     await done(hashes.whole);
     await done(hashes.first);
     expect((await analysisTableOf(root(), all)).map(({ arm }) => arm)).not.to.include('landscape in parts');
+    expect(await writeTables(root(), all)).to.contain(
+      'Left out until all parts are done: v1, landscape in parts, seed 1: 1 of 2 parts done.',
+    );
     await done(hashes.second);
+    expect(unfinishedParts(root(), all)).to.deep.equal([]);
     const byPlace = (rows: Record<string, string>[]) => rows.map((row) => JSON.stringify(row)).sort();
     const parts = [
       ...(await csv(hashes.first, 'points-1-of-2.csv')),
