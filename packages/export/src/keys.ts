@@ -11,6 +11,9 @@ export function keysOf(tensors: SymbolicTensor[], single: string): string[] {
   return names.map((name, i) => (names.indexOf(name) === i ? name : `${name}_${i}`));
 }
 
-/** The names of what a model gives: `logits`, or `probabilities` where it ends in a softmax or a sigmoid. */
-export const outputKeys = (model: LayersModel): string[] =>
-  keysOf(model.outputs, /^(softmax|sigmoid|hardSigmoid)$/.test(outputActivation(model)) ? 'probabilities' : 'logits');
+/** The names of what a model gives: `logits`, or `probabilities` where it is a classifier that ends in a softmax or a sigmoid. */
+export function outputKeys(model: LayersModel): string[] {
+  const ofClasses = model.outputs.length === 1 && model.outputs[0]?.shape.length === 2;
+  const isShare = ofClasses && /^(softmax|sigmoid|hardSigmoid)$/.test(outputActivation(model));
+  return keysOf(model.outputs, isShare ? 'probabilities' : 'logits');
+}

@@ -27,7 +27,7 @@ const names = (keys: Iterable<unknown>) => {
 };
 
 /** Why an object is not there, and what to do. */
-const notMade = ({ name }: PassedOver) =>
+export const notMade = ({ name }: PassedOver) =>
   `The file asks to run ${name}; only tensors and plain containers are read. ` +
   'If you trust the file, save its weights alone in PyTorch: torch.save(model.state_dict(), path).';
 

@@ -5,8 +5,8 @@
 import type { TorchState } from '../torchState.js';
 import { ByteReader, type ByteSource, decodeText, memoryBytes, WeightsError } from './bytes.js';
 import { ELEMENT_BYTES } from './elements.js';
-import { findTensors, normalizeState } from './normalize.js';
-import { type PickleHost, type PickleValue, readPickle } from './pickle.js';
+import { findTensors, normalizeState, notMade } from './normalize.js';
+import { PassedOver, type PickleHost, type PickleValue, readPickle } from './pickle.js';
 import { type Storage, torchHost } from './torchTensor.js';
 import { readZip } from './zip.js';
 
@@ -72,7 +72,9 @@ const plain: PickleHost = {
 /** Pickles of the magic number, the version, the machine, the object and the storages' keys; then each storage's count and data. */
 function readLegacy(bytes: Uint8Array): PickleValue {
   const reader = new ByteReader(bytes);
-  if (readPickle(reader, plain) !== MAGIC) {
+  const magic = readPickle(reader, plain);
+  if (magic instanceof PassedOver) throw new WeightsError(`The file holds no state_dict. ${notMade(magic)}`);
+  if (magic !== MAGIC) {
     throw new WeightsError('The file is a pickle, but not of torch.save; expected a state_dict that torch.save wrote.');
   }
   const protocol = readPickle(reader, plain);

@@ -21,16 +21,18 @@ import { exportOnnx, onnxModel } from './index.js';
 async function expectSameLogits(model: LayersModel, { layout = 'nchw', batches = [1, 3] } = {}): Promise<void> {
   const before = tf.memory().numTensors;
   const session = await ort.InferenceSession.create(onnxModel(model, layout as 'nchw' | 'nhwc'));
-  expect([session.inputNames, session.outputNames]).to.deep.equal([['image'], ['logits']]);
+  const [output = ''] = session.outputNames;
+  expect(session.inputNames).to.deep.equal(['image']);
+  expect(output).to.be.oneOf(['logits', 'probabilities']);
   for (const batch of batches) {
     const x = images(model, batch, batch);
     const turned = (tensor: Tensor) => layout === 'nchw' && tensor.rank === 4;
     const fed = turned(x) ? tf.transpose(x, [0, 3, 1, 2]) : x.clone();
     const result = model.predict(x) as Tensor;
     const wanted = turned(result) ? tf.transpose(result, [0, 3, 1, 2]) : result.clone();
-    const { logits } = await session.run({ image: new ort.Tensor('float32', fed.dataSync<'float32'>(), fed.shape) });
-    expect(logits.dims).to.deep.equal(wanted.shape);
-    expectClose(logits.data as Float32Array, wanted.dataSync());
+    const found = await session.run({ image: new ort.Tensor('float32', fed.dataSync<'float32'>(), fed.shape) });
+    expect(found[output]?.dims).to.deep.equal(wanted.shape);
+    expectClose(found[output]?.data as Float32Array, wanted.dataSync());
     tf.dispose([x, fed, result, wanted]);
   }
   await session.release();
@@ -192,6 +194,23 @@ const CASES: Record<string, () => LayersModel> = {
 };
 
 describe('exportOnnx', () => {
+  it('calls the output what it is: logits, or the probabilities of a softmax', async () => {
+    for (const [activation, name] of [
+      ['linear', 'logits'],
+      ['softmax', 'probabilities'],
+      ['sigmoid', 'probabilities'],
+      ['relu', 'logits'],
+    ] as const) {
+      const model = tf.sequential({
+        layers: [l.flatten({ inputShape: [4, 4, 3] }), l.dense({ units: 2, activation })],
+      });
+      const session = await ort.InferenceSession.create(onnxModel(model));
+      expect(session.outputNames, activation).to.deep.equal([name]);
+      await session.release();
+      model.dispose();
+    }
+  });
+
   for (const id of TESTED) {
     it(`writes ${id}`, async () => {
       const model = smallBackbone(id);
