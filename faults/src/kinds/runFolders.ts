@@ -46,7 +46,7 @@ export const runFolders: Kind = {
           what = "another run's";
         } else what = damageOrReplace(path, random);
 
-        await valueOrClearError(() => readGrid(root, grid.name), [path]);
+        await valueOrClearError(() => readGrid(root, grid.name), [path, root]);
         const status = await valueOrClearError(() => gridStatus(root, grid), [path]);
         const states = 'value' in status ? status.value : [];
         for (const { state, hash: each } of states) {
@@ -66,7 +66,7 @@ export const runFolders: Kind = {
           const rows = await rebuildLedger(root, (line) => told.push(line));
           const whole = results.filter(({ hash: each }) => isUntouched(source, root, each));
           check(rows >= whole.length, `The ledger has ${rows} rows of ${whole.length} whole results.`);
-          if (rows < SEEDS.length) requireClear(new Error(told.join(' ')), [path]);
+          if (rows < SEEDS.length && existsSync(path)) requireClear(new Error(told.join(' ')), [path]);
         }
         return `${file}: ${what}`;
       },

@@ -99,6 +99,10 @@ describe('a run folder that is damaged', () => {
     execFileSync('mkfifo', [path]);
     await prepareRun(root, hash, spec);
     expect(await readSpec(root, hash)).to.deep.equal(spec);
+    writeFileSync(join(runFolder(root, hash), 'failure.json'), '{"reason": ""}');
+    expect(await stateOf(root, hash, spec))
+      .to.have.property('reason')
+      .that.contains('does not say why');
     writeFileSync(join(runFolder(root, hash), 'failure.json'), '{"reason":');
     expect(await stateOf(root, hash, spec))
       .to.have.property('reason')

@@ -124,7 +124,7 @@ async function progressOf(folder: string, epochs: number) {
 export async function readFailure(folder: string): Promise<Failure | undefined> {
   try {
     const failure = await readJson<Failure>(join(folder, FAILURE), '`refconv experiment retry` takes it away');
-    if (failure === undefined || typeof failure?.reason === 'string') return failure;
+    if (failure === undefined || (typeof failure?.reason === 'string' && failure.reason !== '')) return failure;
     throw new Error(
       `${join(folder, FAILURE)} does not say why the run failed; \`refconv experiment retry\` takes it away.`,
     );

@@ -130,7 +130,8 @@ export async function writeGrid(root: string, grid: Grid): Promise<string> {
 export async function readGrid(root: string, name: string): Promise<Grid> {
   const grid = await findGrid(root, name);
   if (grid) return grid;
-  const names = await readdir(join(root, 'grids')).catch(() => []);
+  const folders = await readdir(join(root, 'grids')).catch((): string[] => []);
+  const names = folders.filter((each) => existsSync(gridFile(root, each)));
   throw new Error(
     `There is no grid '${name}' in ${root}; ${names.length ? `there are ${names.join(', ')}` : 'there is none yet'}. ` +
       'The scripts in experiments make them.',

@@ -65,12 +65,14 @@ function checkEntry(name: string, value: unknown, available: number): Entry {
   if (!isObject(value)) throw fail('its entry is not an object');
   const { dtype: type, shape, data_offsets: offsets } = value;
   if (!isElementType(type)) {
-    throw fail(`dtype ${JSON.stringify(type)} is not read; expected one of ${Object.keys(ELEMENT_BYTES).join(', ')}`);
+    throw fail(
+      `dtype ${JSON.stringify(type) ?? 'not given'} is not read; expected one of ${Object.keys(ELEMENT_BYTES).join(', ')}`,
+    );
   }
   const count = elementCount(shape);
-  if (count === undefined) throw fail(`shape ${JSON.stringify(shape)} is not a list of sizes`);
+  if (count === undefined) throw fail(`shape ${JSON.stringify(shape) ?? 'not given'} is not a list of sizes`);
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every((v) => Number.isSafeInteger(v) && v >= 0)) {
-    throw fail(`data_offsets ${JSON.stringify(offsets)} are not two byte positions`);
+    throw fail(`data_offsets ${JSON.stringify(offsets) ?? 'not given'} are not two byte positions`);
   }
   const [begin, end] = offsets as [number, number];
   if (begin > end || end > available) {
