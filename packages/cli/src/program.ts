@@ -104,6 +104,7 @@ export function program(): Command {
         1,
       )
       .option('--eager', 'operation by operation instead of compiled, for debugging')
+      .option('--allow-other-start', 'go on with a run that began with other weights')
       .option('--allow-other-threads', 'go on with a run of another thread count; its end is then not bit-equal'),
     'train --backbone mobilenetv1 --data cifar10 --epochs 30 --warm-up-epochs 2 --output runs/baseline',
     'train --backbone mobilenetv2 --data folder:photos --transform "randomResizedCrop(160)|flip|normalize(imagenet)" --input-size 160 --output runs/photos',

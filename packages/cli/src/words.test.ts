@@ -9,8 +9,17 @@ import { inWordsOf } from './words.js';
 
 const PACKAGES = fileURLToPath(new URL('../..', import.meta.url));
 
-/** Words of the command too: steps of a transform, layouts of layers, a site. */
-const KNOWN = new Set(['randomResizedCrop', 'centerCrop', 'randomCrop', 'channelsFirst', 'channelsLast', 'arXiv']);
+/** Words of the command too: steps of a transform, layouts of layers, a site, keys of a model.json. */
+const KNOWN = new Set([
+  'randomResizedCrop',
+  'centerCrop',
+  'randomCrop',
+  'channelsFirst',
+  'channelsLast',
+  'arXiv',
+  'modelTopology',
+  'weightsManifest',
+]);
 /** Methods' options stand behind --option. */
 const BEHIND_OPTION = /--option (largestKernel|rowsPerGroup)/g;
 

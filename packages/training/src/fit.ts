@@ -7,6 +7,7 @@ import { tf } from '@refconv/tensorflow';
 import type { LayersModel, Scalar } from '@tensorflow/tfjs';
 import { pixelStatistics } from './adversarial.js';
 import { checkBatchNorms, neutralBatchNorms } from './batchNorms.js';
+import { checkpointClock } from './checkpointClock.js';
 import { type CompileChoice, classifier } from './classifier.js';
 import { nothingRead, predictWith } from './evaluate.js';
 import {
@@ -286,26 +287,6 @@ function result(
   );
   const best = epochs.reduce<BestEpoch | undefined>((a, b) => (a && a.top1 >= b.top1 ? a : b), undefined);
   return { best, last: rows.at(-1), predictions, rows, step, stopped, unread };
-}
-
-/** Says after a step whether a checkpoint is due. */
-function checkpointClock({
-  steps = Number.POSITIVE_INFINITY,
-  seconds = 300,
-}: {
-  steps?: number;
-  seconds?: number;
-} = {}) {
-  if (!(steps > 0 && seconds > 0)) {
-    throw new RangeError(`checkpointEvery must be above 0; given ${steps} steps, ${seconds} seconds.`);
-  }
-  let last = performance.now();
-  return (step: number): boolean => {
-    const now = performance.now();
-    const isDue = step % steps === 0 || now - last >= 1000 * seconds;
-    if (isDue) last = now;
-    return isDue;
-  };
 }
 
 /** @throws where model, data and recipe do not fit together. */

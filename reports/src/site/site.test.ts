@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { RESULTS_VERSION, readLedger } from '@refconv/runs';
+import { hashOfSpec, RESULTS_VERSION, readLedger } from '@refconv/runs';
 import { expect } from 'chai';
 import { writeAnalyses } from '../testing/analyses.js';
 import { browserForTests, expectAccessible, expectFits, PHONE, tableCells, withPage } from '../testing/pages.js';
@@ -251,9 +251,10 @@ describe('a folder of runs', () => {
     const file = join(folder, 'grids', 'analyses', 'grid.json');
     const grid = JSON.parse(await readFile(file, 'utf8'));
     const [landscape] = grid.rows.filter(({ hash }: { hash: string }) => grid.runs[hash].analysis.id === 'landscape');
-    const open = 'f'.repeat(64);
+    const spec = { ...grid.runs[landscape.hash], threads: 2 };
+    const open = hashOfSpec(spec);
     grid.rows.push({ ...landscape, hash: open });
-    grid.runs[open] = grid.runs[landscape.hash];
+    grid.runs[open] = spec;
     await writeFile(file, JSON.stringify(grid));
     await writeSite(folder, join(folder, 'site'));
     const page = await read('experiments', 'analyses', 'index.html');

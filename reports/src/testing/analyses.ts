@@ -14,7 +14,7 @@ import {
   writeGrid,
 } from '@refconv/runs';
 import { stringify } from 'csv-stringify/sync';
-import { noise } from './runs.js';
+import { noise, resultOf } from './runs.js';
 
 const LAYERS = ['blocks.0.conv_dw', 'blocks.1.conv_dw'];
 const CHANNELS = [0, 1, 2, 3];
@@ -79,6 +79,13 @@ const withstood = (more: number): unknown[][] => [
   ...Array.from({ length: 60 }, (_, i) => [i, i % 10, i % 5 ? (i % 7) / 4 + more : 0]),
 ];
 
+/** When and where, as of trainings. */
+const { finished, environment } = resultOf(
+  parseSpec({ network: { id: 'mobilenetv1' }, data: { name: 'cifar10' }, recipe: paperRecipe(), seed: 1, threads: 1 }),
+  0.5,
+);
+const CIRCUMSTANCES = { seconds: 1, finished, environment };
+
 /** Writes a grid of analyses of two seeds of one network. */
 export async function writeAnalyses(root: string, name: string, network: string): Promise<void> {
   const rows: GridRow[] = [];
@@ -95,7 +102,7 @@ export async function writeAnalyses(root: string, name: string, network: string)
     const folder = runFolder(root, hash);
     await mkdir(folder, { recursive: true });
     for (const [file, lines] of Object.entries(files)) await writeFile(join(folder, file), stringify(lines));
-    await writeFile(join(folder, 'result.json'), JSON.stringify({ hash, spec, rows: results }));
+    await writeFile(join(folder, 'result.json'), JSON.stringify({ hash, spec, rows: results, ...CIRCUMSTANCES }));
     runs[hash] = spec;
     const [, of] = /^\w+ of (.+)$/.exec(arm) ?? [];
     rows.push({ network, arm, seed, hash, ...(of && { of }) });

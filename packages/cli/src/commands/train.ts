@@ -60,6 +60,7 @@ interface TrainOptions extends SourceOptions, MethodFlags {
   flip: boolean;
   seed: number;
   eager?: boolean;
+  allowOtherStart?: boolean;
   allowOtherThreads?: boolean;
 }
 
@@ -194,6 +195,7 @@ async function trainInto(finished: string, options: TrainOptions): Promise<void>
       ...{ folder: output, folderLocked: true },
       stopOnInterrupt: true,
       ...choice,
+      ...(options.allowOtherStart !== undefined && { allowOtherStart: options.allowOtherStart }),
       ...(allowOtherThreads !== undefined && { allowOtherThreads }),
     });
     if (!fitted.stopped) {
