@@ -6,6 +6,7 @@ import { merge, refocus } from '@refconv/refconv';
 import { applyMomentum, compile, tf } from '@refconv/tensorflow';
 import type { LayersModel, Scalar, Tensor, Tensor3D, Tensor4D, Variable } from '@tensorflow/tfjs';
 import { generatedImages, generatedState, shared, uniform } from '../../../backbones/dist/testing/oracle.js';
+import { nudged } from '../../../backbones/dist/testing/reference.js';
 import { buildSegmenter, pixelCrossEntropy } from '../index.js';
 
 type Shape = [number, number, number, number];
@@ -61,17 +62,17 @@ export function readDense<T>(name: string): T | undefined {
   return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : undefined;
 }
 
-/** The plain network with generated weights. */
-export async function build(oracle: Oracle, [, , ...inputSize]: Shape): Promise<LayersModel> {
+/** The plain network with generated weights, which are nudged as the tests of packages/backbones do. */
+export async function build(oracle: Oracle, [, , ...inputSize]: Shape, nudge = 0): Promise<LayersModel> {
   const { backbone, width, outputStride, classes, state } = oracle;
   const given = { backbone, outputStride, classes, inputSize };
   const model = await buildSegmenter({ ...given, ...(width !== 1 && { width }) });
-  loadTorchState(model, generatedState(state));
+  loadTorchState(model, nudged(generatedState(state), nudge));
   return model;
 }
 
 /** The same with generated W_r. */
-export async function buildRefocused(oracle: Oracle, shape: Shape): Promise<LayersModel> {
+export async function buildRefocused(oracle: Oracle, shape: Shape, nudge = 0): Promise<LayersModel> {
   const plain = await build(oracle, shape);
   const model = await refocus(plain, { init: 'zero' });
   plain.dispose();
@@ -81,7 +82,7 @@ export async function buildRefocused(oracle: Oracle, shape: Shape): Promise<Laye
     const count = outputs * inputs;
     return [`${name}.convmap.weight`, [count, oracle.refconv.groups[name] as number, 3, 3]];
   });
-  loadTorchState(model, generatedState([...oracle.state, ...convmaps]));
+  loadTorchState(model, nudged(generatedState([...oracle.state, ...convmaps]), nudge));
   return model;
 }
 
