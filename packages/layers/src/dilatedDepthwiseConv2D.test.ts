@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import '@refconv/tensorflow';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
@@ -85,6 +86,17 @@ describe('DilatedDepthwiseConv2D', () => {
     model.dispose();
     loaded.dispose();
     expect(tf.memory().numTensors).to.equal(tensors);
+  });
+
+  it('is not loaded by stock tfjs', async () => {
+    const model = tf.sequential({ layers: [new DilatedDepthwiseConv2D({ ...ARGS, inputShape: [9, 9, 3] })] });
+    const program = `
+      import * as tf from '@tensorflow/tfjs';
+      const modelTopology = ${JSON.stringify(model.toJSON(undefined, false))};
+      await tf.models.modelFromJSON({ modelTopology }).then(() => console.log('loaded'), ({ message }) => console.log(message));`;
+    model.dispose();
+    const printed = execFileSync(process.execPath, ['--input-type=module', '--eval', program], { encoding: 'utf8' });
+    expect(printed).to.include('Unknown layer: DilatedDepthwiseConv2D').and.not.to.include('loaded');
   });
 
   it('refuses strides, and images as channelsFirst', () => {
