@@ -51,8 +51,8 @@ export type DilationDialect = 'torchvision' | 'timm';
 
 /** Where dense prediction reads a network's features: paths of modules, whose outputs they are, after normalisation and activation. */
 export interface FeatureTaps {
-  /** Of LR-ASPP: at stride 8, and the last. */
-  segmentation: { low: string; high: string };
+  /** At stride 8, and the last; and for an auxiliary loss, where that is not of `low`. */
+  segmentation: { low: string; high: string; auxiliary?: string };
   /** Of SSDLite: the first two maps. */
   detection: { stride16: string; stride32: string };
   /** The references' form at output stride 16; left out where they have none. */

@@ -121,7 +121,7 @@ export const RESNET18: Backbone = {
   ],
   refconv: 'The 7×7 stem and all 3×3 convolutions; the shortcuts are 1×1.',
   features: {
-    segmentation: { low: 'layer2', high: 'layer4' },
+    segmentation: { low: 'layer2', high: 'layer4', auxiliary: 'layer3' },
     detection: { stride16: 'layer3', stride32: 'layer4' },
   },
 };
@@ -146,7 +146,7 @@ export const RESNET50: Backbone = {
   ],
   refconv: 'The 7×7 stem and the 3×3 convolutions of the bottlenecks; the other two of each and the shortcuts are 1×1.',
   features: {
-    segmentation: { low: 'layer2', high: 'layer4' },
+    segmentation: { low: 'layer2', high: 'layer4', auxiliary: 'layer3' },
     detection: { stride16: 'layer3', stride32: 'layer4' },
     dilation: 'timm',
   },

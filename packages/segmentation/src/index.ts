@@ -1,4 +1,4 @@
-export { IGNORED, pixelCrossEntropy } from './loss.js';
+export { IGNORED, pixelCrossEntropy, segmentationLoss } from './loss.js';
 export {
   type Confusion,
   type ConfusionOptions,
@@ -6,4 +6,4 @@ export {
   type SegmentationMetrics,
   segmentationMetrics,
 } from './metrics.js';
-export { buildSegmenter, fromTorchvision, type SegmenterOptions } from './segmenter.js';
+export { buildSegmenter, fromTorchvision, type HeadId, inBackbone, type SegmenterOptions } from './segmenter.js';

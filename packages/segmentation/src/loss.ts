@@ -37,6 +37,16 @@ export function pixelCrossEntropy(logits: tf.Tensor4D, labels: tf.Tensor3D, igno
   });
 }
 
+/** How much the auxiliary loss counts, as in torchvision's recipe. */
+const AUXILIARY = 0.5;
+
+/** {@link pixelCrossEntropy} of the model's output; where it has two, plus half that of the second. */
+export function segmentationLoss(outputs: tf.Tensor | tf.Tensor[], labels: tf.Tensor3D, ignore = IGNORED): tf.Scalar {
+  const [logits, auxiliary] = (Array.isArray(outputs) ? outputs : [outputs]) as [tf.Tensor4D, tf.Tensor4D?];
+  const loss = pixelCrossEntropy(logits, labels, ignore);
+  return auxiliary ? tf.add(loss, tf.mul(pixelCrossEntropy(auxiliary, labels, ignore), AUXILIARY)) : loss;
+}
+
 /** Of each row of [pixels, classes]. */
 function crossEntropy(logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Tensor1D {
   if (tf.getKernel(CROSS_ENTROPY, tf.getBackend()))

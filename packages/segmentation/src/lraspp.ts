@@ -8,7 +8,7 @@ type Tensor = tf.SymbolicTensor;
 /** Channels between, at every width of the backbone. */
 const CHANNELS = 128;
 
-const sizeOf = ({ shape }: Tensor) => ({ height: shape[1] as number, width: shape[2] as number });
+export const sizeOf = ({ shape }: Tensor) => ({ height: shape[1] as number, width: shape[2] as number });
 
 export const resized = (x: Tensor, size: { height: number; width: number }, name: string) =>
   new BilinearResize({ ...size, name }).apply(x) as Tensor;
