@@ -1,10 +1,11 @@
 import { BACKBONES } from '@refconv/backbones';
 import { pixelCrossEntropy } from '@refconv/segmentation';
-import { softmaxCrossEntropy, tf } from '@refconv/tensorflow';
-import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs';
-import { type ImageArray, readImages } from '../images.js';
+import { tf } from '@refconv/tensorflow';
+import { classifier } from '@refconv/training';
+import type { LayersModel, Tensor, Tensor3D, Tensor4D } from '@tensorflow/tfjs';
+import { readImages } from '../images.js';
 import { readPixelLabels } from '../segmentation.js';
-import { sgd } from '../sgd.js';
+import { type SgdOptions, sgd } from '../sgd.js';
 import { openSource, type SourceOptions } from '../source.js';
 
 interface LossesOptions extends SourceOptions {
@@ -31,30 +32,47 @@ export async function losses(options: LossesOptions): Promise<void> {
     throw new Error(`--labels has ${labels.length} classes for the ${images.count} images of ${input}.`);
   const { model } = await openSource({ ...source, ...withoutRandomness(source.backbone) }, images);
   const classes = model.outputs[0]?.shape.at(-1) as number;
-  const y = await targets(labels, images, classes);
-  const program = sgd(model, isSegmentation ? pixelLoss : classLoss, { momentum, weightDecay });
   const x = images.batch(0, images.count);
+  const { step, dispose } =
+    typeof labels === 'string'
+      ? stepOfPixels(model, x, await readPixelLabels(labels, images, classes), { momentum, weightDecay })
+      : stepOfImages(model, x, labels, { momentum, weightDecay });
   const found: number[] = [];
-  for (let step = 0; step < steps; step++) {
-    const loss = program.train(x, y, lr);
+  for (let i = 0; i < steps; i++) {
+    const loss = step(lr);
     found.push(loss.dataSync()[0] as number);
     loss.dispose();
   }
-  program.dispose();
-  tf.dispose([x, y]);
+  dispose();
   console.log(JSON.stringify(found));
 }
 
-const classLoss = (logits: Tensor, labels: Tensor) =>
-  tf.mean(softmaxCrossEntropy(logits as Tensor2D, labels as Tensor1D)) as Scalar;
-const pixelLoss = (logits: Tensor, labels: Tensor) => pixelCrossEntropy(logits as Tensor4D, labels as Tensor3D);
+function stepOfPixels(model: LayersModel, x: Tensor4D, y: Tensor3D, options: SgdOptions) {
+  const loss = (logits: Tensor, labels: Tensor) => pixelCrossEntropy(logits as Tensor4D, labels as Tensor3D);
+  const program = sgd(model, loss, options);
+  return {
+    step: (lr: number) => program.train(x, y, lr),
+    dispose(): void {
+      program.dispose();
+      tf.dispose([x, y]);
+    },
+  };
+}
 
-async function targets(labels: number[] | string, images: ImageArray, classes: number): Promise<Tensor> {
-  if (typeof labels === 'string') return readPixelLabels(labels, images, classes);
+function stepOfImages(model: LayersModel, x: Tensor4D, labels: number[], options: SgdOptions) {
+  const classes = model.outputs[0]?.shape.at(-1) as number;
   const wrong = labels.find((label) => label >= classes);
   if (wrong !== undefined)
     throw new Error(`--labels has the class ${wrong}; the model has classes 0 to ${classes - 1}.`);
-  return tf.tensor1d(labels, 'int32');
+  const program = classifier(model, { ...options, decayNormsAndBiases: true, labelSmoothing: 0 });
+  const y = tf.tensor1d(labels, 'int32');
+  return {
+    step: (lr: number) => program.train(x, y, lr),
+    dispose(): void {
+      program.dispose();
+      tf.dispose([x, y]);
+    },
+  };
 }
 
 /** Dropout and stochastic depth off, where the network has them. */
