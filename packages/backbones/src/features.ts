@@ -74,7 +74,7 @@ function dilate(layers: LayerJson[], outputStride: number, dialect: DilationDial
       if (dialect === 'torchvision') used = dilation;
     } else if (own > 1) {
       throw new RangeError(
-        `The layer ${name} has stride ${own}, which only convolutions can give up; raise outputStride.`,
+        `The layer ${name} has stride ${own}, which only convolutions can give up; give a larger output stride.`,
       );
     }
     reached.set(name, { stride, dilation });

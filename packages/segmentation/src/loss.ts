@@ -21,7 +21,7 @@ export function pixelCrossEntropy(logits: tf.Tensor4D, labels: tf.Tensor3D, igno
   const [n, height, width, classes] = logits.shape;
   if (labels.dtype !== 'int32' || String(labels.shape) !== String([n, height, width])) {
     throw new Error(
-      `pixelCrossEntropy was given logits [${logits.shape}] and labels ${labels.dtype} [${labels.shape}]; expected labels int32 ` +
+      `The loss of segmentation was given logits [${logits.shape}] and labels ${labels.dtype} [${labels.shape}]; expected labels int32 ` +
         `[${[n, height, width]}].`,
     );
   }

@@ -90,7 +90,7 @@ function refuseDilatedDepthwise(): void {
   prototype.build = function (this: layers.Layer & Convolution, inputShape) {
     if (this.getClassName() === 'DepthwiseConv2D' && this.dilationRate.some((rate) => rate !== 1)) {
       throw new Error(
-        `The layer ${this.name} has the dilationRate ${this.dilationRate}, without which tf.layers' DepthwiseConv2D computes; ` +
+        `The layer ${this.name} is dilated by ${this.dilationRate}, without which tf.layers' DepthwiseConv2D computes; ` +
           'use DilatedDepthwiseConv2D of @refconv/layers.',
       );
     }
