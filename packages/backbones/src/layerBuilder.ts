@@ -85,6 +85,8 @@ export interface ConvolutionOptions {
   kernel?: number;
   /** Default: 1. */
   stride?: number;
+  /** Of a convolution that is not depthwise, at stride 1. Default: 1. */
+  dilation?: number;
   /** Default: 1. */
   groups?: number;
   /** Whether it has a bias, which starts at 0. Default: false. */
@@ -102,11 +104,11 @@ const ACTIVATION_LAYERS: Partial<Record<Activation, new (args: { name: string })
 
 /** Makes the layers of one network, with initial weights that follow from its seed and the layers' order. */
 export class LayerBuilder {
-  private drawn = 0;
-
+  /** @param drawn how many draws of this seed others have made. */
   constructor(
     private readonly seed: number,
     private readonly rule: KernelRule,
+    private drawn = 0,
   ) {}
 
   normal(stddev: number) {
@@ -128,10 +130,11 @@ export class LayerBuilder {
 
   /** A convolution that pads by (kernel − 1) / 2, or not at all where kernel and stride are equal. */
   convolution(x: Tensor, name: string, options: ConvolutionOptions): Tensor {
-    const { channels, kernel = 1, stride = 1, groups = 1, bias = false } = options;
+    const { channels, kernel = 1, stride = 1, dilation = 1, groups = 1, bias = false } = options;
     const args = {
       ...placement(name, kernel, stride, bias),
       filters: channels,
+      dilationRate: dilation,
       kernelInitializer: this.rule({ name, area: kernel ** 2, inputs: channelsOf(x), outputs: channels, groups }, this),
     };
     const layer = groups === 1 ? tf.layers.conv2d(args) : new GroupedConv2D({ ...args, groups });
@@ -139,7 +142,7 @@ export class LayerBuilder {
   }
 
   /** A depthwise convolution that pads by (kernel − 1) / 2. */
-  depthwise(x: Tensor, name: string, options: Omit<ConvolutionOptions, 'channels' | 'groups'>): Tensor {
+  depthwise(x: Tensor, name: string, options: Omit<ConvolutionOptions, 'channels' | 'groups' | 'dilation'>): Tensor {
     const { kernel = 1, stride = 1, bias = false } = options;
     const channels = channelsOf(x);
     const layer = tf.layers.depthwiseConv2d({

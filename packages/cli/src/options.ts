@@ -1,6 +1,6 @@
 /** Options that several commands share. */
 import { type Command, Option } from 'commander';
-import { assignment, count, mapKernel, numbers, pattern, positive, positives } from './values.js';
+import { assignment, count, mapKernel, numbers, outputStride, pattern, positive, positives } from './values.js';
 
 /** Those of packages/refconv, which is loaded later. */
 const METHOD_IDS = ['refconv', 'acb', 'repvgg', 'dbb', 'wn', 'cwn', 'own'];
@@ -28,6 +28,21 @@ export function withNetwork(command: Command): Command {
       count,
     )
     .option('--no-identity', 'leave W_b out of W_t = W_b + W_r ∗ W_b; also of weights with W_r that do not say it');
+}
+
+/** The options that say what the network is for. */
+export function withTask(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--task <name>', 'what the network is for')
+        .choices(['classification', 'segmentation'])
+        .default('classification'),
+    )
+    .option(
+      '--output-stride <n>',
+      'of segmentation: the largest stride of a feature; default: 16, or 32 where the network has no dilated form',
+      outputStride,
+    );
 }
 
 export function withNormalisation(command: Command): Command {

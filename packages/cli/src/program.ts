@@ -11,11 +11,12 @@ import {
   withNetwork,
   withNormalisation,
   withRefConv,
+  withTask,
 } from './options.js';
 import {
   count,
   index,
-  indices,
+  labels,
   notNegative,
   notNegatives,
   positive,
@@ -236,21 +237,31 @@ export function program(): Command {
   ).action(async (options) => (await import('./commands/export.js')).exportCommand(options));
 
   examples(
-    withNetwork(root.command('logits').description('What a network computes from an array of images.'))
+    withTask(withNetwork(root.command('logits').description('What a network computes from an array of images.')))
       .requiredOption('--input <file>', 'float32 images, .npy of shape [n, 3, height, width], normalised')
-      .requiredOption('--output <file>', 'a .npy for the logits, [n, classes]')
+      .requiredOption(
+        '--output <file>',
+        'a .npy for the logits, [n, classes], of segmentation [n, classes, height, width]',
+      )
       .option('--refconv', 'the weights hold `<convolution>.convmap.weight` too, and must'),
     'logits --backbone mobilenetv2 --weights mobilenet_v2.safetensors --input images.npy --output logits.npy',
+    'logits --task segmentation --backbone mobilenetv1 --width 0.25 --classes 11 --weights lraspp.safetensors --input images.npy --output logits.npy',
   ).action(async (options) => (await import('./commands/logits.js')).logits(options));
 
   examples(
-    withNetwork(
-      root
-        .command('losses')
-        .description('Losses of the first training steps on one batch, to compare implementations.'),
+    withTask(
+      withNetwork(
+        root
+          .command('losses')
+          .description('Losses of the first training steps on one batch, to compare implementations.'),
+      ),
     )
       .requiredOption('--input <file>', 'float32 images, .npy of shape [n, 3, height, width], normalised')
-      .requiredOption('--labels <list>', 'their classes, such as 3,1,2,0', indices)
+      .requiredOption(
+        '--labels <list>',
+        'their classes, such as 3,1,2,0; of segmentation integers [n, height, width] in a .npy, 255 is ignored',
+        labels,
+      )
       .option('--steps <n>', 'SGD steps', count, 3)
       .option('--lr <rate>', 'learning rate', positive, 0.002)
       .option('--momentum <share>', 'of SGD', share, 0.9)

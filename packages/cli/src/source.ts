@@ -2,9 +2,17 @@
 import { type BackboneOptions, buildBackbone } from '@refconv/backbones';
 import { loadModel, type ModelNotes } from '@refconv/training';
 import type { LayersModel } from '@tensorflow/tfjs';
+import { openSegmenter } from './segmentation.js';
 import { openWeights, SMALL_IMAGE, variantsOf, withoutUndefined } from './weights.js';
 
+/** What the network is for. */
+export type TaskId = 'classification' | 'segmentation';
+
 export interface SourceOptions extends BackboneOptions {
+  /** Default: classification. */
+  task?: TaskId;
+  /** Of segmentation. */
+  outputStride?: 16 | 32;
   /** A model folder. */
   model?: string;
   backbone?: string;
@@ -31,6 +39,8 @@ function buildOptions(options: SourceOptions): { [Name in keyof BackboneOptions]
 export interface Images {
   /** Left out: as the network's published weights take. */
   height?: number;
+  /** Left out: as the height. */
+  width?: number;
   /** Of a network that begins anew; weights have their own number. */
   classes?: number;
 }
@@ -57,6 +67,7 @@ export async function openSource(
     requireAgreement(folder, source, options);
     return source;
   }
+  if (options.task === 'segmentation') return openSegmenter(options, images);
   const given = withoutUndefined(buildOptions(options)) as BackboneOptions;
   if (weights !== undefined)
     return openWeights({ backbone, weights, options: given, images, tensorsOnly, refconv, identity });

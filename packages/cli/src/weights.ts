@@ -153,10 +153,10 @@ const CONVMAP = '.convmap.weight';
 const hasMaps = (state: TorchState) => [...state.keys()].some((key) => key.endsWith(CONVMAP));
 
 /** A model with RefConv layers where the weights have a W_r; the given one where they have none. */
-async function refocusedFor(
+export async function refocusedFor(
   state: TorchState,
   plain: LayersModel,
-  { refconv: required, weights: file, identity }: Asked,
+  { refconv: required, weights: file, identity }: Pick<Asked, 'refconv' | 'weights' | 'identity'>,
 ): Promise<LayersModel> {
   const convmaps = [...stateFor(plain, state)].filter(([key]) => key.endsWith(CONVMAP));
   const [first] = convmaps;

@@ -14,7 +14,7 @@ import { expect } from 'chai';
 import { build } from 'esbuild';
 import type { Page } from 'playwright-core';
 import { startChromium } from './testing/chromium.js';
-import { expectClose, images, smallBackbone, TESTED } from './testing/models.js';
+import { expectClose, images, mergedSegmenter, smallBackbone, TESTED } from './testing/models.js';
 
 /** Relative to the largest logit. */
 const TOLERANCE = 1e-3;
@@ -99,6 +99,12 @@ describe('a browser', () => {
       const merged = await merge(refocused);
       await expectSameLogits('merged', merged, backend);
       for (const each of [model, refocused, merged]) each.dispose();
+    });
+
+    it(`computes a merged segmenter with dilated convolutions by ${backend}`, async () => {
+      const model = await mergedSegmenter();
+      await expectSameLogits('segmenter', model, backend);
+      model.dispose();
     });
   }
 });

@@ -7,7 +7,16 @@ import type { LayersModel, SymbolicTensor, Tensor } from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import { exportSavedModel } from './savedModel.js';
 import { decodeSavedModel } from './tensorflowProto.js';
-import { expectClose, images, inFolder, messageOf, randomize, smallBackbone, TESTED } from './testing/models.js';
+import {
+  expectClose,
+  images,
+  inFolder,
+  mergedSegmenter,
+  messageOf,
+  randomize,
+  smallBackbone,
+  TESTED,
+} from './testing/models.js';
 
 /** Exports, loads, and compares with the model for batches of these sizes. */
 async function expectRoundTrip(model: LayersModel, folder: string, batches = [1, 5]): Promise<void> {
@@ -63,6 +72,15 @@ describe('exportSavedModel', () => {
       const merged = await merge(refocused);
       await expectRoundTrip(merged, join(folder, 'model'));
       for (const each of [model, refocused, merged]) each.dispose();
+    }),
+  );
+
+  it(
+    'writes a merged segmenter with dilated convolutions',
+    inFolder(async (folder) => {
+      const model = await mergedSegmenter();
+      await expectRoundTrip(model, join(folder, 'model'));
+      model.dispose();
     }),
   );
 

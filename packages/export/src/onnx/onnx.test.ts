@@ -1,9 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
+  BilinearResize,
   ChannelShuffle,
   ChannelSlice,
   ChannelSplit,
+  DilatedDepthwiseConv2D,
   GroupedConv2D,
   HardSigmoid,
   HardSwish,
@@ -14,7 +16,16 @@ import { tf } from '@refconv/tensorflow';
 import type { LayersModel, layers, SymbolicTensor, Tensor } from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import * as ort from 'onnxruntime-node';
-import { expectClose, images, inFolder, messageOf, randomize, smallBackbone, TESTED } from '../testing/models.js';
+import {
+  expectClose,
+  images,
+  inFolder,
+  mergedSegmenter,
+  messageOf,
+  randomize,
+  smallBackbone,
+  TESTED,
+} from '../testing/models.js';
 import { exportOnnx, onnxModel } from './index.js';
 
 /** Runs the model in ONNX Runtime for batches of these sizes, and compares with tfjs. */
@@ -65,8 +76,11 @@ const CASES: Record<string, () => LayersModel> = {
   'Conv2D dilated': () => sequence(l.conv2d({ filters: 5, kernelSize: 3, dilationRate: [2, 3], padding: 'same' })),
   DepthwiseConv2D: () =>
     sequence(l.depthwiseConv2d({ kernelSize: 3, depthMultiplier: 2, strides: 2, padding: 'same' })),
-  'DepthwiseConv2D, whose dilation tfjs leaves out': () =>
-    sequence(l.depthwiseConv2d({ kernelSize: 3, dilationRate: 2, padding: 'same' })),
+  'DilatedDepthwiseConv2D same': () =>
+    sequence(new DilatedDepthwiseConv2D({ kernelSize: 3, dilationRate: 2, depthMultiplier: 2, padding: 'same' })),
+  'DilatedDepthwiseConv2D valid': () =>
+    sequence(new DilatedDepthwiseConv2D({ kernelSize: [3, 2], dilationRate: [2, 3], activation: 'relu' })),
+  BilinearResize: () => sequence(new BilinearResize({ height: 20, width: 5 }), l.conv2d({ filters: 3, kernelSize: 1 })),
   SeparableConv2D: () =>
     sequence(l.separableConv2d({ filters: 6, kernelSize: 3, depthMultiplier: 2, padding: 'same', activation: 'relu' })),
   'MaxPooling2D valid': () => sequence(l.maxPooling2d({ poolSize: 3, strides: 2 })),
@@ -276,6 +290,12 @@ describe('exportOnnx', () => {
       tf.dispose([x, wanted, fed]);
     }
     await session.release();
+    model.dispose();
+  });
+
+  it('writes a merged segmenter with dilated convolutions', async () => {
+    const model = await mergedSegmenter();
+    await expectSameLogits(model);
     model.dispose();
   });
 

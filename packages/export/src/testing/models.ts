@@ -3,6 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BACKBONES, type BackboneOptions, buildBackbone } from '@refconv/backbones';
+import { merge, refocus } from '@refconv/refconv';
+import { buildSegmenter } from '@refconv/segmentation';
 import { tf } from '@refconv/tensorflow';
 import type { LayersModel, Tensor } from '@tensorflow/tfjs';
 import { expect } from 'chai';
@@ -59,6 +61,16 @@ export function smallBackbone(id: string): LayersModel {
     ...(options.includes('width') && !id.startsWith('shufflenet') && { width: 0.25 }),
   };
   return randomize(buildBackbone(id, small));
+}
+
+/** A segmenter whose last stage is dilated, at odd sizes, refocused and merged, with random weights. */
+export async function mergedSegmenter(): Promise<LayersModel> {
+  const plain = await buildSegmenter({ backbone: 'mobilenetv1', width: 0.25, classes: 3, inputSize: [45, 60] });
+  const refocused = await refocus(plain);
+  const merged = await merge(randomize(refocused));
+  plain.dispose();
+  refocused.dispose();
+  return merged;
 }
 
 /** Images in [−1, 1), other ones for another seed. */

@@ -1,0 +1,9 @@
+export { IGNORED, pixelCrossEntropy, segmentationLoss } from './loss.js';
+export {
+  type Confusion,
+  type ConfusionOptions,
+  confusionMatrix,
+  type SegmentationMetrics,
+  segmentationMetrics,
+} from './metrics.js';
+export { buildSegmenter, fromTorchvision, type HeadId, inBackbone, type SegmenterOptions } from './segmenter.js';
