@@ -14,7 +14,7 @@ describe('refconv', () => {
   it('explains each command, with examples that its options allow', () => {
     const root = program();
     expect(root.commands.map((command) => command.name())).to.have.members(
-      'train refocus merge evaluate convert info export logits losses data report experiment'.split(' '),
+      'train refocus merge evaluate attack predict convert info export logits losses data report experiment'.split(' '),
     );
     const single = root.commands.filter(({ commands }) => commands.length === 0);
     const grouped = root.commands.filter((command) => ['data', 'report'].includes(command.name()));

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { removeLeftovers } from './leftovers.js';
 import { messageOf } from './testing.js';
-import { appendWhole, writeAtomically, writeWhole } from './write.js';
+import { appendWhole, makeFolder, requireWritable, writeAtomically, writeWhole } from './write.js';
 
 /** A test in a folder of its own. */
 const inFolder = (test: (folder: string) => Promise<void>) => async () => {
@@ -124,6 +124,35 @@ describe('removeLeftovers', () => {
       expect(await readdir(folder)).to.have.members(['a', 'b']);
       expect(await readFile(join(folder, 'a', 'content'), 'utf8')).to.equal(left('a', 'old'));
       expect(await readFile(join(folder, 'b', 'content'), 'utf8')).to.equal(join(folder, 'b'));
+    }),
+  );
+});
+
+describe('folders', () => {
+  it(
+    'are made with those around them, and by several at once',
+    inFolder(async (folder) => {
+      const deep = join(folder, 'a', 'b', 'c');
+      await Promise.all([makeFolder(deep), makeFolder(deep), requireWritable(join(folder, 'a', 'b'))]);
+      await makeFolder(deep);
+      expect(await readdir(join(folder, 'a', 'b'))).to.deep.equal(['c']);
+    }),
+  );
+
+  it(
+    'that cannot be made or written are refused at once, with the reason',
+    inFolder(async (folder) => {
+      await writeFile(join(folder, 'file'), '');
+      for (const make of [makeFolder, requireWritable]) {
+        expect(await messageOf(make(join(folder, 'file', 'x', 'y')))).to.match(
+          /Making the folder .* a part of its path is a file/,
+        );
+        expect(await messageOf(make(join(folder, 'file')))).to.match(/a file is in its place/);
+        if (process.platform === 'linux')
+          expect(await messageOf(make('/proc/x/y'))).to.match(/Making the folder \/proc\/x\/y failed/);
+      }
+      if (process.platform === 'linux')
+        expect(await messageOf(requireWritable('/proc'))).to.match(/Writing in \/proc failed/);
     }),
   );
 });

@@ -22,8 +22,9 @@ import {
 } from './feed.js';
 import { lockTraining } from './folderLock.js';
 import { kernelWatch } from './kernelChange.js';
-import { type LeftImage, leftOutText } from './leftOut.js';
+import { type LeftImage, leftOutText, unreadOf } from './leftOut.js';
 import type { MetricsRow } from './metrics.js';
+import { sharedNames } from './modelFolder.js';
 import { NEW_EPOCH, type Position, START } from './position.js';
 import { evaluationOf, notFiniteMessage, type Prediction } from './predictions.js';
 import { progress } from './progress.js';
@@ -122,6 +123,8 @@ export async function fit(options: FitOptions): Promise<FitResult> {
     ...(recipe.dropLast ? [] : [count % recipe.batchSize || count]),
   ]);
   const warn = (message: string) => log(`Warning: ${message}`);
+  const unsaved = sharedNames(model);
+  if (unsaved) warn(unsaved);
   const stepsPerEpoch = trainImages.batchesPerEpoch;
   const schedule = scheduleOf(recipe, stepsPerEpoch);
   const due = checkpointClock(options.checkpointEvery);
@@ -270,15 +273,6 @@ function splitsAfter({ validation, test }: TrainingData, isLast: boolean): Split
     ...(validation ? ['validation' as const] : []),
     ...(test && (isLast || !validation) ? ['test' as const] : []),
   ];
-}
-
-/** What loaders could not read, each file once. */
-function unreadOf(data: TrainingData, earlier: readonly LeftImage[] = []): LeftImage[] {
-  const found = (['train', 'validation', 'test'] as const).flatMap((split) => {
-    const images = data[split];
-    return images && 'broken' in images ? images.broken.map(({ path, reason }) => ({ split, path, reason })) : [];
-  });
-  return [...new Map([...earlier, ...found].map((image) => [`${image.split} ${image.path}`, image])).values()];
 }
 
 function result(

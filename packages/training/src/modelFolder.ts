@@ -7,7 +7,8 @@ import { type ReplaceOption, removeLeftovers, writeWhole } from '@refconv/files'
 import '@refconv/layers';
 import '@refconv/refconv';
 import { tf } from '@refconv/tensorflow';
-import type { io, LayersModel } from '@tensorflow/tfjs';
+import type { io, LayersModel, layers } from '@tensorflow/tfjs';
+import { foreignModel, foreignTopology } from './foreignModels.js';
 import { checksumOf, type ModelJson, readModelFile } from './modelFile.js';
 
 /** What a folder says about its model besides topology and weights; tfjs calls it user-defined metadata. */
@@ -30,7 +31,7 @@ const WEIGHTS_FILE = 'weights.bin';
  * Saves a model as a folder with model.json and weights.bin. The folder appears whole or not at all.
  * @param notes kept in model.json; {@link loadModel} gives them back.
  * @param options.replace replaces a model that is there. Default: false.
- * @throws Error where the folder exists already, or cannot be written.
+ * @throws Error where the folder exists already, or cannot be written; where layers have the same name, see {@link sharedNames}.
  */
 export async function saveModel(
   model: LayersModel,
@@ -39,6 +40,8 @@ export async function saveModel(
   { replace = false }: ReplaceOption = {},
 ): Promise<void> {
   const path = resolve(folder);
+  const twice = sharedNames(model);
+  if (twice) throw new Error(twice);
   if (existsSync(path) && !(replace && existsSync(join(path, MODEL_FILE)))) {
     throw new Error(`${path} exists already; choose another folder, or remove it.`);
   }
@@ -64,10 +67,34 @@ export async function saveModel(
 }
 
 /**
+ * What is wrong with a model that could not be loaded again: layers of models inside that have the same name, as their weights are told
+ * apart by it. Undefined where nothing is.
+ */
+export function sharedNames(model: LayersModel): string | undefined {
+  const paths = new Map<string, string[]>();
+  const walk = (layer: layers.Layer, path: string) => {
+    const { layers: inside } = layer as Partial<LayersModel>;
+    for (const inner of inside ?? []) walk(inner, `${path}${layer === model ? '' : `${layer.name}/`}`);
+    if (inside) return;
+    for (const { originalName } of layer.weights)
+      paths.set(originalName, [...new Set([...(paths.get(originalName) ?? []), `${path}${layer.name}`])]);
+  };
+  walk(model, '');
+  const shared = [...new Set([...paths.values()].filter((list) => list.length > 1).flat())];
+  if (shared.length === 0) return undefined;
+  return (
+    `${model.name} cannot be saved so that it can be loaded again: the layers ${shared.slice(0, 6).join(', ')} have weights of the same ` +
+    'names. Give the layers of the models inside names of their own.'
+  );
+}
+
+/**
  * Loads a model from its folder, or from its model.json.
  * @throws Error where there is none, or it is damaged: everything is checked before a model is made of it.
  */
 export async function loadModel(path: string): Promise<{ model: LayersModel; notes: ModelNotes }> {
+  const foreign = foreignModel(resolve(path));
+  if (foreign) throw new Error(foreign);
   const file = path.endsWith('.json') ? resolve(path) : join(resolve(path), MODEL_FILE);
   // A process that replaces the folder may have been killed in between.
   if (!existsSync(file)) await removeLeftovers(dirname(dirname(file)), basename(dirname(file)));
@@ -81,9 +108,8 @@ export async function loadModel(path: string): Promise<{ model: LayersModel; not
     const { refconv = {} } = (model.getUserDefinedMetadata() ?? {}) as { refconv?: ModelNotes };
     return { model, notes: refconv };
   } catch (error) {
-    throw new Error(`The model in ${file} cannot be loaded: ${(error as Error).message.replace(/\.$/, '')}.`, {
-      cause: error,
-    });
+    const reason = foreignTopology(file) ?? (error as Error).message;
+    throw new Error(`The model in ${file} cannot be loaded: ${reason.replace(/\.$/, '')}.`, { cause: error });
   }
 }
 

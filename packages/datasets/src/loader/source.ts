@@ -69,6 +69,10 @@ export function imageName(place: Place, index: number): string {
   return `image ${index}`;
 }
 
+/** The path of an image in its folder or archive; undefined of one in memory. */
+export const fileName = ({ place }: ImageSource, index: number): string | undefined =>
+  place.kind === 'memory' ? undefined : readableName(textAt(place.names, index));
+
 /** A split in memory as a source. Its pixels are copied once, into memory that workers share. */
 export function memorySource(
   split: ImageSplit,
