@@ -36,8 +36,8 @@ export async function readRuns(folders: readonly string[], names?: readonly stri
   const used = new Set<string>();
   for (const [i, given] of folders.entries()) {
     const run = await readRun(resolve(given));
-    let name = names?.[i] ?? run.name;
-    for (let n = 2; used.has(name); n++) name = `${names?.[i] ?? run.name} (${n})`;
+    let name = shortened(names?.[i] ?? run.name);
+    for (let n = 2; used.has(name); n++) name = `${shortened(names?.[i] ?? run.name)} (${n})`;
     used.add(name);
     runs.push({ ...run, name });
   }
@@ -63,6 +63,10 @@ async function readRun(folder: string): Promise<ComparedRun> {
   return { name, folder, epochs, result, spec, classes, predictions, missing, leftOut: leftOutText(leftOut) };
 }
 
+/** Longer names would make pictures that no program draws. */
+const LONGEST = 120;
+const shortened = (name: string) => (name.length > LONGEST ? `${name.slice(0, LONGEST)}…` : name);
+
 /** Folders of experiments' runs are named by hashes. */
 const isNamed = (folder: string) => !/^[0-9a-f]{64}$/.test(basename(folder));
 
@@ -82,7 +86,7 @@ async function classesOf(folder: string, missing: string[]): Promise<readonly st
     join(folder, 'model', 'model.json'),
     missing,
   );
-  return model?.userDefinedMetadata?.refconv?.classes;
+  return model?.userDefinedMetadata?.refconv?.classes?.map((name) => shortened(String(name)));
 }
 
 async function predictionsOf(
