@@ -5,7 +5,10 @@ import { expect } from 'chai';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-const PACKAGES = ['layers', 'refconv', 'backbones', 'tensorflow', 'datasets', 'training', 'analysis', 'export'];
+const PACKAGES = [
+  ...['layers', 'refconv', 'backbones', 'detection'],
+  ...['tensorflow', 'datasets', 'training', 'analysis', 'export'],
+];
 
 /** What each workspace may depend on within the project. */
 const MAY_USE = {
@@ -14,6 +17,7 @@ const MAY_USE = {
   layers: [],
   refconv: ['layers'],
   backbones: ['layers'],
+  detection: ['layers', 'refconv', 'backbones'],
   training: ['layers', 'refconv', 'backbones', 'tensorflow', 'datasets'],
   analysis: ['layers', 'refconv', 'backbones', 'tensorflow', 'datasets'],
   export: ['layers', 'refconv', 'backbones', 'tensorflow', 'training'],
