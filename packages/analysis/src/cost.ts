@@ -37,6 +37,7 @@ const COUNTED: Record<string, 'output' | 'input'> = {
   Conv2DTranspose: 'input',
   Dense: 'output',
   DepthwiseConv2D: 'output',
+  DilatedDepthwiseConv2D: 'output',
   GroupedConv2D: 'output',
 };
 /** Layers of packages/refconv cost what the plain ones do that they stand for. */

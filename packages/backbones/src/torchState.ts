@@ -35,6 +35,7 @@ const PLACES: Record<string, Record<string, Place>> = {
   Conv2D: { kernel: KERNEL, bias: BIAS },
   GroupedConv2D: { kernel: KERNEL, bias: BIAS },
   DepthwiseConv2D: { depthwise_kernel: DEPTHWISE_KERNEL, bias: BIAS },
+  DilatedDepthwiseConv2D: { depthwise_kernel: DEPTHWISE_KERNEL, bias: BIAS },
   // The layers of packages/refconv under the keys of the official code, whose W_r are (Cout·Cin/g, g, k, k).
   RefConv2D: {
     kernel: KERNEL,
@@ -42,6 +43,7 @@ const PLACES: Record<string, Record<string, Place>> = {
     convmap: { ...CONVMAP, reshape: ([outputs = 0, inputs = 0, ...size]) => [outputs * inputs, 1, ...size] },
   },
   RefDepthwiseConv2D: { depthwise_kernel: DEPTHWISE_KERNEL, bias: BIAS, convmap: CONVMAP },
+  RefDilatedDepthwiseConv2D: { depthwise_kernel: DEPTHWISE_KERNEL, bias: BIAS, convmap: CONVMAP },
   RefGroupedConv2D: { kernel: KERNEL, bias: BIAS, convmap: CONVMAP },
   Dense: { kernel: { suffix: 'weight', axes: [1, 0] }, bias: BIAS },
   LayerNormalization: { gamma: SCALE, beta: BIAS },

@@ -6,6 +6,7 @@ export {
   batchNorm2d,
   normalizeBatch,
 } from './batchNormalization.js';
+export { BilinearResize, type BilinearResizeArgs, bilinearMatrix, bilinearResize } from './bilinearResize.js';
 export {
   ChannelShuffle,
   type ChannelShuffleArgs,
@@ -14,7 +15,9 @@ export {
   ChannelSplit,
   type ChannelSplitArgs,
 } from './channels.js';
+export { DilatedDepthwiseConv2D, dilatedDepthwiseConv2d } from './dilatedDepthwiseConv2D.js';
 export { GroupedConv2D, type GroupedConv2DArgs, groupedConv2d } from './groupedConv2D.js';
 export { HardSigmoid, HardSwish } from './hardActivations.js';
 export { LayerNormalization } from './layerNormalization.js';
 export { LayerScale, type LayerScaleArgs } from './layerScale.js';
+export { stopGradient } from './stopGradient.js';

@@ -1,9 +1,9 @@
 /** The convolutions of tf.layers and of packages/layers: what a re-parameterisation must know of them, and how to compute them. */
-import { GroupedConv2D, groupedConv2d } from '@refconv/layers';
+import { DilatedDepthwiseConv2D, dilatedDepthwiseConv2d, GroupedConv2D, groupedConv2d } from '@refconv/layers';
 import * as tf from '@tensorflow/tfjs';
 
 /** The classes of layers that can be exchanged. */
-export const PLAIN_CLASSES = ['Conv2D', 'DepthwiseConv2D', 'GroupedConv2D'] as const;
+export const PLAIN_CLASSES = ['Conv2D', 'DepthwiseConv2D', 'DilatedDepthwiseConv2D', 'GroupedConv2D'] as const;
 export type PlainClass = (typeof PLAIN_CLASSES)[number];
 
 /** A tfjs variable of a layer. */
@@ -46,6 +46,11 @@ export const PLAIN: Record<PlainClass, { Stock: StockClass; field: 'kernel' | 'd
     field: 'depthwiseKernel',
     weight: 'depthwise_kernel',
   },
+  DilatedDepthwiseConv2D: {
+    Stock: DilatedDepthwiseConv2D as unknown as StockClass,
+    field: 'depthwiseKernel',
+    weight: 'depthwise_kernel',
+  },
   GroupedConv2D: { Stock: GroupedConv2D as unknown as StockClass, field: 'kernel', weight: 'kernel' },
 };
 
@@ -79,23 +84,16 @@ export interface Convolution {
 export function convolutionOf(layer: ConvolutionLayer, kernel: tf.Tensor4D, zeros: Zeros): Convolution {
   const { shape: kernelShape } = kernel;
   const [, , third, fourth] = kernelShape;
-  if ('depthwiseKernel' in layer) {
-    // tf.layers' DepthwiseConv2D ignores its dilationRate.
-    const dilations: [number, number] = [1, 1];
-    return {
-      layer,
-      kind: 'depthwise',
-      kernelShape,
-      inputs: third,
-      outputs: third * fourth,
-      groups: third,
-      dilations,
-      zeros,
-    };
-  }
   const { groups = 1, dilationRate: dilations } = layer;
+  if ('depthwiseKernel' in layer) {
+    const outputs = third * fourth;
+    return { layer, kind: 'depthwise', kernelShape, inputs: third, outputs, groups: third, dilations, zeros };
+  }
   return { layer, kind: 'dense', kernelShape, inputs: third * groups, outputs: fourth, groups, dilations, zeros };
 }
+
+export const isDilatedDepthwise = ({ kind, dilations }: Pick<Convolution, 'kind' | 'dilations'>) =>
+  kind === 'depthwise' && dilations.some((rate) => rate !== 1);
 
 /** The kernel of a layer of one of the plain classes, or of one that extends it. */
 export function plainKernel(layer: ConvolutionLayer, plainClass = layer.getClassName() as PlainClass): KernelVariable {
@@ -109,7 +107,8 @@ export function convolve(
   kernel: tf.Tensor4D,
   { strides = layer.strides, padding = layer.padding as 'same' | 'valid' } = {},
 ): tf.Tensor4D {
-  if (kind === 'depthwise') return tf.depthwiseConv2d(x, kernel, strides, padding, 'NHWC', dilations);
+  if (isDilatedDepthwise({ kind, dilations })) return dilatedDepthwiseConv2d(x, kernel, padding, dilations);
+  if (kind === 'depthwise') return tf.depthwiseConv2d(x, kernel, strides, padding);
   if (groups > 1) return groupedConv2d(x, kernel, strides, padding, dilations);
   return tf.conv2d(x, kernel, strides, padding, 'NHWC', dilations);
 }

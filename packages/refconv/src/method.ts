@@ -265,6 +265,7 @@ export function defineMethod<O extends Options>(definition: MethodDefinition<O>)
   const layers = {
     Conv2D: layerClass(definition, 'Conv2D'),
     DepthwiseConv2D: layerClass(definition, 'DepthwiseConv2D'),
+    DilatedDepthwiseConv2D: layerClass(definition, 'DilatedDepthwiseConv2D'),
     GroupedConv2D: layerClass(definition, 'GroupedConv2D'),
   };
   const method = (options: Partial<O> = {}): Reparameterization => {

@@ -153,7 +153,7 @@ export const RefDepthwiseConv2D = refocusing.layers.DepthwiseConv2D as new (
 export const RefGroupedConv2D = refocusing.layers.GroupedConv2D as new (args: RefGroupedConv2DArgs) => RefConvLayer;
 
 export function isRefConv(layer: tf.layers.Layer): layer is RefConvLayer {
-  return [RefConv2D, RefDepthwiseConv2D, RefGroupedConv2D].some((layerClass) => layer instanceof layerClass);
+  return Object.values(refocusing.layers).some((layerClass) => layer instanceof layerClass);
 }
 
 /**

@@ -6,6 +6,8 @@ import {
   convolutionOf,
   isConvolution,
   NO_ZEROS,
+  PLAIN,
+  PLAIN_CLASSES,
   plainKernel,
   type Zeros,
 } from './convolution.js';
@@ -186,7 +188,7 @@ function nothingTaken(model: tf.LayersModel, method: string, selected: boolean, 
   const which = selected ? ' that `select` accepts' : ' with a kernel above 1×1 whose windows overlap';
   const [first] = refused;
   return (
-    `${model.name} has no convolution for ${method}: it takes Conv2D, DepthwiseConv2D and GroupedConv2D layers${which}.` +
+    `${model.name} has no convolution for ${method}: it takes ${PLAIN_CLASSES.join(', ')} layers${which}.` +
     `${first ? ` It cannot take ${first.name}: ${first.reason}` : ''}`
   );
 }
@@ -224,7 +226,7 @@ export async function merge(model: tf.LayersModel): Promise<tf.LayersModel> {
 /** Weights of the plain layer, by name; where a batch norm follows, the merged bias goes there. */
 function mergedByName(layer: ReparameterizedLayer, hasBatchNorm: boolean): Record<string, tf.Tensor> {
   const { kernel, bias } = layer.mergedWeights();
-  const named = { [layer.plainClass === 'DepthwiseConv2D' ? 'depthwise_kernel' : 'kernel']: kernel };
+  const named = { [PLAIN[layer.plainClass].weight]: kernel };
   if (!bias) return named;
   if (!hasBatchNorm) return { ...named, bias };
   const none = layer.useBias && { bias: tf.zerosLike(bias) };

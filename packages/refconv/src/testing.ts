@@ -1,5 +1,5 @@
 /** Helpers of this package's tests: single convolutions, and the names and layouts of the official blocks. */
-import { batchNorm2d, GroupedConv2D } from '@refconv/layers';
+import { batchNorm2d, DilatedDepthwiseConv2D, GroupedConv2D } from '@refconv/layers';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import { generatedImages, generatedState } from '../../backbones/dist/testing/oracle.js';
@@ -43,9 +43,11 @@ export function convolutionModel(args: ConvolutionArgs): tf.LayersModel {
     filters: outputs,
     kernelInitializer: tf.initializers.randomNormal({ stddev: 0.3, seed: 1 }),
   };
+  const depthwise = (args: Parameters<typeof tf.layers.depthwiseConv2d>[0]) =>
+    dilation > 1 ? new DilatedDepthwiseConv2D(args) : tf.layers.depthwiseConv2d(args);
   const layer =
     kind === 'dw'
-      ? tf.layers.depthwiseConv2d({
+      ? depthwise({
           ...common,
           depthMultiplier: outputs / inputs,
           depthwiseInitializer: tf.initializers.randomNormal({ stddev: 0.3, seed: 1 }),
@@ -81,7 +83,7 @@ const NORM: Record<string, string> = {
 
 /** Sets a structural block's weights to those that are generated from the official keys. */
 export function setOfficialWeights(layer: ReparameterizedLayer): void {
-  const depthwise = layer.plainClass === 'DepthwiseConv2D';
+  const depthwise = layer.plainClass.endsWith('DepthwiseConv2D');
   for (const weight of layer.weights) {
     const { val: variable } = weight as unknown as { val: tf.Variable };
     const name = weight.originalName.split('/').pop() as string;

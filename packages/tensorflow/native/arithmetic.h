@@ -26,8 +26,11 @@ void Product(const float* a, const float* b, bool transposed, int64_t rows, int6
 void TransposedProduct(const float* a, const float* b, int64_t rows, int64_t m, int64_t n, float* c);
 
 struct DepthwiseShape {
-  int64_t batch, height, width, channels, outHeight, outWidth, kernel, stride, padTop, padLeft;
+  int64_t batch, height, width, channels, outHeight, outWidth, kernel, stride, dilation, padTop, padLeft;
 };
+
+// y of a depthwise convolution at stride 1 with a kernel [kernel, kernel, channels].
+void DilatedDepthwise(const float* x, const float* kernel, const DepthwiseShape& shape, float* y);
 
 // Gradient [kernel, kernel, channels] of a depthwise kernel, for x [batch, height, width, channels] and dy.
 void DepthwiseKernelGradient(const float* x, const float* dy, const DepthwiseShape& shape, float* gradient);
@@ -42,5 +45,12 @@ void MapSlices(const float* basis, const float* map, const SlicesShape& shape, b
 
 // Gradient of the filters.
 void MapSlicesGradient(const float* dy, const float* basis, const SlicesShape& shape, float* gradient);
+
+struct ResizeShape {
+  int64_t batch, height, width, channels, outHeight, outWidth;
+};
+
+// y = rows·x·columnsᵀ for each channel: matrices [outHeight, height] and [outWidth, width] that are almost all zeros.
+void ResizeSeparably(const float* x, const float* rows, const float* columns, const ResizeShape& shape, float* y);
 
 }  // namespace refconv

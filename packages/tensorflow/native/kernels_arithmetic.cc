@@ -6,18 +6,12 @@
 #include <vector>
 
 #include "arithmetic.h"
+#include "vectors.h"
 #include "workers.h"
 
 namespace refconv {
 
 namespace {
-
-// Eight floats, at any address.
-typedef float V8 __attribute__((vector_size(32), aligned(4)));
-typedef int32_t I8 __attribute__((vector_size(32)));
-
-inline V8 Load(const float* p) { return *reinterpret_cast<const V8*>(p); }
-inline void Store(float* p, V8 value) { *reinterpret_cast<V8*>(p) = value; }
 
 // Parts depend on the sizes alone, never on the number of threads: so do the results.
 constexpr int64_t kPartElements = 1 << 16;
@@ -36,16 +30,6 @@ void ForRows(int64_t rows, int64_t channels, Body body) {
 int64_t PartCount(int64_t rows, int64_t channels) {
   int64_t size = PartRows(rows, channels);
   return (rows + size - 1) / size;
-}
-
-// Sums the rows of parts [count, width].
-template <typename T>
-void SumParts(const std::vector<T>& parts, int64_t count, int64_t width, double* sums) {
-  std::fill(sums, sums + width, 0.0);
-  for (int64_t part = 0; part < count; ++part) {
-    const T* row = parts.data() + part * width;
-    for (int64_t i = 0; i < width; ++i) sums[i] += row[i];
-  }
 }
 
 // Sums of `width` values over rows: a few rows in single precision, all in double. add(row, sums) adds one row.
@@ -350,79 +334,6 @@ void Product(const float* a, const float* b, bool transposed, int64_t rows, int6
       }
     }
   });
-}
-
-// ---- depthwise ----
-
-namespace {
-
-// One image, eight channels: sums over the positions stay in registers, one kernel row at a time.
-template <int64_t K>
-void KernelRow(const float* x, const float* dy, const DepthwiseShape& s, int64_t kernelRow, float* gradient) {
-  V8 sum[K] = {};
-  for (int64_t oh = 0; oh < s.outHeight; ++oh) {
-    int64_t h = oh * s.stride + kernelRow - s.padTop;
-    if (h < 0 || h >= s.height) continue;
-    const float* in = x + h * s.width * s.channels;
-    const float* d = dy + oh * s.outWidth * s.channels;
-    for (int64_t ow = 0; ow < s.outWidth; ++ow) {
-      V8 g = Load(d + ow * s.channels);
-      int64_t w = ow * s.stride - s.padLeft;
-      if (w >= 0 && w + K <= s.width) {
-#pragma GCC unroll 8
-        for (int64_t k = 0; k < K; ++k) sum[k] += g * Load(in + (w + k) * s.channels);
-      } else {
-        for (int64_t k = 0; k < K; ++k) {
-          if (w + k >= 0 && w + k < s.width) sum[k] += g * Load(in + (w + k) * s.channels);
-        }
-      }
-    }
-  }
-  for (int64_t k = 0; k < K; ++k) {
-    Store(gradient + k * s.channels, Load(gradient + k * s.channels) + sum[k]);
-  }
-}
-
-// The channels that do not fill a vector.
-void KernelRowScalar(const float* x, const float* dy, const DepthwiseShape& s, int64_t kernelRow, float* gradient) {
-  for (int64_t k = 0; k < s.kernel; ++k) {
-    float sum = 0.0f;
-    for (int64_t oh = 0; oh < s.outHeight; ++oh) {
-      int64_t h = oh * s.stride + kernelRow - s.padTop;
-      if (h < 0 || h >= s.height) continue;
-      for (int64_t ow = 0; ow < s.outWidth; ++ow) {
-        int64_t w = ow * s.stride + k - s.padLeft;
-        if (w >= 0 && w < s.width) sum += dy[(oh * s.outWidth + ow) * s.channels] * x[(h * s.width + w) * s.channels];
-      }
-    }
-    gradient[k * s.channels] += sum;
-  }
-}
-
-}  // namespace
-
-void DepthwiseKernelGradient(const float* x, const float* dy, const DepthwiseShape& s, float* gradient) {
-  int64_t size = s.kernel * s.kernel * s.channels;
-  int64_t parts = std::min<int64_t>(s.batch, 16);
-  std::vector<float> partial(parts * size);
-  auto row = s.kernel == 3 ? KernelRow<3> : s.kernel == 5 ? KernelRow<5> : KernelRow<7>;
-  Workers::Get().Run(parts, [&](int64_t part) {
-    float* target = partial.data() + part * size;
-    for (int64_t image = part * s.batch / parts; image < (part + 1) * s.batch / parts; ++image) {
-      const float* in = x + image * s.height * s.width * s.channels;
-      const float* d = dy + image * s.outHeight * s.outWidth * s.channels;
-      int64_t c = 0;
-      for (; c + 8 <= s.channels; c += 8) {
-        for (int64_t k = 0; k < s.kernel; ++k) row(in + c, d + c, s, k, target + k * s.kernel * s.channels + c);
-      }
-      for (; c < s.channels; ++c) {
-        for (int64_t k = 0; k < s.kernel; ++k) KernelRowScalar(in + c, d + c, s, k, target + k * s.kernel * s.channels + c);
-      }
-    }
-  });
-  std::vector<double> sums(size);
-  SumParts(partial, parts, size, sums.data());
-  for (int64_t i = 0; i < size; ++i) gradient[i] = static_cast<float>(sums[i]);
 }
 
 }  // namespace refconv

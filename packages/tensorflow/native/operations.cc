@@ -60,7 +60,7 @@ int64_t Rows(TF_Tensor* tensor) { return TF_TensorElementCount(tensor) / Channel
 
 struct Attributes {
   float epsilon = 0, averageFactor = 1;
-  int64_t activation = 0, identity = 0, kernel = 0, stride = 0, padTop = 0, padLeft = 0;
+  int64_t activation = 0, identity = 0, kernel = 0, stride = 0, dilation = 1, padTop = 0, padLeft = 0;
 };
 
 void* ReadAttributes(TF_OpKernelConstruction* construction, const std::vector<const char*>& names) {
@@ -75,6 +75,7 @@ void* ReadAttributes(TF_OpKernelConstruction* construction, const std::vector<co
     if (name == "identity") integer(&attributes->identity);
     if (name == "kernel") integer(&attributes->kernel);
     if (name == "stride") integer(&attributes->stride);
+    if (name == "dilation") integer(&attributes->dilation);
     if (name == "pad_top") integer(&attributes->padTop);
     if (name == "pad_left") integer(&attributes->padLeft);
   }
@@ -168,9 +169,28 @@ void ComputeDepthwiseGradient(void* kernel, TF_OpKernelContext* context) {
   auto& a = *static_cast<Attributes*>(kernel);
   Call call(context);
   TF_Tensor *x = call.Input(0), *dy = call.Input(1);
-  DepthwiseShape shape{TF_Dim(x, 0),  TF_Dim(x, 1), TF_Dim(x, 2), TF_Dim(x, 3), TF_Dim(dy, 1),
-                       TF_Dim(dy, 2), a.kernel,     a.stride,     a.padTop,     a.padLeft};
+  DepthwiseShape shape{TF_Dim(x, 0),  TF_Dim(x, 1), TF_Dim(x, 2), TF_Dim(x, 3), TF_Dim(dy, 1), TF_Dim(dy, 2),
+                       a.kernel,      a.stride,     a.dilation,   a.padTop,     a.padLeft};
   DepthwiseKernelGradient(call.Data(x), call.Data(dy), shape, call.Output(0, Shape(call.Input(2))));
+}
+
+// x, a depthwise kernel [kernel, kernel, channels, 1]: their dilated convolution of the size of x, zeros around it.
+void ComputeDilatedDepthwise(void* kernel, TF_OpKernelContext* context) {
+  int64_t dilation = static_cast<Attributes*>(kernel)->dilation;
+  Call call(context);
+  TF_Tensor *x = call.Input(0), *filter = call.Input(1);
+  int64_t height = TF_Dim(x, 1), width = TF_Dim(x, 2), size = TF_Dim(filter, 0), pad = (size - 1) / 2 * dilation;
+  DepthwiseShape shape{TF_Dim(x, 0), height, width, TF_Dim(x, 3), height, width, size, 1, dilation, pad, pad};
+  DilatedDepthwise(call.Data(x), call.Data(filter), shape, call.Output(0, Shape(x)));
+}
+
+// x [n, h, w, c], rows [h', h], columns [w', w]: rows·x·columnsᵀ, [n, h', w', c].
+void ComputeResize(void*, TF_OpKernelContext* context) {
+  Call call(context);
+  TF_Tensor *x = call.Input(0), *rows = call.Input(1), *columns = call.Input(2);
+  ResizeShape s{TF_Dim(x, 0), TF_Dim(x, 1), TF_Dim(x, 2), TF_Dim(x, 3), TF_Dim(rows, 0), TF_Dim(columns, 0)};
+  float* y = call.Output(0, {s.batch, s.outHeight, s.outWidth, s.channels});
+  ResizeSeparably(call.Data(x), call.Data(rows), call.Data(columns), s, y);
 }
 
 SlicesShape SlicesOf(TF_Tensor* basis, TF_Tensor* map) {
@@ -193,7 +213,7 @@ void ComputeMapSlicesGradient(void*, TF_OpKernelContext* context) {
   MapSlicesGradient(call.Data(dy), call.Data(basis), SlicesOf(basis, map), call.Output(0, Shape(map)));
 }
 
-// Every output but the pointwise convolution's has the shape of one of the inputs.
+// Every output but the pointwise convolution's and the resized images has the shape of one of the inputs.
 class Inference {
  public:
   Inference(TF_ShapeInferenceContext* context, TF_Status* status) : context_(context), status_(status) {}
@@ -232,6 +252,22 @@ void PointwiseShapes(TF_ShapeInferenceContext* context, TF_Status* status) {
   TF_ShapeInferenceContextSetOutput(context, 0, x, status);
   TF_DeleteDimensionHandle(channels);
   for (auto* handle : {x, kernel, last}) TF_DeleteShapeHandle(handle);
+}
+// [n, h', w', c] of x [n, h, w, c], rows [h', h] and columns [w', w].
+void ResizeShapes(TF_ShapeInferenceContext* context, TF_Status* status) {
+  TF_ShapeHandle *input = TF_NewShapeHandle(), *part = TF_NewShapeHandle(), *result = TF_NewShapeHandle();
+  auto append = [&](int index, int64_t start, int64_t end) {
+    TF_ShapeInferenceContextGetInput(context, index, input, status);
+    if (index == 0 && start == 0) return TF_ShapeInferenceContextSubshape(context, input, start, end, result, status);
+    TF_ShapeInferenceContextSubshape(context, input, start, end, part, status);
+    TF_ShapeInferenceContextConcatenateShapes(context, result, part, result, status);
+  };
+  append(0, 0, 1);
+  append(1, 0, 1);
+  append(2, 0, 1);
+  append(0, 3, 4);
+  TF_ShapeInferenceContextSetOutput(context, 0, result, status);
+  for (auto* handle : {input, part, result}) TF_DeleteShapeHandle(handle);
 }
 void ThirdInputShapes(TF_ShapeInferenceContext* context, TF_Status* status) { Inference(context, status).Like(0, 2); }
 
@@ -273,9 +309,14 @@ void RegisterOperations() {
   Register("RefconvPointwiseKernelGrad", {"x", "dy", "like"}, {"gradient"}, {}, ThirdInputShapes,
            none, ComputeTransposedProduct);
   Register("RefconvDepthwiseKernelGrad", {"x", "dy", "like"}, {"gradient"},
-           {"kernel: int", "stride: int", "pad_top: int", "pad_left: int"}, ThirdInputShapes,
-           [](TF_OpKernelConstruction* c) { return ReadAttributes(c, {"kernel", "stride", "pad_top", "pad_left"}); },
+           {"kernel: int", "stride: int", "dilation: int = 1", "pad_top: int", "pad_left: int"}, ThirdInputShapes,
+           [](TF_OpKernelConstruction* c) {
+             return ReadAttributes(c, {"kernel", "stride", "dilation", "pad_top", "pad_left"});
+           },
            ComputeDepthwiseGradient);
+  Register("RefconvDilatedDepthwise", {"x", "kernel"}, {"y"}, {"dilation: int"}, NormalizeShapes,
+           [](TF_OpKernelConstruction* c) { return ReadAttributes(c, {"dilation"}); }, ComputeDilatedDepthwise);
+  Register("RefconvResize", {"x", "rows", "columns"}, {"y"}, {}, ResizeShapes, none, ComputeResize);
   Register("RefconvMapSlices", {"basis", "map"}, {"mapped"}, {"identity: int"}, NormalizeShapes,
            [](TF_OpKernelConstruction* c) { return ReadAttributes(c, {"identity"}); }, ComputeMapSlices);
   Register("RefconvMapSlicesGrad", {"dy", "basis", "like"}, {"gradient"}, {}, ThirdInputShapes, none,

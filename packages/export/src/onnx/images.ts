@@ -52,11 +52,9 @@ const dense: Converter = (site, [x]) => {
   return convolution(site, x, weight, writeWeight(site, 'bias', 'bias'), groups);
 };
 
-/** tf.layers' depthwise convolution leaves its dilation out (TODO in convolutional_depthwise.ts of tfjs 4.22). */
 const depthwise: Converter = (site, [x]) => {
   const weight = writeWeight(site, 'depthwise_kernel', 'weight', depthwiseKernel);
-  const undilated = { ...site, config: { ...site.config, dilationRate: [1, 1] } };
-  return convolution(undilated, x, weight, writeWeight(site, 'bias', 'bias'), channelsOf(x));
+  return convolution(site, x, weight, writeWeight(site, 'bias', 'bias'), channelsOf(x));
 };
 
 const separable: Converter = (site, [x]) => {
@@ -111,10 +109,23 @@ const upSampling: Converter = ({ graph, name, config, shapes }, [x]) => {
   return { name: resized, shape: shapes[0], channelsFirst: true };
 };
 
+const bilinearResize: Converter = ({ graph, name, config, shapes }, [x]) => {
+  const image = graph.channelsFirst(x).name;
+  const kept = graph.operation('Shape', `${name}.kept`, [image], { end: { int: 2 } });
+  const size = graph.integers([config.height as number, config.width as number]);
+  const sizes = graph.operation('Concat', `${name}.sizes`, [kept, size], { axis: { int: 0 } });
+  const resized = graph.operation('Resize', name, [image, '', '', sizes], {
+    mode: 'linear',
+    coordinate_transformation_mode: 'half_pixel',
+  });
+  return { name: resized, shape: shapes[0], channelsFirst: true };
+};
+
 const imageLayers: Record<string, Converter> = {
   Conv2D: dense,
   GroupedConv2D: dense,
   DepthwiseConv2D: depthwise,
+  DilatedDepthwiseConv2D: depthwise,
   SeparableConv2D: separable,
   MaxPooling2D: pooling('MaxPool'),
   AveragePooling2D: pooling('AveragePool'),
@@ -123,6 +134,7 @@ const imageLayers: Record<string, Converter> = {
   ZeroPadding2D: zeroPadding,
   Cropping2D: cropping,
   UpSampling2D: upSampling,
+  BilinearResize: bilinearResize,
 };
 
 /** tfjs-node computes in channelsLast alone. */

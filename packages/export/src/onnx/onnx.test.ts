@@ -1,9 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
+  BilinearResize,
   ChannelShuffle,
   ChannelSlice,
   ChannelSplit,
+  DilatedDepthwiseConv2D,
   GroupedConv2D,
   HardSigmoid,
   HardSwish,
@@ -63,8 +65,12 @@ const CASES: Record<string, () => LayersModel> = {
   'Conv2D dilated': () => sequence(l.conv2d({ filters: 5, kernelSize: 3, dilationRate: [2, 3], padding: 'same' })),
   DepthwiseConv2D: () =>
     sequence(l.depthwiseConv2d({ kernelSize: 3, depthMultiplier: 2, strides: 2, padding: 'same' })),
-  'DepthwiseConv2D, whose dilation tfjs leaves out': () =>
-    sequence(l.depthwiseConv2d({ kernelSize: 3, dilationRate: 2, padding: 'same' })),
+  'DilatedDepthwiseConv2D same': () =>
+    sequence(new DilatedDepthwiseConv2D({ kernelSize: 3, dilationRate: 2, depthMultiplier: 2, padding: 'same' })),
+  'DilatedDepthwiseConv2D valid': () =>
+    sequence(new DilatedDepthwiseConv2D({ kernelSize: [3, 2], dilationRate: [2, 3], activation: 'relu' })),
+  BilinearResize: () =>
+    sequence(new BilinearResize({ height: 20, width: 5 }), l.conv2d({ filters: 3, kernelSize: 1 })),
   SeparableConv2D: () =>
     sequence(l.separableConv2d({ filters: 6, kernelSize: 3, depthMultiplier: 2, padding: 'same', activation: 'relu' })),
   'MaxPooling2D valid': () => sequence(l.maxPooling2d({ poolSize: 3, strides: 2 })),

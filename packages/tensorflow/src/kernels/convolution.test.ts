@@ -2,6 +2,7 @@ import type { Tensor, Tensor4D } from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import { type ConvolutionOptions, conv2d, tf } from '../index.js';
 import { withoutLeaks } from '../testing.js';
+import { cpuKernels } from './cpu.js';
 import {
   type Differentiable,
   expectFiniteDifferences,
@@ -137,6 +138,38 @@ describe('tf.depthwiseConv2d', () => {
       }),
     );
   }
+
+  // Channels that fill vectors and some that do not; the dilation reaches beyond the image in the last.
+  for (const [kernel, dilations, size] of [
+    [3, 2, [9, 7]],
+    [5, 2, [9, 12]],
+    [7, 3, [10, 8]],
+    [3, 12, [9, 7]],
+  ] as [number, number, number[]][]) {
+    it(
+      `equals products of matrices with a ${kernel}×${kernel} kernel dilated by ${dilations}, by kernels of its own on a CPU`,
+      withoutLeaks(() => {
+        const options: ConvolutionOptions = { dilations, padding: 'same' };
+        const [f, expected] = [depthwise, depthwiseReference].map((each) => bind(each, options));
+        const given = () => [normal([3, ...size, 93], 1), normal([kernel, kernel, 93, 1], 2)];
+        expectSame(f as Differentiable, expected as Differentiable, given());
+        expectSameCompiled(f as Differentiable, given());
+        const names = operationsOf(f as Differentiable, given());
+        if (cpuKernels) expect(names).to.include.members(['RefconvDilatedDepthwise', 'RefconvDepthwiseKernelGrad']);
+      }),
+    );
+  }
+
+  it(
+    'has the gradients of finite differences with a kernel dilated by its own kernels',
+    withoutLeaks(() =>
+      expectFiniteDifferences(
+        bind(depthwise, { dilations: 2, padding: 'same' }),
+        [normal([1, 6, 5, 3], 1), normal([3, 3, 3, 1], 2)],
+        { step: 0.5, tolerance: 1e-4 },
+      ),
+    ),
+  );
 
   it(
     'leaves its inputs usable where a dilated one runs in a tidy',

@@ -6,7 +6,14 @@ import type { Tensor, Tensor4D, TensorInfo } from '@tensorflow/tfjs';
 import { backend, currentRecorder } from '../backend.js';
 import { tf } from '../load.js';
 import type { Attribute } from '../native.js';
-import { DEPTHWISE_SIZES, depthwiseKernelGradient, pointwise, pointwiseGradient, usesCpuKernels } from './cpu.js';
+import {
+  DEPTHWISE_SIZES,
+  depthwiseKernelGradient,
+  dilatedDepthwise,
+  pointwise,
+  pointwiseGradient,
+  usesCpuKernels,
+} from './cpu.js';
 import { attribute, operation, replaceGradient, replaceKernel } from './operation.js';
 
 type ConvInfo = ReturnType<typeof tf.backend_util.computeConv2DInfo>;
@@ -25,6 +32,9 @@ interface ConvAttributes {
 
 /** The kernel for grouped convolution; tfjs's own Conv2D is refused by tf.conv2d where the depths differ. */
 export const GROUPED_CONV = 'GroupedConv2D';
+
+/** The kernel for dilated depthwise convolution; packages/layers looks for it. */
+export const DILATED_DEPTHWISE = 'DilatedDepthwiseConv2D';
 
 function convInfo(inputShape: number[], filterShape: number[], attrs: ConvAttributes, depthwise: boolean): ConvInfo {
   const { strides, dilations, dataFormat = 'NHWC', dimRoundingMode } = attrs;
@@ -117,10 +127,14 @@ function hasDepthwiseKernels(filter: TensorInfo, info: ConvInfo): boolean {
 }
 
 /** Whether output and image have the same size, with the same zeros on all sides. */
-function isCentred({ padInfo, filterHeight }: ConvInfo): boolean {
+function isCentred({ padInfo, filterHeight, dilationHeight }: ConvInfo): boolean {
   const { top, bottom, left, right } = padInfo;
-  return [top, bottom, left, right].every((size) => size === (filterHeight - 1) / 2);
+  return [top, bottom, left, right].every((size) => size === (dilationHeight * (filterHeight - 1)) / 2);
 }
+
+/** A dilated depthwise convolution for which there is a CPU kernel. */
+const hasDilatedKernel = (filter: TensorInfo, info: ConvInfo) =>
+  hasDepthwiseKernels(filter, info) && isCentred(info) && info.dilationHeight === info.dilationWidth;
 
 /**
  * A grouped convolution as one for each group. TensorFlow without oneDNN has a single operation for it too, but fuses that with the
@@ -159,7 +173,7 @@ function registerConvolution(kernelName: string, op: string, depthwise: boolean)
         stride === 1 && isCentred(info)
           ? forward(dy as Tensor4D, tf.reverse(filter, [0, 1]), plainSame(dy, filter))
           : stock.x(),
-      filter: () => depthwiseKernelGradient(x, filter, dy, stride, padInfo),
+      filter: () => depthwiseKernelGradient(x, filter, dy, { stride, ...padInfo }),
     };
   };
   const plainSame = (dy: TensorInfo, filter: TensorInfo) =>
@@ -174,6 +188,7 @@ function registerConvolution(kernelName: string, op: string, depthwise: boolean)
       return groupByGroup(x, filter, part);
     }
     if (!depthwise || !isDilated(info)) return forward(x, filter, info);
+    if (hasDilatedKernel(filter, info)) return dilatedDepthwise(x, filter, info.dilationHeight);
     return tf.tidy(() => {
       const { block, paddings, crops } = interleaving(info);
       const parts = tf.spaceToBatchND(x, block, paddings);
@@ -207,6 +222,13 @@ function registerConvolution(kernelName: string, op: string, depthwise: boolean)
         return { x: () => tf.slice(gradients.x(), [0, top, left, 0], x.shape), filter: gradients.filter };
       }
       if (!isDilated(info)) return backward(x, filter, dy, info);
+      if (depthwise && hasDilatedKernel(filter, info)) {
+        const { dilationHeight: dilation, padInfo } = info;
+        return {
+          x: () => dilatedDepthwise(dy, tf.reverse(filter, [0, 1]), dilation),
+          filter: () => depthwiseKernelGradient(x, filter, dy, { stride: 1, dilation, ...padInfo }),
+        };
+      }
       const { block, paddings, crops } = interleaving(info);
       const parts = tf.spaceToBatchND(x, block, paddings);
       const gradients = backward(parts, filter, tf.spaceToBatchND(dy, block, crops), plain(parts, filter));
@@ -219,6 +241,7 @@ export function registerConvolutions(): void {
   registerConvolution('Conv2D', 'Conv2D', false);
   registerConvolution(GROUPED_CONV, 'Conv2D', false);
   registerConvolution('DepthwiseConv2dNative', 'DepthwiseConv2dNative', true);
+  registerConvolution(DILATED_DEPTHWISE, 'DepthwiseConv2dNative', true);
 }
 
 export interface ConvolutionOptions {

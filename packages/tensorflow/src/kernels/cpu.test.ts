@@ -73,7 +73,7 @@ describe('the CPU kernels', () => {
               attribute.string('padding', 'SAME'),
             ],
           );
-          expectClose(depthwiseKernelGradient(x, filter, dy, stride, info.padInfo), expected, 1e-5);
+          expectClose(depthwiseKernelGradient(x, filter, dy, { stride, ...info.padInfo }), expected, 1e-5);
         }),
       );
     }

@@ -23,13 +23,21 @@ export const pointwiseGradient = (x: TensorInfo, kernel: TensorInfo, dy: TensorI
 /** Sizes of depthwise kernels whose gradient there is. */
 export const DEPTHWISE_SIZES = [3, 5, 7];
 
-/** Gradient of a depthwise kernel [k, k, C, 1]; `pad` are the rows above and the columns to the left. */
+/** Where a depthwise kernel lies; `top` are the rows of zeros above the image, `left` the columns left of it. */
+export interface DepthwisePlacement {
+  stride: number;
+  /** Default: 1. */
+  dilation?: number;
+  top: number;
+  left: number;
+}
+
+/** Gradient of a depthwise kernel [k, k, C, 1]. */
 export function depthwiseKernelGradient(
   x: TensorInfo,
   kernel: TensorInfo,
   dy: TensorInfo,
-  stride: number,
-  pad: { top: number; left: number },
+  { stride, dilation = 1, top, left }: DepthwisePlacement,
 ): Tensor {
   return operation(
     'RefconvDepthwiseKernelGrad',
@@ -37,11 +45,16 @@ export function depthwiseKernelGradient(
     [
       attribute.int('kernel', kernel.shape[0] as number),
       attribute.int('stride', stride),
-      attribute.int('pad_top', pad.top),
-      attribute.int('pad_left', pad.left),
+      attribute.int('dilation', dilation),
+      attribute.int('pad_top', top),
+      attribute.int('pad_left', left),
     ],
   );
 }
+
+/** The convolution of x with a depthwise kernel [k, k, C, 1] of odd size, dilated, of the size of x. */
+export const dilatedDepthwise = (x: TensorInfo, kernel: TensorInfo, dilation: number) =>
+  operation('RefconvDilatedDepthwise', [x, kernel], [attribute.int('dilation', dilation)]);
 
 /**
  * Batch statistics of x [.., c].

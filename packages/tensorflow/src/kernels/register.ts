@@ -1,16 +1,20 @@
 /** Registers every fused kernel and gradient; imported for its effect. */
 import { registerActivations } from './activations.js';
 import { registerBatchNorm } from './batchNorm.js';
+import { registerCheckFinite } from './checkFinite.js';
 import { registerConvolutions } from './convolution.js';
 import { registerCrossEntropy } from './crossEntropy.js';
 import { registerEigen } from './eigen.js';
 import { registerMapSlices } from './mapSlices.js';
+import { registerResize } from './resize.js';
 import { patchStockLayers } from './stockLayers.js';
 
 registerActivations();
 registerBatchNorm();
+registerCheckFinite();
 registerConvolutions();
 registerCrossEntropy();
 registerEigen();
 registerMapSlices();
+registerResize();
 patchStockLayers();

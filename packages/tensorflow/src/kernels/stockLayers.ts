@@ -1,5 +1,5 @@
 /** Makes layers that tf.layers composes of many operations use the fused kernels, so that users' models get them unchanged. */
-import type { Tensor, Tensor1D, Tensor4D } from '@tensorflow/tfjs';
+import type { layers, Tensor, Tensor1D, Tensor4D } from '@tensorflow/tfjs';
 import { tf } from '../load.js';
 import { batchNormTraining } from './batchNorm.js';
 import { attribute, needsPlainGradients, operation, replaceKernel } from './operation.js';
@@ -81,6 +81,23 @@ function patchConvolution(): void {
   Object.defineProperty(layer, 'call', { value: call, writable: true, configurable: true });
 }
 
+/** tf.layers' depthwise convolution has a dilationRate, keeps it, and computes without it. */
+function refuseDilatedDepthwise(): void {
+  const prototype = Object.getPrototypeOf(tf.layers.depthwiseConv2d({ kernelSize: 1 })) as Convolution & {
+    build(inputShape: unknown): void;
+  };
+  const stockBuild = prototype.build;
+  prototype.build = function (this: layers.Layer & Convolution, inputShape) {
+    if (this.getClassName() === 'DepthwiseConv2D' && this.dilationRate.some((rate) => rate !== 1)) {
+      throw new Error(
+        `The layer ${this.name} has the dilationRate ${this.dilationRate}, without which tf.layers' DepthwiseConv2D computes; ` +
+          'use DilatedDepthwiseConv2D of @refconv/layers.',
+      );
+    }
+    stockBuild.call(this, inputShape);
+  };
+}
+
 /** tf.layers' activation 'relu6' is minimum(relu(x), 6); tf.relu6 is one operation with one for its gradient. */
 function patchRelu6(): void {
   const layer = tf.layers.activation({ activation: 'relu6' }) as unknown as { activation: object };
@@ -127,6 +144,7 @@ function replaceGather(): void {
 export function patchStockLayers(): void {
   patchBatchNormalization();
   patchConvolution();
+  refuseDilatedDepthwise();
   patchRelu6();
   patchDropout();
   replaceGather();

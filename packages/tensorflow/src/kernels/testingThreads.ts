@@ -5,11 +5,13 @@ import { tf } from '../load.js';
 import {
   batchStatistics,
   depthwiseKernelGradient,
+  dilatedDepthwise,
   normalize,
   normalizeGradient,
   pointwise,
   pointwiseGradient,
 } from './cpu.js';
+import { operation } from './operation.js';
 
 const normal = (shape: number[], seed: number) => tf.randomNormal(shape, 0, 1, 'float32', seed);
 const hash = createHash('sha256');
@@ -22,7 +24,9 @@ add(pointwise(x, kernel));
 const gradients = pointwiseGradient(x, kernel, dy);
 add(gradients.x());
 add(gradients.filter());
-add(depthwiseKernelGradient(x, normal([3, 3, 70, 1], 4), x, 1, { top: 1, left: 1 }));
+add(depthwiseKernelGradient(x, normal([3, 3, 70, 1], 4), x, { stride: 1, top: 1, left: 1 }));
+add(dilatedDepthwise(x, normal([3, 3, 70, 1], 4), 2));
+add(operation('RefconvResize', [x, normal([30, 20], 5), normal([9, 20], 6)], []));
 const [zeros, ones] = [tf.zeros([70]), tf.ones([70])];
 const statistics = batchStatistics(x, [zeros, ones], 1e-5, 0.1);
 statistics.forEach(add);
