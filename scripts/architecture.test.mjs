@@ -6,8 +6,16 @@ import { expect } from 'chai';
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 const PACKAGES = [
-  ...['layers', 'refconv', 'backbones', 'detection'],
-  ...['tensorflow', 'datasets', 'training', 'analysis', 'export'],
+  'layers',
+  'refconv',
+  'backbones',
+  'segmentation',
+  'detection',
+  'tensorflow',
+  'datasets',
+  'training',
+  'analysis',
+  'export',
 ];
 
 /** What each workspace may depend on within the project. */
@@ -17,6 +25,7 @@ const MAY_USE = {
   layers: [],
   refconv: ['layers'],
   backbones: ['layers'],
+  segmentation: ['layers', 'refconv', 'backbones'],
   detection: ['layers', 'refconv', 'backbones'],
   training: ['layers', 'refconv', 'backbones', 'tensorflow', 'datasets'],
   analysis: ['layers', 'refconv', 'backbones', 'tensorflow', 'datasets'],

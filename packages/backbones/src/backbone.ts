@@ -43,6 +43,22 @@ export interface PublishedResult {
   note?: string;
 }
 
+/**
+ * Which layers are dilated where a stride is taken out. torchvision's MobileNetV3: the layer that had the stride and those behind it;
+ * timm, and torchvision's ResNet: those behind it.
+ */
+export type DilationDialect = 'torchvision' | 'timm';
+
+/** Where dense prediction reads a network's features: paths of modules, whose outputs they are, after normalisation and activation. */
+export interface FeatureTaps {
+  /** Of LR-ASPP: at stride 8, and the last. */
+  segmentation: { low: string; high: string };
+  /** Of SSDLite: the first two maps. */
+  detection: { stride16: string; stride32: string };
+  /** The references' form at output stride 16; left out where they have none. */
+  dilation?: DilationDialect;
+}
+
 export interface Backbone {
   /** Images [n, size, size, 3] to logits [n, classes]. */
   build(options?: BackboneOptions): LayersModel;
@@ -59,6 +75,8 @@ export interface Backbone {
   published: readonly [PublishedResult, ...PublishedResult[]];
   /** Which convolutions RefConv takes, and why. */
   refconv: string;
+  /** Left out: the field knows no standard ones. */
+  features?: FeatureTaps;
 }
 
 export const COMMON_OPTIONS = ['variant', 'classes', 'inputSize', 'seed'] as const;

@@ -123,4 +123,8 @@ export const EFFICIENTNET_B0: Backbone = {
     },
   ],
   refconv: 'The stem and the depthwise 3×3 and 5×5 convolutions: all but the 1×1 ones, which have no spatial kernel.',
+  features: {
+    segmentation: { low: 'features.3', high: 'features.8' },
+    detection: { stride16: 'features.6.0.block.0', stride32: 'features.8' },
+  },
 };

@@ -1,9 +1,25 @@
-export type { Backbone, BackboneOptions, Preprocessing, PublishedResult } from './backbone.js';
+export type {
+  Backbone,
+  BackboneOptions,
+  DilationDialect,
+  FeatureTaps,
+  Preprocessing,
+  PublishedResult,
+} from './backbone.js';
 export { type ConvNeXtOptions, convnextTiny } from './convnext.js';
 export { type DenseNetOptions, densenet121, densenet169 } from './densenet.js';
 export { type EfficientNetB0Options, efficientnetB0 } from './efficientnet_b0.js';
 export { type FasterNetOptions, fasternetS } from './fasternet.js';
+export {
+  BACKBONE_PREFIX,
+  buildFeatures,
+  type FeatureOptions,
+  featureExtractor,
+  featureTaps,
+  loadClassifier,
+} from './features.js';
 export { type HBONetOptions, hbonet } from './hbonet.js';
+export { channelsOf, LayerBuilder, torchDefault } from './layerBuilder.js';
 export { type MobileNetV1Options, mobilenetv1 } from './mobilenetv1.js';
 export { type MobileNetV2Options, mobilenetv2 } from './mobilenetv2.js';
 export { type MobileNetV3Options, mobilenetv3 } from './mobilenetv3.js';

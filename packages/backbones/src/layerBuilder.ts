@@ -102,11 +102,11 @@ const ACTIVATION_LAYERS: Partial<Record<Activation, new (args: { name: string })
 
 /** Makes the layers of one network, with initial weights that follow from its seed and the layers' order. */
 export class LayerBuilder {
-  private drawn = 0;
-
+  /** @param drawn how many draws of this seed others have made. */
   constructor(
     private readonly seed: number,
     private readonly rule: KernelRule,
+    private drawn = 0,
   ) {}
 
   normal(stddev: number) {

@@ -102,4 +102,9 @@ export const MOBILENETV1: Backbone = {
     },
   ],
   refconv: 'The stem and the depthwise 3×3 convolutions: all but the pointwise ones, which have no spatial kernel.',
+  features: {
+    segmentation: { low: 'blocks.2.1', high: 'blocks.4.1' },
+    detection: { stride16: 'blocks.3.5', stride32: 'blocks.4.1' },
+    dilation: 'timm',
+  },
 };

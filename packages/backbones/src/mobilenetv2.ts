@@ -147,4 +147,10 @@ export const MOBILENETV2: Backbone = {
     },
   ],
   refconv: 'The stem and the depthwise 3×3 convolutions: all but the 1×1 ones, which have no spatial kernel.',
+  features: {
+    segmentation: { low: 'features.6', high: 'features.18' },
+    detection: { stride16: 'features.14.conv.0', stride32: 'features.18' },
+    // torchvision has no dilated form.
+    dilation: 'timm',
+  },
 };

@@ -117,6 +117,11 @@ export const MOBILENETV3_SMALL_TORCHVISION: Backbone = {
       preprocessing: TORCHVISION_PREPROCESSING,
     },
   ],
+  features: {
+    segmentation: { low: 'features.2', high: 'features.12' },
+    detection: { stride16: 'features.9.block.0', stride32: 'features.12' },
+    dilation: 'torchvision',
+  },
 };
 
 export const MOBILENETV3_LARGE_TORCHVISION: Backbone = {
@@ -137,4 +142,9 @@ export const MOBILENETV3_LARGE_TORCHVISION: Backbone = {
       preprocessing: { ...TORCHVISION_PREPROCESSING, resize: 232 },
     },
   ],
+  features: {
+    segmentation: { low: 'features.4', high: 'features.16' },
+    detection: { stride16: 'features.13.block.0', stride32: 'features.16' },
+    dilation: 'torchvision',
+  },
 };

@@ -120,6 +120,10 @@ export const RESNET18: Backbone = {
     },
   ],
   refconv: 'The 7×7 stem and all 3×3 convolutions; the shortcuts are 1×1.',
+  features: {
+    segmentation: { low: 'layer2', high: 'layer4' },
+    detection: { stride16: 'layer3', stride32: 'layer4' },
+  },
 };
 
 export const RESNET50: Backbone = {
@@ -141,4 +145,9 @@ export const RESNET50: Backbone = {
     },
   ],
   refconv: 'The 7×7 stem and the 3×3 convolutions of the bottlenecks; the other two of each and the shortcuts are 1×1.',
+  features: {
+    segmentation: { low: 'layer2', high: 'layer4' },
+    detection: { stride16: 'layer3', stride32: 'layer4' },
+    dilation: 'timm',
+  },
 };

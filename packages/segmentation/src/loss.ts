@@ -1,0 +1,58 @@
+/** The loss of segmentation: cross entropy over the pixels that count. */
+import * as tf from '@tensorflow/tfjs';
+
+/** The label of pixels that do not count. */
+export const IGNORED = 255;
+
+/** Kernels that @refconv/tensorflow registers; on other backends the same is composed of plain operations. */
+const CROSS_ENTROPY = 'SparseSoftmaxCrossEntropy';
+const CHECK_FINITE = 'CheckFinite';
+
+const NONE_COUNTS = (ignore: number) =>
+  `No pixel of the batch counts: every label is ${ignore}, which is ignored. Leave such images out.`;
+
+/**
+ * Mean softmax cross entropy over those pixels of the whole batch whose label is not `ignore`.
+ * @param logits [n, h, w, classes].
+ * @param labels class numbers, int32 [n, h, w].
+ * @throws Error where no pixel counts (PyTorch gives NaN), where a label is no class, and where the shapes do not fit.
+ */
+export function pixelCrossEntropy(logits: tf.Tensor4D, labels: tf.Tensor3D, ignore = IGNORED): tf.Scalar {
+  const [n, height, width, classes] = logits.shape;
+  if (labels.dtype !== 'int32' || String(labels.shape) !== String([n, height, width])) {
+    throw new Error(
+      `pixelCrossEntropy was given logits [${logits.shape}] and labels ${labels.dtype} [${labels.shape}]; expected labels int32 ` +
+        `[${[n, height, width]}].`,
+    );
+  }
+  return tf.tidy(() => {
+    const flat = tf.reshape(labels, [-1]) as tf.Tensor1D;
+    const counts = tf.notEqual(flat, ignore);
+    const mask = tf.cast(counts, 'float32');
+    const losses = crossEntropy(
+      tf.reshape(logits, [-1, classes]) as tf.Tensor2D,
+      tf.where(counts, flat, tf.zerosLike(flat)),
+    );
+    return tf.mul(tf.sum(tf.mul(losses, mask)), oneOver(tf.sum(mask), NONE_COUNTS(ignore))) as tf.Scalar;
+  });
+}
+
+/** Of each row of [pixels, classes]. */
+function crossEntropy(logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Tensor1D {
+  if (tf.getKernel(CROSS_ENTROPY, tf.getBackend()))
+    return (tf.engine().runKernel(CROSS_ENTROPY, { logits, labels }) as unknown as [tf.Tensor1D])[0];
+  const classes = logits.shape[1];
+  const [largest, least] = [tf.max(labels), tf.min(labels)].map((label) => label.dataSync()[0] as number);
+  if ((largest as number) >= classes || (least as number) < 0)
+    throw new Error(`There are labels from ${least} to ${largest}; expected classes from 0 to ${classes - 1}.`);
+  return tf.neg(tf.sum(tf.mul(tf.logSoftmax(logits), tf.oneHot(labels, classes)), 1));
+}
+
+/** 1/x of a count. @throws Error with the message where it is 0; from a compiled function, when it runs. */
+function oneOver(count: tf.Tensor, message: string): tf.Tensor {
+  const inverse = tf.div(1, count);
+  if (tf.getKernel(CHECK_FINITE, tf.getBackend()))
+    return tf.engine().runKernel(CHECK_FINITE, { x: inverse }, { message }) as tf.Tensor;
+  if (count.dataSync()[0] === 0) throw new Error(message);
+  return inverse;
+}

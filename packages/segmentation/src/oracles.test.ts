@@ -1,0 +1,119 @@
+/** LR-ASPP against what torchvision's computes in PyTorch; `npm run test:oracles` runs all networks, `npm test` the smallest. */
+import { torchState } from '@refconv/backbones';
+import { refconvLayers } from '@refconv/refconv';
+import { tf } from '@refconv/tensorflow';
+import type { LayersModel } from '@tensorflow/tfjs';
+import { expect } from 'chai';
+import { ALL_CASES, expectNoLeaks } from '../../backbones/dist/testing/reference.js';
+import {
+  build,
+  buildRefocused,
+  type EvalCase,
+  evaluate,
+  merge,
+  type Oracle,
+  readDense,
+  type TrainCase,
+  train,
+} from './testing/reference.js';
+
+const IDS = ['mobilenetv1_0.25', 'mobilenetv1', 'mobilenetv2', 'mobilenetv3_large_torchvision', 'resnet18'];
+
+const parameters = (model: LayersModel) =>
+  model.trainableWeights.reduce((total, { shape }) => total + tf.util.sizeFromShape(shape as number[]), 0);
+
+function expectEvaluation(model: LayersModel, example: EvalCase, classes: number, eager = false): void {
+  const { shape, step, spread, largest, lossSpread } = example;
+  const [n, , h, w] = shape;
+  const { logits, loss } = evaluate(model, example, classes, eager);
+  const tolerance = (1e-4 + 3 * spread) * largest;
+  let at = 0;
+  for (let plane = 0; plane < n * classes; plane++) {
+    const pixels = logits.subarray(plane * h * w, (plane + 1) * h * w);
+    for (let row = 0; row < h; row += step)
+      for (let column = 0; column < w; column += step)
+        expect(pixels[row * w + column]).to.be.closeTo(example.logits[at++] as number, tolerance);
+    const sum = pixels.reduce((total, value) => total + value, 0);
+    expect(sum, `sum ${plane}`).to.be.closeTo(example.sums[plane] as number, tolerance * h * w);
+    expect(Math.hypot(...pixels), `norm ${plane}`).to.be.closeTo(
+      example.norms[plane] as number,
+      tolerance * Math.sqrt(h * w),
+    );
+  }
+  expect(at).to.equal(example.logits.length);
+  expect(loss).to.be.closeTo(example.loss, 1e-4 + 1e-3 * example.loss + 3 * lossSpread * example.loss);
+}
+
+function expectTraining(model: LayersModel, example: TrainCase, classes: number, eager = false): void {
+  const { losses, norms } = train(model, example, classes, eager);
+  example.losses.forEach((loss, i) => {
+    const spread = 3 * (example.spread[i] as number);
+    expect(losses[i], `loss of step ${i}`).to.be.closeTo(loss, 1e-4 + 1e-3 * loss + spread * loss);
+    const change = loss - (example.losses[0] as number);
+    const given = (losses[i] as number) - (losses[0] as number);
+    expect(given, `change by step ${i}`).to.be.closeTo(change, 0.05 * Math.abs(change) + (2e-5 + spread) * loss);
+  });
+  // Weights' own names end in tfjs's names for what PyTorch calls weight, bias and convmap.
+  const suffix: Record<string, string> = {
+    gamma: 'weight',
+    beta: 'bias',
+    kernel: 'weight',
+    depthwise_kernel: 'weight',
+    convmap: 'convmap.weight',
+    bias: 'bias',
+  };
+  const byKey = new Map(
+    [...norms].map(([name, norm]) => {
+      const [layer, own] = name.split('/') as [string, string];
+      return [`${layer}.${suffix[own]}`, norm];
+    }),
+  );
+  for (const [key, norm, spread] of example.gradients)
+    expect(byKey.get(key), `gradient of ${key}`).to.be.closeTo(norm, 1e-4 + (1e-3 + 3 * spread) * norm);
+}
+
+for (const id of ALL_CASES ? IDS : IDS.slice(0, 1)) {
+  describe(`LR-ASPP over ${id} against its oracle`, () => {
+    const oracle = readDense<Oracle>(`segmentation-${id}`);
+    if (!oracle) {
+      it.skip('(the oracles are missing: set REFCONV_SHARED)');
+      return;
+    }
+    expectNoLeaks();
+    const { classes, refconv } = oracle;
+    const modes = ALL_CASES ? [false, true] : [false];
+
+    it('has the keys, and evaluates as the reference does, at odd sizes too', async () => {
+      for (const example of oracle.eval) {
+        const model = await build(oracle, example.shape);
+        expect([...torchState(model)].map(([key, { shape }]) => [key, shape])).to.have.deep.members(oracle.state);
+        expect(parameters(model)).to.equal(oracle.parameters);
+        for (const eager of modes) expectEvaluation(model, example, classes, eager);
+        model.dispose();
+      }
+    });
+
+    it('trains as the reference does', async () => {
+      for (const eager of modes) {
+        const model = await build(oracle, oracle.train.shape);
+        expectTraining(model, oracle.train, classes, eager);
+        model.dispose();
+      }
+    });
+
+    it('does so refocused, and evaluates the same merged', async () => {
+      for (const example of refconv.eval) {
+        const model = await buildRefocused(oracle, example.shape);
+        expect(refconvLayers(model).map(({ name }) => name)).to.have.members(refconv.convs);
+        expect(parameters(model)).to.equal(refconv.trainable);
+        const merged = await merge(model);
+        for (const eager of modes) for (const each of [model, merged]) expectEvaluation(each, example, classes, eager);
+        model.dispose();
+        merged.dispose();
+      }
+      const model = await buildRefocused(oracle, refconv.train.shape);
+      expectTraining(model, refconv.train, classes);
+      model.dispose();
+    });
+  });
+}
