@@ -1,4 +1,5 @@
 /** SSD's loss (arXiv 1512.02325, section 2.2), with shapes that do not depend on the boxes, so that it can be compiled. */
+import { stopGradient } from '@refconv/layers';
 import * as tf from '@tensorflow/tfjs';
 import { CENTRE_WEIGHT, SIDE_WEIGHT } from './coder.js';
 import { matchAnchors } from './matching.js';
@@ -43,7 +44,7 @@ export function detectionLosses(
 
     const oneHot = tf.oneHot(labels, logits.shape[2]);
     const crossEntropy = tf.neg(tf.sum(tf.mul(tf.logSoftmax(logits), oneHot), 2)) as tf.Tensor2D;
-    const chosen = tf.add(positive, hardNegatives(crossEntropy, positive as tf.Tensor2D));
+    const chosen = tf.add(positive, hardNegatives(stopGradient(crossEntropy), positive as tf.Tensor2D));
     const distances = tf.mul(smoothL1(tf.sub(boxes, codes)), tf.expandDims(positive, 2));
 
     const positives = tf.maximum(tf.sum(positive), 1);
@@ -56,18 +57,13 @@ export function detectionLosses(
 
 /** 1 for the negatives of largest loss, at most three times as many as the image's positives. */
 function hardNegatives(losses: tf.Tensor2D, positive: tf.Tensor2D): tf.Tensor2D {
-  // As an operation of its own, whose gradient is 0: tfjs has none of topk and of comparisons.
-  return tf.customGrad((x) => {
-    const ofLoss = x as tf.Tensor2D;
-    const negative = tf.sub(1, positive);
-    // No cross-entropy is as small as -1, so that the positives come last.
-    const order = tf.topk(tf.sub(tf.mul(ofLoss, negative), positive), ofLoss.shape[1]).indices;
-    // The place of each anchor in that order: a permutation's inverse is what sorts it.
-    const rank = tf.topk(tf.neg(tf.cast(order, 'float32')), ofLoss.shape[1]).indices;
-    const most = tf.mul(tf.sum(positive, 1, true), NEGATIVES);
-    const isHard = tf.cast(tf.less(tf.cast(rank, 'float32'), most), 'float32');
-    return { value: tf.mul(isHard, negative) as tf.Tensor2D, gradFunc: () => tf.zerosLike(ofLoss) };
-  })(losses);
+  const negative = tf.sub(1, positive);
+  // No cross-entropy is as small as −1, so that the positives come last.
+  const order = tf.topk(tf.sub(tf.mul(losses, negative), positive), losses.shape[1]).indices;
+  // The place of each anchor in that order: a permutation's inverse is what sorts it.
+  const rank = tf.topk(tf.neg(tf.cast(order, 'float32')), losses.shape[1]).indices;
+  const most = tf.mul(tf.sum(positive, 1, true), NEGATIVES);
+  return tf.mul(tf.cast(tf.less(tf.cast(rank, 'float32'), most), 'float32'), negative);
 }
 
 /** ½d² below 1, else |d| − ½. */
