@@ -6,6 +6,7 @@ import { expect } from 'chai';
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 const PACKAGES = [
+  'files',
   'layers',
   'refconv',
   'backbones',
@@ -20,16 +21,17 @@ const PACKAGES = [
 
 /** What each workspace may depend on within the project. */
 const MAY_USE = {
-  tensorflow: [],
-  datasets: [],
+  files: [],
+  tensorflow: ['files'],
+  datasets: ['files'],
   layers: [],
   refconv: ['layers'],
   backbones: ['layers'],
   segmentation: ['layers', 'refconv', 'backbones'],
   detection: ['layers', 'refconv', 'backbones'],
-  training: ['layers', 'refconv', 'backbones', 'tensorflow', 'datasets'],
-  analysis: ['layers', 'refconv', 'backbones', 'tensorflow', 'datasets'],
-  export: ['layers', 'refconv', 'backbones', 'tensorflow', 'training'],
+  training: ['files', 'layers', 'refconv', 'backbones', 'tensorflow', 'datasets'],
+  analysis: ['files', 'layers', 'refconv', 'backbones', 'tensorflow', 'datasets'],
+  export: ['files', 'layers', 'refconv', 'backbones', 'tensorflow', 'training'],
   runs: PACKAGES,
   examples: PACKAGES,
   experiments: [...PACKAGES, 'runs'],

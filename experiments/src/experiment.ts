@@ -1,4 +1,6 @@
 /** An experiment as a table of arms, and its grid for given settings. */
+
+import { hashOf } from '@refconv/files';
 import {
   analysisSchema,
   dataSchema,
@@ -13,7 +15,6 @@ import {
   type Spec,
   type SpecInput,
 } from '@refconv/runs';
-import { hashOf } from '@refconv/training/recipe';
 import { z } from 'zod';
 
 const networkSettings = z.strictObject({ ...networkSchema.shape, name: z.string().optional() });

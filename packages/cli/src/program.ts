@@ -5,10 +5,11 @@ import {
   assignment,
   count,
   index,
-  indices,
+  labels,
   mapKernel,
   notNegative,
   numbers,
+  outputStride,
   pattern,
   positive,
   positiveOrMatched,
@@ -36,6 +37,22 @@ function withNetwork(command: Command): Command {
     .addOption(new Option('--activation <name>', 'where the family has a choice').choices(['relu', 'relu6']))
     .option('--classes <n>', 'number of classes; default: as the weights, the data or the variant have', count)
     .option('--input-size <pixels>', 'height and width of the images; default: as the data or the variant have', count);
+}
+
+/** The options that say what the network is for. */
+function withTask(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--task <name>', 'what the network is for')
+        .choices(['classification', 'segmentation'])
+        .default('classification'),
+    )
+    .addOption(
+      new Option(
+        '--output-stride <n>',
+        'of segmentation: the largest stride of a feature; default: 16, or 32 where the network has no dilated form',
+      ).argParser(outputStride),
+    );
 }
 
 function withNormalisation(command: Command): Command {
@@ -242,21 +259,31 @@ export function program(): Command {
   ).action(async (options) => (await import('./commands/export.js')).exportCommand(options));
 
   examples(
-    withNetwork(root.command('logits').description('What a network computes from an array of images.'))
+    withTask(withNetwork(root.command('logits').description('What a network computes from an array of images.')))
       .requiredOption('--input <file>', 'float32 images, .npy of shape [n, 3, height, width], normalised')
-      .requiredOption('--output <file>', 'a .npy for the logits, [n, classes]')
+      .requiredOption(
+        '--output <file>',
+        'a .npy for the logits, [n, classes], of segmentation [n, classes, height, width]',
+      )
       .option('--refconv', 'the weights hold `<convolution>.convmap.weight` too, and must'),
     'logits --backbone mobilenetv2 --weights mobilenet_v2.safetensors --input images.npy --output logits.npy',
+    'logits --task segmentation --backbone mobilenetv1 --width 0.25 --classes 11 --weights lraspp.safetensors --input images.npy --output logits.npy',
   ).action(async (options) => (await import('./commands/logits.js')).logits(options));
 
   examples(
-    withNetwork(
-      root
-        .command('losses')
-        .description('Losses of the first training steps on one batch, to compare implementations.'),
+    withTask(
+      withNetwork(
+        root
+          .command('losses')
+          .description('Losses of the first training steps on one batch, to compare implementations.'),
+      ),
     )
       .requiredOption('--input <file>', 'float32 images, .npy of shape [n, 3, height, width], normalised')
-      .requiredOption('--labels <list>', 'their classes, such as 3,1,2,0', indices)
+      .requiredOption(
+        '--labels <list>',
+        'their classes, such as 3,1,2,0; of segmentation integers [n, height, width] in a .npy, 255 is ignored',
+        labels,
+      )
       .option('--steps <n>', 'SGD steps', count, 3)
       .option('--lr <rate>', 'learning rate', positive, 0.002)
       .option('--momentum <share>', 'of SGD', share, 0.9)

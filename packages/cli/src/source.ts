@@ -10,8 +10,16 @@ import {
 import { refocus } from '@refconv/refconv';
 import { loadModel, type ModelNotes } from '@refconv/training';
 import type { LayersModel } from '@tensorflow/tfjs';
+import { openSegmenter } from './segmentation.js';
+
+/** What the network is for. */
+export type TaskId = 'classification' | 'segmentation';
 
 export interface SourceOptions extends BackboneOptions {
+  /** Default: classification. */
+  task?: TaskId;
+  /** Of segmentation. */
+  outputStride?: 16 | 32;
   /** A model folder. */
   model?: string;
   backbone?: string;
@@ -36,6 +44,8 @@ function buildOptions(options: SourceOptions): { [Name in keyof BackboneOptions]
 export interface Images {
   /** Left out: as the network's published weights take. */
   height?: number;
+  /** Left out: as the height. */
+  width?: number;
   /** Left out: as many as the weights have. */
   classes?: number;
 }
@@ -55,7 +65,7 @@ const SMALL_IMAGE = 64;
  * @throws Error where the options contradict each other, or the weights do not fit.
  */
 export async function openSource(options: SourceOptions, images?: Images): Promise<Source> {
-  const { model: folder, backbone, weights, refconv } = options;
+  const { model: folder, backbone, weights, refconv, task } = options;
   if (folder !== undefined) {
     if (backbone || weights) throw new Error('Give either --model, or --backbone with --weights; not both.');
     return loadModel(folder);
@@ -64,13 +74,21 @@ export async function openSource(options: SourceOptions, images?: Images): Promi
     throw new Error('Which network? Give --model DIR, or --backbone ID (`refconv info --all` lists them).');
   const state = weights === undefined ? undefined : await readWeights(weights);
   if (refconv && !state) throw new Error('--refconv says that the weights hold W_r: give them by --weights FILE.');
+  if (task === 'segmentation') {
+    const { model: plain, state: own } = await openSegmenter({ ...options, backbone }, images, state);
+    return { model: own ? await withState(plain, own, options) : plain, notes: {} };
+  }
   const chosen = backboneOptions(backbone, options, state, images);
   const plain = buildBackbone(backbone, chosen);
   const notes: ModelNotes = { backbone: { id: backbone, options: { ...chosen } } };
-  if (!state) return { model: plain, notes };
+  return { model: state ? await withState(plain, state, options) : plain, notes };
+}
+
+/** The model with these weights, refocused where they hold W_r. */
+async function withState(plain: LayersModel, state: TorchState, { refconv, weights }: SourceOptions) {
   const model = await refocusedFor(state, plain, { required: refconv === true, file: weights as string });
   loadTorchState(model, state);
-  return { model, notes };
+  return model;
 }
 
 /** The network's options: those given, completed by what images and weights tell. */

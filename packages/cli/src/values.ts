@@ -38,6 +38,14 @@ export const indices = list(
   'integers from 0 with commas between, such as 3,1,2,0',
 );
 
+/** Classes, or the path of a file that holds them. */
+export const labels: Parser<number[] | string> = (text) => (text.endsWith('.npy') ? text : indices(text));
+
+export const outputStride: Parser<16 | 32> = (text) => {
+  if (text !== '16' && text !== '32') throw new InvalidArgumentError(`Expected 16 or 32; given '${text}'.`);
+  return text === '16' ? 16 : 32;
+};
+
 /** Names with commas between. */
 export const texts: Parser<string[]> = (text) => {
   const values = text.split(',').map((value) => value.trim());

@@ -1,11 +1,12 @@
 import { existsSync, statSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { cacheFolder, type Environment } from '@refconv/files';
 import { readTarGz } from './archive.js';
 import { checkRecordFileSize, decodeRecords, type RecordLayout } from './cifar-records.js';
 import type { ImageDataset, ImageSplit } from './dataset.js';
 import { type DownloadOptions, download } from './download.js';
-import { cacheFolder, dataPlaces, type Environment } from './places.js';
+import { dataPlaces } from './places.js';
 
 /** CIFAR-10 or CIFAR-100, as its makers pack it. */
 export interface Variant extends RecordLayout {

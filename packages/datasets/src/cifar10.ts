@@ -1,3 +1,4 @@
+import type { Environment } from '@refconv/files';
 import {
   type CifarInternals,
   type CifarLocation,
@@ -7,7 +8,6 @@ import {
   type Variant,
 } from './cifar.js';
 import type { ImageDataset } from './dataset.js';
-import type { Environment } from './places.js';
 
 export type { CifarLocation as Cifar10Location, CifarOptions as Cifar10Options } from './cifar.js';
 

@@ -5,7 +5,7 @@ import { get as httpGet, type IncomingMessage } from 'node:http';
 import { get as httpsGet } from 'node:https';
 import { basename, dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { withLock } from './lock.js';
+import { withLock } from '@refconv/files';
 
 export interface DownloadOptions {
   url: string;
@@ -49,7 +49,7 @@ export async function download(options: DownloadOptions): Promise<void> {
     await rename(part, target);
     log?.(`${basename(target)}: md5 verified, saved to ${target}`);
   };
-  await withLock(`${target}.lock`, fetchVerifyMove, { log, poll: 1000 });
+  await withLock(`${target}.lock`, fetchVerifyMove, { log, poll: 1000, patience: Number.POSITIVE_INFINITY });
 }
 
 /** What another attempt may mend. */

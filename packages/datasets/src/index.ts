@@ -1,4 +1,14 @@
 export {
+  cacheFolder,
+  type Environment,
+  type Holder,
+  holderOf,
+  type Lock,
+  type LockOptions,
+  tryLock,
+  withLock,
+} from '@refconv/files';
+export {
   type Augmentation,
   type Batch,
   type BatchOptions,
@@ -31,7 +41,6 @@ export { IMAGENET_WNIDS } from './imagenet/wnids.js';
 export { type LoadedBatch, Loader, type LoaderOptions } from './loader/loader.js';
 export type { BrokenImage } from './loader/protocol.js';
 export { type ImageSource, imageName, memorySource } from './loader/source.js';
-export { type Holder, holderOf, type Lock, type LockOptions, tryLock, withLock } from './lock.js';
 export {
   DATASETS,
   findDataset,
@@ -44,7 +53,6 @@ export {
   openImages,
   type Statistics,
 } from './open.js';
-export { cacheFolder, type Environment } from './places.js';
 export { Random, type StreamKey, stream } from './random.js';
 export { holdOut, selectImages, takeImages } from './select.js';
 export { channelStatistics } from './statistics.js';

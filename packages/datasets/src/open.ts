@@ -1,6 +1,7 @@
 /** Data sets by their names: which there are, and how each is opened. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Environment } from '@refconv/files';
 import { CIFAR10_MEAN, CIFAR10_STD } from './batches.js';
 import { findCifar10, loadCifar10With } from './cifar10.js';
 import { findCifar100, loadCifar100With } from './cifar100.js';
@@ -8,7 +9,6 @@ import type { ImageDataset } from './dataset.js';
 import { imageFolder } from './imagenet/imageFolder.js';
 import { findImageNet, loadImageNet, loadImageNetSplit } from './imagenet/imagenet.js';
 import { type ImageSource, memorySource } from './loader/source.js';
-import type { Environment } from './places.js';
 import { channelStatistics } from './statistics.js';
 import { type SyntheticOptions, syntheticDataset } from './synthetic.js';
 import { IMAGENET_MEAN, IMAGENET_STD } from './transform/parse.js';

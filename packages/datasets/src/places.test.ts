@@ -1,17 +1,6 @@
-import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { expect } from 'chai';
-import { cacheFolder, dataPlaces } from './places.js';
-
-describe('cacheFolder', () => {
-  it('is REFCONV_CACHE, else below XDG_CACHE_HOME, else below the home folder', () => {
-    expect(cacheFolder({ REFCONV_CACHE: '/a', XDG_CACHE_HOME: '/b' })).to.equal(resolve('/a'));
-    expect(cacheFolder({ REFCONV_CACHE: '', XDG_CACHE_HOME: '/b' })).to.equal(join('/b', 'refconv'));
-    for (const environment of [{}, { XDG_CACHE_HOME: '' }, { XDG_CACHE_HOME: 'relative' }]) {
-      expect(cacheFolder(environment)).to.equal(join(homedir(), '.cache', 'refconv'));
-    }
-  });
-});
+import { dataPlaces } from './places.js';
 
 describe('dataPlaces', () => {
   it('lists the folder given, REFCONV_DATA and the cache, in this order', () => {

@@ -1,8 +1,8 @@
 /** tf.LayersModels as TensorFlow SavedModels. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type ReplaceOption, writeWhole } from '@refconv/files';
 import { frozenGraph, loadedInstallation } from '@refconv/tensorflow';
-import { type ReplaceOption, writeWhole } from '@refconv/training/files';
 import type { LayersModel, SymbolicTensor, Tensor } from '@tensorflow/tfjs';
 import { RECORDED, withAnyBatch } from './anyBatch.js';
 import { keysOf } from './keys.js';

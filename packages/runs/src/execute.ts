@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stepCost, trainingCost } from '@refconv/analysis';
-import { tryLock } from '@refconv/datasets';
+import { tryLock, writeAtomically } from '@refconv/files';
 import { merge } from '@refconv/refconv';
 import {
   type BestEpoch,
@@ -18,7 +18,6 @@ import {
   saveModel,
   writePredictions,
 } from '@refconv/training';
-import { writeAtomically } from '@refconv/training/files';
 import type { LayersModel } from '@tensorflow/tfjs';
 import { analyse } from './analyses/analyse.js';
 import { openRunImages } from './data.js';

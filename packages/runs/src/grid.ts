@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { makeFolder, writeAtomically } from '@refconv/training/files';
+import { makeFolder, writeAtomically } from '@refconv/files';
 import { checkData } from './data.js';
 import { isDone, readJson } from './folder.js';
 import { guessedGrid, type OldGrid } from './oldGrid.js';

@@ -1,6 +1,6 @@
 /** Starts a planned grid where the user says, and writes its tables. */
 import { join } from 'node:path';
-import { writeAtomically } from '@refconv/training/files';
+import { writeAtomically } from '@refconv/files';
 import { analysisCsv, analysisMarkdown, analysisTableOf } from './analysisTable.js';
 import { isDone } from './folder.js';
 import { type Grid, gridFolder } from './grid.js';

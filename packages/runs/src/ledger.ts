@@ -2,8 +2,7 @@
 import { existsSync } from 'node:fs';
 import { appendFile, open, readdir, readFile, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
-import { withLock } from '@refconv/datasets';
-import { writeAtomically } from '@refconv/training/files';
+import { withLock, writeAtomically } from '@refconv/files';
 import { parse } from 'csv-parse/sync';
 import { stringify } from 'csv-stringify/sync';
 import { readResult } from './folder.js';

@@ -1,7 +1,7 @@
 /** Finished runs for others to read: without weights, and without what only tells about the machine that they were computed on. */
 import { copyFile, readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { makeFolder, writeAtomically } from '@refconv/training/files';
+import { makeFolder, writeAtomically } from '@refconv/files';
 import { isDone, json, RESULT, readAnalysis, readResult, runFolder, SPEC } from './folder.js';
 import { readGrid, writeGrid } from './grid.js';
 import { writeTables } from './launch.js';

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { holderOf } from '@refconv/datasets';
+import { holderOf } from '@refconv/files';
 import { expect } from 'chai';
 import { forgive, LOCK, LOG, readAnalysis, runFolder, stateOf } from './folder.js';
 import { type Grid, GridBuilder, planGrid } from './grid.js';

@@ -6,7 +6,7 @@ import { availableParallelism, freemem, hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { holderOf } from '@refconv/datasets';
+import { holderOf } from '@refconv/files';
 import { $ } from 'zx';
 import {
   BUSY,

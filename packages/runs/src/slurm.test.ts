@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { holderOf } from '@refconv/datasets';
+import { holderOf } from '@refconv/files';
 import { expect } from 'chai';
 import { LOCK, LOG, runFolder, stateOf } from './folder.js';
 import { type Grid, GridBuilder, planGrid } from './grid.js';

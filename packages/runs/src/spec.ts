@@ -1,7 +1,8 @@
 /** A run as a value: a spec says everything that decides its result, and its hash is its name. */
 import { BACKBONES, editDistance } from '@refconv/backbones';
+import { hashOf } from '@refconv/files';
 import { METHODS } from '@refconv/refconv';
-import { checkRecipe, hashOf, PAPER_RECIPE } from '@refconv/training/recipe';
+import { checkRecipe, PAPER_RECIPE } from '@refconv/training/recipe';
 import { z } from 'zod';
 
 export { shortHash } from './folder.js';

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { type Lock, tryLock } from '@refconv/datasets';
+import { type Lock, tryLock } from '@refconv/files';
 import { expect } from 'chai';
 import { Command } from 'commander';
 import { addExperimentCommands } from './command.js';

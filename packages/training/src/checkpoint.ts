@@ -1,8 +1,8 @@
 /** The checkpoints of one run: a folder that always holds a whole one. */
-import { readdir, readFile, rename, rm } from 'node:fs/promises';
+import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { freeBytes, makeFolder, readBytes, removeLeftovers, writeAtomically } from '@refconv/files';
 import { dataBytes, decodeCheckpoint, encodeCheckpoint, type StoredTensor } from './checkpointFile.js';
-import { freeBytes, makeFolder, UNFINISHED, writeAtomically } from './files.js';
 
 export interface Checkpoint<Meta> {
   meta: Meta;
@@ -26,9 +26,7 @@ export class CheckpointFolder<Meta extends { step: number }> {
    */
   async prepare(tensors: readonly { shape: readonly number[] }[], free = freeBytes): Promise<void> {
     await makeFolder(this.folder);
-    for (const name of await readdir(this.folder)) {
-      if (name.endsWith(UNFINISHED)) await rm(join(this.folder, name), { force: true });
-    }
+    await removeLeftovers(this.folder);
     // The kept ones and the one that is being written, less those that are there, and a little for the metrics.
     const present = (await this.names()).length;
     const needed = Math.max(1, KEPT + 1 - present) * (dataBytes(tensors) + 65_536);
@@ -63,7 +61,7 @@ export class CheckpointFolder<Meta extends { step: number }> {
     for (const name of names) {
       const path = join(this.folder, name);
       try {
-        const { meta, tensors } = decodeCheckpoint(await readFile(path));
+        const { meta, tensors } = decodeCheckpoint(await readBytes(path));
         return { meta: meta as Meta, tensors, path };
       } catch (error) {
         const { code, message } = error as NodeJS.ErrnoException;

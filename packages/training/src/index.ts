@@ -1,3 +1,4 @@
+export { writeAtomically } from '@refconv/files';
 export { type Checkpoint, CheckpointFolder } from './checkpoint.js';
 export { decodeCheckpoint, encodeCheckpoint, type StoredTensor } from './checkpointFile.js';
 export {
@@ -10,7 +11,6 @@ export {
 } from './classifier.js';
 export { type EvaluationOptions, evaluate, predict, predictWith } from './evaluate.js';
 export { finalSplit, type LoadedDataset, type Normalisation, type SplitName, type TrainingData } from './feed.js';
-export { writeAtomically } from './files.js';
 export { type BestEpoch, DivergedError, type FitOptions, type FitResult, fit } from './fit.js';
 export { type LoadingOptions, type OpenLoaders, openLoaders, testLoader, trainingTransform } from './loaders.js';
 export { METRICS_FILE, type MetricsRow } from './metrics.js';

@@ -2,12 +2,12 @@
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { type ReplaceOption, writeWhole } from '@refconv/files';
 // Registers the classes that a folder may name.
 import '@refconv/layers';
 import '@refconv/refconv';
 import { tf } from '@refconv/tensorflow';
 import type { io, LayersModel } from '@tensorflow/tfjs';
-import { type ReplaceOption, writeWhole } from './files.js';
 
 /** What a folder says about its model besides topology and weights; tfjs calls it user-defined metadata. */
 export interface ModelNotes {

@@ -1,7 +1,7 @@
 /** What a network makes of each image of one pass, the numbers that are reductions of it, and the file that reports read. */
 import { join } from 'node:path';
+import { writeAtomically } from '@refconv/files';
 import { stringify } from 'csv-stringify/sync';
-import { writeAtomically } from './files.js';
 
 export interface Prediction {
   /** The right class. */

@@ -1,6 +1,8 @@
 /** Recipes: everything that decides how a network is trained, as a plain value. */
-import { createHash } from 'node:crypto';
 import type { Augmentation } from '@refconv/datasets';
+import { hashOf } from '@refconv/files';
+
+export { hashOf } from '@refconv/files';
 
 export interface Recipe {
   /** Epochs in all, those of the warm-up included. */
@@ -145,20 +147,6 @@ function checkAugmentation(
   expect('augment.flip', flip, typeof flip === 'boolean', 'true or false');
   for (const [name, value] of Object.entries(others))
     expect(`augment.${name}`, value, false, 'left out: it is unknown');
-}
-
-/** SHA-256 of a value's JSON with sorted keys: the same for equal recipes, whatever the order of their entries. */
-export function hashOf(value: unknown): string {
-  return createHash('sha256').update(canonicalJson(value)).digest('hex');
-}
-
-/** JSON with sorted keys; entries that are undefined are left out. */
-export function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_, entry) =>
-    typeof entry === 'object' && entry !== null && !Array.isArray(entry)
-      ? Object.fromEntries(Object.entries(entry).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : entry,
-  );
 }
 
 /** The hash of a recipe, by which a checkpoint knows whether it belongs to it. */

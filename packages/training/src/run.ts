@@ -1,13 +1,11 @@
 /** A run's folder: its checkpoints and its metrics.csv. */
-import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { appendWhole, canonicalJson, hashOf, writeAtomically } from '@refconv/files';
 import { loadedInstallation } from '@refconv/tensorflow';
 import type { LayersModel, Variable } from '@tensorflow/tfjs';
 import { CheckpointFolder } from './checkpoint.js';
 import type { SplitName } from './feed.js';
-import { fileError, writeAtomically } from './files.js';
 import { METRICS_FILE, type MetricsRow, metricsCsv, metricsLines } from './metrics.js';
-import { canonicalJson, hashOf } from './recipe.js';
 import { namedState, notFinite, readState, writeState } from './tensors.js';
 import { threadCount } from './threads.js';
 
@@ -122,10 +120,7 @@ export class Run {
   }
 
   async appendMetrics(row: MetricsRow): Promise<void> {
-    const path = join(this.options.folder, METRICS_FILE);
-    await appendFile(path, metricsLines([row], this.options.evaluated)).catch((error) => {
-      throw fileError(`Writing ${path}`, error);
-    });
+    await appendWhole(join(this.options.folder, METRICS_FILE), metricsLines([row], this.options.evaluated));
   }
 
   /** The checkpoint's rows are what counts: a row that was written after it, or half written, goes. */

@@ -1,11 +1,12 @@
 import { compile, tf } from '@refconv/tensorflow';
-import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs';
+import type { Tensor, Tensor4D } from '@tensorflow/tfjs';
 import { readImages } from '../images.js';
 import { writeNpy } from '../npy.js';
 import { openSource, type SourceOptions } from '../source.js';
 
-/** Images a call. */
-const BATCH = 64;
+/** Images a call: 64 at 224×224, and at most. */
+const LARGEST_BATCH = 64;
+const BATCH_PIXELS = LARGEST_BATCH * 224 ** 2;
 
 export async function logits({
   input,
@@ -14,21 +15,30 @@ export async function logits({
 }: SourceOptions & { input: string; output: string }): Promise<void> {
   const images = await readImages(input);
   const { model } = await openSource(options, images);
-  const program = compile({ evaluate: (x: Tensor4D) => model.apply(x, { training: false }) as Tensor2D });
+  const program = compile({
+    evaluate: (x: Tensor4D) => {
+      const y = model.apply(x, { training: false }) as Tensor;
+      return y.rank === 4 ? tf.transpose(y, [0, 3, 1, 2]) : y;
+    },
+  });
+  const pixels = images.height * images.width;
+  const batch = Math.max(1, Math.min(LARGEST_BATCH, Math.floor(BATCH_PIXELS / pixels)));
   const rows: Float32Array[] = [];
-  let classes = 0;
-  for (let start = 0; start < images.count; start += BATCH) {
-    const x = images.batch(start, BATCH);
+  let shape: number[] = [];
+  for (let start = 0; start < images.count; start += batch) {
+    const x = images.batch(start, batch);
     const y = program.evaluate(x);
     rows.push(y.dataSync<'float32'>().slice());
-    classes = y.shape[1];
+    shape = [images.count, ...y.shape.slice(1)];
     tf.dispose([x, y]);
   }
   program.dispose();
-  const data = new Float32Array(images.count * classes);
-  rows.forEach((row, i) => {
-    data.set(row, i * BATCH * classes);
-  });
-  await writeNpy(output, { shape: [images.count, classes], data });
-  console.log(`Logits of ${images.count} images, ${classes} classes: ${output}`);
+  const data = new Float32Array(tf.util.sizeFromShape(shape));
+  let at = 0;
+  for (const row of rows) {
+    data.set(row, at);
+    at += row.length;
+  }
+  await writeNpy(output, { shape, data });
+  console.log(`Logits of ${images.count} images, ${shape[1]} classes: ${output}`);
 }

@@ -1,8 +1,9 @@
 /** ImageNet (ILSVRC2012) in the forms in which people have it. */
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Environment } from '@refconv/files';
 import { type ImageSource, shared, textAt, textList } from '../loader/source.js';
-import { dataPlaces, type Environment } from '../places.js';
+import { dataPlaces } from '../places.js';
 import { readDevkit } from './devkit.js';
 import { imageFolder } from './imageFolder.js';
 import { type TarIndex, tarIndex } from './tarIndex.js';

@@ -1,6 +1,6 @@
 /** tf.LayersModels as ONNX. */
 import { writeFile } from 'node:fs/promises';
-import { type ReplaceOption, writeWhole } from '@refconv/training/files';
+import { type ReplaceOption, writeWhole } from '@refconv/files';
 import type { LayersModel, layers, SymbolicTensor } from '@tensorflow/tfjs';
 import { keysOf } from '../keys.js';
 import { activationLayers } from './activations.js';

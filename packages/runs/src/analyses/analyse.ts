@@ -1,7 +1,7 @@
 /** Does one analysis: from its spec to its result. */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeAtomically } from '@refconv/training/files';
+import { writeAtomically } from '@refconv/files';
 import { environment } from '../environment.js';
 import { ENVIRONMENT, FAILURE, json, RESULT, runFolder } from '../folder.js';
 import type { AnalysisResult, AnalysisRow } from '../result.js';

@@ -1,9 +1,9 @@
 /** What refocusing did to the kernels of depthwise layers: connectivity, redundancy, skeletons. */
 import { join } from 'node:path';
 import { connectivity, connectivityOf, type Matrix, redundancyOf, skeletonsOf, summarize } from '@refconv/analysis';
+import { writeAtomically } from '@refconv/files';
 import { refconvLayers } from '@refconv/refconv';
 import { loadModel } from '@refconv/training';
-import { writeAtomically } from '@refconv/training/files';
 import type { LayersModel, SymbolicTensor } from '@tensorflow/tfjs';
 import { stringify } from 'csv-stringify/sync';
 import { MODEL, readJson, runFolder, SPEC } from '../folder.js';

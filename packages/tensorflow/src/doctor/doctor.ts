@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
-import { cacheFolder, checkPlatform } from '../setup/environment.js';
+import { cacheFolder } from '@refconv/files';
+import { checkPlatform } from '../setup/environment.js';
 import { SetupError } from '../setup/errors.js';
 import { findInstallation } from '../setup/index.js';
 import { bindingFolder, currentPlan, type Plan } from '../setup/plan.js';

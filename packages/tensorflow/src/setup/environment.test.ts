@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { architecture, cacheFolder, checkPlatform, findProgram, nvidiaDriver, wish } from './environment.js';
+import { architecture, checkPlatform, findProgram, nvidiaDriver, wish } from './environment.js';
 import { SetupError } from './errors.js';
 import { bindingFolder, compileFlags, currentPlan, fromFolder } from './plan.js';
 
@@ -12,14 +12,6 @@ describe("the set-up's environment", () => {
     folder = mkdtempSync(join(tmpdir(), 'refconv-environment-'));
   });
   after(() => rmSync(folder, { recursive: true }));
-
-  it('names the cache folder', () => {
-    expect(cacheFolder({ REFCONV_CACHE: '/a/b', XDG_CACHE_HOME: '/c' })).to.equal('/a/b');
-    expect(cacheFolder({ REFCONV_CACHE: 'a' })).to.equal(join(process.cwd(), 'a'));
-    expect(cacheFolder({ XDG_CACHE_HOME: '/c' })).to.equal('/c/refconv');
-    expect(cacheFolder({ XDG_CACHE_HOME: 'relative' })).to.equal(join(homedir(), '.cache', 'refconv'));
-    expect(cacheFolder({})).to.equal(join(homedir(), '.cache', 'refconv'));
-  });
 
   it('names the TensorFlow', () => {
     expect(wish({ REFCONV_TENSORFLOW: 'cpu' })).to.deep.equal({ flavour: 'cpu' });

@@ -1,16 +1,7 @@
 /** What the environment asks for: which TensorFlow, and where to keep it. */
 import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { delimiter, isAbsolute, join, resolve } from 'node:path';
+import { delimiter, join, resolve } from 'node:path';
 import { SetupError } from './errors.js';
-
-/** The cache folder: `REFCONV_CACHE`, else `$XDG_CACHE_HOME/refconv`, else `~/.cache/refconv`. */
-export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
-  if (env.REFCONV_CACHE) return resolve(env.REFCONV_CACHE);
-  // The XDG specification says that a relative path is to be ignored.
-  const xdg = env.XDG_CACHE_HOME;
-  return xdg && isAbsolute(xdg) ? join(xdg, 'refconv') : join(homedir(), '.cache', 'refconv');
-}
 
 /** Which TensorFlow is wanted. */
 export type Wish = { flavour: 'cpu' | 'cuda' | 'prebuilt' } | { flavour: 'folder'; folder: string };

@@ -1,5 +1,5 @@
 /** Gets TensorFlow ready: see `ensureInstallation`. */
-export { cacheFolder } from './environment.js';
+export { cacheFolder } from '@refconv/files';
 export { SetupError, StoppedError } from './errors.js';
 export { findInstallation, type Installation } from './find.js';
 export { ensureInstallation, type SetupOptions } from './install.js';

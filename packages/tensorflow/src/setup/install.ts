@@ -2,11 +2,12 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { LockLostError, withLock } from '@refconv/files';
 import { buildBinding } from './binding.js';
 import { checkFree, folderBytes, inUnits, makeWritable } from './disk.js';
 import { checkPlatform } from './environment.js';
+import { StoppedError } from './errors.js';
 import { finished, type Installation } from './find.js';
-import { LockLostError, withLock } from './lock.js';
 import { bindingFolder, currentPlan, isComplete, type Plan, type TensorFlow } from './plan.js';
 import { fetchPrebuilt } from './prebuilt.js';
 import { diskFull } from './run.js';
@@ -43,10 +44,12 @@ export async function ensureInstallation(
     const installation = finished(plan);
     if (installation) return installation;
     await makeWritable(plan.cache);
-    const done = () => finished(plan) !== undefined;
+    const waiting = { log, signal, poll: 500, patience: Number.POSITIVE_INFINITY };
+    const work = (lost: AbortSignal) => make(plan, log, signal ? AbortSignal.any([signal, lost]) : lost);
     try {
-      await withLock(plan.cache, { log, signal, done }, (stop) => make(plan, log, stop));
+      await withLock(join(plan.cache, '.lock'), work, waiting);
     } catch (error) {
+      if (signal?.aborted) throw new StoppedError();
       if (!(error instanceof LockLostError)) throw error;
       log('This set-up was asleep for so long that another took over.');
     }

@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, join } from 'node:path';
-import { architecture, cacheFolder, wish } from './environment.js';
+import { cacheFolder } from '@refconv/files';
+import { architecture, wish } from './environment.js';
 import { SetupError } from './errors.js';
 import { filesEnding, npmFolder, packageFolder } from './paths.js';
 

@@ -2,8 +2,8 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { writeWhole } from './files.js';
-import { messageOf } from './testing/tiny.js';
+import { messageOf } from './testing.js';
+import { writeWhole } from './write.js';
 
 /** A test in a folder of its own. */
 const inFolder = (test: (folder: string) => Promise<void>) => async () => {

@@ -1,0 +1,17 @@
+export { cacheFolder, type Environment } from './cache.js';
+export { readCsv, readCsvLines, wholeLines } from './csv.js';
+export { fileError } from './errors.js';
+export { canonicalJson, hashOf, parseJson, readJson, shown } from './json.js';
+export { removeLeftovers } from './leftovers.js';
+export {
+  type Holder,
+  holderOf,
+  type Lock,
+  LockLostError,
+  type LockOptions,
+  tryLock,
+  type WatchOptions,
+  withLock,
+} from './lock.js';
+export { openFileSync, readBytes, readText } from './read.js';
+export { appendWhole, freeBytes, makeFolder, type ReplaceOption, writeAtomically, writeWhole } from './write.js';

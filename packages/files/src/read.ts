@@ -1,0 +1,75 @@
+/** Reads files and nothing else: a FIFO, a device or a socket in a file's place could keep a reader waiting for ever. */
+import { closeSync, constants, fstatSync, openSync, type Stats } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { fileError } from './errors.js';
+
+/** Opening a FIFO waits for a writer unless told not to; on a file the flag means nothing. */
+const FLAGS = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
+
+/** What Node reads into one buffer. */
+const MAX_BYTES = 2 ** 31 - 1;
+
+/** What stands in a file's place; undefined where it is one. */
+function kindOf(status: Stats): string | undefined {
+  if (status.isFile()) return undefined;
+  if (status.isDirectory()) return 'a folder';
+  if (status.isFIFO()) return 'a FIFO';
+  return status.isSocket() ? 'a socket' : 'a device';
+}
+
+const notFile = (path: string, kind: string) =>
+  Object.assign(new Error(`${path} is ${kind}; expected a file. Move it away.`), {
+    code: kind === 'a folder' ? 'EISDIR' : 'EINVAL',
+  });
+
+/** Opening a socket gives this code. */
+const opening = (path: string, error: unknown) => {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === 'ENOENT') return error;
+  return code === 'ENXIO' ? notFile(path, 'a socket or a device') : fileError(`Reading ${path}`, error);
+};
+
+/**
+ * A descriptor of a file, to be closed with `closeSync`.
+ * @throws Error where it is no file, or cannot be opened; its `code` is the system's.
+ */
+export function openFileSync(path: string): number {
+  let descriptor: number;
+  try {
+    descriptor = openSync(path, FLAGS);
+  } catch (error) {
+    throw opening(path, error);
+  }
+  const kind = kindOf(fstatSync(descriptor));
+  if (kind === undefined) return descriptor;
+  closeSync(descriptor);
+  throw notFile(path, kind);
+}
+
+/**
+ * The bytes of a file.
+ * @throws Error where it is no file, is larger than `maxBytes`, or cannot be read; its `code` is the system's, `ENOENT` where there is none.
+ */
+export async function readBytes(path: string, maxBytes = MAX_BYTES): Promise<Buffer> {
+  const file = await open(path, FLAGS).catch((error) => {
+    throw opening(path, error);
+  });
+  try {
+    const status = await file.stat();
+    const kind = kindOf(status);
+    if (kind !== undefined) throw notFile(path, kind);
+    if (status.size > maxBytes) {
+      throw new Error(`${path} has ${status.size} bytes; at most ${maxBytes} are read.`);
+    }
+    return await file.readFile().catch((error) => {
+      throw fileError(`Reading ${path}`, error);
+    });
+  } finally {
+    await file.close();
+  }
+}
+
+/** The text of a file; @throws as {@link readBytes} does. */
+export async function readText(path: string, maxBytes?: number): Promise<string> {
+  return (await readBytes(path, maxBytes)).toString('utf8');
+}

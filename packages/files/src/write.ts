@@ -1,0 +1,137 @@
+/** Files and folders that are either whole or not there. */
+import { mkdir, open, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { fileError } from './errors.js';
+import { besides, removeLeftovers } from './leftovers.js';
+
+/** Makes a folder if it is not there. */
+export async function makeFolder(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true }).catch((error) => {
+    throw fileError(`Making the folder ${folder}`, error);
+  });
+}
+
+/**
+ * Writes a file so that at any moment, also after a power cut, `path` is the old file or the whole new one: to a name that is its
+ * own, to the disk itself (fsync), then renamed. Any number of processes may write the same file: the last one's stays.
+ */
+export async function writeAtomically(path: string, parts: Iterable<Uint8Array | string>): Promise<void> {
+  const unfinished = besides(path, 'unfinished');
+  await removeLeftovers(dirname(path), basename(path));
+  try {
+    const file = await open(unfinished, 'wx');
+    try {
+      for (const part of parts) await file.writeFile(part);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(unfinished, path);
+    await syncFolder(dirname(path));
+  } catch (error) {
+    await rm(unfinished, { force: true }).catch(() => undefined);
+    throw fileError(`Writing ${path}`, error);
+  }
+}
+
+/**
+ * Adds to the end of a file, which is made if it is not there, and brings it to the disk. Where that fails, as on a disk that is full, the
+ * file is as long as before. For one process at a time.
+ */
+export async function appendWhole(path: string, text: string): Promise<void> {
+  try {
+    const file = await open(path, 'a');
+    try {
+      const { size } = await file.stat();
+      try {
+        await file.writeFile(text);
+        await file.sync();
+      } catch (error) {
+        await file.truncate(size).catch(() => undefined);
+        throw error;
+      }
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    throw fileError(`Writing ${path}`, error);
+  }
+}
+
+export interface ReplaceOption {
+  /** Whether a file or folder of this name is replaced, with all that is in it. Default: false. */
+  replace?: boolean;
+}
+
+/**
+ * Makes a file or folder under another name, brings it to the disk, and renames it.
+ * @param write makes it at the path that it is given.
+ * @throws Error if there is one already that may not be replaced, or if it cannot be written; what was there then stays.
+ */
+export async function writeWhole(
+  path: string,
+  { replace = false }: ReplaceOption,
+  write: (unfinished: string) => Promise<void>,
+): Promise<void> {
+  const target = resolve(path);
+  await makeFolder(dirname(target));
+  await removeLeftovers(dirname(target), basename(target));
+  const there = await stat(target).catch(() => undefined);
+  const taken = there && !(there.isDirectory() && (await readdir(target)).length === 0);
+  if (taken && !replace)
+    throw new Error(`${path} is there already. Give another path, or \`replace: true\` to replace it.`);
+  const [unfinished, old] = [besides(target, 'unfinished'), besides(target, 'old')];
+  try {
+    await write(unfinished);
+    await synchronize(unfinished);
+    // A folder that is not empty cannot be replaced by renaming alone.
+    if (there?.isDirectory()) await rename(target, old);
+    try {
+      await rename(unfinished, target);
+    } catch (error) {
+      if (there?.isDirectory()) await rename(old, target);
+      throw error;
+    }
+    await syncFolder(dirname(target));
+  } catch (error) {
+    throw fileError(`Writing ${path}`, error);
+  } finally {
+    for (const left of [unfinished, old]) await rm(left, { recursive: true, force: true }).catch(() => undefined);
+  }
+}
+
+/** Brings a file, or all files of a folder, to the disk itself. */
+async function synchronize(path: string): Promise<void> {
+  if ((await stat(path)).isDirectory()) {
+    for (const name of await readdir(path)) await synchronize(join(path, name));
+    await syncFolder(path);
+    return;
+  }
+  const file = await open(path, 'r');
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** Brings the folder's list of names to the disk; Windows cannot, and has no need to. */
+async function syncFolder(folder: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Bytes that may still be written on the disk of a folder; infinite where the system does not say. */
+export async function freeBytes(folder: string): Promise<number> {
+  try {
+    const { bavail, bsize, blocks } = await statfs(folder);
+    return blocks > 0 ? bavail * bsize : Number.POSITIVE_INFINITY;
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
+}
