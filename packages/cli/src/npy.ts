@@ -1,6 +1,6 @@
 /** NumPy's file format for one array (numpy.lib.format, versions 1.0 to 3.0), as far as floats and integers go. */
 import { readFile } from 'node:fs/promises';
-import { writeAtomically } from '@refconv/training';
+import { writeAtomically } from '@refconv/files';
 
 export interface NpyArray<Data = Float32Array> {
   shape: number[];

@@ -1,6 +1,7 @@
 /** The commands, their options, help and examples. What they do is loaded when one is called, so that help is quick. */
 import { addExperimentCommands } from '@refconv/runs/command';
 import { Command, Option } from 'commander';
+import type { TaskId } from './source.js';
 import {
   assignment,
   count,
@@ -40,12 +41,12 @@ function withNetwork(command: Command): Command {
 }
 
 /** The options that say what the network is for. */
-function withTask(command: Command): Command {
+function withTask(command: Command, only?: TaskId): Command {
   return command
     .addOption(
       new Option('--task <name>', 'what the network is for')
-        .choices(['classification', 'segmentation'])
-        .default('classification'),
+        .choices(only ? [only] : ['classification', 'segmentation', 'detection'])
+        .default(only ?? 'classification'),
     )
     .addOption(
       new Option(
@@ -263,7 +264,8 @@ export function program(): Command {
       .requiredOption('--input <file>', 'float32 images, .npy of shape [n, 3, height, width], normalised')
       .requiredOption(
         '--output <file>',
-        'a .npy for the logits, [n, classes], of segmentation [n, classes, height, width]',
+        'a .npy for the logits, [n, classes], of segmentation [n, classes, height, width], of detection [n, anchors, classes + 4] with the ' +
+          'numbers of the boxes',
       )
       .option('--refconv', 'the weights hold `<convolution>.convmap.weight` too, and must'),
     'logits --backbone mobilenetv2 --weights mobilenet_v2.safetensors --input images.npy --output logits.npy',
@@ -279,10 +281,14 @@ export function program(): Command {
       ),
     )
       .requiredOption('--input <file>', 'float32 images, .npy of shape [n, 3, height, width], normalised')
-      .requiredOption(
+      .option(
         '--labels <list>',
         'their classes, such as 3,1,2,0; of segmentation integers [n, height, width] in a .npy, 255 is ignored',
         labels,
+      )
+      .option(
+        '--boxes <file>',
+        'of detection: JSON, for each image {"boxes": [[x1, y1, x2, y2], …], "labels": [1, …]}, in pixels of the images',
       )
       .option('--steps <n>', 'SGD steps', count, 3)
       .option('--lr <rate>', 'learning rate', positive, 0.002)
@@ -291,6 +297,53 @@ export function program(): Command {
       .option('--refconv', 'the weights hold `<convolution>.convmap.weight` too, and must'),
     'losses --backbone resnet18 --weights resnet18.safetensors --input images.npy --labels 3,1,2,0 --steps 3 --lr 0.002',
   ).action(async (options) => (await import('./commands/losses.js')).losses(options));
+
+  examples(
+    withTask(
+      withNetwork(root.command('detections').description('What a detector finds in an array of images, as JSON.')),
+      'detection',
+    )
+      .requiredOption('--input <file>', 'float32 images, .npy of shape [n, 3, height, width], normalised')
+      .option('--refconv', 'the weights hold `<convolution>.convmap.weight` too, and must'),
+    'detections --backbone mobilenetv3_large_torchvision --weights ssdlite320_mobilenet_v3_large_coco.pth --input images.npy',
+  ).action(async (options) => (await import('./commands/detections.js')).detections(options));
+
+  const metric = root.command('metric').description('Measure detections or segmentations that are in files.');
+  const withBoxes = (command: Command) =>
+    command
+      .requiredOption('--truth <file>', "JSON in COCO's format: images, categories, annotations")
+      .requiredOption('--detections <file>', "JSON in COCO's format of results");
+
+  examples(
+    withBoxes(metric.command('coco').description("COCO's twelve numbers of boxes, and the AP of each class.")),
+    'metric coco --truth truth.json --detections detections.json',
+  ).action(async (options) => (await import('./commands/metric.js')).coco(options));
+
+  examples(
+    withBoxes(
+      metric
+        .command('voc')
+        .description(
+          'AP by Pascal VOC of boxes whose width counts both end pixels; annotations may be `"difficult": 1`.',
+        ),
+    ).addOption(
+      new Option('--rule <year>', 'mean of eleven precisions, or area under the curve')
+        .choices(['07', '12'])
+        .default('12'),
+    ),
+    'metric voc --truth truth.json --detections detections.json --rule 07',
+  ).action(async (options) => (await import('./commands/metric.js')).voc(options));
+
+  examples(
+    metric
+      .command('miou')
+      .description('Intersection over union of classes of pixels, and their mean over the whole set.')
+      .requiredOption('--labels <file>', 'class numbers, .npy of integers')
+      .requiredOption('--predictions <file>', 'the same of the same shape')
+      .requiredOption('--classes <n>', 'number of classes', count)
+      .option('--ignore <label>', 'of pixels that do not count', index, 255),
+    'metric miou --labels labels.npy --predictions predictions.npy --classes 11',
+  ).action(async (options) => (await import('./commands/metric.js')).miou(options));
 
   const data = root.command('data').description('Look at a data set.');
 

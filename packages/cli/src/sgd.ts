@@ -10,22 +10,32 @@ export interface SgdOptions {
   weightDecay: number;
 }
 
-/** One step, with batch norm in training mode; gives the loss before it. `dispose()` frees the graph and the momentum. */
-export function sgd(
-  model: LayersModel,
-  lossOf: (outputs: Tensor, targets: Tensor) => Scalar,
-  { momentum, weightDecay }: SgdOptions,
-) {
+/** The parts of the loss, whose sum is to fall. */
+export type Losses = (outputs: Tensor | Tensor[], targets: Tensor[]) => Scalar[];
+
+/**
+ * `train(images, learningRate, ...targets)` is one step, with batch norm in training mode; it gives the parts of the loss before it.
+ * `dispose()` frees the graph and the momentum.
+ */
+export function sgd(model: LayersModel, lossesOf: Losses, { momentum, weightDecay }: SgdOptions) {
   const weights = variablesOf(model.trainableWeights);
   const accumulators = tf.tidy(() => weights.map((weight) => tf.variable(tf.zerosLike(weight), false)));
-  const train = (images: Tensor, targets: Tensor, learningRate: Scalar): Scalar => {
-    const loss = () => lossOf(model.apply(images, { training: true }) as Tensor, targets);
-    const { value, grads } = tf.variableGrads(loss, weights);
+  const train = (images: Tensor, learningRate: Scalar, ...targets: Tensor[]): Scalar[] => {
+    let parts: Scalar[] = [];
+    const { grads } = tf.variableGrads(() => {
+      // Kept beyond this function, whose other results end with it.
+      parts = lossesOf(model.apply(images, { training: true }) as Tensor | Tensor[], targets).map((loss) =>
+        tf.keep(loss),
+      );
+      return tf.addN(parts);
+    }, weights);
     weights.forEach((variable, i) => {
       const [accumulator, gradient] = [accumulators[i] as Variable, grads[variable.name] as Tensor];
       applyMomentum({ variable, accumulator, gradient, learningRate, momentum: tf.scalar(momentum), weightDecay });
     });
-    return value;
+    const losses = parts.map((loss) => tf.clone(loss));
+    tf.dispose(parts);
+    return losses;
   };
   const program = compile({ train });
   return {

@@ -10,10 +10,11 @@ import {
 import { refocus } from '@refconv/refconv';
 import { loadModel, type ModelNotes } from '@refconv/training';
 import type { LayersModel } from '@tensorflow/tfjs';
+import { openDetector } from './detection.js';
 import { openSegmenter } from './segmentation.js';
 
 /** What the network is for. */
-export type TaskId = 'classification' | 'segmentation';
+export type TaskId = 'classification' | 'segmentation' | 'detection';
 
 export interface SourceOptions extends BackboneOptions {
   /** Default: classification. */
@@ -74,8 +75,9 @@ export async function openSource(options: SourceOptions, images?: Images): Promi
     throw new Error('Which network? Give --model DIR, or --backbone ID (`refconv info --all` lists them).');
   const state = weights === undefined ? undefined : await readWeights(weights);
   if (refconv && !state) throw new Error('--refconv says that the weights hold W_r: give them by --weights FILE.');
-  if (task === 'segmentation') {
-    const { model: plain, state: own } = await openSegmenter({ ...options, backbone }, images, state);
+  if (task === 'segmentation' || task === 'detection') {
+    const open = task === 'segmentation' ? openSegmenter : openDetector;
+    const { model: plain, state: own } = await open({ ...options, backbone }, images, state);
     return { model: own ? await withState(plain, own, options) : plain, notes: {} };
   }
   const chosen = backboneOptions(backbone, options, state, images);

@@ -4,9 +4,8 @@ import { isSpatial, type Selection } from '@refconv/refconv';
 import * as tf from '@tensorflow/tfjs';
 import { defaultBoxes, MAPS } from './anchors.js';
 import type { Box, Size } from './boxes.js';
-import { type DetectionLosses, detectionLosses, type Predictions } from './loss.js';
+import type { Predictions } from './loss.js';
 import { featureMaps, headLayer, headOf } from './ssdlite.js';
-import type { BatchTargets } from './targets.js';
 
 export interface DetectorOptions extends Omit<BackboneOptions, 'inputSize' | 'dropout'> {
   /** Id of a network of packages/backbones whose taps are known. */
@@ -49,29 +48,6 @@ export async function buildDetector(options: DetectorOptions): Promise<tf.Layers
 export function predictionsOf(model: tf.LayersModel, images: tf.Tensor4D, training: boolean): Predictions {
   const [logits, boxes] = model.apply(images, { training }) as [tf.Tensor3D, tf.Tensor3D];
   return { logits, boxes };
-}
-
-/**
- * The losses in training mode and the gradients of their sum, by the variables' names.
- * @param weights variables that the gradients are wanted of.
- */
-export function lossGradients(
-  model: tf.LayersModel,
-  weights: tf.Variable[],
-  images: tf.Tensor4D,
-  targets: BatchTargets,
-  anchors: tf.Tensor2D,
-) {
-  let losses: DetectionLosses | undefined;
-  const { grads } = tf.variableGrads(() => {
-    losses = detectionLosses(predictionsOf(model, images, true), targets, anchors);
-    // Kept, since what is computed here ends with this function.
-    return tf.add(tf.keep(losses.classification), tf.keep(losses.regression));
-  }, weights);
-  const { classification, regression } = losses as unknown as DetectionLosses;
-  const result = { losses: { classification: tf.clone(classification), regression: tf.clone(regression) }, grads };
-  tf.dispose([classification, regression]);
-  return result;
 }
 
 /** The size of the images that a detector takes. */

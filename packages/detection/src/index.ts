@@ -8,7 +8,6 @@ export {
   buildDetector,
   type DetectorOptions,
   inputSizeOf,
-  lossGradients,
   predictionsOf,
 } from './detector.js';
 export { type DetectionLosses, detectionLosses, type Predictions } from './loss.js';

@@ -17,7 +17,9 @@ export async function logits({
   const { model } = await openSource(options, images);
   const program = compile({
     evaluate: (x: Tensor4D) => {
-      const y = model.apply(x, { training: false }) as Tensor;
+      const outputs = model.apply(x, { training: false }) as Tensor | Tensor[];
+      if (Array.isArray(outputs)) return tf.concat(outputs, -1);
+      const y = outputs;
       return y.rank === 4 ? tf.transpose(y, [0, 3, 1, 2]) : y;
     },
   });

@@ -1,16 +1,20 @@
 import { BACKBONES } from '@refconv/backbones';
+import { anchorsOf, boxTensor, detectionLosses } from '@refconv/detection';
 import { pixelCrossEntropy } from '@refconv/segmentation';
 import { softmaxCrossEntropy, tf } from '@refconv/tensorflow';
-import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs';
+import type { LayersModel, Tensor, Tensor1D, Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs';
+import { readTargets } from '../detection.js';
 import { type ImageArray, readImages } from '../images.js';
 import { readPixelLabels } from '../segmentation.js';
-import { sgd } from '../sgd.js';
-import { openSource, type SourceOptions } from '../source.js';
+import { type Losses, sgd } from '../sgd.js';
+import { openSource, type SourceOptions, type TaskId } from '../source.js';
 
 interface LossesOptions extends SourceOptions {
   input: string;
   /** Of each image; for segmentation a file with those of the pixels. */
-  labels: number[] | string;
+  labels?: number[] | string;
+  /** Of detection: a file. */
+  boxes?: string;
   steps: number;
   lr: number;
   momentum: number;
@@ -18,43 +22,84 @@ interface LossesOptions extends SourceOptions {
 }
 
 export async function losses(options: LossesOptions): Promise<void> {
-  const { input, labels, steps, lr, momentum, weightDecay, ...source } = options;
-  const isSegmentation = source.task === 'segmentation';
-  if (isSegmentation !== (typeof labels === 'string')) {
-    const expected = isSegmentation
-      ? 'a .npy of integers [n, height, width] for segmentation'
-      : 'a list of classes, such as 3,1,2,0, for classification';
-    throw new Error(`--labels must be ${expected}; given ${labels}.`);
-  }
+  const { input, labels, boxes, steps, lr, momentum, weightDecay, ...source } = options;
+  const { task = 'classification' } = source;
+  const targetsOf = targetsFor(task, labels, boxes);
   const images = await readImages(input);
-  if (typeof labels !== 'string' && labels.length !== images.count)
-    throw new Error(`--labels has ${labels.length} classes for the ${images.count} images of ${input}.`);
   const { model } = await openSource({ ...source, ...withoutRandomness(source.backbone) }, images);
-  const classes = model.outputs[0]?.shape.at(-1) as number;
-  const y = await targets(labels, images, classes);
-  const program = sgd(model, isSegmentation ? pixelLoss : classLoss, { momentum, weightDecay });
+  const { losses, targets } = await targetsOf(images, model);
+  const program = sgd(model, losses, { momentum, weightDecay });
   const x = images.batch(0, images.count);
-  const found: number[] = [];
+  const found: number[][] = [];
   for (let step = 0; step < steps; step++) {
-    const loss = program.train(x, y, lr);
-    found.push(loss.dataSync()[0] as number);
-    loss.dispose();
+    const parts = program.train(x, lr, ...targets);
+    found.push(parts.map((part) => part.dataSync()[0] as number));
+    tf.dispose(parts);
   }
   program.dispose();
-  tf.dispose([x, y]);
-  console.log(JSON.stringify(found));
+  tf.dispose([x, ...targets]);
+  console.log(JSON.stringify(task === 'detection' ? found : found.flat()));
 }
 
-const classLoss = (logits: Tensor, labels: Tensor) =>
-  tf.mean(softmaxCrossEntropy(logits as Tensor2D, labels as Tensor1D)) as Scalar;
-const pixelLoss = (logits: Tensor, labels: Tensor) => pixelCrossEntropy(logits as Tensor4D, labels as Tensor3D);
+/** What is to be learned, and the losses of it. */
+interface Targets {
+  losses: Losses;
+  targets: Tensor[];
+}
 
-async function targets(labels: number[] | string, images: ImageArray, classes: number): Promise<Tensor> {
-  if (typeof labels === 'string') return readPixelLabels(labels, images, classes);
+/** @throws Error where the options are not those of the task. */
+function targetsFor(
+  task: TaskId,
+  labels: number[] | string | undefined,
+  boxes: string | undefined,
+): (images: ImageArray, model: LayersModel) => Promise<Targets> {
+  if (task === 'detection') {
+    if (boxes === undefined)
+      throw new Error('--boxes must name a JSON file with the boxes of the images for detection.');
+    return (images, model) => boxTargets(boxes, images, model);
+  }
+  if (task === 'segmentation') {
+    if (typeof labels === 'string') return (images, model) => pixelTargets(labels, images, model);
+    throw new Error(`--labels must be a .npy of integers [n, height, width] for segmentation; given ${labels}.`);
+  }
+  if (labels === undefined || typeof labels === 'string')
+    throw new Error(`--labels must be a list of classes, such as 3,1,2,0, for classification; given ${labels}.`);
+  return (images, model) => classTargets(labels, images, model);
+}
+
+const classesOf = (model: LayersModel) => model.outputs[0]?.shape.at(-1) as number;
+
+async function classTargets(labels: number[], images: ImageArray, model: LayersModel): Promise<Targets> {
+  if (labels.length !== images.count)
+    throw new Error(`--labels has ${labels.length} classes for the ${images.count} images of --input.`);
+  const classes = classesOf(model);
   const wrong = labels.find((label) => label >= classes);
   if (wrong !== undefined)
     throw new Error(`--labels has the class ${wrong}; the model has classes 0 to ${classes - 1}.`);
-  return tf.tensor1d(labels, 'int32');
+  return {
+    losses: (logits, [y]) => [tf.mean(softmaxCrossEntropy(logits as Tensor2D, y as Tensor1D))],
+    targets: [tf.tensor1d(labels, 'int32')],
+  };
+}
+
+async function pixelTargets(path: string, images: ImageArray, model: LayersModel): Promise<Targets> {
+  return {
+    losses: (logits, [y]) => [pixelCrossEntropy(logits as Tensor4D, y as Tensor3D)],
+    targets: [await readPixelLabels(path, images, classesOf(model))],
+  };
+}
+
+async function boxTargets(path: string, images: ImageArray, model: LayersModel): Promise<Targets> {
+  const { boxes, labels } = await readTargets(path, images, classesOf(model));
+  return {
+    losses: (outputs, targets) => {
+      const [logits, codes] = outputs as [Tensor3D, Tensor3D];
+      const [boxes, labels, anchors] = targets as [Tensor3D, Tensor2D, Tensor2D];
+      const { classification, regression } = detectionLosses({ logits, boxes: codes }, { boxes, labels }, anchors);
+      return [classification, regression];
+    },
+    targets: [boxes, labels, boxTensor(anchorsOf(model))],
+  };
 }
 
 /** Dropout and stochastic depth off, where the network has them. */

@@ -2,9 +2,9 @@
 import { loadTorchState } from '@refconv/backbones';
 import { refocus } from '@refconv/refconv';
 import { applyMomentum, compile, tf } from '@refconv/tensorflow';
-import type { LayersModel, Tensor, Tensor2D, Tensor3D, Tensor4D, Variable } from '@tensorflow/tfjs';
+import type { LayersModel, Scalar, Tensor, Tensor2D, Tensor3D, Tensor4D, Variable } from '@tensorflow/tfjs';
 import { generatedImages, generatedState } from '../../../backbones/dist/testing/oracle.js';
-import { anchorsOf, backboneConvolutions, buildDetector, lossGradients, predictionsOf } from '../detector.js';
+import { anchorsOf, backboneConvolutions, buildDetector, predictionsOf } from '../detector.js';
 import { detectionLosses } from '../loss.js';
 import { matchAnchors } from '../matching.js';
 import { batchTargets, boxTensor, type ImageTargets } from '../targets.js';
@@ -114,8 +114,14 @@ export function train(model: LayersModel, { optimizer, losses, ...example }: Tra
   const weights = trained.map(({ val }) => val);
   const slots = tf.tidy(() => weights.map((weight) => tf.variable(tf.zerosLike(weight), false)));
   const step = (x: Tensor4D, boxes: Tensor3D, labels: Tensor2D, anchors: Tensor2D) => {
-    const found = lossGradients(model, weights, x, { boxes, labels }, anchors);
-    const { grads } = found;
+    let parts: Tensor[] = [];
+    const { grads } = tf.variableGrads(() => {
+      const found = detectionLosses(predictionsOf(model, x, true), { boxes, labels }, anchors);
+      parts = [tf.keep(found.classification), tf.keep(found.regression)];
+      return tf.addN(parts) as Scalar;
+    }, weights);
+    const losses = parts.map((part) => tf.clone(part));
+    tf.dispose(parts);
     const norms = weights.map(({ name }) => tf.norm(grads[name] as Tensor));
     weights.forEach((variable, i) => {
       const gradient = grads[variable.name] as Tensor;
@@ -123,7 +129,7 @@ export function train(model: LayersModel, { optimizer, losses, ...example }: Tra
       const accumulator = slots[i] as Variable;
       applyMomentum({ variable, accumulator, gradient, learningRate, momentum, weightDecay: optimizer.weightDecay });
     });
-    return { losses: [found.losses.classification, found.losses.regression], norms };
+    return { losses, norms };
   };
   const program = compile({ step }, { eager });
   const [x, targets, anchors] = [imagesOf(example), batchTargets(example.targets), boxTensor(anchorsOf(model))];
