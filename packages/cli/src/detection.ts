@@ -5,17 +5,13 @@ import {
   batchTargets,
   buildDetector,
   fromTorchvision,
-  hasReducedTail,
   type ImageTargets,
+  optionsOf,
 } from '@refconv/detection';
 import type { LayersModel } from '@tensorflow/tfjs';
 import type { ImageArray } from './images.js';
 import { readChecked } from './jsonFile.js';
 import type { SourceOptions } from './source.js';
-
-const LOGITS = 'head.classification_head.module_list.0.1.weight';
-/** Anchors at each place of a map, each of which has the logits of all classes. */
-const ANCHORS = 6;
 
 /** The plain detector for images of this size, and the weights under its keys. @throws Error where options are missing. */
 export async function openDetector(
@@ -26,15 +22,14 @@ export async function openDetector(
   const state = given && fromTorchvision(given);
   const { backbone, variant, width, activation, seed, stochasticDepth, outputStride, inputSize } = options;
   if (outputStride !== undefined) throw new Error('--output-stride is for segmentation; detection has stride 32.');
-  const rows = state?.get(LOGITS)?.shape[0];
-  const classes = options.classes ?? (rows === undefined ? undefined : rows / ANCHORS);
+  const told = state ? optionsOf(state) : {};
+  const classes = options.classes ?? told.classes;
   const [height, columns] = [images?.height ?? inputSize, images?.width ?? inputSize];
   if (classes === undefined) throw new Error('How many classes, with the background? Give --classes.');
   if (height === undefined || columns === undefined) throw new Error('Which size have the images? Give --input-size.');
-  const reducedTail = state && hasReducedTail(state) ? true : undefined;
-  const chosen = { variant, width, activation, seed, stochasticDepth, reducedTail };
+  const chosen = { ...told, variant, width, activation, seed, stochasticDepth };
   const present = Object.fromEntries(Object.entries(chosen).filter(([, value]) => value !== undefined));
-  const model = await buildDetector({ backbone, classes, inputSize: [height, columns], ...present });
+  const model = await buildDetector({ ...present, backbone, classes, inputSize: [height, columns] });
   return { model, state };
 }
 

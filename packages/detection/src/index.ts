@@ -13,4 +13,4 @@ export {
 export { type DetectionLosses, detectionLosses, type Predictions } from './loss.js';
 export { matchAnchors } from './matching.js';
 export { type BatchTargets, batchTargets, boxTensor, type ImageTargets } from './targets.js';
-export { fromTorchvision, hasReducedTail } from './torchvision.js';
+export { fromTorchvision, optionsOf } from './torchvision.js';

@@ -136,6 +136,28 @@ describe('matching and losses', () => {
     );
   });
 
+  it("are the same on tfjs's own backend, in a browser or elsewhere", async () => {
+    const backend = tf.getBackend();
+    const image: ImageTargets = { boxes: [[10, 20, 50, 80]], labels: [2] };
+    const logits = generated('logits', ANCHORS.length * CLASSES);
+    const codes = generated('codes', ANCHORS.length * 4);
+    const expected = referenceLosses(logits, codes, [image], ANCHORS, 1e-5);
+    await tf.setBackend('cpu');
+    try {
+      tf.tidy(() => {
+        const predictions = {
+          logits: tf.tensor3d(Float32Array.from(logits), [1, ANCHORS.length, CLASSES]),
+          boxes: tf.tensor3d(Float32Array.from(codes), [1, ANCHORS.length, 4]),
+        };
+        const found = detectionLosses(predictions, batchTargets([image]), boxTensor(ANCHORS));
+        expectNear(found.classification.dataSync(), [expected.classification], 'classification');
+        expectNear(found.regression.dataSync(), [expected.regression], 'regression');
+      });
+    } finally {
+      await tf.setBackend(backend);
+    }
+  });
+
   it('refuse targets that are none', () => {
     const box: Box = [0, 0, 1, 1];
     const refused = (image: ImageTargets, message: string, most?: number) =>

@@ -3,7 +3,7 @@ import { tf } from '@refconv/tensorflow';
 import { expect } from 'chai';
 import { expectNoLeaks } from '../../backbones/dist/testing/reference.js';
 import { buildDetector } from './detector.js';
-import { fromTorchvision, hasReducedTail } from './torchvision.js';
+import { fromTorchvision, optionsOf } from './torchvision.js';
 
 const OPTIONS = { backbone: 'mobilenetv3_large_torchvision', classes: 91, inputSize: [320, 320] } as const;
 
@@ -16,7 +16,7 @@ describe("torchvision's ssdlite320", () => {
     expect(count).to.equal(3_440_060);
     const ours = torchState(model);
     model.dispose();
-    expect(hasReducedTail(ours)).to.equal(true);
+    expect(optionsOf(ours)).to.deep.equal({ classes: 91, reducedTail: true });
 
     // As `SSDLiteFeatureExtractorMobileNet` cuts the features: [:13], [13].block[0] | [13].block[1:], [14:].
     const theirs = new Map(
@@ -42,7 +42,7 @@ describe("torchvision's ssdlite320", () => {
 
   it('is told from a network with its whole tail', async () => {
     const model = await buildDetector(OPTIONS);
-    expect(hasReducedTail(torchState(model))).to.equal(false);
+    expect(optionsOf(torchState(model))).to.deep.equal({ classes: 91 });
     model.dispose();
   });
 });

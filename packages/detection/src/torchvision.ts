@@ -1,12 +1,15 @@
-/** torchvision's published ssdlite320 checkpoints, whose backbone MobileNetV3 is cut in two at its last stride. */
+/** Weights from files: torchvision's published ssdlite320 checkpoints, and what weights tell about their network. */
 import type { TorchState } from '@refconv/backbones';
+import { ANCHORS_PER_PLACE } from './anchors.js';
+import type { DetectorOptions } from './detector.js';
+import { headLayer } from './ssdlite.js';
 
 /** The stem's convolution, which lies one level deeper there. */
 const STEM = 'backbone.features.0.0.0.weight';
 
 /**
  * The keys of torchvision's ssdlite320 checkpoints as `buildDetector` has them: `features.0` holds the blocks up to the expansion of the
- * first one of stride 32, `features.1` the rest of it and what follows. Other states are returned as they are.
+ * first one of stride 32 of MobileNetV3, `features.1` the rest of it and what follows. Other states are returned as they are.
  */
 export function fromTorchvision(state: TorchState): TorchState {
   if (!state.has(STEM)) return state;
@@ -22,15 +25,23 @@ export function fromTorchvision(state: TorchState): TorchState {
   );
 }
 
-/** Whether the weights, under `buildDetector`'s keys, are of a MobileNetV3 whose last blocks have half the channels. */
-export function hasReducedTail(state: TorchState): boolean {
-  const outputs = (layer: string) => state.get(`backbone.features.${layer}.weight`)?.shape[0];
-  const [large, small] = [
-    { cut: 13, last: 16 },
-    { cut: 9, last: 12 },
+/** The options of `buildDetector` that weights under its keys tell; those of other networks tell none. */
+export function optionsOf(
+  state: TorchState,
+): Pick<DetectorOptions, 'reducedTail'> & Partial<Pick<DetectorOptions, 'classes'>> {
+  const outputs = (layer: string) => state.get(`${layer}.weight`)?.shape[0];
+  const logits = outputs(headLayer('logits', 0));
+  return {
+    ...(logits !== undefined && { classes: logits / ANCHORS_PER_PLACE }),
+    ...(hasReducedTail((layer) => outputs(`backbone.features.${layer}`)) && { reducedTail: true }),
+  };
+}
+
+/** A reduced tail of MobileNetV3, large or small, ends with no more channels than its first block expands to. */
+function hasReducedTail(outputs: (layer: string) => number | undefined): boolean {
+  const ends = [
+    { expansion: '13.block.0.0', last: '16.0' },
+    { expansion: '9.block.0.0', last: '12.0' },
   ];
-  return [large, small].some(({ cut, last }) => {
-    const [expanded, final] = [outputs(`${cut}.block.0.0`), outputs(`${last}.0`)];
-    return expanded !== undefined && final !== undefined && final <= expanded;
-  });
+  return ends.some(({ expansion, last }) => (outputs(last) ?? Infinity) <= (outputs(expansion) ?? 0));
 }

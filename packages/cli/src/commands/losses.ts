@@ -60,10 +60,14 @@ function targetsFor(
   }
   if (task === 'segmentation') {
     if (typeof labels === 'string') return (images, model) => pixelTargets(labels, images, model);
-    throw new Error(`--labels must be a .npy of integers [n, height, width] for segmentation; given ${labels}.`);
+    throw new Error(
+      `--labels must be a .npy of integers [n, height, width] for segmentation; given ${labels ?? 'nothing'}.`,
+    );
   }
   if (labels === undefined || typeof labels === 'string')
-    throw new Error(`--labels must be a list of classes, such as 3,1,2,0, for classification; given ${labels}.`);
+    throw new Error(
+      `--labels must be a list of classes, such as 3,1,2,0, for classification; given ${labels ?? 'nothing'}.`,
+    );
   return (images, model) => classTargets(labels, images, model);
 }
 
