@@ -2,6 +2,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { alone } from '@refconv/analysis/measurement';
+import { benchAttacks } from './attacks.js';
 import { CASES, type Case, quickened } from './cases.js';
 import { findPython, type MachineLimits, machine, measureLimits } from './machine.js';
 import { benchMethods } from './methods.js';
@@ -54,6 +55,7 @@ async function write(findings: Findings): Promise<void> {
 
 async function main(): Promise<void> {
   if (process.argv[2] === 'methods') return benchMethods(process.argv.slice(3), log);
+  if (process.argv[2] === 'attacks') return benchAttacks(process.argv.slice(3), log);
   if (process.argv[2] === 'networks') return benchNetworks(log);
   let options: Options;
   try {

@@ -8,6 +8,9 @@ export const trainedArms: Experiment['arms'] = {
   refconv: { after: 'baseline', method: { id: 'refconv' } },
 };
 
+/** With the control: the baseline trained on for as many epochs, without RefConv. */
+export const controlledArms: Experiment['arms'] = { ...trainedArms, retraining: { after: 'baseline' } };
+
 /**
  * The presets of an analysis; `pocket` is the whole network, so that its layers have the channels that the paper shows: 5 epochs on 2,000
  * images of CIFAR-10, one seed, two threads.

@@ -34,7 +34,7 @@ export const settingsSchema = z.strictObject({
   threads: count.nullable(),
   /** What the arms do that are analysed. */
   analysis: analysisSchema.optional(),
-  /** Runs that a landscape is split into, each with a share of its points. */
+  /** Runs that a landscape or a robustness is split into, each with a share of its points or images. */
   parts: count.default(1),
   /** Of the cost; left out: the recipe's. */
   batchSizes: z.array(count).min(1).optional(),
@@ -79,13 +79,27 @@ export const bothStages: Arm['recipe'] = ({ epochs }, { refocusing }) => ({
 /** Learning rates that a search has found, by network and arm. */
 export type Rates = Record<string, Record<string, number>>;
 
+/** How the settings look that are more than a number or a word. */
+export const FORMS: Partial<Record<keyof Settings, string>> = {
+  networks: '[{"id":"resnet18","variant":"cifar"},{"id":"mobilenetv2","width":0.5,"name":"half"}]',
+  arms: '["baseline","refconv"]',
+  seeds: '[1,2,3]',
+  batchSizes: '[32,128]',
+  data: '{"name":"folder","folder":"photos"}',
+
+  refocusing: '{"learningRate":0.01}',
+  analysis: '{"id":"landscape","points":51,"images":1000}',
+};
+
 /** @throws RangeError where a setting is unknown or wrong. */
 export function checkSettings(experiment: Experiment, settings: unknown): Settings {
-  const checked = parse(settingsSchema, settings, 'The settings');
+  const checked = parse(settingsSchema, settings, 'The settings', FORMS);
   const unknown = checked.arms?.filter((arm) => !Object.hasOwn(experiment.arms, arm)) ?? [];
   if (unknown.length === 0) return checked;
   throw new RangeError(
-    `${experiment.name} has no arm '${unknown[0]}'; it has ${Object.keys(experiment.arms).join(', ')}.`,
+    `${experiment.name} has no arm '${unknown[0]}'; it has ${Object.keys(experiment.arms)
+      .map((arm) => `'${arm}'`)
+      .join(', ')}.`,
   );
 }
 
@@ -161,12 +175,17 @@ export function gridOf(
 ): Grid {
   const { paper } = experiment;
   const notes = notesOf(experiment, preset, settings, found ? 'tuned' : 'table', ownName);
-  const grid = new GridBuilder({ ...notes, paper, ...(found && { notes: found.notes }) });
+  const chosen = new Map(chosenArms(experiment, settings));
+  const armsLeftOut = Object.keys(experiment.arms).filter((arm) => !chosen.has(arm));
+  const grid = new GridBuilder({
+    ...{ ...notes, paper, ...(armsLeftOut.length > 0 && { armsLeftOut }) },
+    ...(found && { notes: found.notes }),
+  });
   for (const network of settings.networks) {
     const name = nameOf(network);
     for (const seed of settings.seeds) {
       const trained = new Map<string, { spec: SpecInput; hash: Hash }>();
-      for (const [armName, arm] of chosenArms(experiment, settings)) {
+      for (const [armName, arm] of chosen) {
         const parent = arm.after ? trained.get(arm.after) : undefined;
         const from = parent?.hash ?? null;
         const spec = specOf(settings, network, arm, seed);
@@ -186,7 +205,7 @@ export function gridOf(
 
 /** The runs of an analysed arm: the parts of a landscape, the batch sizes of the cost. */
 function analyses({ analysis, parts, batchSizes }: Settings, spec: SpecInput): SpecInput[] {
-  if (analysis?.id === 'landscape') {
+  if (analysis && 'part' in analysis) {
     return Array.from({ length: parts }, (_, i) => ({
       ...spec,
       analysis: { ...analysis, part: { i: i + 1, n: parts } },

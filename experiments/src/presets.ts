@@ -20,7 +20,7 @@ export interface PresetChoices {
   networks: readonly string[];
   cores?: readonly string[];
   pocket?: readonly string[];
-  /** At most four runs in all. */
+  /** At most four trainings in all. */
   smokeArms?: string[];
   /** What an experiment has otherwise than others. */
   changes?: Partial<Record<Preset, Partial<SettingsInput>>>;

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { type Grid, type LaunchOptions, launch, planGrid, withSettings } from '@refconv/runs';
 import { withLauncher } from '@refconv/runs/command';
 import { Command, Option } from 'commander';
-import { checkSettings, type Experiment, gridOf, PRESETS, type Preset } from './experiment.js';
+import { checkSettings, type Experiment, FORMS, gridOf, PRESETS, type Preset } from './experiment.js';
 import { parseFactors, searchGrid, tune } from './tuning.js';
 
 interface Options extends LaunchOptions {
@@ -29,6 +29,12 @@ export async function script(url: string, experiment: Experiment): Promise<void>
     .option('--tune <factors>', 'search the learning rate of every arm among its own times these, such as 0.5,1,2')
     .option('--name <name>', "the grid's, in place of EXPERIMENT-PRESET, or of EXPERIMENT-PRESET-changed-… after --set")
     .option('--plan', 'print the grid as JSON; write and start nothing')
+    .addHelpText(
+      'after',
+      `\nForms of settings:\n${Object.entries(FORMS)
+        .map(([name, form]) => `  --set '${name}=${form}'`)
+        .join('\n')}\n`,
+    )
     .showHelpAfterError('(--help shows all options)');
   const options = command.parse().opts<Options>();
   try {
@@ -61,6 +67,7 @@ async function start(experiment: Experiment, options: Options): Promise<void> {
     console.log('The search is not finished: the same command goes on when these runs are done.');
     return;
   }
+  console.log(found.notes);
   // A rate at which training fails is no failure of the search.
   process.exitCode = 0;
   await launched(gridOf(experiment, preset, settings, { name, tuned: found }));

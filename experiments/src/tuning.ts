@@ -120,8 +120,7 @@ export async function tune(
       if (result) candidate.found = { top1: result.top1, loss: result.testLoss };
     }
     for (const { network, arm } of candidates) {
-      const ofArm = candidates.filter((other) => other.network === network && other.arm === arm);
-      rates[network] = { ...rates[network], [arm]: bestOf(ofArm) };
+      rates[network] = { ...rates[network], [arm]: bestOf(ofArm(candidates, network, arm)) };
     }
   }
 }
@@ -139,13 +138,27 @@ export function bestOf(candidates: readonly Candidate[]): number {
 function describe(settings: Settings, factors: readonly number[], rates: Rates, all: readonly Candidate[]): string {
   const chosen = Object.entries(rates).map(([network, ofArms]) => {
     const listed = Object.entries(ofArms).map(([arm, rate]) => {
-      const tried = all.filter((candidate) => candidate.network === network && candidate.arm === arm).length;
-      return `${arm} ${rate}${tried === 1 ? ' (not searched)' : ''}`;
+      const edge = edgeOf(rate, ofArm(all, network, arm));
+      return `${arm} ${rate}${edge ? ` (${edge})` : ''}`;
     });
     return `${network}: ${listed.join(', ')}`;
   });
+  const atEdge = chosen.some((text) => text.includes(TRIED));
   return (
     `Learning rates were chosen for every arm of its own rate × ${factors.join(', × ')}, by top-1 on ${heldOut(settings)} training ` +
-    `images that the search held out, with seed ${settings.seeds[0]}; test images had no part in it. ${chosen.join('; ')}.`
+    `images that the search held out, with seed ${settings.seeds[0]}; test images had no part in it. ${chosen.join('; ')}.${atEdge ? ' A better rate may lie beyond those at the edge of the search: --tune with further factors tells.' : ''}`
   );
+}
+
+const ofArm = (all: readonly Candidate[], network: string, arm: string) =>
+  all.filter((candidate) => candidate.network === network && candidate.arm === arm);
+
+const TRIED = 'of those tried';
+
+/** Whether a better rate may lie outside of the search; one that was tried and failed is its outside. */
+function edgeOf(rate: number, candidates: readonly Candidate[]): string {
+  if (candidates.length === 1) return 'not searched';
+  const rates = candidates.map(({ learningRate }) => learningRate);
+  if (rate === Math.min(...rates)) return `the least ${TRIED}`;
+  return rate === Math.max(...rates) ? `the largest ${TRIED}` : '';
 }

@@ -1,8 +1,9 @@
 /** Charts as files: vega-lite, CSV, SVG, PNG and PDF. */
 import { createWriteStream, existsSync } from 'node:fs';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { finished } from 'node:stream/promises';
+import { makeFolder } from '@refconv/files';
 import { stringify } from 'csv-stringify/sync';
 import PDFDocument from 'pdfkit';
 import sharp from 'sharp';
@@ -26,7 +27,7 @@ export async function exportChart(
   rows: readonly object[],
   { print = true } = {},
 ): Promise<string> {
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const path = (extension: string) => join(folder, `${name}.${extension}`);
   const spec = `${JSON.stringify(chart)}\n`;
   await writeFile(path('csv'), stringify([...rows], { header: true, columns: columnsOf(rows) }));

@@ -14,6 +14,7 @@ export const SCRIPTS = [
   'redundancy',
   'skeletons',
   'landscape',
+  'robustness',
   'cost',
 ];
 

@@ -146,9 +146,10 @@ export interface StepCost {
 /**
  * What a training step with so many images computes, in convolutions, dense layers and functions of weights; batch norms, activations and
  * the optimiser, which are not multiply-adds, are left out, as is usual.
+ * @param options.attacked by one step before, as in adversarial training: once more forward, and backward for the images alone. Default: false.
  * @throws RangeError where the batch size is no whole number from 1.
  */
-export function stepCost(model: tf.LayersModel, batchSize: number): StepCost {
+export function stepCost(model: tf.LayersModel, batchSize: number, { attacked = false } = {}): StepCost {
   if (!(Number.isInteger(batchSize) && batchSize >= 1)) {
     throw new RangeError(`batchSize must be a whole number from 1; given ${batchSize}.`);
   }
@@ -156,10 +157,8 @@ export function stepCost(model: tf.LayersModel, batchSize: number): StepCost {
   const images = 2 * batchSize * macs.image;
   const frozenMaps = layers.reduce((sum, { frozen, macs }) => sum + (frozen > 0 ? macs.step : 0), 0);
   const [mapForward, mapBackward] = [2 * macs.step, 2 * (2 * macs.step - frozenMaps)];
-  return {
-    forward: images + mapForward,
-    backward: 2 * images + mapBackward,
-    weights: mapForward + mapBackward,
-    total: 3 * images + mapForward + mapBackward,
-  };
+  const passes = attacked ? 2 : 1;
+  const forward = passes * (images + mapForward);
+  const backward = (passes + 1) * images + mapBackward;
+  return { forward, backward, weights: passes * mapForward + mapBackward, total: forward + backward };
 }

@@ -39,4 +39,25 @@ export {
   redundancy,
   redundancyOf,
 } from './redundancy.js';
-export { type LayerSkeletons, skeleton, skeletonsOf } from './skeleton.js';
+export { type Attacker, type AttackerOptions, attacker, type RunOptions, type Task } from './robustness/attacker.js';
+export {
+  type Answer,
+  ATTACKS,
+  type Attacked,
+  type AttackOptions,
+  attack,
+  checkAttack,
+  type Target,
+  type Walk,
+} from './robustness/attacks.js';
+export {
+  accuracyCurve,
+  type ImageRobustness,
+  medianEps,
+  pairedDifferences,
+  readRobustness,
+  robustnessRow,
+  withstood,
+} from './robustness/curve.js';
+export { type Levels, type RobustnessRun, runRobustness, smallestEps, targetOf } from './robustness/robustness.js';
+export { kernelSkeletonsOf, type LayerSkeletons, skeleton, skeletonsOf } from './skeleton.js';

@@ -28,6 +28,17 @@ export interface LayerSkeletons {
   transformed: Matrix;
 }
 
+/** The skeleton of each depthwise layer's kernel in a plain or merged model, by the layer's name. @throws Error where there is none. */
+export function kernelSkeletonsOf(model: tf.LayersModel, options: { relative?: boolean } = {}): Map<string, Matrix> {
+  const layers = model.layers.filter((layer) => layer.getClassName() === 'DepthwiseConv2D');
+  if (layers.length === 0)
+    throw new Error(`The model ${model.name} has no depthwise layer, whose kernel could have a skeleton.`);
+  // The kernel is the only weight with four axes.
+  const kernelOf = ({ weights }: tf.layers.Layer) =>
+    weights.find(({ shape }) => shape.length === 4)?.read() as tf.Tensor4D;
+  return new Map(layers.map((layer) => [layer.name, skeleton(kernelOf(layer), options)]));
+}
+
 /** The skeletons of each depthwise RefConv layer of a model. @throws Error where there is none. */
 export function skeletonsOf(model: tf.LayersModel, options: { relative?: boolean } = {}): LayerSkeletons[] {
   return depthwiseLayers(model).map((layer) =>

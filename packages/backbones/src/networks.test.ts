@@ -1,6 +1,7 @@
 import { tf, withRandomSeed } from '@refconv/tensorflow';
 import type { LayersModel, Tensor } from '@tensorflow/tfjs';
 import { expect } from 'chai';
+import { classesOf, fittingBackbones } from './fitting.js';
 import { BACKBONES, buildBackbone } from './registry.js';
 import { EXPECTED, withoutDropping } from './testing/expected.js';
 import { generatedImages, generatedState, readAnchor } from './testing/oracle.js';
@@ -28,6 +29,8 @@ for (const [id, { parameters, cifarShapes, kuangliu }] of Object.entries(EXPECTE
         expect(model.name).to.equal(id);
         expect(model.inputs[0]?.shape).to.deep.equal(variant === 'cifar' ? [null, 32, 32, 3] : [null, 224, 224, 3]);
         expect(model.outputs[0]?.shape).to.deep.equal([null, variant === 'cifar' ? 10 : 1000]);
+        const state = torchState(model);
+        expect([fittingBackbones(state), classesOf(id, state)]).to.deep.equal([[id], variant === 'cifar' ? 10 : 1000]);
         // tfjs's own names have numbers that depend on what was built before.
         for (const { name } of model.layers) expect(name).not.to.match(/^[a-z0-9_]+_[a-zA-Z0-9]+_?\d+$/);
         if (variant === 'cifar')

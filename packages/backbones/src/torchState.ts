@@ -2,6 +2,7 @@
  * Weights between a tf.LayersModel and a PyTorch state_dict. Layer names are module paths, so keys follow from names; only the
  * layouts differ.
  */
+import { headOf } from '@refconv/layers';
 import * as tf from '@tensorflow/tfjs';
 
 /** A tensor of a state_dict: PyTorch's layout, row-major. */
@@ -94,33 +95,80 @@ export function torchState(model: tf.LayersModel): TorchState {
   return state;
 }
 
+/** Weights that do not fit a network. */
+export class WeightsMismatchError extends Error {
+  override name = 'WeightsMismatchError';
+}
+
+/** A scalar is no weight of a network: a counter, or a setting that was saved beside. */
+const isWeight = ([, { shape }]: [string, TorchTensor]) => shape.length > 0;
+
 /**
- * Sets the model's weights from a state_dict; `num_batches_tracked` is ignored.
- * @throws Error that lists every key that is missing, unexpected or of another shape; the model is then unchanged.
+ * The state under the model's names: without what all names begin with and none of the model's does, as `model.` where the network
+ * was a part of a larger module, and without scalars that the model does not have.
+ */
+export function stateFor(model: tf.LayersModel, state: TorchState): TorchState {
+  const wanted = new Set(entries(model).map(({ key }) => key));
+  let given = [...state].filter((entry) => wanted.has(entry[0]) || isWeight(entry));
+  while (given.length > 0 && !given.some(([key]) => wanted.has(key))) {
+    const [first = ''] = given[0]?.[0].split('.') ?? [];
+    if (!given.every(([key]) => key.startsWith(`${first}.`))) break;
+    given = given.map(([key, tensor]) => [key.slice(first.length + 1), tensor]);
+  }
+  return new Map(given.some(([key]) => wanted.has(key)) ? given : state);
+}
+
+/**
+ * Sets the model's weights from a state_dict; names are taken as {@link stateFor} gives them, counters are ignored.
+ * @throws WeightsMismatchError that says how many keys are missing, unexpected or of another shape, and names the first; the model is
+ *   then unchanged.
  */
 export function loadTorchState(model: tf.LayersModel, state: TorchState): void {
+  const given = stateFor(model, state);
   const wanted = entries(model);
-  const missing = wanted.filter(({ key }) => !state.has(key)).map(({ key }) => key);
+  const missing = wanted.filter(({ key }) => !given.has(key)).map(({ key }) => key);
   const known = new Set(wanted.map(({ key }) => key));
-  const unexpected = [...state.keys()].filter((key) => !known.has(key) && !key.endsWith('num_batches_tracked'));
-  const wrong = wanted.flatMap((entry) => {
-    const given = state.get(entry.key)?.shape;
-    return given && given.join() !== entry.shape.join()
-      ? [`${entry.key}: given [${given}], expected [${entry.shape}]`]
-      : [];
+  const unexpected = [...given.keys()].filter((key) => !known.has(key) && !key.endsWith('num_batches_tracked'));
+  const wrong = wanted.flatMap(({ key, shape }) => {
+    const found = given.get(key)?.shape;
+    return found && found.join() !== shape.join() ? [`${key}: given [${found}], expected [${shape}]`] : [];
   });
   const problems = [
-    missing.length ? `missing: ${missing.join(', ')}` : '',
-    unexpected.length ? `unexpected: ${unexpected.join(', ')}` : '',
-    wrong.length ? `of another shape: ${wrong.join('; ')}` : '',
-  ].filter(Boolean);
-  if (problems.length) throw new Error(`The weights do not fit ${model.name}. Keys ${problems.join('. Keys ')}.`);
+    ...listed(missing, 'missing'),
+    ...listed(unexpected, 'unexpected'),
+    ...listed(wrong, 'of another shape', '; '),
+  ];
+  if (problems.length) {
+    throw new WeightsMismatchError(`The weights do not fit ${model.name}. Keys ${problems.join('. Keys ')}.`);
+  }
   for (const { key, variable, axes } of wanted) {
-    const { data } = state.get(key) as TorchTensor;
+    const { data } = given.get(key) as TorchTensor;
     tf.tidy(() => {
       const permuted = axes.map((axis) => variable.shape[axis] as number);
       const back = axes.map((_, axis) => axes.indexOf(axis));
       variable.assign(tf.transpose(tf.tensor(data, permuted), back));
     });
   }
+}
+
+/** How many keys of an error are listed. */
+const LISTED = 4;
+
+function listed(keys: readonly string[], what: string, separator = ', '): string[] {
+  if (keys.length === 0) return [];
+  const more = keys.length > LISTED ? `${separator}and ${keys.length - LISTED} more of ${keys.length}` : '';
+  return [`${what}: ${keys.slice(0, LISTED).join(separator)}${more}`];
+}
+
+/** Whether the state has the model's keys, and their shapes but for those of the logits. */
+export function fitsModel(model: tf.LayersModel, state: TorchState): boolean {
+  const given = stateFor(model, state);
+  const wanted = entries(model);
+  const head = `${headOf(model)?.name}.`;
+  return (
+    given.size === wanted.length &&
+    wanted.every(({ key, shape }) =>
+      key.startsWith(head) ? given.has(key) : given.get(key)?.shape.join() === shape.join(),
+    )
+  );
 }

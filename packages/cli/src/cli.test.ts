@@ -1,8 +1,10 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { readWeights, torchState, writeWeights } from '@refconv/backbones';
 import { tf } from '@refconv/tensorflow';
-import { loadModel, saveModel } from '@refconv/training';
+import { loadModel, lockTraining, saveModel } from '@refconv/training';
 import { expect } from 'chai';
 import { writeColourFolder } from '../../datasets/dist/loader/testing.js';
 import { program } from './program.js';
@@ -12,7 +14,7 @@ describe('refconv', () => {
   it('explains each command, with examples that its options allow', () => {
     const root = program();
     expect(root.commands.map((command) => command.name())).to.have.members(
-      'train refocus merge evaluate convert info export logits losses detections metric data report experiment'.split(
+      'train refocus merge evaluate attack convert info export logits losses detections metric data report experiment'.split(
         ' ',
       ),
     );
@@ -31,6 +33,42 @@ describe('refconv', () => {
       }
     }
   });
+
+  it('lists the commands of groups in its overview, and helps with each', () => {
+    const overview = succeed('--help');
+    for (const name of [
+      'train',
+      'data verify',
+      'data show',
+      'report compare',
+      'experiment status',
+      'experiment cancel',
+    ])
+      expect(overview).to.match(new RegExp(`^  ${name} `, 'm'));
+    expect(succeed('help', 'data', 'verify'))
+      .to.equal(succeed('data', 'verify', '--help'))
+      .and.contain('Usage: refconv data verify');
+    expect(succeed('help', 'train')).to.equal(succeed('train', '--help'));
+  });
+
+  it('refuses to train where another process does, and names its own options', async () => {
+    const args = ['train', '--backbone', 'mobilenetv1', '--width', '0.0625', '--data', 'synthetic', '--epochs', '1'];
+    const output = mkdtempSync(join(tmpdir(), 'refconv-taken-'));
+    const lock = await lockTraining(output);
+    try {
+      expect(fail(...args, '--output', output)).to.match(
+        new RegExp(`Process ${process.pid} on .* trains into ${output}`),
+      );
+      expect(readdirSync(output).filter((name) => !name.startsWith('training.'))).to.deep.equal([]);
+    } finally {
+      await lock.release();
+    }
+    const message = fail(...args, '--batch-size', '9999', '--output', output);
+    expect(message).to.contain('--batch-size 9999 is more than the').and.contain('--keep-last-batch');
+    // What failed before its first step binds nobody.
+    succeed(...args, '--batch-size', '500', '--learning-rate', '0.02', '--output', output);
+    rmSync(output, { recursive: true });
+  }).timeout(120_000);
 
   it('names what is wrong with the command line, and the nearest right one', () => {
     expect(fail('evaluat')).to.match(/unknown command 'evaluat'\s+\(Did you mean evaluate\?\)/);
@@ -233,7 +271,7 @@ describe('a whole job by the command', () => {
       at('diverged'),
     );
     expect(message).to.match(
-      /The loss became (NaN|Infinity) .*The checkpoint of step \d+ is kept.*lower learningRate/s,
+      /The loss became (NaN|Infinity) .*The checkpoint of step \d+ is kept.*lower --learning-rate/s,
     );
     expect(existsSync(at('diverged', 'model'))).to.equal(false);
   });

@@ -1,6 +1,6 @@
 /** How the command line opens data, and prepares images that lie in files. */
 import { evaluationTransform, publishedPreprocessing } from '@refconv/backbones';
-import type { OpenOptions, Statistics } from '@refconv/datasets';
+import { type OpenOptions, parseTransform, type Statistics } from '@refconv/datasets';
 import type { ModelNotes } from '@refconv/training';
 import type { LayersModel } from '@tensorflow/tfjs';
 
@@ -42,7 +42,17 @@ export function testTransform(
   );
 }
 
-/** Height and width of the images that a model takes; that of its published weights where it takes any. */
-export function inputSizeOf(model: LayersModel, { backbone }: ModelNotes): number {
-  return model.inputs[0]?.shape[1] ?? publishedPreprocessing(backbone?.id).crop;
+/** Height and width of the images that a model takes; where it takes any, as asked for or as its published weights were trained. */
+export function inputSizeOf(model: LayersModel, { backbone }: ModelNotes, asked?: number): number {
+  return model.inputs[0]?.shape[1] ?? asked ?? publishedPreprocessing(backbone?.id).crop;
+}
+
+/** The size that is asked for: by `--input-size`, or else by the transform that makes images of it. */
+export function askedSize(options: {
+  inputSize?: number;
+  transform?: string;
+  testTransform?: string;
+}): number | undefined {
+  const texts = [options.transform, options.testTransform].filter((text) => text !== undefined);
+  return options.inputSize ?? texts.map((text) => parseTransform(text).size).find((size) => size !== undefined);
 }

@@ -1,6 +1,6 @@
 /** Images in files: a network is trained on them, stopped, trained on, and evaluated, as a user does it. */
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { writeImageFolder } from '../../datasets/dist/loader/testing.js';
@@ -86,7 +86,29 @@ describe('images in a folder', () => {
     expect(fail(...args)).to.contain(`${broken} cannot be read`);
     const { stdout, stderr } = refconv(...args, '--json', '--skip-broken');
     expect(JSON.parse(stdout)).to.include({ count: 9, broken: 1 });
-    expect(stderr).to.contain(`Left out: ${broken}`);
+    expect(stderr).to.contain(`Left out: 1 image that cannot be read: ${broken} (`);
+
+    // TensorFlow, which decodes JPEG files, writes of a cut one to the terminal by itself.
+    const whole = readdirSync(at('images/val/ant')).find((name) => /[0-9]\.jpe?g$/i.test(name)) as string;
+    const bytes = readFileSync(at('images/val/ant', whole));
+    writeFileSync(at('images/val/ant/cut.jpg'), bytes.subarray(0, bytes.length / 2));
+    expect(refconv(...args, '--skip-broken').stderr).not.to.match(/^[EWI]\d{4}/m);
+    rmSync(at('images/val/ant/cut.jpg'));
+
+    // In training once, however many epochs there are; in a file; and on the page.
+    const other = at('images/train/bee/broken.png');
+    writeFileSync(other, 'not an image');
+    const said = succeed(...train('skipping'), '--skip-broken');
+    expect(said.match(/Left out/g)).to.have.lengthOf(1);
+    expect(said).to.contain(`Left out: 2 images that cannot be read: ${other}, ${broken} (`);
+    const kept = JSON.parse(readFileSync(at('skipping/left-out.json'), 'utf8'));
+    expect(kept.images.map(({ split, path }: Record<string, string>) => [split, path])).to.deep.equal([
+      ['train', other],
+      ['test', broken],
+    ]);
+    succeed('report', 'compare', at('skipping'), '--output', at('skipping/page'));
+    expect(readFileSync(at('skipping/page/index.html'), 'utf8')).to.contain('Left out: 2 images that cannot be read');
+    rmSync(other);
     rmSync(broken);
 
     for (const name of ['ant', 'bee', 'cat']) {

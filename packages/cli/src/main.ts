@@ -1,5 +1,7 @@
 /** The command `refconv`. */
-import { program } from './program.js';
+import type { Command } from 'commander';
+import { program, withHelpOption } from './program.js';
+import { inWordsOf } from './words.js';
 
 // A reader that has seen enough (`refconv … | head`) is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -7,10 +9,14 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
+let given: Command | undefined;
 try {
-  await program().parseAsync();
+  const root = program().hook('preAction', (_, command) => {
+    given = command;
+  });
+  await root.parseAsync(withHelpOption(process.argv.slice(2)), { from: 'user' });
 } catch (error) {
   const { message, stack } = error as Error;
-  console.error(process.env.REFCONV_DEBUG === '1' ? stack : `refconv: ${message}`);
+  console.error(process.env.REFCONV_DEBUG === '1' ? stack : `refconv: ${inWordsOf(given, message)}`);
   process.exitCode = 1;
 }

@@ -1,16 +1,18 @@
 /** The re-parameterisation that the command line asks for. */
 import {
   buildMethod,
+  type LeftLayer,
   type MethodId,
   type RefConvOptions,
   type ReparameterizeOptions,
   refconv,
   reparameterize,
 } from '@refconv/refconv';
+import { leftOutText } from '@refconv/training/leftOut';
 import type { LayersModel } from '@tensorflow/tfjs';
 
 /** The options of a method as the command line has them. */
-export interface MethodFlags extends RefConvOptions, Omit<ReparameterizeOptions, 'select'> {
+export interface MethodFlags extends RefConvOptions, Omit<ReparameterizeOptions, 'select' | 'onLeft'> {
   select?: RegExp;
   /** Of the rivals, by name; RefConv's are options of their own. */
   option?: Record<string, unknown>;
@@ -21,15 +23,23 @@ export function refconvOptions({ mapKernel, init, identity, basis, trainableBasi
   return { mapKernel, init, identity, basis, trainableBasis };
 }
 
-/** A copy of the model with the method's layers in the place of its convolutions; the given model is disposed. */
-export async function reparameterized(model: LayersModel, id: MethodId, flags: MethodFlags): Promise<LayersModel> {
+/**
+ * A copy of the model with the method's layers in the place of its convolutions; the given model is disposed.
+ * @param onLeft is told of the layers that stay as they are; by default they are printed.
+ */
+export async function reparameterized(
+  model: LayersModel,
+  id: MethodId,
+  flags: MethodFlags,
+  onLeft = (layers: readonly LeftLayer[]) => console.log(leftOutText({ layers: [...layers] }).join('\n')),
+): Promise<LayersModel> {
   const { select, start, withoutBatchNorm, seed, option = {} } = flags;
   if ('seed' in option) throw new Error('--option seed=… is no option of a method; `refconv train` has --seed.');
   if (id === 'refconv' && Object.keys(option).length)
     throw new Error('--option is for other methods; RefConv has options of its own, such as --map-kernel.');
   const method = id === 'refconv' ? refconv(refconvOptions(flags)) : buildMethod(id, option);
   const named = select && { select: ({ name }: { name: string }) => select.test(name) };
-  const result = await reparameterize(model, method, { start, withoutBatchNorm, seed, ...named });
+  const result = await reparameterize(model, method, { start, withoutBatchNorm, seed, onLeft, ...named });
   model.dispose();
   return result;
 }

@@ -1,6 +1,6 @@
 /** The commands, their options, help and examples. What they do is loaded when one is called, so that help is quick. */
 import { addExperimentCommands } from '@refconv/runs/command';
-import { Command, Option } from 'commander';
+import { Command, Help, Option } from 'commander';
 import type { TaskId } from './source.js';
 import {
   assignment,
@@ -9,6 +9,7 @@ import {
   labels,
   mapKernel,
   notNegative,
+  notNegatives,
   numbers,
   outputStride,
   pattern,
@@ -23,7 +24,9 @@ import {
 const METHOD_IDS = ['refconv', 'acb', 'repvgg', 'dbb', 'wn', 'cwn', 'own'];
 
 const IMAGES =
-  'cifar10[:DIR], cifar100[:DIR], imagenet[:DIR], synthetic, or folder:DIR, whose train and val have a folder for each class';
+  'cifar10[:DIR], cifar100[:DIR], imagenet[:DIR], synthetic, or folder:DIR, whose train and val (or valid, validation, test) have a folder for each class';
+
+const MAX_PIXELS = 'images of more cannot be read; default: 179 million';
 
 /** The options that say which network. */
 function withNetwork(command: Command): Command {
@@ -37,7 +40,12 @@ function withNetwork(command: Command): Command {
     .option('--width <factor>', 'factor on its channels, where the family has one', positive)
     .addOption(new Option('--activation <name>', 'where the family has a choice').choices(['relu', 'relu6']))
     .option('--classes <n>', 'number of classes; default: as the weights, the data or the variant have', count)
-    .option('--input-size <pixels>', 'height and width of the images; default: as the data or the variant have', count);
+    .option(
+      '--input-size <pixels>',
+      'height and width of the images; default: as the transform, the data or the variant have',
+      count,
+    )
+    .option('--no-identity', 'leave W_b out of W_t = W_b + W_r ∗ W_b; also of weights with W_r that do not say it');
 }
 
 /** The options that say what the network is for. */
@@ -78,7 +86,8 @@ function withData(command: Command): Command {
         'trained for, else as its published weights were evaluated',
     )
     .option('--workers <n>', 'threads that decode images in files; default: one for each processor', count)
-    .option('--skip-broken', 'leave out and count files that cannot be read; default: stop at the first');
+    .option('--skip-broken', 'leave out and count files that cannot be read; default: stop at the first')
+    .option('--max-pixels <n>', MAX_PIXELS, count);
 }
 
 function withRefConv(command: Command): Command {
@@ -92,7 +101,6 @@ function withRefConv(command: Command): Command {
         .choices(['xavier', 'official', 'zero'])
         .default('xavier'),
     )
-    .option('--no-identity', 'leave W_b out of W_t = W_b + W_r ∗ W_b')
     .addOption(new Option('--basis <source>', 'what W_b is').choices(['pretrained', 'random']).default('pretrained'))
     .option('--trainable-basis', 'train W_b too', false)
     .option('--select <regexp>', 'only convolutions whose name matches', pattern);
@@ -119,6 +127,10 @@ function examples(command: Command, ...lines: string[]): Command {
   return command.addHelpText('after', `\nExamples:\n${lines.map((line) => `  $ refconv ${line}`).join('\n')}\n`);
 }
 
+/** `help data verify` as `data verify --help`: commander's own `help` knows no commands of groups. */
+export const withHelpOption = (args: readonly string[]): string[] =>
+  args[0] === 'help' && args.length > 2 ? [...args.slice(1), '--help'] : [...args];
+
 export function program(): Command {
   const root = new Command('refconv')
     .description(
@@ -127,7 +139,20 @@ export function program(): Command {
     .version('0.1.0')
     .showSuggestionAfterError()
     .showHelpAfterError('(--help shows all options and examples)')
-    .configureHelp({ sortSubcommands: false });
+    .configureHelp({
+      sortSubcommands: false,
+      // The overview has the commands of groups too.
+      visibleCommands(command) {
+        const commands = Help.prototype.visibleCommands.call(this, command);
+        return command.parent
+          ? commands
+          : commands.flatMap((each) => (each.commands.length > 0 ? each.commands : [each]));
+      },
+      subcommandTerm(command) {
+        const term = Help.prototype.subcommandTerm.call(this, command);
+        return command.parent?.parent ? `${command.parent.name()} ${term}` : term;
+      },
+    });
 
   examples(
     withMethod(
@@ -137,6 +162,10 @@ export function program(): Command {
         ),
       ),
     )
+      .option(
+        '--new-head',
+        'keep the body of --weights or --model and begin with new classes; by itself where their number is another',
+      )
       .requiredOption('--output <dir>', 'the run: metrics.csv, checkpoints, and in the end the model in DIR/model')
       .addOption(
         new Option('--recipe <name>', "the paper's, or what its official code does instead")
@@ -160,8 +189,10 @@ export function program(): Command {
       .option('--warm-up-epochs <n>', 'epochs of linear warm-up, part of --epochs', notNegative)
       .option('--momentum <share>', 'of SGD', share)
       .option('--weight-decay <factor>', 'on every parameter', notNegative)
+      .option('--keep-last-batch', "train on an epoch's last batch too, where it is smaller than the others")
       .option('--spare-norms-and-biases', 'no weight decay on norms and biases')
       .option('--label-smoothing <share>', 'share of the target that is spread over all classes', share)
+      .option('--adversarial <eps>', 'train on images that are attacked by so many 1/255, such as 8', positive)
       .option(
         '--transform <text>',
         'of training images, by loader threads; default for images in files: "randomResizedCrop(224)|flip|…", the normalisation as ' +
@@ -215,6 +246,42 @@ export function program(): Command {
     'evaluate --backbone mobilenetv2 --weights mobilenet_v2-b0353104.pth --data imagenet:/data/imagenet',
     'evaluate --backbone resnet20_cifar --weights resnet20.th --data cifar10:data --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 --json',
   ).action(async (options) => (await import('./commands/evaluate.js')).evaluateCommand(options));
+
+  examples(
+    withNormalisation(
+      withNetwork(
+        root
+          .command('attack')
+          .description(
+            'Accuracy on test images that are changed by at most eps a pixel, so that the network is wrong.',
+          ),
+      )
+        .requiredOption('--data <set>', 'cifar10[:DIR], cifar100[:DIR] or synthetic')
+        .option('--download', 'fetch CIFAR (170 MB) into the cache where it is not found'),
+    )
+      .addOption(
+        new Option('--attack <name>', 'one step along the gradient, many, or those of APGD on the cross entropy')
+          .choices(['fgsm', 'pgd', 'apgd'])
+          .default('pgd'),
+      )
+      .option('--eps <list>', 'largest changes of a pixel, in 1/255', notNegatives, [0, 0.25, 0.5, 1, 2, 4, 8])
+      .option('--steps <n>', 'of pgd and apgd', count, 20)
+      .option('--step <size>', 'of pgd, in 1/255; default: eps/4', positive)
+      .addOption(
+        new Option('--start <from>', 'the image itself, or anywhere within eps')
+          .choices(['none', 'random'])
+          .default('none'),
+      )
+      .option('--seed <n>', 'of random starts: the same for every network', index, 1)
+      .option('--skip <n>', 'leaves out the first test images', index, 0)
+      .option('--images <n>', 'attacks so many; default: all', count)
+      .option('--batch-size <n>', 'images a call', count, 100)
+      .option('--show <file>', 'a new .png: some images, what was added times 10, what the network takes them for')
+      .option('--json', 'print the result as JSON: accuracy is a fraction, correct has a digit for each image'),
+    'attack --model merged --data cifar10 --images 1000',
+    'attack --model merged --data cifar10 --attack apgd --eps 0.5,1 --json --show attacked.png',
+    'attack --backbone resnet20_cifar --weights resnet20.th --data cifar10:data --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 --images 200',
+  ).action(async (options) => (await import('./commands/attack.js')).attackCommand(options));
 
   examples(
     withNetwork(
@@ -354,6 +421,7 @@ export function program(): Command {
       .requiredOption('--data <set>', IMAGES)
       .addOption(new Option('--split <name>', 'which images').choices(['train', 'test']).default('train'))
       .option('--workers <n>', 'threads; default: one for each processor', count)
+      .option('--max-pixels <n>', MAX_PIXELS, count)
       .option('--json', 'the whole result as JSON'),
     'data verify --data imagenet:/data/imagenet --split test --json',
     'data verify --data folder:photos',
@@ -368,6 +436,7 @@ export function program(): Command {
       .addOption(new Option('--split <name>', 'which images').choices(['train', 'test']).default('train'))
       .option('--transform <text>', 'such as "randomResizedCrop(224)|flip|normalize(imagenet)"')
       .option('--images <n>', 'how many', count, 24)
+      .option('--max-pixels <n>', 'images of more pixels count as broken; default: 100 million', count)
       .option('--seed <n>', 'of order and augmentation', index, 0)
       .option('--epoch <n>', 'whose augmentation', index, 0),
     'data show --data folder:photos --transform "randomResizedCrop(160)|flip|normalize(imagenet)" --output sheet.png',

@@ -1,17 +1,10 @@
 /** The network that a command works on: a model folder, or a backbone of packages/backbones with weights from a file. */
-import {
-  BACKBONES,
-  type BackboneOptions,
-  buildBackbone,
-  loadTorchState,
-  readWeights,
-  type TorchState,
-} from '@refconv/backbones';
-import { refocus } from '@refconv/refconv';
+import { type BackboneOptions, buildBackbone, loadTorchState, readWeights } from '@refconv/backbones';
 import { loadModel, type ModelNotes } from '@refconv/training';
 import type { LayersModel } from '@tensorflow/tfjs';
 import { openDetector } from './detection.js';
 import { openSegmenter } from './segmentation.js';
+import { openWeights, refocusedFor, SMALL_IMAGE, variantsOf, withoutUndefined } from './weights.js';
 
 /** What the network is for. */
 export type TaskId = 'classification' | 'segmentation' | 'detection';
@@ -28,12 +21,14 @@ export interface SourceOptions extends BackboneOptions {
   weights?: string;
   /** Asks for a file that holds W_r too. */
   refconv?: boolean;
+  /** Of weights that hold W_r: whether W_b is added to its map, where the file does not say. */
+  identity?: boolean;
 }
 
 /** The options that say which network, of all that a command has. */
 export function sourceOptions(options: SourceOptions): SourceOptions {
-  const { model, backbone, weights, refconv } = options;
-  return { model, backbone, weights, refconv, ...buildOptions(options) };
+  const { model, backbone, weights, refconv, identity } = options;
+  return { model, backbone, weights, refconv, identity, ...buildOptions(options) };
 }
 
 function buildOptions(options: SourceOptions): { [Name in keyof BackboneOptions]: BackboneOptions[Name] | undefined } {
@@ -47,7 +42,7 @@ export interface Images {
   height?: number;
   /** Left out: as the height. */
   width?: number;
-  /** Left out: as many as the weights have. */
+  /** Of a network that begins anew; weights have their own number. */
   classes?: number;
 }
 
@@ -56,86 +51,72 @@ export interface Source {
   notes: ModelNotes;
 }
 
-const CONVMAP = '.convmap.weight';
-
-/** Below this height images are taken for CIFAR's, where the network has a variant for them. */
-const SMALL_IMAGE = 64;
+const WHICH = 'Which network? Give --model DIR, or --backbone ID (`refconv info --all` lists them).';
+const WITHOUT_WEIGHTS = '--refconv says that the weights hold W_r: give them by --weights FILE.';
 
 /**
  * Builds or loads the network.
+ * @param purpose.tensorsOnly only its weights are wanted: what their shapes do not tell may stay open.
  * @throws Error where the options contradict each other, or the weights do not fit.
  */
-export async function openSource(options: SourceOptions, images?: Images): Promise<Source> {
-  const { model: folder, backbone, weights, refconv, task } = options;
+export async function openSource(
+  options: SourceOptions,
+  images?: Images,
+  { tensorsOnly = false }: { tensorsOnly?: boolean } = {},
+): Promise<Source> {
+  const { model: folder, backbone, weights, refconv = false, identity = true } = options;
   if (folder !== undefined) {
     if (backbone || weights) throw new Error('Give either --model, or --backbone with --weights; not both.');
-    return loadModel(folder);
+    const source = await loadModel(folder);
+    requireAgreement(folder, source, options);
+    return source;
   }
-  if (!backbone)
-    throw new Error('Which network? Give --model DIR, or --backbone ID (`refconv info --all` lists them).');
-  const state = weights === undefined ? undefined : await readWeights(weights);
-  if (refconv && !state) throw new Error('--refconv says that the weights hold W_r: give them by --weights FILE.');
-  if (task === 'segmentation' || task === 'detection') {
-    const open = task === 'segmentation' ? openSegmenter : openDetector;
-    const { model: plain, state: own } = await open({ ...options, backbone }, images, state);
-    return { model: own ? await withState(plain, own, options) : plain, notes: {} };
-  }
-  const chosen = backboneOptions(backbone, options, state, images);
-  const plain = buildBackbone(backbone, chosen);
-  const notes: ModelNotes = { backbone: { id: backbone, options: { ...chosen } } };
-  return { model: state ? await withState(plain, state, options) : plain, notes };
-}
-
-/** The model with these weights, refocused where they hold W_r. */
-async function withState(plain: LayersModel, state: TorchState, { refconv, weights }: SourceOptions) {
-  const model = await refocusedFor(state, plain, { required: refconv === true, file: weights as string });
-  loadTorchState(model, state);
-  return model;
-}
-
-/** The network's options: those given, completed by what images and weights tell. */
-function backboneOptions(
-  id: string,
-  options: SourceOptions,
-  state: TorchState | undefined,
-  images: Images | undefined,
-): BackboneOptions {
-  const variants = Object.hasOwn(BACKBONES, id) ? (BACKBONES[id]?.variants ?? []) : [];
-  const small = images?.height !== undefined && images.height < SMALL_IMAGE && variants.includes('cifar');
+  if (options.task === 'segmentation' || options.task === 'detection') return openDense(options, images);
+  const given = withoutUndefined(buildOptions(options)) as BackboneOptions;
+  if (weights !== undefined)
+    return openWeights({ backbone, weights, options: given, images, tensorsOnly, refconv, identity });
+  if (!backbone) throw new Error(WHICH);
+  if (refconv) throw new Error(WITHOUT_WEIGHTS);
+  const small = images?.height !== undefined && images.height < SMALL_IMAGE && variantsOf(backbone).includes('cifar');
   const guessed = {
     variant: small ? ('cifar' as const) : undefined,
     inputSize: images?.height,
-    classes: images?.classes ?? (state && classesOf(state)),
+    classes: images?.classes,
   };
-  const merged = { ...guessed, ...withoutUndefined(buildOptions(options)) };
-  return withoutUndefined(merged) as BackboneOptions;
+  const chosen = { ...withoutUndefined(guessed), ...given } as BackboneOptions;
+  return { model: buildBackbone(backbone, chosen), notes: { backbone: { id: backbone, options: { ...chosen } } } };
 }
 
-const withoutUndefined = <T extends object>(value: T) =>
-  Object.fromEntries(Object.entries(value).filter(([, entry]) => entry !== undefined)) as Partial<T>;
-
-/** The rows of the last matrix: a classifier's logits. */
-function classesOf(state: TorchState): number | undefined {
-  return [...state].filter(([key, { shape }]) => key.endsWith('.weight') && shape.length === 2).at(-1)?.[1].shape[0];
-}
-
-/** A model with RefConv layers where the weights have a W_r; the given one where they have none. */
-async function refocusedFor(
-  state: TorchState,
-  plain: LayersModel,
-  { required, file }: { required: boolean; file: string },
-): Promise<LayersModel> {
-  const convmaps = [...state].filter(([key]) => key.endsWith(CONVMAP));
-  const [first] = convmaps;
-  if (!first) {
-    if (!required) return plain;
-    throw new Error(
-      `${file} holds no W_r (keys \`<convolution>${CONVMAP}\`), as --refconv says it does. Leave --refconv out.`,
-    );
+/** A network for segmentation or detection. */
+async function openDense(options: SourceOptions, images: Images | undefined): Promise<Source> {
+  const { task, backbone, weights, refconv = false, identity = true } = options;
+  if (!backbone) throw new Error(WHICH);
+  const given = weights === undefined ? undefined : await readWeights(weights);
+  const open = task === 'detection' ? openDetector : openSegmenter;
+  const { model: plain, state } = await open({ ...options, backbone }, images, given);
+  if (weights === undefined || !state) {
+    if (refconv) throw new Error(WITHOUT_WEIGHTS);
+    return { model: plain, notes: {} };
   }
-  const names = new Set(convmaps.map(([key]) => key.slice(0, -CONVMAP.length)));
-  const mapKernel = first[1].shape.at(-1) as 1 | 3 | 5;
-  const model = await refocus(plain, { init: 'zero', mapKernel, select: ({ name }) => names.has(name) });
-  plain.dispose();
-  return model;
+  const model = await refocusedFor(state, plain, { refconv, weights, identity });
+  loadTorchState(model, state);
+  return { model, notes: {} };
+}
+
+/** @throws Error where an option says another thing of the network than its folder, in which it is fixed. */
+function requireAgreement(folder: string, { model, notes }: Source, options: SourceOptions): void {
+  const known: BackboneOptions = { ...notes.backbone?.options, inputSize: model.inputs[0]?.shape[1] ?? undefined };
+  const names = {
+    inputSize: '--input-size',
+    variant: '--variant',
+    width: '--width',
+    activation: '--activation',
+  } as const;
+  for (const [name, flag] of Object.entries(names) as [keyof typeof names, string][]) {
+    const [given, fixed] = [options[name], known[name]];
+    if (given !== undefined && fixed !== undefined && given !== fixed)
+      throw new Error(
+        `The network in ${folder} has ${flag.slice(2)} ${fixed}; ${flag} says ${given}. Leave ${flag} out.`,
+      );
+  }
 }

@@ -3,8 +3,9 @@ import { existsSync } from 'node:fs';
 import { torchState, writeWeights } from '@refconv/backbones';
 import { type ModelNotes, saveModel } from '@refconv/training';
 import type { LayersModel } from '@tensorflow/tfjs';
+import { metadataOf } from './weights.js';
 
-const isSafetensors = (path: string) => path.toLowerCase().endsWith('.safetensors');
+export const isSafetensors = (path: string) => path.toLowerCase().endsWith('.safetensors');
 
 /** Refuses an output that cannot be made, before work is done for it. @throws Error */
 export function checkTarget(path: string): void {
@@ -22,6 +23,6 @@ export async function writeTarget(path: string, model: LayersModel, notes: Model
     return `Model folder: ${path}`;
   }
   const state = torchState(model);
-  await writeWeights(path, state, { format: 'pt' });
+  await writeWeights(path, state, metadataOf(model, notes));
   return `${state.size} tensors: ${path}`;
 }

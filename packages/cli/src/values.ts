@@ -33,6 +33,10 @@ export const positives = list(
   (value) => Number.isFinite(value) && value > 0,
   'numbers above 0 with commas between, such as 0.229,0.224,0.225',
 );
+export const notNegatives = list(
+  (value) => Number.isFinite(value) && value >= 0,
+  'numbers from 0 with commas between, such as 0,0.5,1',
+);
 export const indices = list(
   (value) => Number.isSafeInteger(value) && value >= 0,
   'integers from 0 with commas between, such as 3,1,2,0',

@@ -27,7 +27,7 @@ export interface Variant extends RecordLayout {
 }
 
 export interface CifarOptions {
-  /** The place to look first: it, or the official folder in it, has the .bin files, or it has the tar.gz. */
+  /** The place to look, and no other: it, or the official folder in it, has the .bin files, or it has the tar.gz. */
   folder?: string;
   /** Where it is found nowhere, download it into the cache: 162 MiB. Default false. */
   download?: boolean;
@@ -49,7 +49,7 @@ export interface CifarInternals {
 }
 
 /**
- * The first place with a variant's files, without reading them: the folder given, `REFCONV_DATA`, then the cache. A
+ * The first place with a variant's files, without reading them: the folder given; without one `REFCONV_DATA`, then the cache. A
  * folder with only some of the files counts: to pass over it would hide that it is damaged.
  */
 export function findCifar(
@@ -85,7 +85,9 @@ export async function loadCifar(
   const recordsOf = (file: string) => (file === testFile ? testRecords : trainRecords);
   let location = findCifar(variant, options, environment);
   if (location === undefined) {
-    if (!options.download) throw new Error(notFound(variant, options, environment));
+    // Fetched into the cache, so only where that would be looked at.
+    const inCache = dataPlaces(options.folder, environment).some(({ reason }) => reason === 'the cache');
+    if (!options.download || !inCache) throw new Error(notFound(variant, options, environment));
     const path = join(cacheFolder(environment), 'data', variant.archive);
     options.log?.(`${title} was found nowhere; downloading it from ${address.url}`);
     await download({ ...address, target: path, log: options.log });
@@ -182,7 +184,7 @@ function notFound(variant: Variant, { folder }: CifarOptions, environment: Envir
   const places = dataPlaces(folder, environment).map(
     ({ path, reason }) => `  ${path} (${reason}${existsSync(path) ? '' : ', does not exist'})`,
   );
-  if (!environment.REFCONV_DATA) places.push('  REFCONV_DATA is not set');
+  if (folder === undefined && !environment.REFCONV_DATA) places.push('  REFCONV_DATA is not set');
   const { title, archive, archiveSize, address } = variant;
   return [
     `${title} was not found. Looked in:`,

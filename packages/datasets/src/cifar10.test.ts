@@ -68,10 +68,12 @@ describe('CIFAR-10', () => {
     expect(set.source).to.equal(join(folder, 'data', 'cifar-10-binary.tar.gz'));
   });
 
-  it('is looked for in the folder given, in REFCONV_DATA and in the cache, in this order', async () => {
+  it('is looked for in the folder given alone, or in REFCONV_DATA and in the cache, in this order', async () => {
     expect(findCifar10({}, environment)).to.equal(undefined);
     const cached = join(make('cache', 'data'), 'cifar-10-binary.tar.gz');
     writeFileSync(cached, await tarGz(files));
+    expect(findCifar10({}, environment), 'a wrong REFCONV_DATA').to.equal(undefined);
+    make('data');
     expect(findCifar10({}, environment)).to.deep.equal({ kind: 'archive', path: cached });
 
     const inside = make('data', 'cifar-10-batches-bin');
@@ -81,7 +83,7 @@ describe('CIFAR-10', () => {
     expect(findCifar10({}, environment)).to.deep.equal({ kind: 'folder', path: join(folder, 'data') });
 
     const given = make('given');
-    expect(findCifar10({ folder: given }, environment)?.path).to.equal(join(folder, 'data'));
+    expect(findCifar10({ folder: given }, environment)).to.equal(undefined);
     writeFiles(given, files);
     expect(findCifar10({ folder: given }, environment)).to.deep.equal({ kind: 'folder', path: given });
     expect(findCifar10({ folder: cached }, environment)).to.deep.equal({ kind: 'archive', path: cached });
@@ -89,8 +91,10 @@ describe('CIFAR-10', () => {
 
   it('says where it was looked for and how to get it', async () => {
     make('data');
-    const message = await errorOf(load({ folder: join(folder, 'given') }));
-    expect(message).to.contain(`${join(folder, 'given')} (the folder given, does not exist)`);
+    const given = await errorOf(load({ folder: join(folder, 'given'), download: true }));
+    expect(given).to.contain(`${join(folder, 'given')} (the folder given, does not exist)`);
+    expect(given).not.to.contain('REFCONV_DATA)');
+    const message = await errorOf(load());
     expect(message).to.contain(`${join(folder, 'data')} (REFCONV_DATA)`);
     expect(message).to.contain(`${join(folder, 'cache', 'data')} (the cache, does not exist)`);
     expect(message).to.contain('download: true').and.contain('https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz');
@@ -169,6 +173,8 @@ describe('CIFAR-10', () => {
       const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/cifar-10-binary.tar.gz`;
       const internals = { environment, recordsPerFile: RECORDS, address: { url, md5 } };
       expect(await errorOf(loadCifar10With({}, internals))).to.contain('was not found');
+      expect(await errorOf(loadCifar10With({ download: true }, internals))).to.contain('REFCONV_DATA, does not exist');
+      make('data');
       const log: string[] = [];
       const set = await loadCifar10With({ download: true, log: (line) => log.push(line) }, internals);
       expectSplit(set.test, [files.get('test_batch.bin')]);

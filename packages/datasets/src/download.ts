@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync, statSync } from 'node:fs';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
 import { get as httpGet, type IncomingMessage } from 'node:http';
 import { get as httpsGet } from 'node:https';
 import { basename, dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { withLock } from '@refconv/files';
+import { makeFolder, withLock } from '@refconv/files';
 
 export interface DownloadOptions {
   url: string;
@@ -33,7 +33,7 @@ export interface DownloadOptions {
 export async function download(options: DownloadOptions): Promise<void> {
   const { target, url, md5, log } = options;
   const part = `${target}.part`;
-  await mkdir(dirname(target), { recursive: true });
+  await makeFolder(dirname(target));
   const fetchVerifyMove = async () => {
     if (existsSync(target)) return;
     await fetchAll(part, options);

@@ -25,6 +25,7 @@ export {
   loadCifar10,
 } from './cifar10.js';
 export { CIFAR100_CLASSES, findCifar100, loadCifar100 } from './cifar100.js';
+export { matchClasses, numbersOutOfOrder, relabelled } from './classes.js';
 export { type ContactSheetOptions, contactSheet } from './contactSheet.js';
 export { checkSplit, type ImageDataset, type ImageSplit } from './dataset.js';
 export type { JpegDecoder } from './image/decode.js';
@@ -53,6 +54,7 @@ export {
   openImages,
   type Statistics,
 } from './open.js';
+export { type Picture, type PictureSheetOptions, pictureSheet } from './pictureSheet.js';
 export { Random, type StreamKey, stream } from './random.js';
 export { holdOut, selectImages, takeImages } from './select.js';
 export { channelStatistics } from './statistics.js';

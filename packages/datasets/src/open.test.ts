@@ -47,6 +47,55 @@ describe('openDataset', () => {
     expect((await openImages(`folder:${at('own/val')}`, 'test')).source.classes).to.deep.equal(['ant', 'cat']);
   });
 
+  it('gives the test images of a folder alone the classes of its training images', async () => {
+    const { source } = await openImages(`folder:${at('own')}`, 'test');
+    expect([source.classes, [...source.labels]]).to.deep.equal([
+      ['ant', 'bee', 'cat'],
+      [0, 2],
+    ]);
+    const strange = await openImages(`folder:${at('strange')}`, 'test');
+    expect(strange.source.classes).to.deep.equal(['wasp']);
+  });
+
+  it('knows the usual names of the splits, and takes none of another name for a class', async () => {
+    for (const [train, test] of [
+      ['train', 'valid'],
+      ['train', 'validation'],
+      ['Train', 'Val'],
+      ['train', 'test'],
+    ] as const) {
+      const root = at('named', `${train}-${test}`);
+      await writeImageFolder(join(root, train), ['ant', 'bee'], 2);
+      await writeImageFolder(join(root, test), ['ant', 'bee'], 1);
+      const counts = await Promise.all(
+        (['train', 'test'] as const).map(async (split) => (await openImages(`folder:${root}`, split)).source.count),
+      );
+      expect(counts, root).to.deep.equal([4, 2]);
+    }
+    for (const name of ['training_set', 'dev', 'holdout', 'test-images', 'train2017']) {
+      const root = at('unnamed', name);
+      await writeImageFolder(join(root, name), ['ant', 'bee'], 1);
+      const message = await errorOf(openImages(`folder:${root}`, name.startsWith('t') ? 'test' : 'train'));
+      expect(message, name).to.match(/lacks train or val: .*; it has .*are looked for in .*rename/);
+    }
+    await writeImageFolder(at('only/train'), ['ant', 'bee'], 1);
+    expect(await errorOf(openImages(`folder:${at('only')}`, 'test'))).to.contain(
+      'looked for in val, valid, validation, test',
+    );
+    expect(await errorOf(openDataset(`folder:${at('only')}`))).to.contain(
+      '; it has train. The test images are looked for in',
+    );
+  });
+
+  it('takes folders of images for classes, whatever they are called', async () => {
+    await writeImageFolder(at('vehicles'), ['bus', 'train', 'test'], 2);
+    expect((await openImages(`folder:${at('vehicles')}`, 'test')).source.classes).to.deep.equal([
+      'bus',
+      'test',
+      'train',
+    ]);
+  });
+
   it('gives parts of ImageNet the labels of published weights', async () => {
     const { source } = await openImages(`imagenet:${at('some')}`, 'test', nowhere());
     expect(source.classes).to.deep.equal(IMAGENET_WNIDS);

@@ -1,12 +1,12 @@
 /** Data sets by their names: which there are, and how each is opened. */
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Environment } from '@refconv/files';
 import { CIFAR10_MEAN, CIFAR10_STD } from './batches.js';
 import { findCifar10, loadCifar10With } from './cifar10.js';
 import { findCifar100, loadCifar100With } from './cifar100.js';
 import type { ImageDataset } from './dataset.js';
-import { imageFolder } from './imagenet/imageFolder.js';
+import { classFolders, imageFolder } from './imagenet/imageFolder.js';
 import { findImageNet, loadImageNet, loadImageNetSplit } from './imagenet/imagenet.js';
 import { type ImageSource, memorySource } from './loader/source.js';
 import { channelStatistics } from './statistics.js';
@@ -91,10 +91,8 @@ const SETS: Readonly<Record<string, Definition>> = {
     usage: 'folder:DIR',
     find: (folder) => folder !== undefined && existsSync(folder),
     open: async (folder) => {
-      const [train, test] = [await splitFolder(folder, 'train'), await splitFolder(folder, 'test')];
-      if (train === undefined || test === undefined) {
-        throw new Error(`${folder} lacks train or val: expected both, each with a folder of images for each class.`);
-      }
+      const [train, test] = [splitFolder(folder, 'train'), splitFolder(folder, 'test')];
+      if (train === undefined || test === undefined) throw lacking(folder as string, train ? 'test' : 'train');
       const trainImages = await imageFolder(train);
       const testImages = await imageFolder(test, { classes: trainImages.classes });
       return { data: filesOf('folder', trainImages, testImages), ...IMAGENET_STATISTICS };
@@ -117,10 +115,53 @@ function filesOf(name: string, train: ImageSource, test: ImageSource): ImageFile
   return { name, classes: train.classes, train, test, source: train.source };
 }
 
-/** The folder of a split in a folder of the user's own. */
-async function splitFolder(folder: string | undefined, split: 'train' | 'test'): Promise<string | undefined> {
+/** What the folders of the splits are called, in whatever case. */
+const SPLITS = { train: ['train'], test: ['val', 'valid', 'validation', 'test'] };
+
+/** What else people call them, which could be a class too where there are images in it and not folders. */
+const SPLIT_LIKE =
+  /^(train(ing)?|val(id(ation)?)?|test(ing)?|dev|eval(uation)?|holdout)([-_. ]?(set|split|data|images|\d+))?$/i;
+
+/** The folders in a folder that have folders of their own, as a split's have those of the classes. */
+function nestedFolders(folder: string): string[] {
+  const foldersIn = (path: string) =>
+    readdirSync(path).filter((name) => statSync(join(path, name), { throwIfNoEntry: false })?.isDirectory());
+  return existsSync(folder) ? foldersIn(folder).filter((name) => foldersIn(join(folder, name)).length > 0) : [];
+}
+
+/** The folder of a split in a folder of the user's own; undefined where there is none of its names. */
+function splitFolder(folder: string | undefined, split: 'train' | 'test'): string | undefined {
   if (!folder) throw new Error('Which folder? Give folder:DIR, where DIR has a folder for each class.');
-  return (split === 'train' ? ['train'] : ['val', 'test']).map((name) => join(folder, name)).find(existsSync);
+  const nested = nestedFolders(folder);
+  const [name] = SPLITS[split].flatMap((known) => nested.filter((name) => name.toLowerCase() === known));
+  return name && join(folder, name);
+}
+
+function lacking(folder: string, split: 'train' | 'test'): Error {
+  const nested = nestedFolders(folder);
+  const there = existsSync(folder)
+    ? `has ${nested.slice(0, 8).join(', ') || 'no folders with folders'}`
+    : 'does not exist';
+  return new Error(
+    `${folder} lacks train or val: expected both, each with a folder of images for each class; it ${there}. The ` +
+      `${split === 'train' ? 'training' : 'test'} images are looked for in ${SPLITS[split].join(', ')}: rename the folder that they are in.`,
+  );
+}
+
+/**
+ * One split of a folder, or the folder itself where it has a folder for each class. Test images have the training images' classes,
+ * where these are all of theirs.
+ */
+async function folderSplit(folder: string, split: 'train' | 'test'): Promise<ImageSource> {
+  const path = splitFolder(folder, split);
+  if (path === undefined) {
+    if (nestedFolders(folder).some((name) => SPLIT_LIKE.test(name))) throw lacking(folder, split);
+    return imageFolder(folder);
+  }
+  const train = split === 'test' && splitFolder(folder, 'train');
+  if (!train) return imageFolder(path);
+  const [classes, own] = await Promise.all([classFolders(train), classFolders(path)]);
+  return imageFolder(path, own.every((name) => classes.includes(name)) ? { classes } : {});
 }
 
 /** A set's definition, and the place after the colon. */
@@ -150,7 +191,7 @@ export function findDataset(spec: string, options: OpenOptions = {}): boolean {
 /**
  * Opens a data set to train on.
  * @param spec `cifar10:DIR`, `cifar10` (looked for in REFCONV_DATA and the cache), the same of cifar100 and imagenet,
- *   `folder:DIR` with `train` and `val` (or `test`), each with a folder for each class, or `synthetic`.
+ *   `folder:DIR` with `train` and `val` (or `valid`, `validation`, `test`), each with a folder for each class, or `synthetic`.
  * @throws {Error} for another name, or where the images are not found or damaged.
  */
 export async function openDataset(spec: string, options: OpenOptions = {}): Promise<OpenDataset> {
@@ -175,8 +216,7 @@ export async function openImages(
     return { source, statistics: IMAGENET_STATISTICS };
   }
   if (name === 'folder') {
-    const source = await imageFolder((await splitFolder(place, split)) ?? (place as string));
-    return { source, statistics: IMAGENET_STATISTICS };
+    return { source: await folderSplit(place as string, split), statistics: IMAGENET_STATISTICS };
   }
   const { data, mean, std } = (await definition.open(place, options)) as OpenDataset<ImageDataset>;
   return { source: memorySource(data[split], data), statistics: { mean, std } };

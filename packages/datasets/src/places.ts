@@ -1,4 +1,5 @@
 /** Where data sets are looked for. */
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { cacheFolder, type Environment } from '@refconv/files';
 
@@ -9,11 +10,14 @@ export interface Place {
   reason: string;
 }
 
-/** Where data sets are looked for, in order: the folder given, `REFCONV_DATA`, the cache. */
+/**
+ * Where data sets are looked for, in order: in the folder given and nowhere else, or without one in `REFCONV_DATA` and the cache. A
+ * `REFCONV_DATA` that does not exist is a mistake, which other data are not to hide.
+ */
 export function dataPlaces(folder: string | undefined, environment: Environment = process.env): Place[] {
-  const places: Place[] = [];
-  if (folder !== undefined) places.push({ path: resolve(folder), reason: 'the folder given' });
-  if (environment.REFCONV_DATA) places.push({ path: resolve(environment.REFCONV_DATA), reason: 'REFCONV_DATA' });
-  places.push({ path: join(cacheFolder(environment), 'data'), reason: 'the cache' });
-  return places;
+  if (folder !== undefined) return [{ path: resolve(folder), reason: 'the folder given' }];
+  const cache = { path: join(cacheFolder(environment), 'data'), reason: 'the cache' };
+  if (!environment.REFCONV_DATA) return [cache];
+  const path = resolve(environment.REFCONV_DATA);
+  return [{ path, reason: 'REFCONV_DATA' }, ...(existsSync(path) ? [cache] : [])];
 }

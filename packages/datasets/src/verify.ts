@@ -3,6 +3,7 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { median } from 'd3-array';
+import { MAX_PIXELS } from './image/decode.js';
 import type { BrokenImage } from './loader/protocol.js';
 import { type ImageSource, imageName } from './loader/source.js';
 import type { ImageReport, VerifySetUp } from './verifyWorker.js';
@@ -54,7 +55,7 @@ const CHUNK = 16;
  * @throws {DOMException} AbortError, if `signal` says so.
  */
 export async function verifyDataset(source: ImageSource, options: VerifyOptions = {}): Promise<Verification> {
-  const { maxPixels = 100e6, maxBytes = 2 ** 28, jpegDecoder, onProgress, signal } = options;
+  const { maxPixels = MAX_PIXELS, maxBytes = 2 ** 28, jpegDecoder, onProgress, signal } = options;
   const { count, labels, place } = source;
   const tally = new Tally(source);
   const setUp: VerifySetUp = { place, maxPixels, maxBytes, jpegDecoder };

@@ -5,7 +5,7 @@ import { type ReplaceOption, writeWhole } from '@refconv/files';
 import { frozenGraph, loadedInstallation } from '@refconv/tensorflow';
 import type { LayersModel, SymbolicTensor, Tensor } from '@tensorflow/tfjs';
 import { RECORDED, withAnyBatch } from './anyBatch.js';
-import { keysOf } from './keys.js';
+import { keysOf, outputKeys } from './keys.js';
 import { decodeGraph, encodeSavedModel, type GraphDef, type TensorInfo, tensorShape } from './tensorflowProto.js';
 
 export interface SavedModelOptions extends ReplaceOption {
@@ -54,15 +54,15 @@ function inferenceGraph(model: LayersModel, batch: number | undefined) {
   const [one, two] = (batch === undefined ? RECORDED : [batch]).map((size) => record(model, size));
   const graph = decodeGraph(one.definition);
   const open = two ? withAnyBatch(graph, decodeGraph(two.definition)) : graph;
-  const describe = (tensors: SymbolicTensor[], nodes: string[], single: string) =>
+  const describe = (tensors: SymbolicTensor[], nodes: string[], keys: string[]) =>
     tensors.map((tensor, i) => ({
-      key: keysOf(tensors, single)[i],
+      key: keys[i],
       node: nodes[i],
       dtype: tensor.dtype === 'int32' ? 3 : 1,
       shape: tensorShape([batch ?? null, ...tensor.shape.slice(1)]),
     }));
-  const given = describe(inputs, one.inputs, 'image');
-  const results = describe(outputs, one.outputs, 'logits');
+  const given = describe(inputs, one.inputs, keysOf(inputs, 'image'));
+  const results = describe(outputs, one.outputs, outputKeys(model));
   const names = new Map([...given, ...results].map(({ node, key }) => [node, key]));
   const info = (described: typeof given): Record<string, TensorInfo> =>
     Object.fromEntries(described.map(({ key, dtype, shape }) => [key, { name: `${key}:0`, dtype, shape }]));

@@ -14,4 +14,12 @@ export {
   withLock,
 } from './lock.js';
 export { openFileSync, readBytes, readText } from './read.js';
-export { appendWhole, freeBytes, makeFolder, type ReplaceOption, writeAtomically, writeWhole } from './write.js';
+export {
+  appendWhole,
+  freeBytes,
+  makeFolder,
+  type ReplaceOption,
+  requireWritable,
+  writeAtomically,
+  writeWhole,
+} from './write.js';

@@ -4,7 +4,7 @@
  * creates the file of the next number, which only one can.
  */
 import { randomBytes } from 'node:crypto';
-import { link, mkdir, open, readdir, rm, writeFile } from 'node:fs/promises';
+import { link, open, readdir, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -13,6 +13,7 @@ import { besides, removeLeftovers } from './leftovers.js';
 import { forget, type Holder, isAlive, parseHolder, type WatchOptions } from './lockHolder.js';
 import { beginningOf } from './processes.js';
 import { readText } from './read.js';
+import { makeFolder } from './write.js';
 
 export type { Holder, WatchOptions } from './lockHolder.js';
 
@@ -34,9 +35,7 @@ export class LockLostError extends Error {
 
 /** Takes the lock, or gives undefined where another process holds it. Waits only where it is not clear whether that still lives. */
 export async function tryLock(path: string, options: WatchOptions = {}): Promise<Lock | undefined> {
-  await mkdir(dirname(path), { recursive: true }).catch((error) => {
-    throw fileError(`Making the folder ${dirname(path)}`, error);
-  });
+  await makeFolder(dirname(path));
   const found = await files(path);
   if (await anyAlive(found, options)) return undefined;
   const number = 1 + Math.max(0, ...found.map(({ number }) => number));

@@ -1,13 +1,13 @@
 /** Reads files and nothing else: a FIFO, a device or a socket in a file's place could keep a reader waiting for ever. */
 import { closeSync, constants, fstatSync, openSync, type Stats } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { fileError } from './errors.js';
 
 /** Opening a FIFO waits for a writer unless told not to; on a file the flag means nothing. */
 const FLAGS = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
 
-/** What Node reads into one buffer. */
-const MAX_BYTES = 2 ** 31 - 1;
+/** What the system reads at once; Node's own `readFile` ends at 2 GiB. */
+const AT_ONCE = 2 ** 30;
 
 /** What stands in a file's place; undefined where it is one. */
 function kindOf(status: Stats): string | undefined {
@@ -50,7 +50,7 @@ export function openFileSync(path: string): number {
  * The bytes of a file.
  * @throws Error where it is no file, is larger than `maxBytes`, or cannot be read; its `code` is the system's, `ENOENT` where there is none.
  */
-export async function readBytes(path: string, maxBytes = MAX_BYTES): Promise<Buffer> {
+export async function readBytes(path: string, maxBytes = Number.POSITIVE_INFINITY): Promise<Buffer> {
   const file = await open(path, FLAGS).catch((error) => {
     throw opening(path, error);
   });
@@ -61,12 +61,24 @@ export async function readBytes(path: string, maxBytes = MAX_BYTES): Promise<Buf
     if (status.size > maxBytes) {
       throw new Error(`${path} has ${status.size} bytes; at most ${maxBytes} are read.`);
     }
-    return await file.readFile().catch((error) => {
+    return await readAll(file, status.size).catch((error) => {
       throw fileError(`Reading ${path}`, error);
     });
   } finally {
     await file.close();
   }
+}
+
+async function readAll(file: FileHandle, size: number): Promise<Buffer> {
+  // Files of /proc and the like say that they have no bytes.
+  if (size < AT_ONCE) return file.readFile();
+  const bytes = Buffer.allocUnsafe(size);
+  for (let done = 0; done < size; ) {
+    const { bytesRead } = await file.read(bytes, done, Math.min(AT_ONCE, size - done), done);
+    if (bytesRead === 0) return bytes.subarray(0, done);
+    done += bytesRead;
+  }
+  return bytes;
 }
 
 /** The text of a file; @throws as {@link readBytes} does. */

@@ -4,11 +4,41 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { fileError } from './errors.js';
 import { besides, removeLeftovers } from './leftovers.js';
 
-/** Makes a folder if it is not there. */
+/**
+ * Makes a folder if it is not there, and those around it. Step by step: Node's own `recursive` never ends where the system has no
+ * place for a folder, as in /proc.
+ * @throws Error that says why it cannot be made.
+ */
 export async function makeFolder(folder: string): Promise<void> {
-  await mkdir(folder, { recursive: true }).catch((error) => {
-    throw fileError(`Making the folder ${folder}`, error);
-  });
+  const missing: string[] = [];
+  for (let path = resolve(folder); !(await stat(path).catch(() => undefined)); path = dirname(path)) {
+    missing.unshift(path);
+    if (path === dirname(path)) break;
+  }
+  if (missing.length === 0) missing.push(resolve(folder));
+  for (const path of missing) {
+    await mkdir(path).catch(async (error: NodeJS.ErrnoException) => {
+      // There already, or another process was faster.
+      if (error.code === 'EEXIST' && (await stat(path)).isDirectory()) return;
+      throw fileError(`Making the folder ${folder}`, error);
+    });
+  }
+}
+
+/**
+ * Makes a folder, and sees that files can be written in it, before work is done whose result it is to hold.
+ * @throws Error that says why not.
+ */
+export async function requireWritable(folder: string): Promise<void> {
+  await makeFolder(folder);
+  const probe = besides(join(folder, 'probe'), 'unfinished');
+  try {
+    await (await open(probe, 'wx')).close();
+  } catch (error) {
+    throw fileError(`Writing in ${folder}`, error);
+  } finally {
+    await rm(probe, { force: true }).catch(() => undefined);
+  }
 }
 
 /**

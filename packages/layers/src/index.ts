@@ -20,4 +20,5 @@ export { GroupedConv2D, type GroupedConv2DArgs, groupedConv2d } from './groupedC
 export { HardSigmoid, HardSwish } from './hardActivations.js';
 export { LayerNormalization } from './layerNormalization.js';
 export { LayerScale, type LayerScaleArgs } from './layerScale.js';
+export { headOf, logitsOf, outputActivation, requireClassifier, requireTrainable } from './outputs.js';
 export { stopGradient } from './stopGradient.js';

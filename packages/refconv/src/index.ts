@@ -24,6 +24,7 @@ export {
   type Site,
 } from './method.js';
 export { buildMethod, METHODS, type MethodId } from './methods.js';
+export { withNewHead } from './newHead.js';
 export { type OWNOptions, own } from './own.js';
 export {
   isRefConv,
@@ -46,6 +47,7 @@ export {
 } from './refconv.js';
 export {
   isSpatial,
+  type LeftLayer,
   merge,
   type ReparameterizeOptions,
   reparameterize,

@@ -15,10 +15,10 @@ import {
   type Variable,
   type Zeros,
 } from './convolution.js';
+import { type Initializer, seedOf } from './seeds.js';
 
 type Shape = (number | null)[];
 type Options = object;
-export type Initializer = ReturnType<typeof tf.initializers.zeros>;
 type Regularizer = ReturnType<typeof tf.regularizers.l2>;
 type Constraint = ReturnType<typeof tf.constraints.nonNeg>;
 
@@ -131,13 +131,6 @@ export function isReparameterized(layer: tf.layers.Layer): layer is Reparameteri
   return 'mergedWeights' in layer;
 }
 
-/** The 32-bit FNV-1a hash of a name, from the seed given, whose bits above 32 are folded in. */
-function hash(seed: number, name: string): number {
-  let value = (0x811c9dc5 ^ seed ^ Math.floor(seed / 2 ** 32)) >>> 0;
-  for (const character of name) value = Math.imul(value ^ (character.codePointAt(0) as number), 0x01000193);
-  return value >>> 0;
-}
-
 interface LayerArgs<O> {
   /** The method's options; what is none of them, such as the seed that layers used to save, is passed over. */
   reparameterization?: Partial<O>;
@@ -186,7 +179,7 @@ function layerClass<O extends Options>(definition: MethodDefinition<O>, plainCla
         kernelRegularizer: this.regularizedBy,
         weight: (weight, shape, initializer, { trainable = true, regularizer } = {}) =>
           super.addWeight(weight, shape, 'float32', initializer, regularizer, trainable) as unknown as Variable,
-        seed: (weight) => hash(this.seed, weight ? `${name}/${weight}` : name),
+        seed: (weight) => seedOf(this.seed, weight ? `${name}/${weight}` : name),
       });
       // tfjs's layer convolves with what its kernel reads as.
       if (this.block.features) return;

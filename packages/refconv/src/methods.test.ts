@@ -5,7 +5,15 @@ import { applyMomentum, compile, softmaxCrossEntropy } from '@refconv/tensorflow
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { buildMethod, METHODS, merge, type ReparameterizeOptions, reparameterize } from './index.js';
+import {
+  buildMethod,
+  type LeftLayer,
+  METHODS,
+  merge,
+  type ReparameterizeOptions,
+  refocus,
+  reparameterize,
+} from './index.js';
 import { convolutionModel, expectSame, outputs, rejected, setRandomWeights, topology } from './testing.js';
 
 const IDS = Object.keys(METHODS);
@@ -302,6 +310,37 @@ describe('what the methods refuse', () => {
     const sum = tf.layers.add().apply([normed, y]) as tf.SymbolicTensor;
     return tf.model({ name: 'bare', inputs: input, outputs: sum });
   };
+
+  it('and says which convolutions it leaves, and why', async () => {
+    const layer = (name: string, kernelSize: number, strides = 1) =>
+      tf.layers.conv2d({ name, filters: 3, kernelSize, strides, padding: 'same' });
+    const model = tf.sequential({
+      layers: [
+        tf.layers.inputLayer({ inputShape: [8, 8, 3] }),
+        ...[layer('patches', 2, 2), layer('point', 1), layer('taken', 3), layer('pair', 2)],
+        tf.layers.separableConv2d({ name: 'separable', filters: 3, kernelSize: 3, padding: 'same' }),
+      ],
+    });
+    const left: LeftLayer[] = [];
+    const onLeft = (layers: readonly LeftLayer[]) => {
+      left.splice(0, left.length, ...layers);
+    };
+    (await refocus(model, { onLeft })).dispose();
+    expect(left.map(({ name, reason }) => [name, reason.slice(0, 30)])).to.have.deep.members([
+      ['patches', 'its windows do not overlap'],
+      ['separable', 'no method takes a SeparableCon'],
+      ['pair', 'its kernel is 2×2, smaller tha'],
+    ]);
+    (await refocus(model, { onLeft, mapKernel: 1, select: ({ name }) => name === 'taken' })).dispose();
+    expect(left.map(({ name, reason }) => `${name}: ${reason}`)).to.have.members([
+      ...['patches: not selected', 'pair: not selected', 'separable: no method takes a SeparableConv2D'],
+    ]);
+    left.length = 0;
+    const whole = tf.sequential({ layers: [tf.layers.conv2d({ filters: 3, kernelSize: 3, inputShape: [8, 8, 3] })] });
+    (await refocus(whole, { onLeft })).dispose();
+    expect(left).to.deep.equal([]);
+    for (const each of [model, whole]) each.dispose();
+  });
 
   it('structural ones: a convolution without a batch norm of its own, unless it may have a bias', async () => {
     const tensors = tf.memory().numTensors;

@@ -10,14 +10,9 @@ import {
   toOfficialConvmap,
   transformKernel,
 } from './map.js';
-import {
-  type Block,
-  defineMethod,
-  type Initializer,
-  type Reparameterization,
-  type ReparameterizedLayer,
-} from './method.js';
+import { type Block, defineMethod, type Reparameterization, type ReparameterizedLayer } from './method.js';
 import { type ReparameterizeOptions, reparameterize, reparameterizedLayers } from './reparameterization.js';
+import { type Initializer, seededBy } from './seeds.js';
 
 /** The options that a layer has and saves. */
 export interface RefConvLayerOptions {
@@ -36,7 +31,7 @@ export interface RefConvOptions extends RefConvLayerOptions {
   basis?: 'pretrained' | 'random';
 }
 
-export interface RefocusOptions extends RefConvOptions, Pick<ReparameterizeOptions, 'select' | 'seed'> {}
+export interface RefocusOptions extends RefConvOptions, Pick<ReparameterizeOptions, 'select' | 'seed' | 'onLeft'> {}
 
 /** A layer of RefConv: weights `kernel` or `depthwise_kernel` (W_b), `convmap` (W_r) and, as in the plain layer, `bias`. */
 export interface RefConvLayer extends ReparameterizedLayer, RefConvParts {}
@@ -114,9 +109,7 @@ const refocusing = defineMethod<Required<RefConvLayerOptions>>({
 
 /** Writes what an initialiser draws with another seed. */
 function draw(variable: KernelVariable, initializer: Initializer, seed: number): void {
-  const config = { ...initializer.getConfig(), seed };
-  const seeded = new (initializer.constructor as new (config: object) => Initializer)(config);
-  const drawn = seeded.apply(variable.read().shape);
+  const drawn = seededBy(initializer, seed).apply(variable.read().shape);
   variable.write(drawn);
   drawn.dispose();
 }
@@ -162,9 +155,9 @@ export function isRefConv(layer: tf.layers.Layer): layer is RefConvLayer {
  */
 export async function refocus(
   model: tf.LayersModel,
-  { select, seed, ...options }: RefocusOptions = {},
+  { select, seed, onLeft, ...options }: RefocusOptions = {},
 ): Promise<tf.LayersModel> {
-  return reparameterize(model, refconv(options), { select, seed });
+  return reparameterize(model, refconv(options), { select, seed, onLeft });
 }
 
 /** The RefConv layers of a model, those of nested models too, each once. */

@@ -35,11 +35,29 @@ export interface ReparameterizeOptions {
    * Default: 0.
    */
   seed?: number;
+  /** Told of the convolutions with a kernel above 1×1 that stay as they are, where there are some. */
+  onLeft?: (layers: readonly LeftLayer[]) => void;
+}
+
+/** A convolution that a method leaves as it is. */
+export interface LeftLayer {
+  name: string;
+  reason: string;
 }
 
 /** Spatial convolutions: the kernel is larger than 1×1, and its windows overlap (patchifying ones have stride = kernel). */
 export const isSpatial: Selection = ({ kernelSize, strides }) =>
-  kernelSize.some((size) => size > 1) && kernelSize.some((size, axis) => size !== strides[axis]);
+  isLarge(kernelSize) && kernelSize.some((size, axis) => size !== strides[axis]);
+
+const isLarge = (kernelSize: readonly number[] | undefined) => kernelSize?.some((size) => size > 1) ?? false;
+
+/** Why a layer that was not chosen stays, if it is a convolution at all, and not of 1×1. */
+function unchosen(layer: tf.layers.Layer, selected: boolean): LeftLayer | undefined {
+  const { name } = layer;
+  if (isReparameterized(layer) || !isLarge((layer as Partial<ConvolutionLayer>).kernelSize)) return undefined;
+  if (!isConvolution(layer)) return { name, reason: `no method takes a ${layer.getClassName()}` };
+  return { name, reason: selected ? 'not selected' : 'its windows do not overlap' };
+}
 
 /** Stands in the place of a batch norm that a block before it has taken over, and keeps its config. */
 class AbsorbedBatchNorm extends tf.layers.Layer {
@@ -121,20 +139,25 @@ export async function reparameterize(
   method: Reparameterization,
   options: ReparameterizeOptions = {},
 ): Promise<tf.LayersModel> {
-  const { select, start = 'pretrained', withoutBatchNorm = 'refuse', seed = 0 } = options;
+  const { select, start = 'pretrained', withoutBatchNorm = 'refuse', seed = 0, onLeft } = options;
   checkChoice('start', start, ['pretrained', 'scratch']);
   checkChoice('withoutBatchNorm', withoutBatchNorm, ['refuse', 'bias']);
   if (!Number.isSafeInteger(seed) || seed < 0)
     throw new RangeError(`seed must be an integer from 0 to 2^53 − 1; given ${seed}.`);
   const absorbed = new Map<tf.layers.Layer, ConvolutionLayer>();
   const refused: Refused[] = [];
+  const others: LeftLayer[] = [];
 
   const { result, exchanged } = await rewrite(model, (layer, config, neighbours) => {
     if (absorbed.has(layer)) {
       const { name, trainable } = config;
       return { className: AbsorbedBatchNorm.className, config: { name, trainable, batch_norm: config } };
     }
-    if (!isConvolution(layer) || !(select ?? isSpatial)(layer)) return undefined;
+    if (!isConvolution(layer) || !(select ?? isSpatial)(layer)) {
+      const left = unchosen(layer, select !== undefined);
+      if (left) others.push(left);
+      return undefined;
+    }
     const { convolution, batchNorm, refusal, bare } = candidate(layer, neighbours, method, withoutBatchNorm);
     if (refusal !== undefined) {
       refused.push({ name: layer.name, reason: refusal, bare });
@@ -163,6 +186,8 @@ export async function reparameterize(
       const trained = { convolution, batchNorm: batchNorms.get(convolution) };
       await method.start(to, start === 'pretrained' ? trained : undefined);
     }
+    const left = [...others, ...refused.map(({ name, reason }) => ({ name, reason: reason.replace(/\.$/, '') }))];
+    if (left.length > 0) onLeft?.(left);
   } catch (error) {
     result.dispose();
     throw error;

@@ -1,11 +1,14 @@
-/** The table of a grid's analyses: their rows, and of a landscape what the points of all its parts say. */
+/** The table of a grid's analyses: their rows, and of one that was split what all its parts say. */
+import { readRobustness, robustnessRow } from '@refconv/analysis/robustness/curve';
 import { mean } from '@refconv/analysis/statistics';
+import { counted } from '@refconv/datasets/text';
 import { stringify } from 'csv-stringify/sync';
-import { readAnalysis, runFolder } from './folder.js';
+import { isDone, readAnalysis, runFolder } from './folder.js';
 import type { Grid, GridRow } from './grid.js';
+import { placeOf } from './place.js';
 import type { AnalysisResult, AnalysisRow } from './result.js';
 
-/** One row: which analysis, and its numbers. Landscapes whose parts are not all done have none. */
+/** One row: which analysis, and its numbers. Those whose parts are not all done have none. */
 export interface AnalysisTableRow {
   network: string;
   arm: string;
@@ -16,28 +19,39 @@ export interface AnalysisTableRow {
   commits: string[];
 }
 
-/** The rows of a grid's finished analyses, in the grid's order. */
-export async function analysisTableOf(root: string, grid: Grid): Promise<AnalysisTableRow[]> {
+/** Split analyses that have no numbers yet, as not all of their parts are done. */
+export function unfinishedParts(root: string, grid: Grid): string[] {
+  return analysesOf(grid).flatMap((rows) => {
+    const [first] = rows as [GridRow];
+    const done = rows.filter(({ hash }) => isDone(root, hash)).length;
+    const whole = done === rows.length || !PARTS[grid.runs[first.hash]?.analysis?.id ?? ''];
+    return whole ? [] : [`${placeOf(first)}: ${done} of ${counted(rows.length, 'part')} done`];
+  });
+}
+
+/** The rows of each analysis: its parts, the batch sizes of a cost. */
+function analysesOf(grid: Grid): GridRow[][] {
   const groups = new Map<string, GridRow[]>();
   for (const row of grid.rows) {
     if (!grid.runs[row.hash]?.analysis) continue;
-    const key = JSON.stringify([row.network, row.arm, row.seed]);
-    groups.set(key, [...(groups.get(key) ?? []), row]);
+    groups.set(placeOf(row), [...(groups.get(placeOf(row)) ?? []), row]);
   }
+  return [...groups.values()];
+}
+
+/** The rows of a grid's finished analyses, in the grid's order. */
+export async function analysisTableOf(root: string, grid: Grid): Promise<AnalysisTableRow[]> {
   const table: AnalysisTableRow[] = [];
-  for (const rows of groups.values()) {
+  for (const rows of analysesOf(grid)) {
     const [{ network, arm, seed }] = rows as [GridRow];
     const results: AnalysisResult[] = [];
     for (const { hash } of rows) {
       const result = await readAnalysis(root, hash);
       if (result) results.push(result);
     }
-    const landscape = grid.runs[(rows[0] as GridRow).hash]?.analysis?.id === 'landscape';
-    const values = landscape
-      ? results.length === rows.length
-        ? [await landscapeRow(root, results)]
-        : []
-      : results.flatMap((result) => result.rows);
+    const ofParts = PARTS[grid.runs[(rows[0] as GridRow).hash]?.analysis?.id ?? ''];
+    const whole = results.length === rows.length;
+    const values = ofParts ? (whole ? [await ofParts(root, results)] : []) : results.flatMap((result) => result.rows);
     const specs = results.map(({ hash }) => hash);
     const commits = [
       ...new Set(results.map(({ environment: { commit, changed } }) => `${commit.slice(0, 12)}${changed ? '+' : ''}`)),
@@ -46,6 +60,16 @@ export async function analysisTableOf(root: string, grid: Grid): Promise<Analysi
   }
   return table;
 }
+
+/** The analyses that can be split: one row of all parts' files. */
+const PARTS: Record<string, (root: string, parts: readonly AnalysisResult[]) => Promise<AnalysisRow>> = {
+  landscape: landscapeRow,
+  robustness: async (root, parts) => {
+    const [{ spec }] = parts as [AnalysisResult];
+    const images = await Promise.all(parts.map(({ hash }) => readRobustness(runFolder(root, hash))));
+    return robustnessRow(images.flat(), spec.analysis?.id === 'robustness' ? spec.analysis.eps : []);
+  },
+};
 
 async function landscapeRow(root: string, parts: readonly AnalysisResult[]): Promise<AnalysisRow> {
   // It brings TensorFlow along, which planning and launching do without.

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { counted } from '@refconv/datasets/text';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { LaunchOptions } from './launch.js';
 
@@ -59,7 +60,7 @@ export function addExperimentCommands(program: Command): void {
     .description(
       'Which runs are done, run, wait, or have failed, and why. On a terminal the table is live until nothing runs or waits.',
     )
-    .option('--all', 'list the runs that are done or wait too')
+    .option('--all', 'list the runs that are done, with their final top-1, or wait too')
     .option('--once', 'print the table and end, as where the output is no terminal')
     .option('--json', 'as JSON, once')
     .action(async (name: string, { results, all, once, json }: Root & Record<'all' | 'once' | 'json', boolean>) => {
@@ -90,7 +91,7 @@ export function addExperimentCommands(program: Command): void {
       await forgive(results, hash);
       retried++;
     }
-    console.log(`${retried} runs will be tried again: refconv experiment run ${name}`);
+    console.log(`${counted(retried, 'run')} will be tried again: refconv experiment run ${name}`);
   });
 
   withRoot(
@@ -98,13 +99,13 @@ export function addExperimentCommands(program: Command): void {
       .command('cancel <name>')
       .description('Stop all its runs, with checkpoints, wherever they are; also those that other grids share.'),
   ).action(async (name: string, { results }: Root) => {
-    const [{ readGrid }, { cancelJobs }] = [await import('./grid.js'), await import('./slurm.js')];
+    const [{ readGrid }, { cancelJobs }] = [await import('./grid.js'), await import('./slurmJobs.js')];
     const { CANCELLED, isDone, prepareRun } = await import('./folder.js');
     const { runs } = await readGrid(results, name);
     const open = Object.entries(runs).filter(([hash]) => !isDone(results, hash));
     for (const [hash, spec] of open) await writeFile(join(await prepareRun(results, hash, spec), CANCELLED), '');
+    console.log(`${counted(open.length, 'run')} cancelled; refconv experiment retry ${name} takes that back.`);
     await cancelJobs(results, name);
-    console.log(`${open.length} runs are cancelled; refconv experiment retry ${name} takes that back.`);
   });
 
   withRoot(
@@ -129,7 +130,7 @@ export function addExperimentCommands(program: Command): void {
         removed++;
       }
     }
-    console.log(`Removed ${removed} files and folders.`);
+    console.log(`Removed ${counted(removed, 'file or folder', 'files and folders')}.`);
   });
 
   withRoot(
@@ -169,7 +170,7 @@ export function addExperimentCommands(program: Command): void {
   withRoot(group.command('ledger').description('Write the ledger anew from the folders of all runs.')).action(
     async ({ results }: Root) => {
       const { rebuildLedger } = await import('./ledger.js');
-      console.log(`${await rebuildLedger(results)} rows`);
+      console.log(counted(await rebuildLedger(results), 'row'));
     },
   );
 }

@@ -12,6 +12,8 @@ import {
   type FitResult,
   finalSplit,
   fit,
+  type LeftOut,
+  leftOutText,
   type MetricsRow,
   predict,
   requireFinite,
@@ -104,7 +106,12 @@ async function train(root: string, hash: Hash, spec: Spec, options: ExecuteOptio
   try {
     const where = await environment(spec, images.source);
     await writeAtomically(join(folder, ENVIRONMENT), [json(where)]);
-    model = await startingModel(root, spec, { classes: data.classes.length, height: images.size });
+    const layers: LeftOut['layers'] = [];
+    const onLeft = (left: Readonly<LeftOut['layers']>) => {
+      layers.push(...left);
+    };
+    model = await startingModel(root, spec, { classes: data.classes.length, height: images.size, onLeft });
+    for (const line of leftOutText({ layers })) log(line);
     if (spec.freezeBatchNorm) freezeBatchNorms(model);
     const checkpointEvery = { seconds: CHECKPOINT };
     const fitted = await fit({
@@ -133,11 +140,12 @@ async function train(root: string, hash: Hash, spec: Spec, options: ExecuteOptio
       mergedTop1: merged ? (await evaluate(merged, finalSplit(data), normalisation)).top1 : top1,
       parametersInTraining: cost.trainable,
       parameters: trainingCost(merged ?? model).trainable,
-      flopsPerStep: stepCost(model, recipe.batchSize).total,
+      flopsPerStep: stepCost(model, recipe.batchSize, { attacked: recipe.adversarial !== undefined }).total,
       peakMemory,
       trainSeconds,
       stepMilliseconds: (1000 * trainSeconds) / fitted.step,
       weights: weightsHash(model),
+      ...(layers.length + fitted.unread.length > 0 && { leftOut: { images: fitted.unread, layers } }),
       finished: new Date().toISOString(),
       environment: where,
     };

@@ -1,5 +1,5 @@
 /** A run's folder: everything that is known of it, in files that are whole or not there. */
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mean } from '@refconv/analysis/statistics';
@@ -31,7 +31,8 @@ export interface Failure {
 }
 
 export type State =
-  | { state: 'done' }
+  /** Top-1 of a training: that of its final weights. */
+  | { state: 'done'; top1?: number }
   /** Epochs are 0 for an analysis, which has none. */
   | { state: 'running'; holder: Holder; epoch: number; epochs: number; secondsLeft?: number; top1?: number }
   /** Inherited: what it starts from failed. */
@@ -87,11 +88,22 @@ export async function readAnalysis(root: string, hash: Hash): Promise<AnalysisRe
   return result?.spec.analysis ? result : undefined;
 }
 
-export const isDone = (root: string, hash: Hash) => existsSync(join(runFolder(root, hash), RESULT));
+/** @throws Error where that cannot be looked at: a run that is done must not be taken for one that is not. */
+export function isDone(root: string, hash: Hash): boolean {
+  try {
+    return statSync(join(runFolder(root, hash), RESULT), { throwIfNoEntry: false }) !== undefined;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') return false;
+    throw error;
+  }
+}
 
 export async function stateOf(root: string, hash: Hash, spec: Spec): Promise<State> {
   const folder = runFolder(root, hash);
-  if (isDone(root, hash)) return { state: 'done' };
+  if (isDone(root, hash)) {
+    const { top1 } = (await readResult(root, hash)) ?? {};
+    return { state: 'done', ...(top1 !== undefined && { top1 }) };
+  }
   const holder = await holderOf(join(folder, LOCK));
   const epochs = spec.analysis ? 0 : spec.recipe.epochs;
   if (holder) return { state: 'running', holder, ...(await progressOf(folder, epochs)) };

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { counted } from '@refconv/datasets/text';
 import { makeFolder, writeAtomically } from '@refconv/files';
 import { checkData } from './data.js';
 import { isDone, readJson } from './folder.js';
@@ -34,6 +35,8 @@ export interface GridNotes {
   changed: Record<string, unknown> | null;
   /** The file is older than these four: they are guessed of its name, and what was changed is not known. */
   guessed?: true;
+  /** Arms of the experiment that it has not, as the preset or a change names others. */
+  armsLeftOut?: string[];
   /** The paper's claim, or the question. */
   claim: string;
   /** The arm that gains are over. */
@@ -81,13 +84,16 @@ export class GridBuilder {
 /** What of a grid its runs need. */
 export type RunList = Pick<Grid, 'name' | 'rows' | 'runs'>;
 
-/** Preset, kind and changes, to read. */
-export function settingsText({ preset, kind, changed, guessed }: GridNotes): string {
+/** Preset, kind, changes and what was left out, to read. */
+export function settingsText({ preset, kind, changed, guessed, armsLeftOut }: GridNotes): string {
   const changes = Object.entries(changed ?? {}).map(([path, value]) => `${path} = ${JSON.stringify(value)}`);
   return [
     `${preset || 'unknown'}${guessed ? ', guessed of the name' : ''}`,
     ...{ table: [], search: ['search of learning rates'], tuned: ['tuned learning rates'] }[kind],
     ...(changes.length > 0 ? [`changed: ${changes.join(', ')}`] : []),
+    ...(armsLeftOut
+      ? [`${counted(armsLeftOut.length, 'arm')} left out: ${armsLeftOut.map((arm) => `'${arm}'`).join(', ')}`]
+      : []),
   ].join('; ');
 }
 

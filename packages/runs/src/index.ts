@@ -1,5 +1,7 @@
 // Who judges claims has tables and intervals of one place.
 export { type Interval, meanInterval } from '@refconv/analysis/statistics';
+// Who writes about runs counts and lists as this package does.
+export { counted, listed } from '@refconv/datasets/text';
 export { type AnalysisTableRow, analysisCsv, analysisMarkdown, analysisTableOf, foldSpreads } from './analysisTable.js';
 export { checkData, loadData, openRunImages, type RunData, type RunImages } from './data.js';
 export { forgive, readAnalysis, readResult, runFolder, type State, stateOf } from './folder.js';
@@ -16,6 +18,7 @@ export {
 } from './grid.js';
 export { type LaunchOptions, launch, writeTables } from './launch.js';
 export { appendToLedger, type LedgerRow, readLedger, rebuildLedger } from './ledger.js';
+export { placeOf } from './place.js';
 export { type Outcome, type QueueOptions, runQueue, workersFor } from './queue.js';
 export type { AnalysisResult, AnalysisRow, Environment, Result } from './result.js';
 export { type Difference, differences, withSettings } from './settings.js';

@@ -1,11 +1,14 @@
 /** Starts a planned grid where the user says, and writes its tables. */
 import { join } from 'node:path';
+import { counted, listed } from '@refconv/datasets/text';
 import { writeAtomically } from '@refconv/files';
-import { analysisCsv, analysisMarkdown, analysisTableOf } from './analysisTable.js';
+import { analysisCsv, analysisMarkdown, analysisTableOf, unfinishedParts } from './analysisTable.js';
 import { isDone } from './folder.js';
-import { type Grid, gridFolder } from './grid.js';
+import { type Grid, gridFolder, settingsText } from './grid.js';
+import { placeOf } from './place.js';
 import { runQueue } from './queue.js';
 import { type SlurmOptions, submit } from './slurm.js';
+import type { Hash } from './spec.js';
 import { tableCsv, tableMarkdown, tableOf } from './table.js';
 import { checkVersion } from './version.js';
 
@@ -30,8 +33,13 @@ export async function launch(root: string, grid: Grid, options: LaunchOptions): 
     const ids = jobs.map(({ id }) => id).join(', ');
     console.log(
       [
-        `${tasks} runs submitted${ids && `, as jobs ${ids}`}`,
-        ...(left.length > 0 ? [`${left.length} left out, as they start from a run that failed or was cancelled`] : []),
+        `${counted(tasks, 'run')} submitted${ids && `, as jobs ${ids}`}`,
+        ...(left.length > 0
+          ? [
+              `${counted(left.length, 'run')} left out, starting from one that failed or was cancelled: ${listed(placesOf(grid, left))}`,
+            ]
+          : []),
+        ...(grid.armsLeftOut ? [settingsText(grid)] : []),
         `refconv experiment status ${grid.name} tells where they stand`,
       ].join('; '),
     );
@@ -54,11 +62,19 @@ export async function launch(root: string, grid: Grid, options: LaunchOptions): 
   else if (failed.length + left > 0) process.exitCode = 1;
 }
 
+const placesOf = ({ rows }: Grid, hashes: readonly Hash[]) =>
+  rows.filter(({ hash }) => hashes.includes(hash)).map((row) => `(${placeOf(row)})`);
+
 /** Writes table.csv, where the grid has analyses analysis.csv, and table.md of both into the grid's folder. @returns the Markdown. */
 export async function writeTables(root: string, grid: Grid): Promise<string> {
   const [rows, analyses] = [await tableOf(root, grid), await analysisTableOf(root, grid)];
   const folder = gridFolder(root, grid.name);
-  const markdown = [tableMarkdown(grid, rows), ...(analyses.length > 0 ? [analysisMarkdown(analyses)] : [])].join('\n');
+  const unfinished = unfinishedParts(root, grid);
+  const markdown = [
+    tableMarkdown(grid, rows),
+    ...(analyses.length > 0 ? [analysisMarkdown(analyses)] : []),
+    ...(unfinished.length > 0 ? [`Left out until all parts are done: ${listed(unfinished)}.\n`] : []),
+  ].join('\n');
   await writeAtomically(join(folder, 'table.csv'), [tableCsv(rows)]);
   if (analyses.length > 0) await writeAtomically(join(folder, 'analysis.csv'), [analysisCsv(analyses)]);
   await writeAtomically(join(folder, 'table.md'), [markdown]);

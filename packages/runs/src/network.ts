@@ -2,17 +2,17 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildBackbone } from '@refconv/backbones';
-import { buildMethod, reparameterize } from '@refconv/refconv';
+import { buildMethod, type ReparameterizeOptions, reparameterize } from '@refconv/refconv';
 import { loadModel } from '@refconv/training';
 import type { LayersModel } from '@tensorflow/tfjs';
 import { isDone, MERGED, MODEL, runFolder } from './folder.js';
 import { type Hash, type Spec, shortHash } from './spec.js';
 
-/** The network with initial weights, or that which another run ended with; in either case with the method's layers. */
+/** The network with initial weights, or that which another run ended with; in either case with the method's layers. @param onLeft is told which layers it leaves. */
 export async function startingModel(
   root: string,
   spec: Spec,
-  { classes, height }: { classes: number; height: number },
+  { classes, height, onLeft }: { classes: number; height: number } & Pick<ReparameterizeOptions, 'onLeft'>,
 ): Promise<LayersModel> {
   const { method, seed, from } = spec;
   const { id, ...options } = spec.network;
@@ -25,7 +25,12 @@ export async function startingModel(
   if (!method) return plain;
   try {
     const { start, withoutBatchNorm } = method;
-    return await reparameterize(plain, buildMethod(method.id, method.options), { start, withoutBatchNorm, seed });
+    return await reparameterize(plain, buildMethod(method.id, method.options), {
+      start,
+      withoutBatchNorm,
+      seed,
+      onLeft,
+    });
   } finally {
     plain.dispose();
   }

@@ -6,6 +6,7 @@ import { availableParallelism, freemem, hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { counted } from '@refconv/datasets/text';
 import { holderOf } from '@refconv/files';
 import { $ } from 'zx';
 import {
@@ -26,6 +27,7 @@ import {
 } from './folder.js';
 import type { RunList } from './grid.js';
 import { appendToLedger, readLedger } from './ledger.js';
+import { placeOf } from './place.js';
 import type { Hash, Spec } from './spec.js';
 
 export const WORKER = fileURLToPath(new URL('./worker.js', import.meta.url));
@@ -123,7 +125,7 @@ class Queue {
       else if (!from || isDone(this.root, from)) this.ready.push(hash);
     }
     const total = Object.keys(this.grid.runs).length;
-    this.log(`${this.grid.name}: ${total} runs, ${this.done} done, ${workers} at a time`);
+    this.log(`${this.grid.name}: ${counted(total, 'run')}, ${this.done} done, ${workers} at a time`);
     const stop = () => {
       for (const child of this.processes.values()) child.kill('SIGINT');
       this.wake();
@@ -236,7 +238,7 @@ class Queue {
 
   private describe(hash: Hash): string {
     const row = this.grid.rows.find((row) => row.hash === hash);
-    return row ? `${row.network}, ${row.arm}, seed ${row.seed} (${shortHash(hash)})` : shortHash(hash);
+    return row ? `${placeOf(row)} (${shortHash(hash)})` : shortHash(hash);
   }
 
   /** Rows whose processes were killed between result and ledger. */

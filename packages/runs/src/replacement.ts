@@ -1,5 +1,6 @@
 /** Whether a grid may take the place of one that has its name. */
-import type { Grid, GridRow } from './grid.js';
+import type { Grid } from './grid.js';
+import { placeOf } from './place.js';
 import { type Difference, differences } from './settings.js';
 import type { Spec } from './spec.js';
 
@@ -26,7 +27,6 @@ export function checkReplacement(folder: string, there: Grid, grid: Grid): boole
 }
 
 const keysOf = ({ rows }: Grid) => new Set(rows.map((row) => JSON.stringify([placeOf(row), row.hash])));
-const placeOf = ({ network, arm, seed }: GridRow) => `${network}, ${arm}, seed ${seed}`;
 
 const json = (value: unknown) => JSON.stringify(value) ?? 'not set';
 const textOf = ({ path, before, after }: Difference) => `${path} was ${json(before)} and is ${json(after)} now`;

@@ -1,5 +1,5 @@
 /** What a run results in, as `result.json` holds it. */
-import type { BestEpoch, SplitName } from '@refconv/training';
+import type { BestEpoch, LeftOut, SplitName } from '@refconv/training';
 import type { Hash, Spec } from './spec.js';
 
 /** The images that a run's numbers are of. */
@@ -47,6 +47,8 @@ export interface Result {
   stepMilliseconds?: number;
   /** SHA-256 of the trained weights. */
   weights: string;
+  /** Where something was left out. */
+  leftOut?: LeftOut;
   finished: string;
   environment: Environment;
 }

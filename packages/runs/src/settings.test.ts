@@ -24,6 +24,12 @@ describe('--set', () => {
     expect(() => withSettings(preset, ['name.first=a'])).to.throw(RangeError, /name has no entries.*"cifar10"/);
   });
 
+  it('sets an entry of a list by its number alone', () => {
+    expect(withSettings({ seeds: [1, 2] }, ['seeds.1=3'])).to.deep.equal({ seeds: [1, 3] });
+    for (const wrong of ['seeds.first=3', 'seeds.id.x=3', 'seeds.-1=3'])
+      expect(() => withSettings(preset, [wrong]), wrong).to.throw(RangeError, /seeds is a list; give it whole/);
+  });
+
   it('cannot reach the prototype', () => {
     for (const path of ['__proto__.polluted', 'recipe.__proto__.polluted', 'constructor.prototype.polluted']) {
       expect(() => withSettings(preset, [`${path}=1`]), path).to.throw(RangeError, 'cannot be set');

@@ -17,11 +17,15 @@ export function withSettings<T extends object>(value: T, assignments: readonly s
     const wrong = keys.find((key) => FORBIDDEN.has(key));
     if (wrong) throw new RangeError(`--set ${assignment}: ${wrong} cannot be set.`);
     let at = result as Record<string, unknown>;
-    for (const key of keys.slice(0, -1)) {
+    for (const [i, key] of keys.slice(0, -1).entries()) {
       if (!Object.hasOwn(at, key) || at[key] === undefined) at[key] = {};
       const next = at[key];
       if (typeof next !== 'object' || next === null)
         throw new RangeError(`--set ${assignment}: ${key} has no entries of its own; it is ${JSON.stringify(next)}.`);
+      if (Array.isArray(next) && !/^\d+$/.test(keys[i + 1] as string))
+        throw new RangeError(
+          `--set ${assignment}: ${key} is a list; give it whole, as ${key}=[…], or one of its entries by its number, as ${key}.0=….`,
+        );
       at = next as Record<string, unknown>;
     }
     at[keys.at(-1) as string] = jsonOrText(text);

@@ -6,7 +6,8 @@ import { expect } from 'chai';
 import { LOCK, LOG, runFolder, stateOf } from './folder.js';
 import { type Grid, GridBuilder, planGrid } from './grid.js';
 import { readLedger } from './ledger.js';
-import { cancelJobs, checkTime, jobScript, slurmArrays, slurmQueue, submit } from './slurm.js';
+import { checkTime, jobScript, slurmArrays, submit } from './slurm.js';
+import { cancelJobs, slurmQueue, writeJobs } from './slurmJobs.js';
 import type { Spec } from './spec.js';
 import { gridStatus, isSettled, statusText } from './status.js';
 import { noSlurm, type PrivateSlurm, startSlurm } from './testing/slurm.js';
@@ -260,8 +261,16 @@ describe('a real Slurm', function () {
     const grid = firstRuns(tinyGrid('cancelled', [7], longer(1000)), 2);
     await planGrid(root(), grid);
     const [baseline] = Object.keys(grid.runs) as [string];
-    await submit(root(), grid, {});
+    const { jobs } = await submit(root(), grid, {});
     await until('the baseline runs', stateIs(grid, baseline, 'running', 1));
+    // As where the launcher was killed before it wrote the numbers down.
+    await writeJobs(
+      root(),
+      grid.name,
+      jobs.map(({ id: _, ...job }) => job),
+    );
+    const again = await submit(root(), grid, {}).catch((error: Error) => error);
+    expect(again).to.have.property('message').that.contains("2 tasks of cancelled-2 are in Slurm's queue already");
     await cancelJobs(root(), grid.name);
     await until('the queue is empty', async () => (await call('squeue', '--noheader')) === '');
     expect([...((await slurmQueue(root(), grid.name)) ?? [])].filter(([, task]) => task)).to.deep.equal([]);

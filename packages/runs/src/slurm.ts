@@ -1,12 +1,25 @@
 /** The Slurm launcher: sbatch arrays whose tasks are runs. */
+import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { makeFolder, withLock, writeAtomically } from '@refconv/files';
 import { $ } from 'zx';
-import { CANCELLED, FAILURE, isDone, json, prepareRun, readJson, runFolder } from './folder.js';
-import { type Grid, gridFolder } from './grid.js';
+import { CANCELLED, FAILURE, isDone, json, prepareRun, runFolder } from './folder.js';
+import type { Grid } from './grid.js';
+import {
+  complaint,
+  findJob,
+  namesOf,
+  type QueueError,
+  type SlurmJob,
+  scancel,
+  slurmFolder,
+  slurmQueue,
+  submittedJobs,
+  writeJobs,
+} from './slurmJobs.js';
 import type { Hash, Spec } from './spec.js';
 
 export interface SlurmOptions {
@@ -27,12 +40,6 @@ export interface SlurmArray {
   threads: number | null;
   /** Its runs measure time: each has its node to itself. */
   alone?: true;
-}
-
-/** An array that was submitted. */
-export interface SlurmJob {
-  id: string;
-  tasks: Record<number, Hash>;
 }
 
 /** What is submitted, and what is not as it starts from a run that failed or was cancelled. */
@@ -146,45 +153,11 @@ export function checkTime(time: string): void {
   }
 }
 
-const slurmFolder = (root: string, name: string) => join(resolve(gridFolder(root, name)), 'slurm');
-const jobsFile = (root: string, name: string) => join(slurmFolder(root, name), 'jobs.json');
-
-/** The jobs of a grid's last submission. */
-const submittedJobs = async (root: string, name: string) => (await readJson<SlurmJob[]>(jobsFile(root, name))) ?? [];
-
-/** A task that is in Slurm's queue. */
-export interface QueuedTask {
-  /** Slurm's name of it: 12_3. */
-  task: string;
-  /** Such as PENDING, and why: Resources, Priority, Dependency… */
-  state: string;
-  reason: string;
-}
-
-/** What of a grid's last submission is in Slurm's queue, and what is not; undefined where nothing was submitted or there is no Slurm. */
-export async function slurmQueue(root: string, name: string): Promise<Map<Hash, QueuedTask | undefined> | undefined> {
-  const jobs = await submittedJobs(root, name);
-  if (jobs.length === 0) return undefined;
-  const ids = jobs.map(({ id }) => id).join();
-  const quiet = $({ quiet: true, nothrow: true });
-  const { exitCode, stdout, stderr } = await quiet`squeue --noheader --array --format=${'%F_%K|%T|%r'} --jobs=${ids}`;
-  if (exitCode !== 0 && !/invalid job id/i.test(stderr)) return undefined;
-  const queued = new Map(
-    stdout
-      .split('\n')
-      .map((line) => line.trim().split('|') as [string, string, string])
-      .map(([task, state, reason]) => [task, { task, state, reason }] as const),
-  );
-  return new Map(
-    jobs.flatMap(({ id, tasks }) =>
-      Object.entries(tasks).map(([i, hash]) => [hash, queued.get(`${id}_${i}`)] as const),
-    ),
-  );
-}
-
 /**
- * Submits what is neither done, failed nor cancelled, and does not start from such a run.
- * @throws Error where tasks of an earlier submission are still in the queue, or sbatch refuses; nothing is submitted then.
+ * Submits what is neither done, failed nor cancelled, and does not start from such a run. Each job is written down before sbatch is asked
+ * for it, so that one is found that Slurm took without an answer, or whose number a killed process did not come to write.
+ * @throws Error where tasks of an earlier submission are in the queue, or may be as it cannot be read; nothing is submitted then.
+ * @throws Error where sbatch fails: what was submitted is cancelled, and the message says what became of it.
  * @throws RangeError where the time limit is none, or too short.
  */
 export async function submit(root: string, grid: Grid, options: SlurmOptions): Promise<Submission> {
@@ -197,34 +170,80 @@ export async function submit(root: string, grid: Grid, options: SlurmOptions): P
   const folder = slurmFolder(root, grid.name);
   await makeFolder(folder);
   return withLock(join(folder, 'lock'), async () => {
-    const queued = [...((await slurmQueue(root, grid.name)) ?? new Map()).values()].filter((task) => task);
-    if (queued.length > 0) {
-      throw new Error(
-        `${queued.length} tasks of ${grid.name} are in Slurm's queue already: wait, or \`refconv experiment cancel ${grid.name}\`.`,
-      );
-    }
+    await checkQueue(root, grid.name);
     const { open, left } = await openRuns(root, grid);
     const jobs: SlurmJob[] = [];
+    const submission = randomUUID().slice(0, 8);
     try {
       for (const [i, array] of slurmArrays(open, largest).entries()) {
         const list = join(folder, `array-${i}.json`);
         const script = join(folder, `array-${i}.sh`);
-        const tasks = Object.fromEntries(array.tasks);
-        await writeAtomically(list, [json(tasks)]);
+        const job: SlurmJob = { name: `${grid.name}-${i}-${submission}`, tasks: Object.fromEntries(array.tasks) };
+        await writeAtomically(list, [json(job.tasks)]);
         const place = { root: resolve(root), folder, list };
-        await writeFile(script, jobScript(`${grid.name}-${i}`, array, { ...options, ...place }));
+        await writeFile(script, jobScript(job.name as string, array, { ...options, ...place }));
         const after = array.after === undefined ? [] : [`--dependency=aftercorr:${jobs[array.after]?.id}`];
+        await writeJobs(root, grid.name, [...jobs, job]);
+        jobs.push(job);
         const { stdout } = await $({ quiet: true })`sbatch --parsable ${after} ${script}`;
-        jobs.push({ id: (stdout.trim().split(';') as [string])[0], tasks });
-        await writeAtomically(jobsFile(root, grid.name), [json(jobs)]);
+        job.id = /^(\d+)(;|$)/m.exec(stdout)?.[1];
+        if (job.id === undefined) throw new Error(`sbatch printed no job's number, but '${stdout.trim()}'`);
+        await writeJobs(root, grid.name, jobs);
       }
     } catch (error) {
-      if (jobs.length > 0) await $({ quiet: true, nothrow: true })`scancel ${jobs.map(({ id }) => id)}`;
-      const { stderr } = error as { stderr?: string };
-      throw stderr ? new Error(`sbatch refused, and nothing is submitted: ${stderr.trim()}`, { cause: error }) : error;
+      const outcome = await takeBack(grid.name, jobs, error as Error);
+      await writeJobs(root, grid.name, jobs).catch(() => undefined);
+      throw new Error(outcome, { cause: error });
     }
     return { jobs, left };
   });
+}
+
+/** @throws Error where tasks of the last submission are in Slurm's queue, or it is not known whether they are. */
+async function checkQueue(root: string, name: string): Promise<void> {
+  const queue = await slurmQueue(root, name).catch(async (error: Error) => {
+    const jobs = namesOf(await submittedJobs(root, name));
+    throw new Error(
+      `${error.message}. Whether the jobs ${jobs} of ${name} are still in it is not known, and nothing is submitted: start again once \`squeue\` answers.`,
+      { cause: error },
+    );
+  });
+  const queued = [...(queue ?? new Map()).values()].filter((task) => task);
+  if (queued.length > 0) {
+    throw new Error(
+      `${queued.length} tasks of ${name} are in Slurm's queue already: wait, or \`refconv experiment cancel ${name}\`.`,
+    );
+  }
+}
+
+/** sbatch did not hear from Slurm, which may yet do what it was asked. */
+const UNHEARD = /timed? ?out|socket|communicat|connect|unable to contact|zero bytes|slurm_(send|receive)/i;
+
+/** Cancels what was submitted before something failed, and with it the job that Slurm may have taken without saying so. @returns what became of it. */
+async function takeBack(grid: string, jobs: SlurmJob[], error: Error & { stderr?: string }): Promise<string> {
+  const why = error.stderr === undefined ? error.message.replace(/\.$/, '') : complaint(error);
+  const open = jobs.find(({ id }) => id === undefined);
+  const found = open && (await findJob(open.name as string).catch((unread: QueueError) => unread));
+  if (open && typeof found === 'string') open.id = found;
+  const numbered = jobs.filter(({ id }) => id !== undefined);
+  const problem = await scancel(numbered);
+  const again = `\`refconv experiment cancel ${grid}\``;
+  const said = [];
+  if (typeof found === 'string') said.push(`Slurm has taken the job all the same, as ${found}.`);
+  if (problem !== undefined) {
+    said.push(
+      `The jobs ${namesOf(jobs)} could not be cancelled: ${problem}. They may be queued; ${again} tries again.`,
+    );
+  } else if (found instanceof Error || (open && found === undefined && UNHEARD.test(why))) {
+    const queue = found instanceof Error ? found.message : 'It is not in the queue now';
+    said.push(
+      `Whether Slurm takes the job ${open?.name} is not known. ${queue}. ${again} takes it out once it is there.`,
+    );
+    if (jobs.length > 1) said.push('Those before it are cancelled.');
+  } else if (found === undefined && error.stderr !== undefined) {
+    return `sbatch refused, and nothing is submitted: ${why}.`;
+  } else said.push('What was submitted is cancelled.');
+  return `${error.stderr === undefined ? '' : 'sbatch failed: '}${why}. ${said.join(' ')}`;
 }
 
 /** The runs to do, and those that cannot start as what they start from will not be done. */
@@ -242,10 +261,4 @@ async function openRuns(root: string, grid: Grid): Promise<{ open: Record<Hash, 
     await prepareRun(root, hash, spec);
   }
   return { open, left };
-}
-
-/** Takes a grid's jobs out of Slurm's queue. */
-export async function cancelJobs(root: string, name: string): Promise<void> {
-  const jobs = (await submittedJobs(root, name)).map(({ id }) => id);
-  if (jobs.length > 0) await $({ quiet: true, nothrow: true })`scancel ${jobs}`;
 }

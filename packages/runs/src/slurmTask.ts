@@ -5,9 +5,9 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { $ } from 'zx';
 import { CANCELLED, readJson, runFolder, SPEC, STOPPED } from './folder.js';
 import { runQueue } from './queue.js';
+import { requeue } from './slurmJobs.js';
 import type { Hash, Spec } from './spec.js';
 
 const stop = new AbortController();
@@ -23,12 +23,4 @@ const { done } = await runQueue(root, task, { workers: 1, signal: stop.signal })
 if (done === 0) {
   process.exitCode = stop.signal.aborted ? STOPPED : 1;
   if (stop.signal.aborted && !existsSync(join(runFolder(root, hash), CANCELLED))) await requeue(`${job}_${index}`);
-}
-
-/** Where Slurm has ended the task already, by cancelling or requeueing it, it knows what comes next. */
-async function requeue(task: string): Promise<void> {
-  const { stdout } = await $({ quiet: true })`squeue --noheader --array --format=%T --jobs=${task}`;
-  if (stdout.trim() !== 'RUNNING') return;
-  console.log(`${task} was told to stop; puts itself into the queue again`);
-  await $`scontrol requeue ${task}`;
 }

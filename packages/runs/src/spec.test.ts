@@ -1,6 +1,15 @@
 import { createHash } from 'node:crypto';
 import { expect } from 'chai';
-import { hashOfSpec, parseSpec, RESULTS_VERSION, type SpecInput } from './spec.js';
+import { z } from 'zod';
+import {
+  analysisSchema,
+  hashOfSpec,
+  networkSchema,
+  parse,
+  parseSpec,
+  RESULTS_VERSION,
+  type SpecInput,
+} from './spec.js';
 import { tinySpec } from './testing/tiny.js';
 
 const problem = (value: unknown) => {
@@ -44,6 +53,35 @@ describe('a spec', () => {
       );
     }
     expect(problem({ ...spec, sed: 1, seed: '1' })).to.match(/sed is unknown.*seed is "1"|seed is "1".*sed is unknown/);
+  });
+
+  it('has names that are known in lists, unions and records too', () => {
+    const schema = z.strictObject({
+      networks: z.array(networkSchema),
+      analysis: analysisSchema.optional(),
+      byName: z.record(z.string(), z.strictObject({ width: z.number() })).optional(),
+    });
+    const said = (value: object) => {
+      try {
+        parse(schema, value, 'The settings', { networks: '[{"id":"resnet18"}]' });
+      } catch (error) {
+        return (error as Error).message;
+      }
+      return 'nothing';
+    };
+    expect(said({ networks: [{ id: 'resnet18', vriant: 'cifar' }] })).to.match(
+      /networks\.0\.vriant is unknown; did you mean variant\?/,
+    );
+    expect(said({ networks: [{ backbone: 'foo' }] })).to.match(
+      /networks\.0\.id is not set.*backbone is unknown; there are id, /,
+    );
+    const landscape = { id: 'landscape', points: 3, images: null };
+    expect(said({ networks: [], analysis: { ...landscape, part: { j: 1 } } })).to.match(/analysis\.part\.j is unknown/);
+    expect(said({ networks: [], analysis: { ...landscape, point: 3 } })).to.match(
+      /point is unknown; did you mean points/,
+    );
+    expect(said({ networks: [], byName: { a: { width: 1, widht: 2 } } })).to.match(/byName\.a\.widht .*mean width\?/);
+    expect(said({ networks: 'resnet18' })).to.match(/networks is "resnet18": .* \(such as \[\{"id":"resnet18"\}\]\)/);
   });
 
   it('cannot reach outside itself', () => {

@@ -1,4 +1,5 @@
 /** A run as a value: a spec says everything that decides its result, and its hash is its name. */
+import { ATTACKS } from '@refconv/analysis/robustness/attacks';
 import { BACKBONES, editDistance } from '@refconv/backbones';
 import { hashOf } from '@refconv/files';
 import { METHODS } from '@refconv/refconv';
@@ -58,6 +59,8 @@ export const recipeSchema = z.strictObject({
   decayNormsAndBiases: z.boolean(),
   labelSmoothing: z.number().min(0).lt(1),
   augment: z.strictObject({ crop: z.int().min(0), flip: z.boolean() }),
+  /** Trains on attacked images: eps and step in 1/255. */
+  adversarial: z.strictObject({ eps: z.number().positive(), step: z.number().positive().optional() }).optional(),
 });
 
 export const methodSchema = z.strictObject({
@@ -70,6 +73,9 @@ export const methodSchema = z.strictObject({
 
 /** The first so many channels of each layer; null: all. */
 const channels = count.nullable().default(64);
+
+/** Which share of the points or images: i of n, counted from 1. */
+const part = z.strictObject({ i: count, n: count }).default({ i: 1, n: 1 });
 
 /** What is done with the final model of another run, or for `cost` with the network itself, in place of training. */
 export const analysisSchema = z.discriminatedUnion('id', [
@@ -84,8 +90,22 @@ export const analysisSchema = z.discriminatedUnion('id', [
     range: z.number().positive().default(1),
     /** The first so many of the images that the network was trained on; null: all. */
     images: count.nullable(),
-    /** Which share of the points: i of n, counted from 1. */
-    part: z.strictObject({ i: count, n: count }).default({ i: 1, n: 1 }),
+    part,
+  }),
+  z.strictObject({
+    id: z.literal('robustness'),
+    attack: z.enum(ATTACKS).default('pgd'),
+    /** Of pgd and apgd. */
+    steps: count.default(20),
+    /** Where pgd and fgsm start: at the image, or anywhere within eps, as follows from the run's seed and the image. */
+    start: z.enum(['none', 'random']).default('none'),
+    /** In 1/255, rising; 0 is the image itself. */
+    eps: z.array(z.number().min(0)).min(1).default([0, 0.25, 0.5, 1, 2, 4, 8]),
+    /** Halvings of the interval in which an image breaks. */
+    bisections: z.int().min(0).default(4),
+    /** The first so many of the test images; null: all. */
+    images: count.nullable(),
+    part,
   }),
   z.strictObject({
     id: z.literal('cost'),
@@ -109,7 +129,7 @@ export const specSchema = z.strictObject({
   /** Batch norms keep their statistics, scale and shift, and normalise by them in training too. */
   freezeBatchNorm: z.boolean().default(false),
   recipe: recipeSchema,
-  /** Of all that the run draws: initial weights, those of the method, the images' order and augmentation, dropout, a landscape's directions. */
+  /** Of all that the run draws: initial weights, those of the method, the images' order and augmentation, dropout, a landscape's directions, an attack's starts. */
   seed: z.int().min(0),
   /** On a CPU, the threads that an operation is split among, which its last bits depend on; null: on a GPU. */
   threads: count.nullable(),
@@ -148,7 +168,7 @@ export function parseSpec(value: unknown): Spec {
   return spec;
 }
 
-function checkAnalysis({ analysis, from, data }: Spec): void {
+function checkAnalysis({ analysis, from, data, recipe }: Spec): void {
   if (!analysis) return;
   const needsRun = analysis.id !== 'cost';
   if (needsRun !== (from !== null)) {
@@ -156,12 +176,16 @@ function checkAnalysis({ analysis, from, data }: Spec): void {
       `The spec cannot be used: ${analysis.id} ${needsRun ? 'is of another run, and from is null' : 'is of initial weights; from must be null'}.`,
     );
   }
-  if (analysis.id !== 'landscape') return;
+  if (analysis.id === 'cost' && recipe.adversarial)
+    throw new RangeError(
+      'The spec cannot be used: a cost is of training on images as they are; leave recipe.adversarial out.',
+    );
+  if (!('part' in analysis)) return;
   const { i, n } = analysis.part;
   if (i > n) throw new RangeError(`The spec cannot be used: analysis.part is ${i} of ${n}.`);
   if (data.name === 'imagenet' || data.name === 'folder')
     throw new RangeError(
-      `The spec cannot be used: a landscape needs images in memory, and those of ${data.name} stay in files.`,
+      `The spec cannot be used: the analysis ${analysis.id} needs images in memory, and those of ${data.name} stay in files.`,
     );
 }
 
@@ -176,9 +200,15 @@ export function paperRecipe(changes: Partial<Spec['recipe']> = {}): Spec['recipe
 
 /**
  * A value checked by a schema.
+ * @param forms examples of fields that are more than a number or a word, for who gives them another form.
  * @throws RangeError with a line of all that is wrong, and for an unknown name the nearest known one.
  */
-export function parse<T extends z.ZodType>(schema: T, value: unknown, what: string): z.output<T> {
+export function parse<T extends z.ZodType>(
+  schema: T,
+  value: unknown,
+  what: string,
+  forms: Readonly<Record<string, string>> = {},
+): z.output<T> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const problems = result.error.issues.flatMap((issue) => {
@@ -195,9 +225,10 @@ export function parse<T extends z.ZodType>(schema: T, value: unknown, what: stri
       const known = issue.values.map(String);
       const hint =
         known.length > 4 && typeof given === 'string' ? nearest(given, known) : `; expected ${known.join(', ')}`;
-      return [`${path} is ${JSON.stringify(given)}${hint}`];
+      return [`${path} is ${JSON.stringify(given) ?? 'not set'}${hint}`];
     }
-    return [`${path || 'it'} is ${JSON.stringify(given) ?? 'not set'}: ${issue.message}`];
+    const form = forms[path] && ` (such as ${forms[path]})`;
+    return [`${path || 'it'} is ${JSON.stringify(given) ?? 'not set'}: ${issue.message}${form ?? ''}`];
   });
   throw new RangeError(`${what} cannot be used: ${problems.join('; ')}.`);
 }
@@ -212,12 +243,24 @@ function nearest(name: string, known: readonly string[]): string {
 
 /** The names that an object within a schema has. */
 function keysAt(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
-  let at: unknown = schema;
-  const unwrapped = (value: unknown): unknown => {
-    const { innerType } = (value as { def?: { innerType?: unknown } }).def ?? {};
-    return innerType ? unwrapped(innerType) : value;
+  const unwrapped = (type: unknown): SchemaParts => {
+    const parts = type as SchemaParts;
+    return parts.def?.innerType ? unwrapped(parts.def.innerType) : parts;
   };
-  for (const key of path) at = (unwrapped(at) as { shape?: Record<PropertyKey, unknown> }).shape?.[key];
-  const { shape, options = [] } = (unwrapped(at) ?? {}) as { shape?: object; options?: { shape?: object }[] };
-  return [...new Set([shape, ...options.map((option) => option.shape)].flatMap((each) => Object.keys(each ?? {})))];
+  // Of a union, all forms.
+  const forms = (type: unknown) => {
+    const whole = unwrapped(type);
+    return whole.options ? whole.options.map(unwrapped) : [whole];
+  };
+  const within = (type: unknown, key: PropertyKey) =>
+    forms(type).flatMap(({ def, shape }) => def?.element ?? def?.valueType ?? shape?.[key] ?? []);
+  const found = path.reduce<unknown[]>((types, key) => types.flatMap((type) => within(type, key)), [schema]);
+  return [...new Set(found.flatMap(forms).flatMap(({ shape }) => Object.keys(shape ?? {})))];
+}
+
+/** What of zod's types leads to those within. */
+interface SchemaParts {
+  def?: { innerType?: unknown; element?: unknown; valueType?: unknown };
+  shape?: Record<PropertyKey, unknown>;
+  options?: unknown[];
 }

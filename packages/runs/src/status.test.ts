@@ -47,7 +47,12 @@ describe('the status', () => {
     const short = (i: number) => (hashes[i] as string).slice(0, 12);
     const states = rows.map(({ arm, seed, state, waitsFor }) => ({ arm, seed, state, waitsFor }));
     const waiting = { state: 'waiting', epoch: 0, epochs: 2 };
-    expect(states[0]).to.deep.equal({ arm: 'baseline', seed: 1, state: { state: 'done' }, waitsFor: undefined });
+    expect(states[0]).to.deep.equal({
+      arm: 'baseline',
+      seed: 1,
+      state: { state: 'done', top1: resultOf(1).top1 },
+      waitsFor: undefined,
+    });
     expect(states[1]?.state).to.deep.include({ state: 'running', epoch: 1, epochs: 2, top1: 0.125, secondsLeft: 600 });
     expect(states[2]).to.deep.equal({ arm: 'wn', seed: 1, state: waiting, waitsFor: undefined });
     expect(states[3]?.state).to.deep.equal({ state: 'failed', reason: 'The loss became NaN.' });
@@ -70,8 +75,10 @@ describe('the status', () => {
     );
     const all = statusText(grid, rows, { all: true });
     expect(all.split('\n')).to.have.lengthOf(11);
+    const final = `${(100 * resultOf(1).top1).toFixed(2)} %`;
     expect(all)
-      .to.match(/baseline +3 .*waiting +1\/2/)
+      .to.match(new RegExp(`baseline +1 .*done +${final}`))
+      .and.match(/baseline +3 .*waiting +1\/2/)
       .and.match(/refconv +3 .*waiting .*for [0-9a-f]{12}/);
     const low = statusText(grid, rows, { height: 5 }).split('\n');
     expect(low).to.have.lengthOf(5);
@@ -122,7 +129,7 @@ describe('the status', () => {
     expect(await refconv(root, 'retry', 'changed')).to.contain('2 runs will be tried again');
     expect(await summary()).to.equal('changed: 9 runs: 1 running, 7 waiting, 1 done');
 
-    expect(await refconv(root, 'cancel', 'changed')).to.contain('8 runs are cancelled');
+    expect(await refconv(root, 'cancel', 'changed')).to.contain('8 runs cancelled');
     await Promise.all(locks.splice(0).map((lock) => lock.release()));
     expect(await summary()).to.equal('changed: 9 runs: 8 cancelled, 1 done');
 

@@ -1,19 +1,26 @@
 /** Where a grid stands. */
+import { counted } from '@refconv/datasets/text';
 import { type State, shortHash, stateOf } from './folder.js';
 import type { Grid, GridRow } from './grid.js';
-import { slurmQueue } from './slurm.js';
+import { slurmQueue, submittedJobs } from './slurmJobs.js';
 
 /** What a run that waits waits for, where that is known. */
 export interface RowState extends GridRow {
   state: State;
   waitsFor?: string;
+  /** It was submitted to Slurm, and why it is not known whether it is in the queue. */
+  queueUnknown?: string;
 }
 
 /**
  * The state of each row's run. One that starts from a run that failed counts as failed, and one that starts from a cancelled run as cancelled.
  */
 export async function gridStatus(root: string, grid: Grid): Promise<RowState[]> {
-  const queued = await slurmQueue(root, grid.name);
+  let queueUnknown: string | undefined;
+  const queued = await slurmQueue(root, grid.name).catch((error: Error) => {
+    queueUnknown = error.message;
+    return undefined;
+  });
   const states = new Map<string, State>();
   const waitsFor = new Map<string, string>();
   for (const [hash, spec] of Object.entries(grid.runs)) {
@@ -41,7 +48,13 @@ export async function gridStatus(root: string, grid: Grid): Promise<RowState[]> 
       }
     }
   }
-  return grid.rows.map((row) => ({ ...row, state: states.get(row.hash) as State, waitsFor: waitsFor.get(row.hash) }));
+  const jobs = queueUnknown === undefined ? [] : await submittedJobs(root, grid.name);
+  const submitted = new Set(jobs.flatMap(({ tasks }) => Object.values(tasks)));
+  return grid.rows.map((row) => {
+    const state = states.get(row.hash) as State;
+    const unknown = state.state === 'waiting' && submitted.has(row.hash) && { queueUnknown };
+    return { ...row, state, waitsFor: waitsFor.get(row.hash), ...unknown };
+  });
 }
 
 /** Whether nothing will change without somebody doing something. */
@@ -63,12 +76,17 @@ export function statusText(grid: Grid, rows: readonly RowState[], options: Statu
   const { all = false, height = Number.POSITIVE_INFINITY } = options;
   const counts = ORDER.map((state) => ({ state, count: rows.filter((row) => row.state.state === state).length }));
   const summary = counts.filter(({ count }) => count > 0).map(({ state, count }) => `${count} ${state}`);
-  const first = `${grid.name}: ${rows.length} runs: ${summary.join(', ')}`;
+  const unknown = rows.find((row) => row.queueUnknown !== undefined)?.queueUnknown;
+  const head = [
+    `${grid.name}: ${counted(rows.length, 'run')}: ${summary.join(', ')}`,
+    ...(unknown === undefined ? [] : [`${unknown}. Whether what waits is in it is not known.`]),
+  ];
   const found = rows
     .filter(({ state }) => all || !['done', 'waiting'].includes(state.state))
     .toSorted((a, b) => ORDER.indexOf(a.state.state) - ORDER.indexOf(b.state.state));
-  if (found.length === 0) return first;
-  const shown = found.length + 2 > height ? found.slice(0, Math.max(0, height - 3)) : found;
+  if (found.length === 0) return head.join('\n');
+  const room = height - head.length;
+  const shown = found.length + 1 > room ? found.slice(0, Math.max(0, room - 2)) : found;
   const cells = [HEADER, ...shown.map(cellsOf)];
   const widths = HEADER.map((_, i) => Math.max(...cells.map((row) => (row[i] as string).length)));
   const lines = cells.map((row) =>
@@ -78,7 +96,7 @@ export function statusText(grid: Grid, rows: readonly RowState[], options: Statu
       .trimEnd(),
   );
   const more = found.length - shown.length;
-  return [first, ...lines, ...(more > 0 ? [`and ${more} more`] : [])].join('\n');
+  return [...head, ...lines, ...(more > 0 ? [`and ${more} more`] : [])].join('\n');
 }
 
 function cellsOf({ network, arm, seed, hash, state, waitsFor }: RowState): string[] {
@@ -86,9 +104,8 @@ function cellsOf({ network, arm, seed, hash, state, waitsFor }: RowState): strin
   switch (state.state) {
     case 'running': {
       const { epoch, epochs, top1, secondsLeft, holder } = state;
-      const percent = top1 === undefined ? '' : `${(100 * top1).toFixed(2)} %`;
       const left = secondsLeft === undefined ? '' : duration(secondsLeft);
-      return [...place, epochs ? `${epoch}/${epochs}` : '', percent, left, `on ${holder.host}`];
+      return [...place, epochs ? `${epoch}/${epochs}` : '', percent(top1), left, `on ${holder.host}`];
     }
     case 'failed':
       return [...place, '', '', '', state.reason];
@@ -96,10 +113,14 @@ function cellsOf({ network, arm, seed, hash, state, waitsFor }: RowState): strin
       const { epoch, epochs } = state;
       return [...place, epoch > 0 ? `${epoch}/${epochs}` : '', '', '', waitsFor ? `for ${waitsFor}` : ''];
     }
+    case 'done':
+      return [...place, '', percent(state.top1), '', ''];
     default:
       return [...place, '', '', '', ''];
   }
 }
+
+const percent = (share: number | undefined) => (share === undefined ? '' : `${(100 * share).toFixed(2)} %`);
 
 function duration(seconds: number): string {
   if (seconds < 90) return `${Math.ceil(seconds)} s`;

@@ -38,6 +38,15 @@ describe('the table', () => {
     return { grid, rows, of: (arm: string) => rows.find((row) => row.arm === arm) as (typeof rows)[number] };
   }
 
+  it('says which runs it leaves out, as they are not done', async () => {
+    const { grid, rows } = await table({ baseline: { 1: 70, 2: Number.NaN }, refconv: { 1: Number.NaN } });
+    const left =
+      '2 runs of 3 left out, not being done: (mobilenetv1, baseline, seed 2), (mobilenetv1, refconv, seed 1).';
+    expect(tableMarkdown(grid, rows)).to.contain(left);
+    const whole = await table({ baseline: { 1: 70 } });
+    expect(tableMarkdown(whole.grid, whole.rows)).not.to.contain('left out');
+  });
+
   it('has means, standard deviations of samples, and gains paired by seed with intervals of Student’s t', async () => {
     const { rows, of } = await table({
       baseline: { 1: 70, 2: 72, 3: 71 },

@@ -1,8 +1,10 @@
 /** An experiment's table: means over seeds, and gains over the baseline with their confidence intervals. */
 import { mean, meanInterval, median } from '@refconv/analysis/statistics';
+import { counted, listed } from '@refconv/datasets/text';
 import { stringify } from 'csv-stringify/sync';
 import { type Grid, settingsText } from './grid.js';
 import { type LedgerRow, readLedger } from './ledger.js';
+import { placeOf } from './place.js';
 import { versionOf } from './version.js';
 
 export interface TableRow {
@@ -196,12 +198,21 @@ export function tableMarkdown(grid: Grid, rows: readonly TableRow[]): string {
   const version = versionOf(`The grid ${name}`, Object.values(runs));
   const above = [`# ${name}`, '', claim, '', `Preset: ${settingsText(grid)}.`, '', ...(notes ? [notes, ''] : [])];
   if (rows.length === 0) return above.join('\n');
+  const done = new Set(rows.flatMap(({ specs }) => specs));
+  const trainings = grid.rows.filter(({ hash }) => !runs[hash]?.analysis);
+  const open = trainings.filter(({ hash }) => !done.has(hash));
   return [
     ...above,
     line(header),
     line(header.map((_, i) => (i < 2 ? '---' : '---:'))),
     ...body.map(line),
     '',
+    ...(open.length > 0
+      ? [
+          `${counted(open.length, 'run')} of ${trainings.length} left out, not being done: ${listed(open.map(placeOf).map((place) => `(${place})`))}.`,
+          '',
+        ]
+      : []),
     `Seeds: ${seeds || 'none yet'}. Commits: ${commits || 'none'}; a + marks changed files. ${version === undefined ? '' : `Results version ${version}. `}Mean ± standard deviation over seeds; gains are paired by seed, ` +
       "their intervals are Student's t. FLOPs are 2 a multiply-add, backward twice forward but for gradients of frozen bases, which are not taken. " +
       "Time is a step's mean, the first one's included, while the runs that were done at the same time shared the machine, and peak memory is the whole process's: they compare nothing; the experiment cost does. " +

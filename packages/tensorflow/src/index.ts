@@ -7,6 +7,7 @@ export { type ConvolutionOptions, conv2d, GROUPED_CONV, type Padding } from './k
 export { type CrossEntropyOptions, softmaxCrossEntropy } from './kernels/crossEntropy.js';
 export { type Seed, statelessDropout, statelessNormal, statelessUniform, withRandomSeed } from './kernels/random.js';
 export { loadedInstallation, tf } from './load.js';
+export { logitMargin, predictedClass } from './logits.js';
 export { applyMomentum, type MomentumUpdate } from './momentum.js';
 export type { OperationTime } from './profile.js';
 export type { Result } from './structure.js';

@@ -2,7 +2,7 @@
  * Decoding of JPEG files by TensorFlow's operations, for worker threads: of TensorFlow.js nothing is loaded here.
  * Its address, `import.meta.resolve('@refconv/tensorflow/jpeg')`, is what a loader takes as `jpegDecoder`.
  */
-import { loadGraphBinding } from './graphBinding.js';
+import { LOG_LEVEL, loadGraphBinding } from './graphBinding.js';
 import { Attr, type Attribute, DType, type NativeGraph, type Output } from './native.js';
 import { encodeSessionConfig } from './proto.js';
 import { findInstallation } from './setup/find.js';
@@ -14,6 +14,8 @@ const CONFIG = {
   interOpParallelismThreads: -1,
   usePerSessionThreads: true,
 };
+
+const ONLY_FATAL = 3;
 
 /** In pixels of the whole image. */
 export interface Part {
@@ -40,7 +42,10 @@ export class JpegDecoder {
   constructor() {
     const installation = findInstallation();
     if (!installation) throw new Error('TensorFlow is not ready; `npm run doctor` says more.');
-    this.graph = new (loadGraphBinding(installation).Graph)(encodeSessionConfig(CONFIG));
+    const binding = loadGraphBinding(installation);
+    // What is wrong with a file is thrown; TensorFlow writes it to the terminal besides.
+    if (LOG_LEVEL > 0) binding.setLogLevel(ONLY_FATAL);
+    this.graph = new binding.Graph(encodeSessionConfig(CONFIG));
     this.bytes = this.add('Placeholder', [], placeholder(DType.string, []));
     this.window = this.add('Placeholder', [], placeholder(DType.int32, [4]));
     // Pillow's settings of libjpeg, so that the pixels are the same.

@@ -9,7 +9,7 @@
  *
  * So a file that was cut off, or in which anything changed, is found out before any of it is used.
  */
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 
 export interface StoredTensor {
   name: string;
@@ -21,6 +21,13 @@ export interface StoredTensor {
 const MAGIC = Buffer.from('RFCKPT01', 'latin1');
 const HASH_BYTES = 32;
 const START = MAGIC.length + 4;
+
+/** What a hash takes at once is less than 2 GiB. */
+const HASHED_AT_ONCE = 2 ** 30;
+
+function update(hash: Hash, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length; at += HASHED_AT_ONCE) hash.update(bytes.subarray(at, at + HASHED_AT_ONCE));
+}
 
 /** How many bytes the tensors' values take in a file. */
 export function dataBytes(tensors: readonly { shape: readonly number[] }[]): number {
@@ -36,7 +43,7 @@ export function* encodeCheckpoint(meta: unknown, tensors: readonly StoredTensor[
   const length = Buffer.alloc(4);
   length.writeUInt32LE(header.length);
   for (const part of [MAGIC, length, header, ...tensors.map(({ data }) => bytesOf(data))]) {
-    hash.update(part);
+    update(hash, part);
     yield part;
   }
   yield hash.digest();
@@ -50,8 +57,9 @@ export function decodeCheckpoint(bytes: Uint8Array): { meta: unknown; tensors: S
   if (buffer.length < START + HASH_BYTES) throw new Error(`it has ${buffer.length} bytes: it was cut off`);
   if (!buffer.subarray(0, MAGIC.length).equals(MAGIC)) throw new Error('it does not begin as a checkpoint does');
   const end = buffer.length - HASH_BYTES;
-  const sum = createHash('sha256').update(buffer.subarray(0, end)).digest();
-  if (!sum.equals(buffer.subarray(end))) throw new Error('its checksum is wrong: it was cut off or changed');
+  const hash = createHash('sha256');
+  update(hash, buffer.subarray(0, end));
+  if (!hash.digest().equals(buffer.subarray(end))) throw new Error('its checksum is wrong: it was cut off or changed');
 
   const dataStart = START + buffer.readUInt32LE(MAGIC.length);
   if (dataStart > end) throw new Error('its header is longer than the file');

@@ -1,13 +1,16 @@
 /** A classifier's training step and evaluation, compiled. */
-import { applyMomentum, compile, softmaxCrossEntropy, tf, withRandomSeed } from '@refconv/tensorflow';
+import { logitsOf, requireClassifier, requireTrainable } from '@refconv/layers';
+import { applyMomentum, compile, predictedClass, softmaxCrossEntropy, tf, withRandomSeed } from '@refconv/tensorflow';
 import type { LayersModel, Scalar, Tensor, Tensor1D, Tensor2D, Tensor4D, Variable } from '@tensorflow/tfjs';
+import { adversarialImages } from './adversarial.js';
+import type { Normalisation } from './feed.js';
 import type { Recipe } from './recipe.js';
 import { refocusingRates } from './refocusingRate.js';
 import { variablesOf } from './variables.js';
 
 export type StepOptions = Pick<
   Recipe,
-  'momentum' | 'nesterov' | 'weightDecay' | 'decayNormsAndBiases' | 'labelSmoothing' | 'refocusingRate'
+  'momentum' | 'nesterov' | 'weightDecay' | 'decayNormsAndBiases' | 'labelSmoothing' | 'refocusingRate' | 'adversarial'
 >;
 
 export interface CompileChoice {
@@ -15,27 +18,37 @@ export interface CompileChoice {
   eager?: boolean;
 }
 
+export interface ClassifierChoice extends CompileChoice {
+  /** How the images are normalised: adversarial training changes pixels, and needs it. */
+  pixels?: Required<Normalisation>;
+}
+
 /**
  * A model's SGD step and its evaluation as one compiled program.
  *
  * - `train(images, labels, learningRate, seed?)`: one step; gives the mean loss before it. Labels are class numbers, int32 [n], or
  *   probabilities, float32 [n, classes]. `train.async` does it in another thread.
- *   `seed` ([2], int32) decides what dropout drops, see {@link withRandomSeed}; a model without dropout needs none.
+ *   `seed` ([2], int32) decides what dropout drops, see {@link withRandomSeed}, and where adversarial images start; other models need none.
  * - `evaluate(images, labels)`: in evaluation mode, of each image `prediction`, `confidence`, `rank` and `loss`, float32 [n], as
  *   `Prediction` says; the loss is without label smoothing.
  * - `momentumBuffers`: in the order of the model's trainable weights. `resetMomentum()` sets them to zero.
  * - `dispose()`: frees the graph and the buffers; the model keeps its weights.
  *
- * @param model images [n, h, w, c] to logits [n, classes].
+ * @param model images [n, h, w, c] to logits [n, classes], or to the probabilities of a softmax.
+ * @throws Error where it is no classifier, see `requireClassifier`.
  */
-export function classifier(model: LayersModel, options: StepOptions, choice: CompileChoice = {}) {
+export function classifier(model: LayersModel, options: StepOptions, choice: ClassifierChoice = {}) {
+  requireClassifier(model);
+  requireTrainable(model);
   const { momentum, nesterov = false, weightDecay, decayNormsAndBiases, labelSmoothing } = options;
   const weights = variablesOf(model.trainableWeights);
   const rates = refocusingRates(model, options.refocusingRate);
   const momentumBuffers = tf.tidy(() => weights.map((weight) => tf.variable(tf.zeros(weight.shape), false)));
   const train = (images: Tensor4D, labels: Tensor1D | Tensor2D, learningRate: Scalar, seed?: Tensor1D): Scalar => {
+    const { adversarial } = options;
+    const shown = adversarial ? adversarialImages(model, images, labels, adversarial, { ...choice, seed }) : images;
     const loss = () => {
-      const forward = () => model.apply(images, { training: true }) as Tensor2D;
+      const forward = () => logitsOf(model, shown, { training: true });
       const logits = seed ? withRandomSeed(seed, forward) : forward();
       return tf.mean(softmaxCrossEntropy(logits, labels, { labelSmoothing })) as Scalar;
     };
@@ -72,8 +85,9 @@ export function classifier(model: LayersModel, options: StepOptions, choice: Com
 
 export type Classifier = ReturnType<typeof classifier>;
 
-/** The evaluation alone, compiled: no momentum buffers, no gradients. */
+/** The evaluation alone, compiled: no momentum buffers, no gradients. @throws Error where the model is no classifier. */
 export function evaluator(model: LayersModel, choice: CompileChoice = {}) {
+  requireClassifier(model);
   return compile({ evaluate: evaluation(model) }, choice);
 }
 
@@ -82,19 +96,17 @@ export type Evaluator = Pick<ReturnType<typeof evaluator>, 'evaluate'>;
 /** What is computed of each image, in evaluation mode; all float32 [n]. */
 function evaluation(model: LayersModel) {
   return (images: Tensor4D, labels: Tensor1D) => {
-    const logits = model.apply(images, { training: false }) as Tensor2D;
+    const logits = logitsOf(model, images);
     const classes = logits.shape[1];
     const index = tf.range(0, classes);
     const own = tf.sum(tf.mul(logits, tf.oneHot(labels, classes)), 1, true);
     const before = tf.less(index, tf.cast(tf.expandDims(labels, 1), 'float32'));
     const ahead = tf.logicalOr(tf.greater(logits, own), tf.logicalAnd(tf.equal(logits, own), before));
-    // Not by argMax, which leaves open which of several equal logits it names.
-    const smaller = tf.cast(tf.less(logits, tf.max(logits, 1, true)), 'float32');
     // A comparison with NaN is false, which would make its image the best of all.
     const finite = tf.all(tf.isFinite(logits), 1);
     const whereFinite = (value: Tensor, otherwise: number) => tf.where(finite, value, otherwise) as Tensor1D;
     return {
-      prediction: whereFinite(tf.min(tf.add(index, tf.mul(smaller, classes)), 1), -1),
+      prediction: predictedClass(logits),
       confidence: whereFinite(tf.max(tf.softmax(logits), 1), Number.NaN),
       rank: whereFinite(tf.sum(tf.cast(ahead, 'float32'), 1), Number.NaN),
       loss: whereFinite(softmaxCrossEntropy(logits, labels), Number.NaN),

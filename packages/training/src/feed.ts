@@ -126,7 +126,7 @@ function loaderFeed(loader: Loader): Feed {
   };
 }
 
-function complete({ mean, std }: Normalisation): { mean: readonly number[]; std: readonly number[] } {
+export function complete({ mean, std }: Normalisation): { mean: readonly number[]; std: readonly number[] } {
   if (!mean || !std)
     throw new RangeError('Images in memory need mean and std: those of the data, as channelStatistics tells.');
   return { mean, std };

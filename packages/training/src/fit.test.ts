@@ -1,10 +1,14 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { renameSync, writeFileSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { holdOut } from '@refconv/datasets';
+import { buildMethod, merge, reparameterize } from '@refconv/refconv';
 import { tf } from '@refconv/tensorflow';
-import type { LayerVariable } from '@tensorflow/tfjs';
+import type { LayerVariable, SymbolicTensor } from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import { evaluate } from './evaluate.js';
 import { DivergedError, type FitOptions, fit } from './fit.js';
@@ -237,6 +241,8 @@ describe('fit', () => {
       );
       await rm(folder);
       await rename(join(parent, 'away'), folder);
+      // Of a process that has ended it would not count.
+      await rm(join(folder, 'training.1'));
       await train({ model, folder });
       expect(lines).to.include(`Going on from step 3 of 24 (${folder}).`);
       expect(weightsHash(model)).to.equal(expected);
@@ -271,6 +277,81 @@ describe('fit', () => {
       expect(await messageOf(train({ model, folder, recipe, data: tinyData(64) }))).to.match(
         /recipe\.batchSize is 16 there, 32 here; recipe\.augment\.crop is 1 there, not set here; .*data\.train is 128 there, 64 here/,
       );
+    }),
+  );
+
+  it(
+    'is not bound by a start that failed or was killed before its first step',
+    withModel(async (model) => {
+      const unread = { ...data.train, labels: data.train.labels.subarray(0, 3) };
+      await train({ model, folder, recipe: tinyRecipe({ epochs: 1 }), data: { ...data, train: unread } }).catch(
+        () => {},
+      );
+      const stop = AbortSignal.abort();
+      await train({ model, folder, recipe: tinyRecipe({ batchSize: 32 }), signal: stop });
+      expect(await checkpoints()).to.deep.equal(['step-0000000000.checkpoint']);
+      const { inputs, outputs } = tinyModel();
+      const more = tf.layers.dense({ name: 'more', units: 4 }).apply(outputs) as SymbolicTensor;
+      const wider = tf.model({ inputs, outputs: more });
+      await train({ model: wider, folder, recipe: tinyRecipe({ epochs: 1 }) });
+      wider.dispose();
+      expect(lines.at(-1)).to.contain('epoch 1/1');
+      expect((await readdir(folder)).filter((name) => name.startsWith('training'))).to.deep.equal([]);
+    }),
+  );
+
+  it(
+    'is refused in a folder that another process trains into, which goes on undisturbed',
+    withModel(async (model) => {
+      const script = fileURLToPath(new URL('./testing/train.js', import.meta.url));
+      const other = spawn(process.execPath, [script, folder, '1000'], { stdio: ['ignore', 'pipe', 'inherit'] });
+      try {
+        for (let text = ''; !text.includes('step 7'); ) text += (await once(other.stdout, 'data'))[0];
+        expect(await messageOf(train({ model, folder, recipe: tinyRecipe({ epochs: 1 }) }))).to.match(
+          new RegExp(`^Process ${other.pid} on .* trains into ${folder}\\. Let it end, or stop it`),
+        );
+        expect(other.exitCode).to.equal(null);
+      } finally {
+        other.kill('SIGKILL');
+        await once(other, 'exit');
+      }
+      // Its lock is outdated now, and what it learned is still there.
+      expect(await messageOf(train({ model, folder, recipe: tinyRecipe({ epochs: 1 }) }))).to.match(
+        /holds a run that differs/,
+      );
+    }),
+  );
+
+  it(
+    'tells that training on after the merge of a structural method differs',
+    withModel(async (model) => {
+      await train({ model, recipe: tinyRecipe({ epochs: 1 }) });
+      expect(lines.join()).not.to.contain('only add a bias');
+      const blocks = await reparameterize(model, buildMethod('repvgg'));
+      const merged = await merge(blocks);
+      await train({ model: merged, recipe: tinyRecipe({ epochs: 1 }) });
+      expect(lines.join('\n')).to.match(/Warning: 2 batch norms only add a bias.*: bn1, bn2\. .*training on differs/);
+      for (const other of [blocks, merged]) other.dispose();
+    }),
+  );
+
+  it(
+    'refuses a batch norm of one value a channel, in the last batch too',
+    withModel(async (model) => {
+      const input = tf.input({ shape: [16, 16, 3] });
+      const pooled = tf.layers.globalAveragePooling2d({}).apply(input);
+      const normed = tf.layers.batchNormalization({ name: 'bn' }).apply(pooled);
+      const outputs = tf.layers.dense({ units: 4 }).apply(normed) as SymbolicTensor;
+      const small = tf.model({ inputs: input, outputs });
+      const attempt = (changes: Parameters<typeof tinyRecipe>[0], of = small) =>
+        train({ model: of, recipe: tinyRecipe({ epochs: 1, ...changes }) });
+      const message = /batch norm bn would have one value a channel/;
+      expect(await messageOf(attempt({ batchSize: 1 }))).to.match(message);
+      expect(await messageOf(attempt({ batchSize: 127, dropLast: false }))).to.match(message);
+      await attempt({ batchSize: 127 });
+      // With an image of more than one place each has several.
+      await attempt({ batchSize: 127, dropLast: false }, model);
+      small.dispose();
     }),
   );
 

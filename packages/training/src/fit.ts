@@ -1,7 +1,12 @@
 /** The training loop. */
 import { setImmediate as breathe } from 'node:timers/promises';
+import { counted, listed } from '@refconv/datasets/text';
+import type { Lock } from '@refconv/files';
+import { requireClassifier } from '@refconv/layers';
 import { tf } from '@refconv/tensorflow';
 import type { LayersModel, Scalar } from '@tensorflow/tfjs';
+import { pixelStatistics } from './adversarial.js';
+import { checkBatchNorms, neutralBatchNorms } from './batchNorms.js';
 import { type CompileChoice, classifier } from './classifier.js';
 import { nothingRead, predictWith } from './evaluate.js';
 import {
@@ -15,7 +20,9 @@ import {
   testFeed,
   trainFeed,
 } from './feed.js';
+import { lockTraining } from './folderLock.js';
 import { kernelWatch } from './kernelChange.js';
+import { type LeftImage, leftOutText } from './leftOut.js';
 import type { MetricsRow } from './metrics.js';
 import { evaluationOf, notFiniteMessage, type Prediction } from './predictions.js';
 import { progress } from './progress.js';
@@ -35,6 +42,8 @@ export interface FitOptions extends CompileChoice, Normalisation {
    * Left out: nothing is written.
    */
   folder?: string;
+  /** The caller has taken the folder by {@link lockTraining}. Default: false, and it is taken until the training ends. */
+  folderLocked?: boolean;
   /** Besides the one at the end of each epoch: a checkpoint every so many steps or seconds. Default: every 300 seconds. */
   checkpointEvery?: { steps?: number; seconds?: number };
   /** Takes up a run that was begun with another number of threads. Default: false, as its end is then not bit-equal. */
@@ -77,6 +86,8 @@ export interface FitResult {
   step: number;
   /** Whether it was stopped before its end. */
   stopped: boolean;
+  /** Files that could not be read, by this process or an earlier one, where loaders skip them. */
+  unread: LeftImage[];
 }
 
 /** The loss or a weight is no longer a finite number. The last checkpoint from before is kept. */
@@ -88,7 +99,7 @@ export class DivergedError extends Error {
  * Trains a classifier by a recipe, evaluates it after each epoch, and keeps checkpoints. A run that is stopped or killed and
  * started again with the same options ends bit-equal to an undisturbed one (on a CPU, with the same number of threads).
  *
- * @throws before anything is computed: if the recipe, the data or the folder cannot be used.
+ * @throws before anything is computed: if the recipe, the data or the folder cannot be used, or another process trains into it.
  * @throws {DivergedError} if the loss becomes NaN or infinite.
  * @throws if a checkpoint cannot be written; the one before is kept.
  */
@@ -99,14 +110,22 @@ export async function fit(options: FitOptions): Promise<FitResult> {
   const final = finalSplit(data);
   const evaluated = evaluationSplits(data, (split) => testFeed(split, { mean, std }));
   checkData(model, data.classes, { train: trainImages, ...evaluated }, recipe);
+  const { count } = trainImages;
+  checkBatchNorms(model, [
+    Math.min(recipe.batchSize, count),
+    ...(recipe.dropLast ? [] : [count % recipe.batchSize || count]),
+  ]);
   const warn = (message: string) => log(`Warning: ${message}`);
   const stepsPerEpoch = trainImages.batchesPerEpoch;
   const schedule = scheduleOf(recipe, stepsPerEpoch);
   const due = checkpointClock(options.checkpointEvery);
-  const program = classifier(model, recipe, options);
+  const pixels = pixelStatistics(data.train, { mean, std });
+  const program = classifier(model, recipe, { ...options, pixels });
   const kernels = kernelWatch(model, stepsPerEpoch);
   const stop = stopSignal(options);
+  let lock: Lock | undefined;
   try {
+    if (folder !== undefined && !options.folderLocked) lock = await lockTraining(folder);
     const { momentumBuffers } = program;
     const { allowOtherThreads = false } = options;
     const identity = { recipe, data: describeData(data, trainImages), mean, std };
@@ -115,6 +134,13 @@ export async function fit(options: FitOptions): Promise<FitResult> {
       : undefined;
     const position: Position = structuredClone((await run?.open()) ?? START);
     let predictions: Prediction[] | undefined;
+    const neutral = position.step === 0 ? neutralBatchNorms(model) : [];
+    if (neutral.length > 0) {
+      warn(
+        `${counted(neutral.length, 'batch norm')} only add a bias, as merging a structural method leaves them: ${listed(neutral)}. In training they ` +
+          'normalise by the batch, so that training on differs from going on before merging.',
+      );
+    }
     if (position.step > 0) log(`Going on from step ${position.step} of ${schedule.steps} (${folder}).`);
 
     while (position.epoch < recipe.epochs) {
@@ -125,6 +151,7 @@ export async function fit(options: FitOptions): Promise<FitResult> {
         let batch = await feed.next();
         while (!batch.done) {
           if (stop.requested) {
+            position.unread = unreadOf(data, position.unread);
             await save(run, position);
             return result(position, data, { stopped: true });
           }
@@ -185,16 +212,20 @@ export async function fit(options: FitOptions): Promise<FitResult> {
         if (broken) warn(`After epoch ${epoch + 1} ${broken} of the ${name} split; they count as wrong.`);
         if (isLast && split === final) predictions = found;
       }
+      position.unread = unreadOf(data, position.unread);
       position.rows.push(row);
       Object.assign(position, { epoch: epoch + 1, ...NEW_EPOCH });
       await save(run, position);
       await run?.appendMetrics(row);
       log(epochLine(row, recipe.epochs));
     }
+    for (const line of leftOutText({ images: position.unread })) log(line);
     return result(position, data, { predictions });
   } finally {
     stop.dispose();
     program.dispose();
+    // Where that is not possible any more, it ends with the process.
+    await lock?.release().catch(() => undefined);
   }
 }
 
@@ -229,8 +260,17 @@ function splitsAfter({ validation, test }: TrainingData, isLast: boolean): Split
   ];
 }
 
+/** What loaders could not read, each file once. */
+function unreadOf(data: TrainingData, earlier: readonly LeftImage[] = []): LeftImage[] {
+  const found = (['train', 'validation', 'test'] as const).flatMap((split) => {
+    const images = data[split];
+    return images && 'broken' in images ? images.broken.map(({ path, reason }) => ({ split, path, reason })) : [];
+  });
+  return [...new Map([...earlier, ...found].map((image) => [`${image.split} ${image.path}`, image])).values()];
+}
+
 function result(
-  { rows, step }: Position,
+  { rows, step, unread = [] }: Position,
   { validation }: TrainingData,
   { stopped = false, predictions }: { stopped?: boolean; predictions?: Prediction[] },
 ): FitResult {
@@ -239,7 +279,7 @@ function result(
     (row) => ({ epoch: row.epoch, top1: row[`${chosenOn}Top1`] ?? Number.NaN, chosenOn }) as const,
   );
   const best = epochs.reduce<BestEpoch | undefined>((a, b) => (a && a.top1 >= b.top1 ? a : b), undefined);
-  return { best, last: rows.at(-1), predictions, rows, step, stopped };
+  return { best, last: rows.at(-1), predictions, rows, step, stopped, unread };
 }
 
 /** Says after a step whether a checkpoint is due. */
@@ -269,9 +309,10 @@ function checkData(
   splits: { train: Feed } & Partial<Record<SplitName, Feed>>,
   { batchSize, dropLast }: Recipe,
 ): void {
+  requireClassifier(model);
   const wanted = classes.length;
   const given = model.outputs[0]?.shape.at(-1);
-  if (model.outputs.length !== 1 || given !== wanted) {
+  if (given !== wanted) {
     throw new Error(`The model has ${given} logits and the data ${wanted} classes; give the model ${wanted} classes.`);
   }
   const taken = model.inputs[0]?.shape.slice(1) ?? [];

@@ -1,4 +1,6 @@
 export { writeAtomically } from '@refconv/files';
+export { type AttackedImages, adversarialImages } from './adversarial.js';
+export { neutralBatchNorms } from './batchNorms.js';
 export { type Checkpoint, CheckpointFolder } from './checkpoint.js';
 export { decodeCheckpoint, encodeCheckpoint, type StoredTensor } from './checkpointFile.js';
 export {
@@ -12,6 +14,8 @@ export {
 export { type EvaluationOptions, evaluate, predict, predictWith } from './evaluate.js';
 export { finalSplit, type LoadedDataset, type Normalisation, type SplitName, type TrainingData } from './feed.js';
 export { type BestEpoch, DivergedError, type FitOptions, type FitResult, fit } from './fit.js';
+export { lockTraining } from './folderLock.js';
+export { LEFT_OUT_FILE, type LeftImage, type LeftOut, leftOutText } from './leftOut.js';
 export { type LoadingOptions, type OpenLoaders, openLoaders, testLoader, trainingTransform } from './loaders.js';
 export { METRICS_FILE, type MetricsRow } from './metrics.js';
 export { loadModel, type ModelNotes, saveModel } from './modelFolder.js';
@@ -24,7 +28,14 @@ export {
   writePredictions,
 } from './predictions.js';
 export { type Progress, progress } from './progress.js';
-export { checkRecipe, OFFICIAL_CODE_RECIPE, PAPER_RECIPE, type Recipe, recipeHash } from './recipe.js';
+export {
+  type Adversarial,
+  checkRecipe,
+  OFFICIAL_CODE_RECIPE,
+  PAPER_RECIPE,
+  type Recipe,
+  recipeHash,
+} from './recipe.js';
 export { learningRateAt, type Schedule, scheduleOf } from './schedule.js';
 export { threadCount } from './threads.js';
 export { variablesOf } from './variables.js';

@@ -20,6 +20,8 @@ export interface LoadingOptions {
   workers?: number;
   /** What happens where a file cannot be read. Default: `fail`. */
   onBroken?: 'fail' | 'skip';
+  /** Images of more pixels cannot be read. Default: the loader's. */
+  maxPixels?: number | undefined;
 }
 
 /** A data set whose loaders are to be closed in the end. */

@@ -4,6 +4,14 @@ import { hashOf } from '@refconv/files';
 
 export { hashOf } from '@refconv/files';
 
+/** Adversarial training by FGSM with a random start (Wong, Rice and Kolter, 2020). */
+export interface Adversarial {
+  /** The largest change of a pixel, in 1/255. */
+  eps: number;
+  /** Of FGSM, in 1/255. Default: 1.25 · eps. */
+  step?: number;
+}
+
 export interface Recipe {
   /** Epochs in all, those of the warm-up included. */
   epochs: number;
@@ -36,6 +44,8 @@ export interface Recipe {
   labelSmoothing: number;
   /** Random changes of the training images. */
   augment: Augmentation;
+  /** Trains on images that are attacked at each step, see {@link Adversarial}. Left out: on the images themselves. */
+  adversarial?: Adversarial;
   /** Seed of the images' order and augmentation: an integer from 0 to 2^53 − 1. */
   seed: number;
 }
@@ -93,8 +103,10 @@ const NUMBERS = {
 
 const SWITCHES: readonly (keyof Recipe)[] = ['dropLast', 'decayNormsAndBiases', 'nesterov', 'resetMomentumAfterWarmUp'];
 
-/** Without the factor, which the checkpoints of most trainings do not know. */
-type CompleteRecipe = Required<Omit<Recipe, 'refocusingRate'>> & Pick<Recipe, 'refocusingRate'>;
+/** What stays left out where it is: the checkpoints of most trainings do not know it. */
+const OPTIONAL = ['refocusingRate', 'adversarial'] as const satisfies (keyof Recipe)[];
+type Optional = (typeof OPTIONAL)[number];
+type CompleteRecipe = Required<Omit<Recipe, Optional>> & Pick<Recipe, Optional>;
 
 /**
  * Returns the recipe, with the options that were left out filled in.
@@ -119,6 +131,7 @@ export function checkRecipe(recipe: Recipe): CompleteRecipe {
     "a number above 0, or 'matched'",
   );
   checkAugmentation(full.augment, expect);
+  checkAdversarial(full.adversarial, expect);
   if (full.warmUpEpochs > full.epochs) {
     problems.push(`warmUpEpochs must be at most epochs; given ${full.warmUpEpochs} of ${full.epochs}`);
   }
@@ -129,7 +142,8 @@ export function checkRecipe(recipe: Recipe): CompleteRecipe {
     if (rate > full.learningRate) problems.push(`${name} must be at most learningRate; given ${rate}`);
   }
   for (const name of Object.keys(full))
-    if (!(name in PAPER_RECIPE) && name !== 'refocusingRate') problems.push(`${name} is no part of a recipe`);
+    if (!(name in PAPER_RECIPE) && !(OPTIONAL as readonly string[]).includes(name))
+      problems.push(`${name} is no part of a recipe`);
   if (problems.length > 0) throw new RangeError(`The recipe cannot be used: ${problems.join('; ')}.`);
   return full;
 }
@@ -147,6 +161,22 @@ function checkAugmentation(
   expect('augment.flip', flip, typeof flip === 'boolean', 'true or false');
   for (const [name, value] of Object.entries(others))
     expect(`augment.${name}`, value, false, 'left out: it is unknown');
+}
+
+function checkAdversarial(
+  adversarial: Adversarial | undefined,
+  expect: (name: string, value: unknown, valid: boolean, expected: string) => void,
+): void {
+  if (adversarial === undefined) return;
+  if (typeof adversarial !== 'object' || adversarial === null) {
+    expect('adversarial', adversarial, false, 'an object such as { eps: 8 }');
+    return;
+  }
+  const { eps, step = 1, ...others } = adversarial;
+  for (const [name, value] of Object.entries({ eps, step }))
+    expect(`adversarial.${name}`, value, Number.isFinite(value) && value > 0, 'a number above 0, in 1/255');
+  for (const [name, value] of Object.entries(others))
+    expect(`adversarial.${name}`, value, false, 'left out: it is unknown');
 }
 
 /** The hash of a recipe, by which a checkpoint knows whether it belongs to it. */

@@ -5,6 +5,7 @@ import { loadedInstallation } from '@refconv/tensorflow';
 import type { LayersModel, Variable } from '@tensorflow/tfjs';
 import { CheckpointFolder } from './checkpoint.js';
 import type { SplitName } from './feed.js';
+import type { LeftImage } from './leftOut.js';
 import { METRICS_FILE, type MetricsRow, metricsCsv, metricsLines } from './metrics.js';
 import { namedState, notFinite, readState, writeState } from './tensors.js';
 import { threadCount } from './threads.js';
@@ -24,6 +25,8 @@ export interface Position {
   changes: number;
   /** One for each epoch that is finished. */
   rows: MetricsRow[];
+  /** Files that could not be read so far; checkpoints of earlier versions have none. */
+  unread?: LeftImage[];
 }
 
 /** Of an epoch of which nothing is done. */
@@ -69,14 +72,15 @@ export class Run {
 
   /**
    * Takes up the training where the folder's last whole checkpoint left it: gives model and momentum buffers their values.
-   * In a folder without one it writes the first, so that a disk that is full or read-only shows before anything is computed.
+   * In a folder without one it writes the first, so that a disk that is full or read-only shows before anything is computed. One from before
+   * the first step holds nothing that was learned, and binds nobody: it is written anew.
    * @throws if the folder cannot be used, or holds a run with another recipe, data, model or number of threads.
    */
   async open(): Promise<Position> {
     const { folder, warn } = this.options;
     await this.checkpoints.prepare([...this.state.values()]);
     const checkpoint = await this.checkpoints.load(warn);
-    if (!checkpoint) {
+    if (!checkpoint || checkpoint.meta.step === 0) {
       await this.save(START);
       await this.writeMetrics([]);
       return START;

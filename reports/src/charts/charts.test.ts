@@ -6,9 +6,10 @@ import { compile } from 'vega-lite';
 import { toSvg } from '../chart.js';
 import { exportChart } from '../exportChart.js';
 import { expectSnapshot } from '../testing/snapshot.js';
-import { redundancyChart } from './heatMap.js';
+import { redundancyChart, scaledByLayer } from './heatMap.js';
 import { isolines, landscapeChart, sliceChart, surfaceChart } from './landscape.js';
 import { classChart, confusionChart, reliabilityChart } from './predictions.js';
+import { epsChart } from './robustness.js';
 import { stylesOf } from './style.js';
 import { gainsChart, trainingChart } from './training.js';
 
@@ -36,6 +37,13 @@ const charts = {
   slice: sliceChart([bowl]),
   training: trainingChart(epochs, 'test accuracy, %'),
   gains: gainsChart(gains),
+  robustness: epsChart(
+    [0, 1, 8].flatMap((eps) =>
+      ['baseline <b>', 'refconv'].map((curve) => ({ curve, eps, value: 50 - eps, low: 45, high: 55, images: 9 })),
+    ),
+    'accuracy under attack, %',
+    { zero: true },
+  ),
   gainsOfArms: gainsChart([...gains, { network: 'a', arm: 'wn <b>', gain: -0.2, pairs: 1 }]),
   reliability: reliabilityChart([
     { run: 'baseline <b>', confidence: 0.25, accuracy: 0.5, count: 4 },
@@ -77,6 +85,39 @@ describe('the charts', () => {
     if (['landscape', 'surface', 'slice'].includes(name)) continue;
     it(`are specified as before: ${name}`, () => expectSnapshot(name, chart));
   }
+
+  it('have a scale for each layer where these differ by orders of magnitude, and for all where not', async () => {
+    const ofLayers = (second: number) =>
+      ['a', 'b'].flatMap((layer) =>
+        cells.map((cell) => ({
+          ...{ ...cell, layer, panel: `${layer} ${cell.panel}` },
+          value: layer === 'a' ? cell.value : second * cell.value,
+        })),
+      );
+    expect([scaledByLayer(ofLayers(9)), scaledByLayer(ofLayers(11)), scaledByLayer(ofLayers(0.09))]).to.deep.equal([
+      false,
+      true,
+      true,
+    ]);
+    const legends = async (second: number) =>
+      (await toSvg(redundancyChart(ofLayers(second)))).match(/>KL, nats</g)?.length;
+    expect([await legends(1), await legends(100)]).to.deep.equal([1, 2]);
+  });
+
+  it('show what is larger as darker, whatever it is', () => {
+    for (const [name, chart] of Object.entries(charts))
+      for (const [scale] of JSON.stringify(chart).matchAll(/{[^{}]*"scheme"[^{}]*}/g))
+        expect(JSON.parse(scale), name).to.include({ scheme: 'viridis', reverse: true });
+  });
+
+  it('have whole epochs on their axis, of a single one too', async () => {
+    const svg = await toSvg(trainingChart([{ curve: 'a', epoch: 1, value: 50 }], 'accuracy'));
+    const [, axis = ''] = /aria-label="X-axis titled 'epoch'[^"]*with values from ([^"]*)"/.exec(svg) ?? [];
+    expect(axis, svg.slice(0, 2000)).to.equal('0.5 to 1.5');
+    expect(svg)
+      .to.match(/>1<\/text>/)
+      .and.not.match(/>(0\.\d|1\.\d)<\/text>/);
+  });
 
   it('have enough colours, dashes and shapes for ten arms, no two of them the same', () => {
     const arms = Array.from({ length: 10 }, (_, i) => `arm ${i}`);

@@ -1,10 +1,12 @@
 /** Matrices as heat maps side by side: connectivity, redundancy, skeletons. */
 import type { TopLevelSpec } from 'vega-lite';
-import { CONFIG, SCHEMA, short, valuesOf } from './style.js';
+import { CONFIG, SCALE, SCHEMA, short, valuesOf } from './style.js';
 
 export interface MatrixCell {
   /** What the matrix is of: `W_b`, `W_t`, a layer. */
   panel: string;
+  /** Panels of one layer have one scale. */
+  layer?: string;
   row: number;
   column: number;
   value: number;
@@ -23,36 +25,63 @@ export interface HeatMapOptions {
   least?: number;
 }
 
-/** One colour scale for all panels, so that they can be compared. */
+/** From this ratio of the layers' largest values on, a shared scale would show the smaller ones as empty. */
+const ORDERS = 10;
+
+/** Whether the layers' values differ so much that each has a colour scale of its own. */
+export function scaledByLayer(cells: readonly MatrixCell[]): boolean {
+  const largest = new Map<string, number>();
+  for (const { layer = '', value } of cells) largest.set(layer, Math.max(value, largest.get(layer) ?? 0));
+  const values = [...largest.values()].filter((value) => value > 0);
+  return values.length > 1 && Math.max(...values) >= ORDERS * Math.min(...values);
+}
+
+/** One colour scale for all panels, so that they can be compared; or one for each layer, where they differ by orders of magnitude. */
 export function heatMaps(cells: readonly MatrixCell[], options: HeatMapOptions): TopLevelSpec {
-  const { value, row, column, across = 2, size = 256, least = 0 } = options;
-  const axis = { labels: false, ticks: false, domain: false };
+  const { across = 2 } = options;
+  const common = { $schema: SCHEMA, background: 'white', config: CONFIG };
+  const values = (some: readonly MatrixCell[]) =>
+    valuesOf(some.map(({ layer: _, ...cell }) => ({ ...cell, value: short(cell.value) })));
+  const panels = (some: readonly MatrixCell[], columns: number) => ({
+    columns,
+    facet: {
+      ...{ field: 'panel', type: 'nominal' as const, title: null },
+      sort: [...new Set(some.map(({ panel }) => panel))],
+    },
+    spec: matrix(options),
+  });
+  if (!scaledByLayer(cells)) return { ...common, data: values(cells), ...panels(cells, across) };
+  const layers = [...new Set(cells.map(({ layer = '' }) => layer))].map((name) =>
+    cells.filter(({ layer = '' }) => layer === name),
+  );
+  const inLayer = Math.max(...layers.map((own) => new Set(own.map(({ panel }) => panel)).size));
   return {
-    $schema: SCHEMA,
-    background: 'white',
-    config: CONFIG,
-    data: valuesOf(cells.map((cell) => ({ ...cell, value: short(cell.value) }))),
-    columns: across,
-    facet: { field: 'panel', type: 'nominal', title: null, sort: [...new Set(cells.map(({ panel }) => panel))] },
-    spec: {
-      width: size,
-      height: size,
-      mark: { type: 'rect' },
-      encoding: {
-        x: { field: 'column', type: 'ordinal', title: column, axis, scale: { padding: 0 } },
-        y: { field: 'row', type: 'ordinal', title: row, axis, scale: { padding: 0 } },
-        color: {
-          field: 'value',
-          type: 'quantitative',
-          title: value,
-          scale: { scheme: 'viridis', domainMin: least },
-        },
-        tooltip: [
-          { field: 'row', title: row },
-          { field: 'column', title: column },
-          { field: 'value', title: value, format: '.4g' },
-        ],
+    ...common,
+    columns: Math.max(1, Math.floor(across / inLayer)),
+    concat: layers.map((own) => ({ data: values(own), ...panels(own, inLayer) })),
+    resolve: { scale: { color: 'independent' } },
+  };
+}
+
+function matrix({ value, row, column, size = 256, least = 0 }: HeatMapOptions) {
+  const axis = { labels: false, ticks: false, domain: false };
+  const place = { type: 'ordinal', axis, scale: { padding: 0 } } as const;
+  return {
+    width: size,
+    height: size,
+    mark: { type: 'rect' as const },
+    encoding: {
+      x: { field: 'column', title: column, ...place },
+      y: { field: 'row', title: row, ...place },
+      color: {
+        ...{ field: 'value', type: 'quantitative' as const, title: value },
+        scale: { ...SCALE, domainMin: least },
       },
+      tooltip: [
+        { field: 'row', title: row },
+        { field: 'column', title: column },
+        { field: 'value', title: value, format: '.4g' },
+      ],
     },
   };
 }

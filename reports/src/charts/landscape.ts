@@ -2,7 +2,7 @@
 import type { LandscapePoint } from '@refconv/analysis';
 import { contours } from 'd3-contour';
 import type { TopLevelSpec } from 'vega-lite';
-import { COLOURS, CONFIG, DASHES, SCHEMA, short, valuesOf } from './style.js';
+import { COLOURS, CONFIG, DASHES, SCALE, SCHEMA, short, valuesOf } from './style.js';
 
 /** A landscape with its name: `baseline`, `merged RefConv`. */
 export interface NamedLandscape {
@@ -152,7 +152,7 @@ export function landscapeChart(
               field: 'shown',
               type: 'quantitative',
               title: LEGEND,
-              scale: { scheme: 'viridis', reverse: true, type: 'sqrt' },
+              scale: { ...SCALE, type: 'sqrt' },
             },
             tooltip: [
               { field: 'x' },
@@ -234,7 +234,7 @@ export function surfaceChart(landscape: NamedLandscape, highest = LEVELS.at(-1) 
         field: 'loss',
         type: 'quantitative',
         title: LEGEND,
-        scale: { scheme: 'viridis', reverse: true, type: 'sqrt' },
+        scale: { ...SCALE, type: 'sqrt' },
       },
     },
   };

@@ -1,6 +1,6 @@
 /** What a classifier's predictions say: reliability, accuracy by class, confusion. */
 import type { TopLevelSpec } from 'vega-lite';
-import { CONFIG, INK, SCHEMA, short, stylesOf, valuesOf } from './style.js';
+import { CONFIG, INK, SCALE, SCHEMA, short, stylesOf, valuesOf } from './style.js';
 
 /** A bin of confidence of a run, all shares 0 to 1. */
 export interface ReliabilityRow {
@@ -122,7 +122,7 @@ export function confusionChart(cells: readonly ConfusionCell[]): TopLevelSpec {
             field: 'share',
             type: 'quantitative',
             title: "share of the label's images",
-            scale: { scheme: 'viridis', reverse: true, domain: [0, 1] },
+            scale: { ...SCALE, domain: [0, 1] },
             legend: { format: '%', orient: 'top', gradientLength: 160 },
           },
           tooltip: [

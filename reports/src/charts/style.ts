@@ -35,6 +35,9 @@ export const CONFIG: TopLevelSpec['config'] = {
   view: { stroke: null },
 };
 
+/** Of numbers from small to large: the larger, the darker. */
+export const SCALE = { scheme: 'viridis', reverse: true } as const;
+
 /** Rows as vega takes them: copies, so that a chart is a value of its own. */
 export const valuesOf = (rows: readonly object[]) => ({ values: rows.map((row) => ({ ...row })) });
 

@@ -70,7 +70,13 @@ export function trainingChart(rows: readonly CurveRow[], title: string): TopLeve
     ),
     transform: [{ filter: `${shown} && datum.epoch >= from${single ? ' && (single || !isValid(datum.run))' : ''}` }],
     encoding: {
-      x: { field: 'epoch', type: 'quantitative', scale: { zero: false }, axis: { tickMinStep: 1, grid: false } },
+      x: {
+        ...{ field: 'epoch', type: 'quantitative' },
+        // A single epoch would have no span, and ticks between whole numbers.
+        ...(epochs > 1
+          ? { scale: { zero: false }, axis: { tickMinStep: 1, grid: false } }
+          : { scale: { domain: [0.5, 1.5] }, axis: { values: [1], grid: false } }),
+      },
       color,
     },
     layer: [

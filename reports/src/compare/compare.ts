@@ -1,7 +1,9 @@
 /** `refconv report compare`: one page about a user's own runs. */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PredictionReport } from '@refconv/analysis/predictions';
+import { makeFolder } from '@refconv/files';
+import { counted } from '@refconv/runs';
 import { classChart, confusionChart, reliabilityChart } from '../charts/predictions.js';
 import { trainingChart } from '../charts/training.js';
 import { type Html, html } from '../html.js';
@@ -32,7 +34,7 @@ export async function compareRuns(
   { output, names }: CompareOptions,
 ): Promise<{ page: string; runs: ComparedRun[] }> {
   const runs = await readRuns(folders, names);
-  await mkdir(output, { recursive: true });
+  await makeFolder(output);
   await writeAssets(output);
   const fileName = fileNames();
   const draw = async (figures: readonly Figure[]) => {
@@ -42,9 +44,9 @@ export async function compareRuns(
   };
   const path = join(output, 'index.html');
   const predicted = runs.filter(hasPredictions);
-  const body = html`<h1>${count(runs.length)} ${runs.length === 1 ? 'run' : 'runs'} compared</h1>
+  const body = html`<h1>${counted(runs.length, 'run')} compared</h1>
 <p class="soft">One run of each says little: another seed may turn the order round.</p>
-${versionNotice(runs)}${runs.flatMap(({ name, missing }) => missing.map((what) => html`<p class="notice">${name}: ${what}.</p>\n`))}
+${versionNotice(runs)}${runs.flatMap(({ name, missing, leftOut }) => [...missing, ...leftOut].map((what) => html`<p class="notice">${name}: ${what}.</p>\n`))}
 <h2>After the last epoch</h2>
 ${finalTable(runs)}
 <p class="soft">A best epoch that was chosen on test images is no result: it is too high. Top-1 is that of the last epoch.</p>

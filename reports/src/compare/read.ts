@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { type ImagePrediction, type PredictionReport, reportPredictions } from '@refconv/analysis/predictions';
 import { type Result, type Spec, shortHash } from '@refconv/runs';
+import { LEFT_OUT_FILE, type LeftOut, leftOutText } from '@refconv/training/leftOut';
 import { type EpochMetrics, readCsv, readMetrics } from '../metrics.js';
 
 export interface ComparedRun {
@@ -18,6 +19,8 @@ export interface ComparedRun {
   predictions?: PredictionReport;
   /** What the page cannot show of it, and why. */
   missing: string[];
+  /** What its training left out. */
+  leftOut: string[];
 }
 
 /**
@@ -56,7 +59,8 @@ async function readRun(folder: string): Promise<ComparedRun> {
   if (epochs.length === 0) missing.push('no epoch is finished yet');
   const predictions = await predictionsOf(folder, classes?.length, missing);
   const name = spec && !isNamed(folder) ? nameOf(spec, folder) : basename(folder);
-  return { name, folder, epochs, result, spec, classes, predictions, missing };
+  const leftOut = result?.leftOut ?? (await readIfWhole<LeftOut>(join(folder, LEFT_OUT_FILE))) ?? {};
+  return { name, folder, epochs, result, spec, classes, predictions, missing, leftOut: leftOutText(leftOut) };
 }
 
 /** Folders of experiments' runs are named by hashes. */

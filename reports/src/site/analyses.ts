@@ -3,8 +3,9 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type LandscapePoint, readLandscape } from '@refconv/analysis/landscape/grid';
 import { sharpness } from '@refconv/analysis/landscape/sharpness';
+import { type ImageRobustness, readRobustness, robustnessRow } from '@refconv/analysis/robustness/curve';
 import { meanInterval } from '@refconv/analysis/statistics';
-import { runFolder } from '@refconv/runs';
+import { placeOf, runFolder, type Spec } from '@refconv/runs';
 import type { MatrixCell } from '../charts/heatMap.js';
 import { readCsv } from '../metrics.js';
 import type { AnalysisNumbers, CostRatios } from './claims.js';
@@ -32,6 +33,10 @@ export interface NetworkAnalysis {
   rows: Record<string, string | number>[];
   cells: LayerCell[];
   points: LandscapePoint[];
+  /** What each image withstood, by the eps that it was attacked by, in 1/255. */
+  attacked?: { eps: number[]; images: ImageRobustness[] };
+  /** Runs that it is split into: parts whose numbers are those of all or none. */
+  parts: { done: number; of: number };
   /** Of a method beside the plain network, by batch size. */
   costs: CostRatios[];
 }
@@ -42,27 +47,55 @@ const MATRICES: Record<string, string> = {
   skeletons: 'skeletons.csv',
 };
 
-/** The finished analyses of an experiment; the parts of a landscape are put together. */
+/** The finished analyses of an experiment; the parts of one that was split are put together. */
 export async function readAnalyses(root: string, { runs }: Experiment): Promise<NetworkAnalysis[]> {
   const found = new Map<string, NetworkAnalysis>();
   for (const { network, arm, seed, hash, of, state, analysis: id } of runs) {
     if (!id || state.state !== 'done') continue;
     const folder = runFolder(root, hash);
-    const key = JSON.stringify([id, network, arm, seed]);
-    const earlier = found.get(key) ?? { id, network, arm, of, seed, rows: [], cells: [], points: [], costs: [] };
-    const result = JSON.parse(await readFile(join(folder, 'result.json'), 'utf8')) as Partial<NetworkAnalysis>;
+    const key = `${id}: ${placeOf({ network, arm, seed })}`;
+    const earlier = found.get(key) ?? {
+      ...{ id, network, arm, of, seed, rows: [], cells: [], points: [], costs: [] },
+      parts: {
+        done: 0,
+        of: SPLIT.includes(id)
+          ? runs.filter((run) => run.analysis === id && placeOf(run) === placeOf({ network, arm, seed })).length
+          : 1,
+      },
+    };
+    const result = JSON.parse(await readFile(join(folder, 'result.json'), 'utf8')) as Partial<NetworkAnalysis> & {
+      spec?: Spec;
+    };
     const matrices = MATRICES[id] ? await readCsv(join(folder, MATRICES[id])) : [];
     found.set(key, {
       ...earlier,
+      parts: { ...earlier.parts, done: earlier.parts.done + 1 },
       rows: [...earlier.rows, ...(result.rows ?? [])],
       cells: [...earlier.cells, ...(matrices ?? []).map(cellOf)],
       costs: [...earlier.costs, ...(id === 'cost' ? await costRatios(folder, result.rows ?? []) : [])],
       points: id === 'landscape' ? [...earlier.points, ...(await readLandscape(folder))] : [],
+      ...(result.spec?.analysis?.id === 'robustness' && {
+        attacked: {
+          eps: result.spec.analysis.eps,
+          images: [...(earlier.attacked?.images ?? []), ...(await readRobustness(folder))],
+        },
+      }),
     });
   }
-  return [...found.values()].map((analysis) =>
-    analysis.id === 'landscape' ? { ...analysis, rows: landscapeRows(analysis.points) } : analysis,
-  );
+  return [...found.values()].map((analysis) => {
+    const { parts } = analysis;
+    // Numbers of some parts alone would be others.
+    if (parts.done < parts.of) return { ...analysis, rows: [], points: [], attacked: undefined };
+    return { ...analysis, rows: rowsOf(analysis) };
+  });
+}
+
+/** Analyses that can be split into parts. */
+const SPLIT = ['landscape', 'robustness'];
+
+function rowsOf({ id, rows, points, attacked }: NetworkAnalysis): NetworkAnalysis['rows'] {
+  if (id === 'landscape') return landscapeRows(points);
+  return attacked ? [robustnessRow(attacked.images, attacked.eps)] : rows;
 }
 
 const cellOf = ({ layer = '', kernel = '', measure = '', row, column, value }: Record<string, string>): LayerCell => ({
@@ -113,10 +146,23 @@ function seedsOf(analyses: readonly NetworkAnalysis[]): AnalysisNumbers[] {
     };
     const wide = (arm: string) => own('landscape', arm)[0]?.wide_share;
     const [refconv, baseline] = [wide('refconv'), wide('baseline')];
+    /** The mean over the layers of a share in their kernels, in points. */
+    const share = (arm: string, column: string) => {
+      const shares = meanInterval(own('skeletons', arm).map((row) => 100 * Number(row[column])));
+      return shares?.mean ?? Number.NaN;
+    };
+    const withstood = (arm: string) => Number(own('robustness', arm)[0]?.mean_eps);
+    const known = (value: number) => (Number.isFinite(value) ? value : undefined);
     return {
       connectivity: difference('connectivity', 'off_diagonal_mean', 'initial_mean'),
       redundancy: difference('redundancy', 'transformed', 'basis'),
       redundancyUnitNorm: difference('redundancy', 'transformed_unit_norm', 'basis_unit_norm'),
+      cross: known(share('refconv', 'transformed_cross') - share('refconv', 'basis_cross')),
+      crossOfControl: known(share('refconv', 'transformed_cross') - share('retraining', 'transformed_cross')),
+      centre: known(share('refconv', 'transformed_centre') - share('refconv', 'basis_centre')),
+      centreOfControl: known(share('refconv', 'transformed_centre') - share('retraining', 'transformed_centre')),
+      robustness: known(withstood('refconv') - withstood('baseline')),
+      robustnessOfControl: known(withstood('refconv') - withstood('retraining')),
       ...(refconv !== undefined && baseline !== undefined && { landscape: 100 * (Number(refconv) - Number(baseline)) }),
     };
   });

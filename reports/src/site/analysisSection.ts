@@ -1,22 +1,23 @@
 /** What analyses found, as figures and tables. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { foldSpreads } from '@refconv/runs';
+import { counted, foldSpreads, listed } from '@refconv/runs';
 import { stringify } from 'csv-stringify/sync';
-import { connectivityChart, redundancyChart, skeletonChart } from '../charts/heatMap.js';
+import { connectivityChart, redundancyChart, scaledByLayer, skeletonChart } from '../charts/heatMap.js';
 import { landscapeChart, sliceChart, surfaceChart } from '../charts/landscape.js';
 import { type Html, html } from '../html.js';
 import type { LayerCell, NetworkAnalysis } from './analyses.js';
 import type { Figure } from './figure.js';
-import { count, four } from './format.js';
+import { four } from './format.js';
 import { table } from './layout.js';
+import { robustnessFigures } from './robustness.js';
 
 /** Layers whose matrices are shown: more than these are hard to compare. */
 const LAYERS = 4;
 
 type Draw = (figure: Figure) => Promise<Html>;
 
-/** A section for each kind of analysis; matrices of a network's first seed, numbers of all. */
+/** A section for each kind of analysis; matrices of a network's first seed, curves and numbers of all. */
 export async function analysisSection(
   folder: string,
   analyses: readonly NetworkAnalysis[],
@@ -27,11 +28,16 @@ export async function analysisSection(
     const own = analyses.filter((analysis) => analysis.id === id);
     const figures: Html[] = [];
     for (const network of new Set(own.map((analysis) => analysis.network))) {
-      const [first] = own.filter((analysis) => analysis.network === network);
-      const same = own.filter((each) => each.network === network && each.seed === first?.seed);
-      for (const figure of figuresOf(id, network, same)) figures.push(await draw(figure));
+      const ofNetwork = own.filter((analysis) => analysis.network === network);
+      const first = ofNetwork.filter(({ seed }) => seed === ofNetwork[0]?.seed);
+      const shown = id === 'robustness' ? robustnessFigures(network, ofNetwork) : figuresOf(id, network, first);
+      for (const figure of shown) figures.push(await draw(figure));
     }
+    const unfinished = own.flatMap(({ network, arm, seed, parts: { done, of } }) =>
+      done < of ? [`${network}, ${arm}, seed ${seed}: ${done} of ${counted(of, 'part')} done`] : [],
+    );
     sections.push(html`<h2>${TITLES[id] ?? id}</h2>
+${unfinished.length > 0 ? html`<p class="notice">Left out until all parts are done: ${listed(unfinished)}.</p>` : ''}
 ${figures}
 ${await numbers(folder, id, own)}`);
   }
@@ -43,6 +49,7 @@ const TITLES: Record<string, string> = {
   redundancy: 'Redundancy of kernel channels',
   skeletons: 'Skeletons of kernels',
   landscape: 'Loss landscape',
+  robustness: 'Robustness to attacks',
   cost: 'Cost of training',
 };
 
@@ -55,7 +62,7 @@ async function numbers(folder: string, id: string, analyses: readonly NetworkAna
   const shown = [...new Set(folded.flatMap((row) => Object.keys(row)))];
   const names = shown.map((name) => name.replaceAll('_', ' '));
   const cells = folded.map((row) => shown.map((name) => four(row[name])));
-  return html`<details><summary>${count(rows.length)} rows of numbers</summary>
+  return html`<details><summary>${counted(rows.length, 'row')} of numbers</summary>
 ${table(`Numbers of ${id}`, names, cells, { text: 2 })}
 <p class="soft"><a href="${id}-numbers.csv">With all digits, as CSV</a></p></details>`;
 }
@@ -66,14 +73,22 @@ function some<T>(all: readonly T[], limit: number): T[] {
   return Array.from({ length: limit }, (_, i) => all[Math.round((i * (all.length - 1)) / (limit - 1))] as T);
 }
 
-/** Of the layers with the largest matrices: those of narrow layers cannot be compared with them. */
-function chosenLayers(cells: readonly LayerCell[], limit: number): LayerCell[] {
+/** Of the layers with the largest matrices, as those of narrow layers cannot be compared with them: their cells, and which they are. */
+function chosenLayers(cells: readonly LayerCell[], limit: number): { shown: LayerCell[]; which: string } {
   const last = new Map<string, number>();
   for (const { layer, row } of cells) last.set(layer, Math.max(row, last.get(layer) ?? 0));
   const largest = Math.max(...last.values());
   const wide = [...last].flatMap(([layer, row]) => (row === largest ? [layer] : []));
-  const layers = new Set(some(wide, limit));
-  return cells.filter(({ layer }) => layers.has(layer));
+  const layers = some(wide, limit);
+  const shown = cells.filter(({ layer }) => layers.includes(layer));
+  const all = layers.length === last.size;
+  const scale = scaledByLayer(shown)
+    ? ' Each layer has a colour scale of its own, as they differ by orders of magnitude.'
+    : '';
+  return {
+    shown,
+    which: `${all ? '' : ` Shown: ${layers.length} of ${counted(last.size, 'layer')}, ${layers.join(', ')}.`}${scale}`,
+  };
 }
 
 function figuresOf(id: string, network: string, analyses: readonly NetworkAnalysis[]): Figure[] {
@@ -82,32 +97,42 @@ function figuresOf(id: string, network: string, analyses: readonly NetworkAnalys
     ...{ name: `${name}-${network}`, title: `${title} of ${network}`, chart, rows },
     caption: `${network}, seed ${seed}: ${caption}`,
   });
+  const matrices = (
+    name: string,
+    title: string,
+    chart: typeof skeletonChart,
+    from: readonly LayerCell[],
+    caption: string,
+    limit = LAYERS,
+  ) => {
+    const { shown, which } = chosenLayers(from, limit);
+    return shown.length > 0 ? [figure(name, title, chart(shown), shown, `${caption}${which}`)] : [];
+  };
   switch (id) {
-    case 'connectivity': {
-      const shown = chosenLayers(cells, LAYERS);
-      const caption =
-        'Σ|W_r| between the first channels of W_t (rows) and W_b (columns). An untouched W_r is as strong everywhere: the numbers tell by how much it has grown.';
-      return shown.length > 0 ? [figure(id, 'Connectivity', connectivityChart(shown), shown, caption)] : [];
-    }
+    case 'connectivity':
+      return matrices(
+        ...([id, 'Connectivity', connectivityChart, cells] as const),
+        'Σ|W_r| between the first channels of W_t (rows) and W_b (columns). An untouched W_r is as strong everywhere: the numbers tell by how much it has grown.',
+      );
     case 'redundancy':
       return (
         [
           ['plain', '', 'of kernels as they are, as the paper measures it. It grows with the scale of kernels too'],
           ['unitNorm', '-unit-norm', 'of kernels scaled to norm 1'],
         ] as const
-      ).flatMap(([measure, suffix, of]) => {
-        const shown = chosenLayers(
+      ).flatMap(([measure, suffix, of]) =>
+        matrices(
+          ...([`${id}${suffix}`, 'Redundancy', redundancyChart] as const),
           cells.filter((cell) => cell.measure === measure),
+          `Kullback–Leibler divergence of every two softmaxed kernel channels, ${of}. Larger is less redundant.`,
           2,
-        );
-        const caption = `Kullback–Leibler divergence of every two softmaxed kernel channels, ${of}. Larger is less redundant.`;
-        return shown.length > 0 ? [figure(`${id}${suffix}`, 'Redundancy', redundancyChart(shown), shown, caption)] : [];
-      });
-    case 'skeletons': {
-      const shown = chosenLayers(cells, LAYERS);
-      const caption = 'mean magnitude of a kernel’s entries by their position.';
-      return shown.length > 0 ? [figure(id, 'Skeletons', skeletonChart(shown), shown, caption)] : [];
-    }
+        ),
+      );
+    case 'skeletons':
+      return matrices(
+        ...([id, 'Skeletons', skeletonChart, cells] as const),
+        'mean magnitude of a kernel’s entries by their position.',
+      );
     case 'landscape':
       return landscapeFigures(figure, analyses);
     default:

@@ -1,7 +1,7 @@
 /** The page of an experiment: its table, its charts, its runs. */
 import { join } from 'node:path';
 import { mean, spread } from '@refconv/analysis/statistics';
-import { type LedgerRow, RESULTS_VERSION, settingsText, shortHash, tableCells } from '@refconv/runs';
+import { counted, type LedgerRow, RESULTS_VERSION, settingsText, shortHash, tableCells } from '@refconv/runs';
 import { type CurveRow, gainsChart, trainingChart } from '../charts/training.js';
 import { html } from '../html.js';
 import type { EpochMetrics } from '../metrics.js';
@@ -44,11 +44,12 @@ have shared the machine: they compare nothing; the experiment cost does. A cell 
 Commits: ${commits || 'none'}; a + marks changed files. <a href="table.csv">The table with all digits</a></p>`
     : ''
 }
+${leftOutOf(experiment.runs).map((line) => html`<p class="notice">${line}</p>\n`)}
 ${figures.gains.length > 0 ? html`<h2>Gains</h2>${figures.gains}` : ''}
 ${figures.curves.length > 0 ? html`<h2>Training curves</h2>${figures.curves}` : ''}
 ${await analysisSection(join(folder), analyses, draw)}
 <h2>Runs</h2>
-<details><summary>${count(experiment.runs.length)} runs</summary>
+<details><summary>${counted(experiment.runs.length, 'run')}</summary>
 ${table(
   `Runs of ${name}`,
   ['network', 'arm', 'seed', 'state', 'evaluated on', 'top-1', 'merged', 'best on test, no result', 'run'],
@@ -69,16 +70,23 @@ ${table(
   return page({ title: `${name}: RefConv`, base: '../../', links, charts: true, body: sections });
 }
 
+/** What runs left out, each line once for the seeds that share it. */
+function leftOutOf(runs: readonly ExperimentRun[]): string[] {
+  return [
+    ...new Set(runs.flatMap(({ network, arm, leftOut }) => leftOut.map((line) => `${network}, ${arm}: ${line}`))),
+  ];
+}
+
 function statesOf(runs: readonly ExperimentRun[]): string {
   const states = new Map(runs.map(({ hash, state }) => [hash, state.state]));
   const counts = new Map<string, number>();
   for (const state of states.values()) counts.set(state, (counts.get(state) ?? 0) + 1);
-  return `${count(states.size)} runs: ${[...counts].map(([state, n]) => `${count(n)} ${state}`).join(', ')}`;
+  return `${counted(states.size, 'run')}: ${[...counts].map(([state, n]) => `${count(n)} ${state}`).join(', ')}`;
 }
 
 function stateOf({ state }: ExperimentRun): string {
   if (state.state === 'failed') return `failed: ${state.reason}`;
-  if ('epoch' in state) return `${state.state}: ${state.epoch} of ${state.epochs} epochs`;
+  if ('epoch' in state) return `${state.state}: ${state.epoch} of ${counted(state.epochs, 'epoch')}`;
   return state.state;
 }
 

@@ -117,6 +117,16 @@ const ANALYSES: Record<keyof AnalysisNumbers, { compared: string; measure: strin
     unit: 'nats',
   },
   landscape: { compared: 'refconv − baseline', measure: 'share within 1 nat', unit: 'points' },
+  cross: { compared: 'W_t − W_b', measure: 'share of the row and column through the centre', unit: 'points' },
+  crossOfControl: {
+    compared: 'refconv − retraining',
+    measure: 'share of the row and column through the centre',
+    unit: 'points',
+  },
+  centre: { compared: 'W_t − W_b', measure: 'share of the centre', unit: 'points' },
+  centreOfControl: { compared: 'refconv − retraining', measure: 'share of the centre', unit: 'points' },
+  robustness: { compared: 'refconv − baseline', measure: 'mean eps withstood', unit: '/255' },
+  robustnessOfControl: { compared: 'refconv − retraining', measure: 'mean eps withstood', unit: '/255' },
 };
 
 function analysisFinding(

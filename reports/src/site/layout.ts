@@ -1,7 +1,8 @@
 /** The frame of the site's pages. */
-import { cp, mkdir } from 'node:fs/promises';
+import { cp } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { makeFolder } from '@refconv/files';
 import { Html, html } from '../html.js';
 
 /** Files that every site has in its folder `assets`. */
@@ -11,7 +12,7 @@ const VEGA = ['vega', 'vega-lite', 'vega-embed'];
 /** Copies style, script and the vega libraries, so that the site loads nothing from elsewhere. */
 export async function writeAssets(folder: string): Promise<void> {
   const target = join(folder, 'assets');
-  await mkdir(target, { recursive: true });
+  await makeFolder(target);
   // What a package exports lies beside its build for browsers.
   const build = (name: string) => dirname(fileURLToPath(import.meta.resolve(name)));
   const files = [
@@ -56,7 +57,7 @@ ${body}
 }
 
 /**
- * A table that scrolls by itself where the window is narrow; its first cells are the rows' headers.
+ * A table that scrolls by itself where the window is narrow; its first cells are the rows' headers. Columns without a value are left out.
  * @param options.text so many columns from the left are texts. @param options.captioned whether the caption is shown, not only read out.
  */
 export function table(
@@ -66,15 +67,21 @@ export function table(
   { text = 1, captioned = true }: { text?: number; captioned?: boolean } = {},
 ): Html {
   const kind = (i: number) => new Html(i < text ? ' class="text"' : '');
+  // A column without a single value says nothing.
+  const columns = header
+    .map((_, i) => i)
+    .filter((i) => i === 0 || rows.length === 0 || rows.some((row) => !isEmpty(row[i])));
   return html`<div class="scroll" role="region" aria-label="${caption}" tabindex="0"><table>
 ${captioned ? html`<caption>${caption}</caption>` : ''}
-<thead><tr>${header.map((cell, i) => html`<th scope="col"${kind(i)}>${cell}</th>`)}</tr></thead>
+<thead><tr>${columns.map((i) => html`<th scope="col"${kind(i)}>${header[i] as string}</th>`)}</tr></thead>
 <tbody>
 ${rows.map(
-  (row) => html`<tr>${row.map((cell, i) =>
-    i === 0 ? html`<th scope="row">${cell}</th>` : html`<td${kind(i)}>${cell}</td>`,
+  (row) => html`<tr>${columns.map((i) =>
+    i === 0 ? html`<th scope="row">${row[i] ?? ''}</th>` : html`<td${kind(i)}>${row[i] ?? ''}</td>`,
   )}</tr>
 `,
 )}</tbody>
 </table></div>`;
 }
+
+const isEmpty = (cell: string | Html | undefined) => (cell instanceof Html ? cell.text : (cell ?? '')) === '';

@@ -1,9 +1,10 @@
 /** The site's first page: the paper's claims, and what was measured. */
-import { RESULTS_VERSION, settingsText, shortHash } from '@refconv/runs';
+import { counted, RESULTS_VERSION, settingsText, shortHash } from '@refconv/runs';
 import { type Html, html } from '../html.js';
 import { count, four, percent, signed } from './format.js';
 import type { Finding, Judgement } from './judge.js';
 import { page, table } from './layout.js';
+import { objection } from './objection.js';
 import type { Experiment, Site } from './read.js';
 import type { Verdict } from './verdict.js';
 
@@ -30,7 +31,7 @@ export function overviewPage(site: Site, judgements: readonly Judgement[]): stri
   );
   const body = html`<h1>RefConv: the paper’s claims, and what was measured</h1>
 <p>Claims of <em>RefConv: Re-parameterized Refocusing Convolution for Powerful ConvNets</em> (arXiv 2310.10563), in our words, beside
-${count(ledger.length)} finished runs of ${count(experiments.length)} experiments${last ? html`, the last of ${last.slice(0, 10)}` : ''}.
+${counted(ledger.length, 'finished run')} of ${counted(experiments.length, 'experiment')}${last ? html`, the last of ${last.slice(0, 10)}` : ''}.
 All numbers come from <a href="ledger.csv">ledger.csv</a>${commits.length > 0 ? html` (commits ${commits.join(', ')})` : ''}.</p>
 ${problems.map((problem) => html`<p class="notice">${problem}</p>\n`)}
 <ul class="counts">${VERDICTS.map((verdict) => {
@@ -48,23 +49,24 @@ images say nothing about a claim. Runs whose settings were changed against their
 shown, and decide nothing.</p></details>
 
 <h2 id="claims">Claims</h2>
-${judgements.map((judgement) => claimSection(judgement, older))}
+${judgements.map((judgement) => claimSection(judgement, older, experiments))}
 
 <h2 id="experiments">Experiments</h2>
 ${
   experiments.length > 0
     ? table(
         'Experiments, and how many of their runs are finished',
-        ['experiment', 'preset', 'images', 'networks', 'results version', 'runs finished'],
+        ['experiment', 'preset', 'images', 'decides no claim', 'networks', 'results version', 'runs finished'],
         experiments.map((experiment) => [
           html`<a href="${experimentHref(experiment.name)}">${experiment.name}</a>`,
           settingsText(experiment.grid),
           experiment.data.join(', '),
+          objection(experiment) ?? '',
           count(new Set(experiment.runs.map(({ network }) => network)).size),
           String(experiment.version ?? ''),
           finishedOf(experiment),
         ]),
-        { text: 3 },
+        { text: 4 },
       )
     : html`<p>None: the scripts in experiments/ make them.</p>`
 }
@@ -89,13 +91,24 @@ ${
   return page({ title: 'RefConv: claims and measurements', base: '', charts: false, body });
 }
 
+/** Of runs that are done and that no finding is of: which, and why they decide nothing. */
+function undecidingText(experiments: readonly Experiment[]): string {
+  const done = experiments.filter(({ runs }) => runs.some(({ state }) => state.state === 'done'));
+  const named = done.map((experiment) => `${experiment.name} (${objection(experiment) ?? 'not all runs of a pair'})`);
+  return named.length > 0 ? `runs are done and decide nothing: ${named.join(', ')}` : '';
+}
+
 function finishedOf({ runs }: Experiment): string {
   const hashes = new Map(runs.map(({ hash, state }) => [hash, state.state === 'done']));
   return `${[...hashes.values()].filter(Boolean).length} of ${hashes.size}`;
 }
 
 /** @param older experiments of earlier results versions, and which. */
-function claimSection({ claim, verdict, findings }: Judgement, older: ReadonlyMap<string, number>): Html {
+function claimSection(
+  { claim, verdict, findings }: Judgement,
+  older: ReadonlyMap<string, number>,
+  experiments: readonly Experiment[],
+): Html {
   const { source, experiment } = claim;
   const rows = findings.map((finding) => [
     finding.network,
@@ -114,12 +127,13 @@ function claimSection({ claim, verdict, findings }: Judgement, older: ReadonlyMa
     { text: 4, captioned: false },
   );
   const networks = new Set(findings.map(({ network }) => network)).size;
+  const undeciding = undecidingText(experiments.filter(({ grid }) => grid.experiment === experiment));
   return html`<section class="claim">
 <h3>${claim.claim}</h3>
 <p>${badge(verdict)} <span class="soft">· ${source}${
     findings.length === 0
       ? experiment
-        ? html` · no runs yet: experiments/dist/${experiment}.js makes them`
+        ? html` · ${undeciding || 'no runs yet'}: experiments/dist/${experiment}.js makes ${undeciding ? 'others' : 'them'}`
         : ' · no experiment of this project measures it'
       : findings.some(({ counts }) => counts)
         ? ''
@@ -129,7 +143,7 @@ ${
   findings.length === 0
     ? ''
     : findings.length > FOLDED
-      ? html`<details><summary>${count(findings.length)} comparisons on ${count(networks)} networks</summary>${shown}</details>`
+      ? html`<details><summary>${counted(findings.length, 'comparison')} on ${counted(networks, 'network')}</summary>${shown}</details>`
       : shown
 }
 </section>

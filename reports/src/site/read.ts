@@ -3,10 +3,12 @@ import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
+  counted,
   type Grid,
   type LedgerRow,
   readGrid,
   readLedger,
+  readResult,
   runFolder,
   type State,
   stateOf,
@@ -14,6 +16,7 @@ import {
   tableFrom,
   versionOf,
 } from '@refconv/runs';
+import { leftOutText } from '@refconv/training/leftOut';
 import { type EpochMetrics, readMetrics } from '../metrics.js';
 
 /** One run of an experiment. */
@@ -31,6 +34,8 @@ export interface ExperimentRun {
   epochs: EpochMetrics[];
   /** What it does in place of training, if it does. */
   analysis?: string;
+  /** Lines of what it left out. */
+  leftOut: string[];
 }
 
 export interface Experiment {
@@ -90,7 +95,7 @@ export async function readSite(root: string): Promise<Site> {
   );
   if (missing.size > 0) {
     problems.push(
-      `${missing.size} finished runs are not in the ledger: refconv experiment ledger --results ${root} makes it anew.`,
+      `Not in the ledger: ${counted(missing.size, 'finished run')}: refconv experiment ledger --results ${root} makes it anew.`,
     );
   }
   const known = new Set(runs.map(({ hash }) => hash));
@@ -108,7 +113,9 @@ async function readExperiment(root: string, name: string, ledger: ReadonlyMap<st
       );
       const { analysis } = spec as { analysis?: { id: string } };
       const epochs = (await readMetrics(runFolder(root, hash)).catch(() => undefined)) ?? [];
-      return { network, arm, seed, hash, of, state, ledger: ledger.get(hash), epochs, analysis: analysis?.id };
+      const result = state.state === 'done' ? await readResult(root, hash) : undefined;
+      const leftOut = leftOutText(result?.leftOut ?? {});
+      return { network, arm, seed, hash, of, state, ledger: ledger.get(hash), epochs, analysis: analysis?.id, leftOut };
     }),
   );
   const trainings = new Set(runs.filter(({ analysis }) => !analysis).map(({ hash }) => hash));

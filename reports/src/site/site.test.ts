@@ -172,7 +172,7 @@ describe('the site', () => {
     const unfinished = named?.runs.find(({ state }) => state.state === 'waiting');
     expect(unfinished?.epochs.length).to.equal(31);
     const page = await readFile(pageOf('analyses-cifar'), 'utf8');
-    for (const title of ['Connectivity', 'Redundancy', 'Skeletons', 'Loss landscape'])
+    for (const title of ['Connectivity', 'Redundancy', 'Skeletons', 'Loss landscape', 'Robustness'])
       expect(page).to.contain(`<h2>${title}`);
     const overview = await readFile(join(output, 'index.html'), 'utf8');
     expect(overview).to.contain('share within 1 nat');
@@ -216,6 +216,53 @@ describe('a folder of runs', () => {
     expect(page).to.contain(`Results version 1, where this code makes version ${RESULTS_VERSION}`);
   });
 
+  const read = (...path: string[]) => readFile(join(folder, 'site', ...path), 'utf8');
+
+  it('of smoke runs says on its first page that they are done and decide nothing, and counts in the singular', async () => {
+    const smoke: MadeUp = {
+      ...{ ...TABLE, name: 'imagenet-table-smoke', preset: 'smoke', networks: ['resnet18'], seeds: [1], epochs: 1 },
+      ...{ data: { name: 'synthetic' }, paper: undefined },
+    };
+    await writeRuns(folder, [smoke]);
+    const [hash = ''] = await readdir(join(folder, 'runs'));
+    const file = join(folder, 'runs', hash, 'result.json');
+    const leftOut = { images: [], layers: [{ name: 'conv1 <b>', reason: 'its windows do not overlap' }] };
+    await writeFile(file, JSON.stringify({ ...JSON.parse(await readFile(file, 'utf8')), leftOut }));
+    await writeSite(folder, join(folder, 'site'));
+    const overview = await read('index.html');
+    expect(overview)
+      .to.contain('2 finished runs of 1 experiment,')
+      .and.contain(
+        'runs are done and decide nothing: imagenet-table-smoke (synthetic images): experiments/dist/imagenet-table.js makes others',
+      )
+      .and.not.match(/no runs yet: experiments\/dist\/imagenet-table/);
+    const page = await read('experiments', smoke.name, 'index.html');
+    expect(page).to.contain(
+      'Left as they are: 1 convolution above 1×1: conv1 &#60;b&#62; (its windows do not overlap)',
+    );
+    // Of one seed there is no interval, and nothing of the paper's is known.
+    expect(page).to.contain('gain, points</th>').and.not.contain('95 % CI</th>').and.not.contain('>paper</th>');
+    const chart = JSON.parse(await read('experiments', smoke.name, 'training-resnet18.vl.json'));
+    expect(chart.encoding.x.axis.values).to.deep.equal([1]);
+  });
+
+  it('has no numbers of a landscape before all of its parts are done, and says which layers it shows', async () => {
+    await writeAnalyses(folder, 'analyses', 'mobilenetv1');
+    const file = join(folder, 'grids', 'analyses', 'grid.json');
+    const grid = JSON.parse(await readFile(file, 'utf8'));
+    const [landscape] = grid.rows.filter(({ hash }: { hash: string }) => grid.runs[hash].analysis.id === 'landscape');
+    const open = 'f'.repeat(64);
+    grid.rows.push({ ...landscape, hash: open });
+    grid.runs[open] = grid.runs[landscape.hash];
+    await writeFile(file, JSON.stringify(grid));
+    await writeSite(folder, join(folder, 'site'));
+    const page = await read('experiments', 'analyses', 'index.html');
+    expect(page).to.contain(
+      `Left out until all parts are done: mobilenetv1, ${landscape.arm}, seed ${landscape.seed}: 1 of 2 parts done.`,
+    );
+    expect(page).not.to.contain('Shown:');
+  });
+
   it('with a ledger of another version is an error', async () => {
     await writeFile(join(folder, 'ledger.csv'), 'a,b\n1,2\n');
     expect(await failure(folder)).to.match(/other columns than this version writes/);
@@ -238,7 +285,7 @@ describe('a folder of runs', () => {
     expect(problems.join('\n'))
       .to.match(/The grid half cannot be read: .*JSON/)
       .and.match(/The grid none cannot be read: .*is not a grid/)
-      .and.match(/1 finished runs are not in the ledger/);
+      .and.match(/Not in the ledger: 1 finished run:/);
     const damaged = experiments[0]?.runs.find((run) => run.hash === hash);
     expect(damaged?.state)
       .to.have.property('reason')

@@ -1,8 +1,9 @@
 /** Ledger and run folders as a static site. */
 
 import { existsSync } from 'node:fs';
-import { cp, mkdir, writeFile } from 'node:fs/promises';
+import { cp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeFolder } from '@refconv/files';
 import { tableCsv } from '@refconv/runs';
 import { numbersOf, readAnalyses } from './analyses.js';
 import { CLAIMS } from './claims.js';
@@ -23,7 +24,7 @@ export async function writeSite(root: string, output: string): Promise<Site> {
   const analysed = [];
   for (const experiment of site.experiments) {
     const folder = join(output, 'experiments', experiment.name);
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     const analyses = await readAnalyses(root, experiment).catch((error: Error) => {
       site.problems.push(`Analyses of ${experiment.name} cannot be read: ${error.message}`);
       return [];

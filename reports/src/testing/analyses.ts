@@ -51,7 +51,14 @@ const ANALYSES: Record<string, { files: Record<string, unknown[][]>; rows: (seed
         ...KERNELS.flatMap((keys) => matrix(keys, [0, 1, 2])),
       ],
     },
-    rows: () => LAYERS.map((layer) => ({ layer, basis_centre: 0.2, transformed_centre: 0.3 })),
+    rows: () =>
+      LAYERS.map((layer) => ({
+        layer,
+        basis_centre: 0.2,
+        transformed_centre: 0.3,
+        basis_cross: 0.5,
+        transformed_cross: 0.6,
+      })),
   },
 };
 
@@ -64,6 +71,14 @@ const bowl = (steepness: number): unknown[][] => {
   ];
 };
 
+const EPS = [0, 1, 2];
+
+/** Sixty images, of which every fifth is wrong by itself. */
+const withstood = (more: number): unknown[][] => [
+  ['image', 'label', 'smallest_eps'],
+  ...Array.from({ length: 60 }, (_, i) => [i, i % 10, i % 5 ? (i % 7) / 4 + more : 0]),
+];
+
 /** Writes a grid of analyses of two seeds of one network. */
 export async function writeAnalyses(root: string, name: string, network: string): Promise<void> {
   const rows: GridRow[] = [];
@@ -75,18 +90,34 @@ export async function writeAnalyses(root: string, name: string, network: string)
       recipe: paperRecipe(),
       ...{ seed, threads: 1 },
     });
-    const spec = { ...trained, analysis: { id, arm } } as Spec;
+    const spec = { ...trained, analysis: { id, arm, ...(id === 'robustness' && { eps: EPS }) } } as unknown as Spec;
     const hash = hashOfSpec(spec);
     const folder = runFolder(root, hash);
     await mkdir(folder, { recursive: true });
     for (const [file, lines] of Object.entries(files)) await writeFile(join(folder, file), stringify(lines));
     await writeFile(join(folder, 'result.json'), JSON.stringify({ hash, spec, rows: results }));
     runs[hash] = spec;
-    const [, of] = /^landscape of (.+)$/.exec(arm) ?? [];
+    const [, of] = /^\w+ of (.+)$/.exec(arm) ?? [];
     rows.push({ network, arm, seed, hash, ...(of && { of }) });
   };
   for (const seed of [1, 2]) {
-    for (const [id, { files, rows }] of Object.entries(ANALYSES)) await add(id, seed, id, files, rows(seed));
+    for (const [id, { files, rows }] of Object.entries(ANALYSES))
+      await add(id === 'skeletons' ? 'skeletons of refconv' : id, seed, id, files, rows(seed));
+    const control = { transformed_centre: 0.25, transformed_cross: 0.56 };
+    const { files, rows } = ANALYSES.skeletons as (typeof ANALYSES)[string];
+    await add(
+      'skeletons of retraining',
+      seed,
+      'skeletons',
+      files,
+      rows(seed).map((row) => ({ ...row, ...control })),
+    );
+    for (const [arm, more] of [
+      ['baseline', 0],
+      ['retraining', 0.1],
+      ['refconv', 0.2 + 0.01 * seed],
+    ] as const)
+      await add(`robustness of ${arm}`, seed, 'robustness', { 'robustness.csv': withstood(more) }, []);
     for (const [arm, steepness] of [
       ['landscape of baseline', 4],
       ['landscape of refconv', 1 + 0.1 * seed],

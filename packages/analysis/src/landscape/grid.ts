@@ -1,6 +1,8 @@
 /** The points of a landscape, and a file of them that grows point by point. */
-import { appendFile, link, mkdir, open, readdir, readFile, unlink, writeFile } from 'node:fs/promises';
+import { appendFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeFolder } from '@refconv/files';
+import { claim, mend, readLines } from '../resumableFile.js';
 import type { LossPoint } from './surface.js';
 
 export interface GridSpec {
@@ -92,10 +94,10 @@ export interface LandscapeRun {
 export async function runLandscape(run: LandscapeRun): Promise<LandscapePoint[]> {
   const { folder, grid, part = { i: 1, n: 1 }, evaluate, onPoint, signal } = run;
   const points = gridPoints(grid);
-  await mkdir(folder, { recursive: true });
-  await claim(folder, { ...run.settings, ...completeGrid(grid) });
+  await makeFolder(folder);
+  await claim(join(folder, 'landscape.json'), { ...run.settings, ...completeGrid(grid) }, 'landscape');
   const file = join(folder, part.n === 1 ? 'points.csv' : `points-${part.i}-of-${part.n}.csv`);
-  await mend(file);
+  await mend(file, HEADER, 'landscape');
   const known = await readLandscape(folder);
   const done = new Set(known.map(key));
   const todo = points.filter((point, at) => at % part.n === part.i - 1 && !done.has(key(point)));
@@ -116,53 +118,10 @@ export async function readLandscape(folder: string): Promise<LandscapePoint[]> {
   const files = (await readdir(folder)).filter((name) => /^points.*\.csv$/.test(name)).sort();
   const found = new Map<string, LandscapePoint>();
   for (const file of files) {
-    const [header, ...lines] = (await readFile(join(folder, file), 'utf8')).split('\n').slice(0, -1);
-    if (header !== undefined && header !== HEADER) {
-      throw new Error(`${join(folder, file)} is no landscape: its first line is '${header}', expected '${HEADER}'.`);
-    }
-    for (const line of lines) {
+    for (const line of await readLines(join(folder, file), HEADER, 'landscape')) {
       const [x, y, loss, top1] = line.split(',').map(Number) as [number, number, number, number];
       found.set(key({ x, y }), { x, y, loss, top1 });
     }
   }
   return [...found.values()].sort((a, b) => a.y - b.y || a.x - b.x);
-}
-
-/** Makes a part's file, or takes away what a killed process left of its last line. */
-async function mend(file: string): Promise<void> {
-  const text = await readFile(file, 'utf8').catch(() => '');
-  const whole = text.slice(0, text.lastIndexOf('\n') + 1);
-  if (whole === '') return writeFile(file, `${HEADER}\n`);
-  if (whole === text) return;
-  const handle = await open(file, 'r+');
-  await handle.truncate(Buffer.byteLength(whole)).finally(() => handle.close());
-}
-
-/** Notes the settings in a new folder, and compares them in an old one. */
-async function claim(folder: string, settings: Readonly<Record<string, unknown>>): Promise<void> {
-  const path = join(folder, 'landscape.json');
-  const text = `${JSON.stringify(settings, undefined, 2)}\n`;
-  // Made beside and linked, so that another part's process never reads half of it.
-  const beside = `${path}.${process.pid}`;
-  await writeFile(beside, text);
-  const created = await link(beside, path).then(
-    () => true,
-    (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EEXIST') throw error;
-      return false;
-    },
-  );
-  await unlink(beside);
-  if (created) return;
-  const there = JSON.parse(await readFile(path, 'utf8')) as Record<string, unknown>;
-  const given = JSON.parse(text) as Record<string, unknown>;
-  const differing = [...new Set([...Object.keys(there), ...Object.keys(given)])].filter(
-    (name) => JSON.stringify(there[name]) !== JSON.stringify(given[name]),
-  );
-  if (differing.length > 0) {
-    const listed = differing.map(
-      (name) => `${name} ${JSON.stringify(there[name])}, given ${JSON.stringify(given[name])}`,
-    );
-    throw new Error(`${folder} holds another landscape: ${listed.join('; ')}. Choose another folder.`);
-  }
 }

@@ -214,7 +214,7 @@ describe("a landscape's points", () => {
         (error: Error) => error.message,
       );
     expect(await refused({ settings: { network: 'b', seed: 1 } })).to.match(
-      /another landscape: network "a", given "b"/,
+      /of another landscape: network "a", given "b"/,
     );
     expect(await refused({ grid: { points: [3, 3] } })).to.match(
       /points \[5,3\], given \[3,3\]. Choose another folder/,

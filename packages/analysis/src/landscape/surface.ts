@@ -1,7 +1,8 @@
 /** The loss of a network along two directions, compiled: a point costs an evaluation. */
 import { batches, type ImageSplit } from '@refconv/datasets';
+import { logitsOf } from '@refconv/layers';
 import { compile, softmaxCrossEntropy, tf } from '@refconv/tensorflow';
-import type { LayersModel, Scalar, Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs';
+import type { LayersModel, Scalar, Tensor, Tensor1D, Tensor4D } from '@tensorflow/tfjs';
 import type { Direction } from './directions.js';
 
 export interface LossPoint {
@@ -68,7 +69,7 @@ export function lossSurface(
         }
       },
       evaluate(images: Tensor4D, labels: Tensor1D) {
-        const logits = model.apply(images, { training: false }) as Tensor2D;
+        const logits = logitsOf(model, images);
         // argMax names some class where all logits are NaN, as they may be far from the minimum.
         const right = tf.logicalAnd(tf.equal(tf.argMax(logits, 1), labels), tf.all(tf.isFinite(logits), 1));
         return tf.stack([tf.sum(softmaxCrossEntropy(logits, labels)), tf.sum(tf.cast(right, 'float32'))]) as Tensor1D;

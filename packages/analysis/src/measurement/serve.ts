@@ -10,7 +10,7 @@ export interface Contestant {
   multiplyAdds: number;
   versions?: Record<string, string>;
   /** Runs one step to its end and returns the loss. */
-  step(): number;
+  step(): number | Promise<number>;
   recordingMilliseconds?(): number;
   profile?(): OperationTime[];
 }
@@ -26,7 +26,8 @@ export async function serve<Setting>(build: (setting: Setting) => Contestant | P
   const start = performance.now();
   const contestant = await build(setting);
   const buildMilliseconds = performance.now() - start;
-  const warmUp = Array.from({ length: WARM_UP_STEPS }, () => timed(() => contestant.step())[1]);
+  const warmUp: number[] = [];
+  for (let i = 0; i < WARM_UP_STEPS; i++) warmUp.push((await timed(() => contestant.step()))[1]);
   const { parameters, multiplyAdds, versions = {} } = contestant;
   const recordingMilliseconds = contestant.recordingMilliseconds?.();
   say({
@@ -41,7 +42,7 @@ export async function serve<Setting>(build: (setting: Setting) => Contestant | P
   });
   for await (const line of createInterface({ input: process.stdin })) {
     const [command, count] = line.trim().split(' ');
-    if (command === 'step') say(steps(contestant, Number(count)));
+    if (command === 'step') say(await steps(contestant, Number(count)));
     else if (command === 'profile') say({ profile: profile(contestant) });
     else throw new Error(`The worker was sent "${line}"; it knows "step N" and "profile".`);
   }
@@ -56,20 +57,21 @@ function peakMemoryMB(): number {
   return (process.resourceUsage().maxRSS * 1024) / 1e6;
 }
 
-function timed<T>(body: () => T): [T, number] {
+async function timed<T>(body: () => T | Promise<T>): Promise<[T, number]> {
   const start = performance.now();
-  const result = body();
+  const result = await body();
   return [result, performance.now() - start];
 }
 
-function steps(contestant: Contestant, count: number): Steps {
+async function steps(contestant: Contestant, count: number): Promise<Steps> {
   const before = process.cpuUsage();
   let loss = Number.NaN;
-  const milliseconds = Array.from({ length: count }, () => {
-    const [value, time] = timed(() => contestant.step());
+  const milliseconds: number[] = [];
+  for (let i = 0; i < count; i++) {
+    const [value, time] = await timed(() => contestant.step());
     loss = value;
-    return time;
-  });
+    milliseconds.push(time);
+  }
   const { user, system } = process.cpuUsage(before);
   return { milliseconds, cpuMilliseconds: (user + system) / 1000, peakMemoryMB: peakMemoryMB(), loss };
 }

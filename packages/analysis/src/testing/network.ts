@@ -14,3 +14,20 @@ export function smallNetwork(seed = 1): LayersModel {
   });
   return model;
 }
+
+/** A shallow network whose classes lie close together: an attack of some 1/255 changes what it says. */
+export function shallowNetwork(seed = 1): LayersModel {
+  const kernel = (i: number) => tf.initializers.glorotUniform({ seed: 10 * seed + i });
+  return tf.sequential({
+    layers: [
+      tf.layers.conv2d({
+        ...{ inputShape: [16, 16, 3], filters: 8, kernelSize: 3, strides: 2, padding: 'same', activation: 'relu' },
+        kernelInitializer: kernel(0),
+      }),
+      tf.layers.batchNormalization(),
+      tf.layers.depthwiseConv2d({ kernelSize: 3, padding: 'same', depthwiseInitializer: kernel(1) }),
+      tf.layers.flatten(),
+      tf.layers.dense({ units: 10, kernelInitializer: kernel(2) }),
+    ],
+  }) as LayersModel;
+}

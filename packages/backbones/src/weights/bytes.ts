@@ -16,6 +16,31 @@ export function decodeText(bytes: Uint8Array, what: string): string {
   }
 }
 
+/** A file's bytes, wherever they are: a part at a time, as a file can have more than fit into one array. */
+export interface ByteSource {
+  readonly size: number;
+  /** Of at most what is there: {@link partOf} checks it. */
+  read(offset: number, length: number): Uint8Array;
+}
+
+/** Bytes that are in memory already; parts are views. */
+export const memoryBytes = (bytes: Uint8Array): ByteSource => ({
+  size: bytes.length,
+  read: (offset, length) => bytes.subarray(offset, offset + length),
+});
+
+/** @throws WeightsError where the file ends before; `what` names the part in the error. */
+export function partOf(source: ByteSource, offset: number, length: number, what: string): Uint8Array {
+  if (offset + length > source.size) throw endsInside(source.size, what, length, offset);
+  return source.read(offset, length);
+}
+
+const endsInside = (size: number, what: string, count: number, at: number) =>
+  new WeightsError(
+    `The file ends at byte ${size}, inside ${what}: ${count} bytes are expected from byte ${at} on. ` +
+      'It is truncated or damaged; fetch it again.',
+  );
+
 /** Little-endian, as all three formats are. */
 export class ByteReader {
   readonly bytes: Uint8Array;
@@ -31,12 +56,7 @@ export class ByteReader {
   /** Steps over `count` bytes and returns where they begin. */
   #step(count: number, what: string): number {
     const at = this.offset;
-    if (count > this.bytes.length - at) {
-      throw new WeightsError(
-        `The file ends at byte ${this.bytes.length}, inside ${what}: ${count} bytes are expected from byte ${at} on. ` +
-          'It is truncated or damaged; fetch it again.',
-      );
-    }
+    if (count > this.bytes.length - at) throw endsInside(this.bytes.length, what, count, at);
     this.offset += count;
     return at;
   }

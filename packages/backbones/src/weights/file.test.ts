@@ -1,12 +1,25 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { mobilenetv1 } from '../mobilenetv1.js';
 import { shared } from '../testing/oracle.js';
+import { zipOf } from '../testing/zip.js';
 import { loadTorchState, type TorchState, torchState } from '../torchState.js';
-import { WeightsError } from './bytes.js';
-import { readWeights, writeWeights } from './file.js';
+import { memoryBytes, WeightsError } from './bytes.js';
+import { readWeights, readWeightsFile, writeWeights } from './file.js';
+import { readZip } from './zip.js';
 
 const weights = join(shared, 'data', 'weights');
 
@@ -46,6 +59,29 @@ describe('weight files', () => {
     expect(await messageOf(writeWeights(join(path, 'w'), state))).to.contain('ENOTDIR');
     expect(await messageOf(writeWeights(folder, state))).to.contain(`cannot be written to ${folder}`);
     expect(readdirSync(folder)).to.deep.equal(['w.safetensors']);
+  });
+
+  it('above 2 and 4 GiB are read, and only where their weights are', async () => {
+    const archive = readFileSync(fileURLToPath(new URL('../../src/weights/fixtures/zip.pth', import.meta.url)));
+    const members = [...readZip(memoryBytes(archive))].map(([name, file]) => ({ name, data: file.read() }));
+    for (const [before, zip64] of [[2 ** 31, false] as const, [2 ** 32 + 5, true] as const]) {
+      const path = join(folder, 'large.pth');
+      // A file with a hole takes no room on the disk.
+      const file = openSync(path, 'w');
+      writeSync(file, 'PK\x03\x04', 0);
+      writeSync(file, zipOf(members, { before, zip64 }), 0, undefined, before);
+      closeSync(file);
+      expect([...(await readWeights(path)).keys()]).to.include('transposed');
+      rmSync(path);
+    }
+  });
+
+  it('keep what is written beside the weights', async () => {
+    const path = join(folder, 'w.safetensors');
+    await writeWeights(path, state, { format: 'pt', refconv: '{"a":1}' });
+    expect((await readWeightsFile(path)).metadata).to.deep.equal({ format: 'pt', refconv: '{"a":1}' });
+    await writeWeights(path, state);
+    expect((await readWeightsFile(path)).metadata).to.deep.equal({});
   });
 
   it('are told apart by content, and named in errors', async () => {

@@ -1,23 +1,33 @@
 /** Weight files on disk. Node's modules are loaded when they are needed, so that the package loads in a browser. */
 import type { TorchState } from '../torchState.js';
-import { WeightsError } from './bytes.js';
+import { type ByteSource, memoryBytes, WeightsError } from './bytes.js';
 import { normalizeState } from './normalize.js';
-import { readSafetensors, writeSafetensors } from './safetensors.js';
+import { readSafetensors, safetensorsMetadata, writeSafetensors } from './safetensors.js';
 import { isPickle, isZip, readTorchFile } from './torchFile.js';
 
-/** What Node reads into one buffer. */
-const MAX_FILE_BYTES = 2 ** 31 - 1;
+/** Weights, and what the file says of them (safetensors' metadata); nothing where the format has no place for it. */
+export interface WeightsFile {
+  state: TorchState;
+  metadata: Record<string, string>;
+}
 
 /**
  * The weights in a file's bytes; the format is told from the content.
  * @throws WeightsError if it is none of safetensors, zip and pre-1.6 PyTorch, or is wrong.
  */
 export function parseWeights(bytes: Uint8Array): TorchState {
-  if (bytes.length === 0) throw new WeightsError('The file is empty.');
+  return parse(memoryBytes(bytes)).state;
+}
+
+function parse(source: ByteSource): WeightsFile {
+  if (source.size === 0) throw new WeightsError('The file is empty.');
+  const head = source.read(0, Math.min(40, source.size));
   // A safetensors header begins with '{'; torch.save's files have other bytes there.
-  if (bytes[8] === 0x7b) return normalizeState(readSafetensors(bytes));
-  if (isZip(bytes) || isPickle(bytes)) return readTorchFile(bytes);
-  const start = new TextDecoder().decode(bytes.subarray(0, 40));
+  if (head[8] === 0x7b) {
+    return { state: normalizeState(readSafetensors(source)), metadata: safetensorsMetadata(source) };
+  }
+  if (isZip(head) || isPickle(head)) return { state: readTorchFile(source), metadata: {} };
+  const start = new TextDecoder().decode(head);
   if (start.startsWith('version https://git-lfs')) {
     throw new WeightsError('The file is a pointer of Git LFS, not the weights themselves; run `git lfs pull`.');
   }
@@ -29,20 +39,41 @@ export function parseWeights(bytes: Uint8Array): TorchState {
 }
 
 /**
- * Reads a .safetensors, .pth, .pt or .th file, whatever its name says; keys as `normalizeState` leaves them.
+ * Reads a .safetensors, .pth, .pt or .th file, whatever its name says, of any size; keys as `normalizeState` leaves them.
  * @throws WeightsError that names the file.
  */
 export async function readWeights(path: string): Promise<TorchState> {
-  const { readFile, stat } = await import('node:fs/promises');
+  return (await readWeightsFile(path)).state;
+}
+
+/** As {@link readWeights}, with what the file says of its weights. */
+export async function readWeightsFile(path: string): Promise<WeightsFile> {
+  const { closeSync, fstatSync, openSync, readSync } = await import('node:fs');
   try {
-    const { size } = await stat(path);
-    if (size > MAX_FILE_BYTES)
-      throw new WeightsError(`The file has ${size} bytes; at most ${MAX_FILE_BYTES} are read.`);
-    return parseWeights(await readFile(path));
+    const file = openSync(path, 'r');
+    try {
+      return parse({
+        size: fstatSync(file).size,
+        read(offset, length) {
+          const bytes = new Uint8Array(length);
+          for (let done = 0; done < length; ) {
+            const count = readSync(file, bytes, done, Math.min(length - done, LARGEST_READ), offset + done);
+            if (count === 0) throw new WeightsError(`It ends at byte ${offset + done} while it is read.`);
+            done += count;
+          }
+          return bytes;
+        },
+      });
+    } finally {
+      closeSync(file);
+    }
   } catch (cause) {
     throw new WeightsError(`Weights cannot be read from ${path}. ${(cause as Error).message}`, { cause });
   }
 }
+
+/** Bytes that the system reads at once. */
+const LARGEST_READ = 2 ** 30;
 
 /**
  * Writes a state as safetensors. The file appears whole or not at all: until everything is on disk, one that was there stays.

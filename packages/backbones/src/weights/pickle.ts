@@ -1,20 +1,28 @@
 /**
  * Reads Python pickles, protocols 2 to 5, without running anything: plain values, plain containers, and the few names that a host
- * allows. What the opcodes mean: cpython, Lib/pickletools.py.
+ * knows; every other object is passed over. What the opcodes mean: cpython, Lib/pickletools.py.
  */
 import { type ByteReader, decodeText, WeightsError } from './bytes.js';
 import { damaged, type PickleObject, PickleStack, type PickleValue } from './pickleStack.js';
 
 export type { PickleObject, PickleValue } from './pickleStack.js';
 
+/** Something that a pickle names, as `collections.OrderedDict`; `call` is the host's own code. */
 export interface PickleGlobal extends PickleObject {
   readonly kind: 'global';
   readonly name: string;
   call?(args: PickleValue[]): PickleValue;
 }
 
+/** What stands for an object that is not made, as only running the file's code could make it; `name` is what it asks to run. */
+export class PassedOver implements PickleObject {
+  readonly kind = 'passed over';
+
+  constructor(readonly name: string) {}
+}
+
 export interface PickleHost {
-  /** The meaning of `name`, as `collections.OrderedDict`; undefined if it is not allowed. */
+  /** The meaning of `name`, as `collections.OrderedDict`; undefined: what it makes is passed over. */
   global(name: string): PickleGlobal | undefined;
   /** The value that a persistent id stands for. */
   persistent(id: PickleValue): PickleValue;
@@ -23,7 +31,7 @@ export interface PickleHost {
 /** A pickle holds names, shapes and settings, the tensors' data are outside: those of large models take less than a tenth of this. */
 const LIMITS = {
   bytes: 2 ** 24,
-  string: 2 ** 20,
+  string: 2 ** 24,
   longBytes: 256,
   stack: 2 ** 20,
   marks: 256,
@@ -68,32 +76,31 @@ class Machine {
     return Number.isSafeInteger(Number(value)) ? Number(value) : value;
   }
 
-  #global(module: PickleValue, name: PickleValue): PickleGlobal {
+  #global(module: PickleValue, name: PickleValue): PickleObject {
     if (typeof module !== 'string' || typeof name !== 'string') throw damaged('a name that is not a text');
-    const found = this.#host.global(`${module}.${name}`);
-    if (found) return found;
-    throw new WeightsError(
-      `The file asks to run ${module}.${name}; only tensors and plain containers are read. ` +
-        'If you trust the file, save its weights alone in PyTorch: torch.save(model.state_dict(), path).',
-    );
+    return this.#host.global(`${module}.${name}`) ?? new PassedOver(`${module}.${name}`);
   }
 
-  #call(): PickleValue {
-    const [callee, args] = this.#stack.popMany(2);
+  /** @param count of values, the callee and what it is given: arguments, and where there are three, keywords. */
+  #call(count: number): PickleValue {
+    const [callee, args] = this.#stack.popMany(count);
+    if (callee instanceof PassedOver) return callee;
     if (!isGlobal(callee)) throw damaged('a call of something that is no function');
-    if (!callee.call) throw new WeightsError(`The file asks to run ${callee.name}, which is no function here.`);
+    if (!callee.call) return new PassedOver(callee.name);
     if (!Array.isArray(args)) throw damaged(`the arguments of ${callee.name} are not a tuple`);
     return callee.call(args);
   }
 
   #extend(items: PickleValue[]): void {
     const target = this.#stack.top();
+    if (target instanceof PassedOver) return;
     if (!Array.isArray(target)) throw damaged('an element is added to something that is no list');
     // Not push(...items): there may be more of them than a call takes arguments.
     for (const item of items) target.push(item);
   }
 
   #assign(target: PickleValue, items: PickleValue[]): PickleValue {
+    if (target instanceof PassedOver) return target;
     if (!(target instanceof Map)) throw damaged('a key is set in something that is no dictionary');
     if (items.length % 2) throw damaged('a key without a value');
     for (let i = 0; i < items.length; i += 2) target.set(items[i] as PickleValue, items[i + 1] as PickleValue);
@@ -178,6 +185,7 @@ class Machine {
         // ADDITEMS
         const items = this.#stack.popMany();
         const target = this.#stack.top();
+        if (target instanceof PassedOver) return true;
         if (!(target instanceof Set)) throw damaged('an element is added to something that is no set');
         for (const item of items) target.add(item);
         return true;
@@ -199,7 +207,8 @@ class Machine {
         return true;
       case 0x62: // BUILD: attributes, as the versions of modules that PyTorch notes on a state_dict; not of interest
         this.#stack.pop();
-        if (!(this.#stack.top() instanceof Map)) throw damaged('attributes are set on something that is no dictionary');
+        if (!(this.#stack.top() instanceof Map || this.#stack.top() instanceof PassedOver))
+          throw damaged('attributes are set on something that is no dictionary');
         return true;
       case 0x95: // FRAME: only a hint for reading ahead
         this.#reader.u64('the length of a frame of the pickle');
@@ -254,11 +263,13 @@ class Machine {
         return this.#global(module, name);
       }
       case 0x69: // INST: a name and a call in one, of protocol 0
-        this.#global(reader.line(LIMITS.name, what), reader.line(LIMITS.name, what));
-        throw damaged('it makes an object in the way of protocol 0');
+        this.#stack.popMany();
+        return new PassedOver(`${reader.line(LIMITS.name, what)}.${reader.line(LIMITS.name, what)}`);
       case 0x52: // REDUCE
       case 0x81: // NEWOBJ
-        return this.#call();
+        return this.#call(2);
+      case 0x92: // NEWOBJ_EX
+        return this.#call(3);
       case 0x51: // BINPERSID
         return this.#host.persistent(this.#stack.pop());
       default:
@@ -271,7 +282,7 @@ class Machine {
 
 /**
  * Reads one pickle and leaves the reader behind it.
- * @throws WeightsError that names what the pickle asks to run, if the host does not allow it; where it is damaged or beyond the limits.
+ * @throws WeightsError where it is damaged or beyond the limits.
  */
 export function readPickle(reader: ByteReader, host: PickleHost): PickleValue {
   return new Machine(reader, host).run();

@@ -19,7 +19,6 @@ export type PickleValue =
   | Set<PickleValue>
   | PickleObject;
 
-/** Something that a pickle names, as `collections.OrderedDict`; `call` is the host's own code. */
 /** Files of the largest models, optimizer state included, stay far below. */
 const LIMITS = { stack: 2 ** 20, marks: 256, memo: 2 ** 21 };
 

@@ -1,6 +1,6 @@
 /** Reads and writes safetensors (https://github.com/huggingface/safetensors#format): 8 bytes of header length, a JSON header, the data. */
 import type { TorchState } from '../torchState.js';
-import { ByteReader, decodeText, WeightsError } from './bytes.js';
+import { ByteReader, type ByteSource, decodeText, memoryBytes, partOf, WeightsError } from './bytes.js';
 import { ELEMENT_BYTES, type ElementType, elementCount, isElementType, toFloat32 } from './elements.js';
 
 /** The format's own limit. */
@@ -81,22 +81,35 @@ function checkEntry(name: string, value: unknown, available: number): Entry {
   return { name, type, shape: [...(shape as number[])], begin, end };
 }
 
+/** The texts that the file holds besides its tensors. @throws WeightsError as {@link readSafetensors}. */
+export function safetensorsMetadata(file: Uint8Array | ByteSource): Record<string, string> {
+  return (readHeader(sourceOf(file)).header.__metadata__ ?? {}) as Record<string, string>;
+}
+
+const sourceOf = (file: Uint8Array | ByteSource) => (file instanceof Uint8Array ? memoryBytes(file) : file);
+
+function readHeader(source: ByteSource): { header: Record<string, unknown>; start: number } {
+  const length = new ByteReader(partOf(source, 0, 8, 'the length of the safetensors header')).u64(
+    'the length of the safetensors header',
+  );
+  if (length > MAX_HEADER_BYTES) {
+    throw new WeightsError(`The safetensors header claims ${length} bytes; at most ${MAX_HEADER_BYTES} are allowed.`);
+  }
+  return { header: parseHeader(partOf(source, 8, length, 'the safetensors header')), start: 8 + length };
+}
+
 /**
  * The tensors of a safetensors file as float32, in the order of their data. Integers and booleans are converted too, batch norm's
  * counter `num_batches_tracked` among them (`normalizeState` drops it).
  * @throws WeightsError that names the tensor where the header does not hold together: sizes, offsets, gaps, overlaps, duplicates.
  */
-export function readSafetensors(bytes: Uint8Array): TorchState {
-  const reader = new ByteReader(bytes);
-  const length = reader.u64('the length of the safetensors header');
-  if (length > MAX_HEADER_BYTES) {
-    throw new WeightsError(`The safetensors header claims ${length} bytes; at most ${MAX_HEADER_BYTES} are allowed.`);
-  }
-  const header = parseHeader(reader.take(length, 'the safetensors header'));
-  const data = bytes.subarray(reader.offset);
+export function readSafetensors(file: Uint8Array | ByteSource): TorchState {
+  const source = sourceOf(file);
+  const { header, start } = readHeader(source);
+  const available = source.size - start;
   const entries = Object.entries(header)
     .filter(([name]) => name !== '__metadata__')
-    .map(([name, value]) => checkEntry(name, value, data.length))
+    .map(([name, value]) => checkEntry(name, value, available))
     .sort((a, b) => a.begin - b.begin || a.end - b.end);
   let at = 0;
   for (const { name, begin, end } of entries) {
@@ -108,15 +121,15 @@ export function readSafetensors(bytes: Uint8Array): TorchState {
     }
     at = end;
   }
-  if (at !== data.length) {
+  if (at !== available) {
     throw new WeightsError(
-      `The safetensors file has ${data.length - at} bytes after its last tensor that belong to none.`,
+      `The safetensors file has ${available - at} bytes after its last tensor that belong to none.`,
     );
   }
   return new Map(
     entries.map(({ name, type, shape, begin, end }) => [
       name,
-      { shape, data: toFloat32(type, data.subarray(begin, end)) },
+      { shape, data: toFloat32(type, source.read(start + begin, end - begin)) },
     ]),
   );
 }

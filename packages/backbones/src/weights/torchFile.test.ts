@@ -2,10 +2,12 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { zipOf } from '../testing/zip.js';
 import type { TorchState } from '../torchState.js';
-import { WeightsError } from './bytes.js';
+import { memoryBytes, WeightsError } from './bytes.js';
 import { normalizeState } from './normalize.js';
 import { readTorchFile } from './torchFile.js';
+import { readZip } from './zip.js';
 
 const fixture = (name: string): Uint8Array =>
   readFileSync(fileURLToPath(new URL(`../../src/weights/fixtures/${name}`, import.meta.url)));
@@ -45,14 +47,16 @@ describe('files of torch.save', () => {
     });
   });
 
-  for (const name of ['malicious.pth', 'malicious-legacy.pth']) {
-    it(`${name} is refused, and told what it wants`, () => {
-      expect(() => readTorchFile(fixture(name))).to.throw(
-        WeightsError,
-        'The file asks to run posix.system; only tensors and plain containers are read.',
-      );
-    });
-  }
+  it('malicious.pth: what it wants to run beside the weights is passed over', () => {
+    expect(plain(readTorchFile(fixture('malicious.pth')))).to.deep.equal({ w: { shape: [1], data: [0] } });
+  });
+
+  it('malicious-legacy.pth, where the weights themselves are such a thing, is refused, and told what it wants', () => {
+    expect(() => readTorchFile(fixture('malicious-legacy.pth'))).to.throw(
+      WeightsError,
+      'The file asks to run posix.system; only tensors and plain containers are read.',
+    );
+  });
 
   for (const name of FILES) {
     it(`${name} cut off anywhere is refused`, () => {
@@ -89,6 +93,18 @@ describe('files of torch.save', () => {
     const directory = view.getUint32(bytes.length - 6, true);
     view.setUint16(directory + 10, 8, true);
     expect(() => readTorchFile(bytes)).to.throw(WeightsError, 'zip/data.pkl in the archive is compressed (method 8)');
+  });
+
+  it('beyond 4 GB, as zip64 writes them, are read', () => {
+    const members = [...readZip(memoryBytes(fixture('zip.pth')))].map(([name, file]) => ({ name, data: file.read() }));
+    expect(plain(readTorchFile(zipOf(members)))).to.deep.equal(WRAPPED);
+    expect(plain(readTorchFile(zipOf(members, { zip64: true })))).to.deep.equal(WRAPPED);
+  });
+
+  it('of TorchScript are told as what they are', () => {
+    const names = ['m/data.pkl', 'm/code/__torch__.py', 'm/constants.pkl'];
+    const script = zipOf(names.map((name) => ({ name, data: Uint8Array.of(1), method: 8 })));
+    expect(() => readTorchFile(script)).to.throw(WeightsError, 'The file is a program of TorchScript');
   });
 
   it('from a big-endian machine are refused', () => {
@@ -149,14 +165,38 @@ describe('files that torch.save could have written', () => {
       ['K\x05', 'not a dictionary of tensors'],
       ['}U\x05epochK\x05s', 'epoch is not a tensor with a name. There are epoch; expected tensors alone'],
       ['}q\x00U\x05modelh\x00s', 'model is not a tensor'],
-      ['ctorch\nComplexFloatStorage\n)R', 'asks to run torch.ComplexFloatStorage, which is no function'],
-      [
-        '(U\x07storagectorch\nQInt8Storage\nU\x010U\x03cpuK\x01NtQ',
-        'holds a torch.QInt8Storage, whose elements are not read',
-      ],
+      ['ctorch\nComplexFloatStorage\n)R', 'asks to run torch.ComplexFloatStorage'],
+      ['(U\x07storagectorch\nQInt8Storage\nU\x010U\x03cpuK\x01NtQ', 'asks to run torch.QInt8Storage'],
       ['cnumpy.core.multiarray\nscalar\n', 'asks to run numpy.core.multiarray.scalar'],
+      ['}(U\x05epochK\x01U\x05modelcresnet\nResNet\n)\x81}bu', 'asks to run resnet.ResNet; only tensors'],
+      ['cresnet\nResNet\n)\x81}U\x01aK\x01sb', 'holds no state_dict. The file asks to run resnet.ResNet'],
     ];
     for (const [object, message] of told) expect(() => readTorchFile(legacy(object))).to.throw(WeightsError, message);
+  });
+
+  it('hold the weights in a dictionary, among things of other kinds', () => {
+    const w = { w: { shape: [1], data: [1] } };
+    const inside = tensor('K\x01\x85', 'K\x01\x85');
+    const objects = [
+      'cargparse\nNamespace\n)\x81}U\x02lrK\x01sb',
+      'ccollections\nCounter\n}(K\x1eK\x01u\x85R',
+      'cnumpy.core.multiarray\nscalar\n(cnumpy\ndtype\n(X\x02\0\0\0f8\x89\x88tR(K\x03X\x01\0\0\0<NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\0tb' +
+        'c_codecs\nencode\n(X\x01\0\0\0aX\x06\0\0\0latin1tRtR',
+      'ccollections\ndefaultdict\nc__builtin__\nlist\n\x85R',
+      'ctorch\ndevice\nX\x03\0\0\0cpu\x85R',
+    ];
+    const keys = ['state_dict', 'model', 'model_state_dict', 'net', 'model_ema', 'generator'];
+    for (const key of keys)
+      for (const object of objects) {
+        const entry = (name: string, value: string) => `U${String.fromCharCode(name.length)}${name}${value}`;
+        const bytes = legacy(`}(${entry('args', object)}${entry(key, inside)}${entry('epoch', 'K\x05')}u`, one);
+        expect(plain(readTorchFile(bytes)), `${key} ${object}`).to.deep.equal(w);
+      }
+    const two = `}(U\x01a${inside}U\x01b${inside}u`;
+    expect(() => readTorchFile(legacy(two, one))).to.throw(
+      WeightsError,
+      'a is not a tensor with a name. There are a, b',
+    );
   });
 
   it('are no files of torch.save', () => {
@@ -176,5 +216,10 @@ describe('normalizeState', () => {
     expect(keys('module.a.weight', 'module.a.num_batches_tracked')).to.deep.equal(['a.weight']);
     expect(keys('module.a', 'b')).to.deep.equal(['module.a', 'b']);
     expect(keys()).to.deep.equal([]);
+    expect(keys('n_averaged', 'module.a.weight', 'module.b')).to.deep.equal(['a.weight', 'b']);
+    expect(keys('_orig_mod.a', '_orig_mod.b')).to.deep.equal(['a', 'b']);
+    expect(keys('module._orig_mod.a', 'module._orig_mod.b._orig_mod.c')).to.deep.equal(['a', 'b.c']);
+    expect(keys('_orig_mod.module.module.a')).to.deep.equal(['a']);
+    expect(keys('a.weight', 'a.total_ops', 'total_params')).to.deep.equal(['a.weight']);
   });
 });

@@ -3,7 +3,7 @@
  * described by code alone: pytorch, torch/serialization.py, `_save` and `_legacy_save`.
  */
 import type { TorchState } from '../torchState.js';
-import { ByteReader, decodeText, WeightsError } from './bytes.js';
+import { ByteReader, type ByteSource, decodeText, memoryBytes, WeightsError } from './bytes.js';
 import { ELEMENT_BYTES } from './elements.js';
 import { findTensors, normalizeState } from './normalize.js';
 import { type PickleHost, type PickleValue, readPickle } from './pickle.js';
@@ -18,43 +18,50 @@ const MAX_ELEMENTS_PER_BYTE = 4;
 const MAX_ELEMENTS_ANYWAY = 2 ** 22;
 
 /** @throws WeightsError unless the bytes are as many as the storage's elements take. */
-function fill(key: string, storage: Storage, bytes: Uint8Array): void {
+function fill(key: string, storage: Storage, size: number, read: () => Uint8Array): void {
   const expected = storage.count * ELEMENT_BYTES[storage.type];
-  if (bytes.length !== expected) {
+  if (size !== expected) {
     throw new WeightsError(
-      `The storage ${key} has ${bytes.length} bytes; ${storage.count} elements of ${storage.type} take ${expected}.`,
+      `The storage ${key} has ${size} bytes; ${storage.count} elements of ${storage.type} take ${expected}.`,
     );
   }
-  storage.bytes = bytes;
+  storage.read = read;
 }
 
-function readArchive(bytes: Uint8Array): PickleValue {
-  const files = readZip(bytes);
-  const pickles = [...files.keys()].filter((name) => /(^|\/)data\.pkl$/.test(name));
-  const [name] = pickles;
-  if (name === undefined || pickles.length > 1) {
+function readArchive(source: ByteSource): PickleValue {
+  const files = readZip(source);
+  const pickles = [...files].filter(([name]) => /(^|\/)data\.pkl$/.test(name));
+  const [pickle] = pickles;
+  if (pickle === undefined || pickles.length > 1) {
     throw new WeightsError(
       `The zip archive is not of torch.save: it holds ${pickles.length} files data.pkl; expected one.`,
     );
   }
+  const [name, data] = pickle;
   const folder = name.slice(0, -'data.pkl'.length);
+  if (files.has(`${folder}constants.pkl`)) {
+    throw new WeightsError(
+      'The file is a program of TorchScript (torch.jit.save), not a state_dict. Save its weights alone in PyTorch: ' +
+        'torch.save(torch.jit.load(path).state_dict(), other).',
+    );
+  }
   const order = files.get(`${folder}byteorder`);
-  if (order && decodeText(order, 'The byte order').trim() !== 'little') {
+  if (order && decodeText(order.read(), 'The byte order').trim() !== 'little') {
     throw new WeightsError(
       'The file was written on a big-endian machine, which is not read; save it on a little-endian one.',
     );
   }
   const host = torchHost();
-  const value = readPickle(new ByteReader(files.get(name) as Uint8Array), host);
+  const value = readPickle(new ByteReader(data.read()), host);
   for (const [key, storage] of host.storages) {
     const data = files.get(`${folder}data/${key}`);
     if (!data) throw new WeightsError(`The archive lacks ${folder}data/${key}, the data of a tensor.`);
-    fill(key, storage, data);
+    fill(key, storage, data.size, data.read);
   }
   return value;
 }
 
-/** Allows no name at all: for the pickles before the one with the tensors. */
+/** Knows no name at all: for the pickles before the one with the tensors. */
 const plain: PickleHost = {
   global: () => undefined,
   persistent: () => {
@@ -79,10 +86,11 @@ function readLegacy(bytes: Uint8Array): PickleValue {
   if (!Array.isArray(keys)) throw new WeightsError("The file lacks the list of its storages' keys; it is damaged.");
   for (const key of keys) {
     const storage = typeof key === 'string' ? host.storages.get(key) : undefined;
-    if (!storage || storage.bytes)
+    if (!storage || storage.read)
       throw new WeightsError("The list of the storages' keys is wrong; the file is damaged.");
     const count = reader.u64(`the size of the storage ${key}`);
-    fill(String(key), storage, reader.take(count * ELEMENT_BYTES[storage.type], `the storage ${key}`));
+    const data = reader.take(count * ELEMENT_BYTES[storage.type], `the storage ${key}`);
+    fill(String(key), storage, data.length, () => data);
   }
   return value;
 }
@@ -95,19 +103,21 @@ export const isZip = (bytes: Uint8Array): boolean =>
 export const isPickle = (bytes: Uint8Array): boolean => bytes[0] === 0x80 && [2, 3, 4, 5].includes(bytes[1] as number);
 
 /**
- * The weights in a .pth, .pt or .th file, as float32: of a state_dict, or of one under `state_dict`, `model` or `state_dict_ema`;
- * names as `normalizeState` leaves them. Nothing in the file is executed.
- * @throws WeightsError if the file asks to run anything, is damaged, or holds something else than a state_dict.
+ * The weights in a .pth, .pt or .th file, as float32: of a state_dict, or of one in a dictionary (see {@link findTensors}); names as
+ * `normalizeState` leaves them. Nothing in the file is executed: objects beside the weights are passed over.
+ * @throws WeightsError if the file is damaged, or holds something else than a state_dict.
  */
-export function readTorchFile(bytes: Uint8Array): TorchState {
-  if (!isZip(bytes) && !isPickle(bytes)) {
+export function readTorchFile(file: Uint8Array | ByteSource): TorchState {
+  const source = file instanceof Uint8Array ? memoryBytes(file) : file;
+  const start = source.read(0, Math.min(4, source.size));
+  if (!isZip(start) && !isPickle(start)) {
     throw new WeightsError('The file is neither a zip archive nor a pickle, so torch.save did not write it.');
   }
-  const tensors = findTensors(isZip(bytes) ? readArchive(bytes) : readLegacy(bytes));
+  const tensors = findTensors(isZip(start) ? readArchive(source) : readLegacy(source.read(0, source.size)));
   const elements = [...tensors.values()].reduce((sum, { count }) => sum + count, 0);
-  if (elements > Math.max(MAX_ELEMENTS_ANYWAY, bytes.length * MAX_ELEMENTS_PER_BYTE)) {
+  if (elements > Math.max(MAX_ELEMENTS_ANYWAY, source.size * MAX_ELEMENTS_PER_BYTE)) {
     throw new WeightsError(
-      `The file of ${bytes.length} bytes describes tensors of ${elements} elements; it is damaged or a trap.`,
+      `The file of ${source.size} bytes describes tensors of ${elements} elements; it is damaged or a trap.`,
     );
   }
   return normalizeState(new Map([...tensors].map(([key, tensor]) => [key, tensor.contiguous()])));

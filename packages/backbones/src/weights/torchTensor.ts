@@ -2,7 +2,14 @@
 import type { TorchTensor } from '../torchState.js';
 import { WeightsError } from './bytes.js';
 import { type ElementType, elementCount, toFloat32 } from './elements.js';
-import { isGlobal, type PickleGlobal, type PickleHost, type PickleObject, type PickleValue } from './pickle.js';
+import {
+  isGlobal,
+  PassedOver,
+  type PickleGlobal,
+  type PickleHost,
+  type PickleObject,
+  type PickleValue,
+} from './pickle.js';
 
 /** Classes of torch, by the type of their elements. */
 const STORAGES: Record<string, ElementType> = {
@@ -23,7 +30,8 @@ export class Storage implements PickleObject {
   readonly kind = 'storage';
   readonly type: ElementType;
   readonly count: number;
-  bytes: Uint8Array | undefined;
+  /** Gives its bytes, as many as its elements take. */
+  read: (() => Uint8Array) | undefined;
   #values: Float32Array | undefined;
 
   constructor(type: ElementType, count: number) {
@@ -32,8 +40,8 @@ export class Storage implements PickleObject {
   }
 
   values(): Float32Array {
-    if (!this.bytes) throw new WeightsError('A tensor is used whose data the file does not hold.');
-    this.#values ??= toFloat32(this.type, this.bytes);
+    if (!this.read) throw new WeightsError('A tensor is used whose data the file does not hold.');
+    this.#values ??= toFloat32(this.type, this.read());
     return this.#values;
   }
 }
@@ -125,6 +133,7 @@ function show(value: PickleValue | undefined): string {
 /** `collections.OrderedDict`, from nothing or from a list of pairs. */
 function orderedDict(args: PickleValue[]): PickleValue {
   const pairs = args[0] ?? [];
+  if (pairs instanceof Map || pairs instanceof PassedOver) return pairs;
   if (!Array.isArray(pairs) || !pairs.every((pair) => Array.isArray(pair) && pair.length === 2)) {
     throw new WeightsError('An OrderedDict is not made of pairs.');
   }
@@ -132,16 +141,25 @@ function orderedDict(args: PickleValue[]): PickleValue {
 }
 
 function rebuildTensor([storage, offset, shape, strides]: PickleValue[]): PickleValue {
+  if (storage instanceof PassedOver) return storage;
   return new StoredTensor(storage ?? null, offset ?? null, shape ?? null, strides ?? null);
 }
 
 function rebuildParameter([tensor]: PickleValue[]): PickleValue {
-  if (!(tensor instanceof StoredTensor)) throw new WeightsError('A parameter is not made of a tensor.');
-  return tensor;
+  if (tensor instanceof StoredTensor || tensor instanceof PassedOver) return tensor;
+  throw new WeightsError('A parameter is not made of a tensor.');
+}
+
+/** A tensor with a class or attributes of its own: (function, class, arguments, attributes). */
+function rebuildFromType([rebuild, , args]: PickleValue[]): PickleValue {
+  return isGlobal(rebuild) && rebuild.call && Array.isArray(args)
+    ? rebuild.call(args)
+    : new PassedOver('a tensor of a class of its own');
 }
 
 /** `torch.Size`, a tuple. */
 function size([sizes]: PickleValue[]): PickleValue {
+  if (sizes instanceof PassedOver) return sizes;
   if (!Array.isArray(sizes)) throw new WeightsError('A torch.Size is not made of sizes.');
   return sizes;
 }
@@ -151,12 +169,14 @@ const CALLS = new Map([
   ['torch._utils._rebuild_tensor', rebuildTensor],
   ['torch._utils._rebuild_tensor_v2', rebuildTensor],
   ['torch._utils._rebuild_parameter', rebuildParameter],
+  ['torch._utils._rebuild_parameter_with_state', rebuildParameter],
+  ['torch._tensor._rebuild_from_type_v2', rebuildFromType],
   ['torch.Size', size],
 ]);
 
 const STORAGE_CLASS = /^torch\.(\w+Storage)$/;
 
-/** Every global that is allowed. */
+/** Every global that is known. */
 function torchGlobal(name: string): PickleGlobal | undefined {
   const call = CALLS.get(name);
   if (call) return { kind: 'global', name, call };
@@ -170,15 +190,12 @@ export function torchHost(): PickleHost & { storages: Map<string, Storage> } {
   /** ('storage', class, key, location, count), before PyTorch 1.6 also None or (key of a view, offset, count). */
   function persistent(id: PickleValue): PickleValue {
     const [tag, kind, key, , count, view] = Array.isArray(id) ? id : [];
+    if (kind instanceof PassedOver) return kind;
     if (tag !== 'storage' || !isGlobal(kind) || typeof key !== 'string' || !isCount(count)) {
       throw new WeightsError("The file refers to something outside its pickle that is not a tensor's storage.");
     }
     const type = STORAGES[STORAGE_CLASS.exec(kind.name)?.[1] ?? ''];
-    if (!type) {
-      throw new WeightsError(
-        `The file holds a ${kind.name}, whose elements are not read; known are ${Object.keys(STORAGES).join(', ')}.`,
-      );
-    }
+    if (!type) return new PassedOver(kind.name);
     const storage = storages.get(key) ?? new Storage(type, count);
     if (storage.type !== type || storage.count !== count) {
       throw new WeightsError(

@@ -6,17 +6,19 @@ interface VerifyOptions {
   data: string;
   split: 'train' | 'test';
   workers?: number;
+  maxPixels?: number;
   json?: boolean;
 }
 
 /** A usual evaluation's preprocessing of photographs. */
 const PHOTOGRAPHS = 'resize(256)|centerCrop(224)|normalize(imagenet)';
 
-export async function verify({ data, split, workers, json }: VerifyOptions): Promise<void> {
+export async function verify({ data, split, workers, maxPixels, json }: VerifyOptions): Promise<void> {
   const { source } = await openImages(data, split, openOptions());
   const bar = progress(source.count, 'images');
   const result = await verifyDataset(source, {
     ...(workers !== undefined && { workers }),
+    ...(maxPixels !== undefined && { maxPixels }),
     onProgress: (done) => bar.update(done, ''),
   });
   bar.stop();
@@ -29,12 +31,14 @@ interface ShowOptions {
   split: 'train' | 'test';
   output: string;
   transform?: string;
+  maxPixels?: number;
   images: number;
   seed: number;
   epoch: number;
 }
 
-export async function show({ data, split, output, transform, images, seed, epoch }: ShowOptions): Promise<void> {
+export async function show(options: ShowOptions): Promise<void> {
+  const { data, split, output, transform, maxPixels, images, seed, epoch } = options;
   const { source, statistics } = await openImages(data, split, openOptions());
   const { mean, std } = statistics;
   const { place } = source;
@@ -46,6 +50,7 @@ export async function show({ data, split, output, transform, images, seed, epoch
     transform: transform ?? usual,
     batchSize: Math.min(images, source.count),
     shuffle: true,
+    ...(maxPixels !== undefined && { maxPixels }),
     seed,
   });
   try {

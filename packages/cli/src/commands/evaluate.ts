@@ -5,9 +5,13 @@ import {
   type OpenDataset,
   openDataset,
   openImages,
+  relabelled,
 } from '@refconv/datasets';
-import { type Evaluation, evaluate, progress, testLoader } from '@refconv/training';
-import { inputSizeOf, normalisation, openOptions, testTransform } from '../data.js';
+import { counted } from '@refconv/datasets/text';
+import { requireClassifier } from '@refconv/layers';
+import { type Evaluation, evaluate, type LeftImage, leftOutText, progress, testLoader } from '@refconv/training';
+import { labelsFor } from '../classes.js';
+import { askedSize, inputSizeOf, normalisation, openOptions, testTransform } from '../data.js';
 import { openSource, type SourceOptions } from '../source.js';
 
 interface EvaluateOptions extends SourceOptions {
@@ -18,28 +22,42 @@ interface EvaluateOptions extends SourceOptions {
   testTransform?: string;
   workers?: number;
   skipBroken?: boolean;
+  maxPixels?: number;
   batchSize?: number;
   json?: boolean;
 }
 
 export async function evaluateCommand(options: EvaluateOptions): Promise<void> {
-  const { data, download, mean, std, testTransform: _, workers, skipBroken, batchSize, json, ...source } = options;
+  const {
+    data,
+    download,
+    mean,
+    std,
+    testTransform: _,
+    workers,
+    skipBroken,
+    maxPixels,
+    batchSize,
+    json,
+    ...source
+  } = options;
+  const asked = askedSize(options);
   const opened = await openTest(data, download);
-  const { images, classes, statistics } = opened;
-  const height = 'height' in images ? images.height : options.inputSize;
-  const { model, notes } = await openSource(source, { height });
-  const given = model.outputs[0]?.shape.at(-1);
-  if (given !== classes.length)
-    throw new Error(`The model has ${given} classes, ${opened.name} has ${classes.length}.`);
+  const { statistics } = opened;
+  const height = 'height' in opened.images ? opened.images.height : asked;
+  const network = await openSource(source, { height });
+  const { model, notes } = network;
+  requireClassifier(model);
+  const images = relabelled(opened.images, labelsFor(network, opened));
   const bar = progress(images.count, 'evaluation');
   const begin = performance.now();
   const onBatch = (done: number) => bar.update(done, '');
   let result: Evaluation;
   let broken: readonly BrokenImage[] = [];
   if ('place' in images) {
-    const transform = testTransform(options, notes, inputSizeOf(model, notes));
+    const transform = testTransform(options, notes, inputSizeOf(model, notes, asked));
     const onBroken = skipBroken ? 'skip' : 'fail';
-    const loader = testLoader(images, { transform, workers, onBroken, ...(batchSize && { batchSize }) });
+    const loader = testLoader(images, { transform, workers, onBroken, maxPixels, ...(batchSize && { batchSize }) });
     broken = loader.broken;
     result = await evaluate(model, loader, { onBatch }).finally(async () => {
       bar.stop();
@@ -49,14 +67,15 @@ export async function evaluateCommand(options: EvaluateOptions): Promise<void> {
     const statisticsUsed = normalisation({ mean, std }, notes, statistics);
     result = await evaluate(model, images, { ...statisticsUsed, batchSize, onBatch }).finally(() => bar.stop());
   }
-  for (const { path, reason } of broken) console.error(`Left out: ${path}: ${reason}`);
+  const leftOut: LeftImage[] = broken.map(({ path, reason }) => ({ split: 'test', path, reason }));
+  for (const line of leftOutText({ images: leftOut })) console.error(line);
   const { top1, top5, correct, count, loss } = result;
   const seconds = (performance.now() - begin) / 1000;
-  if (json) console.log(JSON.stringify({ top1, top5, correct, count, broken: broken.length, loss, seconds }));
+  if (json) console.log(JSON.stringify({ top1, top5, correct, count, broken: broken.length, leftOut, loss, seconds }));
   else {
     const percent = (share: number) => `${(100 * share).toFixed(2)} %`;
     console.log(
-      `top-1 ${percent(top1)} (${correct} of ${count} test images), top-5 ${percent(top5)}, loss ${loss.toFixed(4)}, ${seconds.toFixed(1)} s`,
+      `top-1 ${percent(top1)} (${correct} of ${counted(count, 'test image')}), top-5 ${percent(top5)}, loss ${loss.toFixed(4)}, ${seconds.toFixed(1)} s`,
     );
   }
 }

@@ -1,6 +1,7 @@
 import { cost, trainingCost } from '@refconv/analysis';
 import { BACKBONES, buildBackbone } from '@refconv/backbones';
-import { type MethodId, merge, reparameterizedLayers } from '@refconv/refconv';
+import { type LeftLayer, type MethodId, merge, reparameterizedLayers } from '@refconv/refconv';
+import { leftOutText } from '@refconv/training/leftOut';
 import type { LayersModel } from '@tensorflow/tfjs';
 import { stringify } from 'csv-stringify/sync';
 import { type MethodFlags, reparameterized } from '../method.js';
@@ -51,7 +52,11 @@ async function describe(network: string, model: LayersModel, options: InfoOption
   const plain = already ? await merge(model) : model;
   const { trainable: parameters, macs } = cost(plain);
   // Drawing W_r would take longer than all the rest, and changes no number here.
-  const changed = already ? model : await reparameterized(plain, options.method, { ...options, init: 'zero' });
+  let left: readonly LeftLayer[] = [];
+  const onLeft = (layers: readonly LeftLayer[]) => {
+    left = layers;
+  };
+  const changed = already ? model : await reparameterized(plain, options.method, { ...options, init: 'zero' }, onLeft);
   const training = trainingCost(changed);
   const layers = training.layers.map(({ name, kernel, strides, trainable, frozen, macs }) => ({
     name,
@@ -76,7 +81,7 @@ async function describe(network: string, model: LayersModel, options: InfoOption
   };
   if (already) plain.dispose();
   changed.dispose();
-  return { row, layers };
+  return { row, layers, left };
 }
 
 export async function info(options: InfoOptions): Promise<void> {
@@ -92,8 +97,8 @@ export async function info(options: InfoOptions): Promise<void> {
     console.log(options.json ? JSON.stringify(rows, undefined, 2) : options.csv ? toCsv(rows) : table(rows));
     return;
   }
-  const { model, notes } = await openSource(sourceOptions(options));
-  const { row, layers } = await describe(model.name, model, options);
+  const { model, notes } = await openSource(sourceOptions(options), undefined, { tensorsOnly: true });
+  const { row, layers, left } = await describe(model.name, model, options);
   if (options.csv) {
     console.log(toCsv([row]));
     return;
@@ -101,7 +106,7 @@ export async function info(options: InfoOptions): Promise<void> {
   const { family, reference, licence, published, refconv } = BACKBONES[notes.backbone?.id ?? ''] ?? {};
   const about = { family, reference, licence, published, refconv };
   if (options.json) {
-    console.log(JSON.stringify({ ...row, ...about, layers }, undefined, 2));
+    console.log(JSON.stringify({ ...row, ...about, layers, left }, undefined, 2));
     return;
   }
   const line = (name: string, value: unknown) =>
@@ -111,4 +116,5 @@ export async function info(options: InfoOptions): Promise<void> {
   for (const { top1, weights, source } of published ?? []) line('published', `top-1 ${top1} %, ${weights} (${source})`);
   if (refconv) line('RefConv takes', refconv);
   console.log(`\n${table(layers)}`);
+  for (const text of leftOutText({ layers: [...left] })) console.log(`\n${text}`);
 }

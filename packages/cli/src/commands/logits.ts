@@ -1,3 +1,4 @@
+import { outputActivation, requireClassifier } from '@refconv/layers';
 import { compile, tf } from '@refconv/tensorflow';
 import type { Tensor, Tensor4D } from '@tensorflow/tfjs';
 import { readImages } from '../images.js';
@@ -15,6 +16,7 @@ export async function logits({
 }: SourceOptions & { input: string; output: string }): Promise<void> {
   const images = await readImages(input);
   const { model } = await openSource(options, images);
+  if (options.task === undefined || options.task === 'classification') requireClassifier(model);
   const program = compile({
     evaluate: (x: Tensor4D) => {
       const outputs = model.apply(x, { training: false }) as Tensor | Tensor[];
@@ -42,5 +44,6 @@ export async function logits({
     at += row.length;
   }
   await writeNpy(output, { shape, data });
-  console.log(`Logits of ${images.count} images, ${shape[1]} classes: ${output}`);
+  const what = outputActivation(model) === 'softmax' ? 'Probabilities' : 'Logits';
+  console.log(`${what} of ${images.count} images, ${shape.slice(1).join('×')}: ${output}`);
 }

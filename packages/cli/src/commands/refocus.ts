@@ -1,11 +1,13 @@
 import { refconvParameters } from '@refconv/refconv';
 import { type MethodFlags, reparameterized } from '../method.js';
 import { openSource, type SourceOptions, sourceOptions } from '../source.js';
-import { checkTarget, writeTarget } from '../target.js';
+import { checkTarget, isSafetensors, writeTarget } from '../target.js';
 
 export async function refocusCommand(options: SourceOptions & MethodFlags & { output: string }): Promise<void> {
   checkTarget(options.output);
-  const { model, notes } = await openSource(sourceOptions(options));
+  const { model, notes } = await openSource(sourceOptions(options), undefined, {
+    tensorsOnly: isSafetensors(options.output),
+  });
   const refocused = await reparameterized(model, 'refconv', options);
   const { basis, map } = refconvParameters(refocused);
   console.log(await writeTarget(options.output, refocused, notes));

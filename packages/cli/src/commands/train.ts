@@ -1,11 +1,16 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { holdOut, inFiles, type OpenDataset, openDataset } from '@refconv/datasets';
-import type { MethodId } from '@refconv/refconv';
+import { holdOut, inFiles, type OpenDataset, openDataset, relabelled } from '@refconv/datasets';
+import { requireWritable } from '@refconv/files';
+import type { LeftLayer, MethodId } from '@refconv/refconv';
 import {
   evaluationOf,
   type FitResult,
   fit,
+  LEFT_OUT_FILE,
+  type LeftOut,
+  leftOutText,
+  lockTraining,
   type ModelNotes,
   type Normalisation,
   OFFICIAL_CODE_RECIPE,
@@ -16,10 +21,12 @@ import {
   type Recipe,
   requireFinite,
   saveModel,
+  writeAtomically,
   writePredictions,
 } from '@refconv/training';
 import type { LayersModel } from '@tensorflow/tfjs';
-import { inputSizeOf, normalisation, openOptions, testTransform } from '../data.js';
+import { forClasses, type Prepared } from '../classes.js';
+import { askedSize, inputSizeOf, normalisation, openOptions, testTransform } from '../data.js';
 import { type MethodFlags, reparameterized } from '../method.js';
 import { openSource, type SourceOptions, sourceOptions } from '../source.js';
 
@@ -33,6 +40,8 @@ interface TrainOptions extends SourceOptions, MethodFlags {
   testTransform?: string;
   workers?: number;
   skipBroken?: boolean;
+  maxPixels?: number;
+  newHead?: boolean;
   output: string;
   method?: MethodId;
   recipe: 'paper' | 'official';
@@ -43,8 +52,10 @@ interface TrainOptions extends SourceOptions, MethodFlags {
   warmUpEpochs?: number;
   momentum?: number;
   weightDecay?: number;
+  keepLastBatch?: boolean;
   spareNormsAndBiases?: boolean;
   labelSmoothing?: number;
+  adversarial?: number;
   crop?: number;
   flip: boolean;
   seed: number;
@@ -66,7 +77,9 @@ function recipeOf(options: TrainOptions): Recipe {
     epochs,
     // A short training has a warm-up of at most a tenth, unless it is told otherwise.
     warmUpEpochs: options.warmUpEpochs ?? Math.min(recipe.warmUpEpochs, epochs / 10),
+    dropLast: !options.keepLastBatch,
     decayNormsAndBiases: !options.spareNormsAndBiases,
+    ...(options.adversarial !== undefined && { adversarial: { eps: options.adversarial } }),
     augment: { crop: options.crop ?? recipe.augment.crop, flip: options.flip },
     seed,
   };
@@ -86,18 +99,18 @@ function heldOut({ data, ...statistics }: OpenDataset, validation: number | unde
  */
 function imagesOf({ data, ...ofData }: OpenDataset, model: LayersModel, notes: ModelNotes, options: TrainOptions) {
   const recipe = recipeOf(options);
-  const { transform, workers, skipBroken } = options;
+  const { transform, workers, skipBroken, maxPixels } = options;
   if (!inFiles(data) && transform === undefined && options.testTransform === undefined) {
     const statistics = normalisation(options, notes, ofData);
     const size = data.train.height;
     return { data, size, fit: { recipe, ...statistics }, notes: statistics, close: async () => {} };
   }
-  const size = inputSizeOf(model, notes);
+  const size = inputSizeOf(model, notes, askedSize(options));
   const { mean, std } = normalisation(options, notes, ofData);
   const inMemory = `normalize(${mean.join('/')},${std.join('/')})`;
   const loaders = openLoaders(data, recipe, {
     test: inFiles(data) ? testTransform(options, notes, size) : (options.testTransform ?? inMemory),
-    ...{ train: transform, workers, onBroken: skipBroken ? 'skip' : 'fail' },
+    ...{ train: transform, workers, maxPixels, onBroken: skipBroken ? 'skip' : 'fail' },
   });
   const { text, ...used } = loaders.test.transform;
   return {
@@ -107,18 +120,61 @@ function imagesOf({ data, ...ofData }: OpenDataset, model: LayersModel, notes: M
   };
 }
 
+/** The network, with a head for the data's classes. */
+async function networkFor({ data }: OpenDataset, options: TrainOptions): Promise<Prepared> {
+  const asked = askedSize(options);
+  const height = inFiles(data) ? asked : (asked ?? data.train.height);
+  const { weights, model: folder, newHead = false, seed } = options;
+  const from = weights ?? folder;
+  // Weights have a number of classes of their own.
+  const own = from === undefined ? {} : { classes: undefined };
+  const source = await openSource({ ...sourceOptions(options), ...own }, { height, classes: data.classes.length });
+  return forClasses(source, data, { newHead, seed, from });
+}
+
+/** The images with the labels that the network's classes have. */
+function withLabels({ data, ...statistics }: OpenDataset, { classes, labels }: Prepared): OpenDataset {
+  const [names, same] = [{ classes: [...classes] }, labels];
+  return inFiles(data)
+    ? {
+        data: { ...data, ...names, train: relabelled(data.train, same), test: relabelled(data.test, same) },
+        ...statistics,
+      }
+    : {
+        data: { ...data, ...names, train: relabelled(data.train, same), test: relabelled(data.test, same) },
+        ...statistics,
+      };
+}
+
 export async function train(options: TrainOptions): Promise<void> {
-  const { output, eager, allowOtherThreads } = options;
+  const { output } = options;
   const finished = join(output, 'model');
   if (existsSync(finished)) {
     throw new Error(`${output} holds a training that is finished (${finished}); choose another --output.`);
   }
-  const opened = heldOut(await openDataset(options.data, openOptions(options)), options.validation);
-  const { classes } = opened.data;
-  const height = inFiles(opened.data) ? options.inputSize : opened.data.train.height;
-  const source = await openSource(sourceOptions(options), { height, classes: classes.length });
+  await requireWritable(output);
+  const lock = await lockTraining(output);
+  try {
+    await trainInto(finished, options);
+  } finally {
+    await lock.release();
+  }
+}
+
+/** @param finished the folder of the trained model. */
+async function trainInto(finished: string, options: TrainOptions): Promise<void> {
+  const { output, eager, allowOtherThreads } = options;
+  const whole = await openDataset(options.data, openOptions(options));
+  const source = await networkFor(whole, options);
+  const { classes } = source;
+  const opened = heldOut(withLabels(whole, source), options.validation);
   const { method } = options;
-  const model = method ? await reparameterized(source.model, method, options) : source.model;
+  const layers: LeftOut['layers'] = [];
+  const onLeft = (left: readonly LeftLayer[]) => {
+    layers.push(...left);
+    console.log(leftOutText({ layers }).join('\n'));
+  };
+  const model = method ? await reparameterized(source.model, method, options, onLeft) : source.model;
   const images = imagesOf(opened, model, source.notes, options);
   const { train: trainImages, validation, test, name } = images.data;
   const countOf = (split: typeof test) => ('count' in split ? split.count : split.source.count);
@@ -135,7 +191,7 @@ export async function train(options: TrainOptions): Promise<void> {
       model,
       ...images.fit,
       data: images.data,
-      folder: output,
+      ...{ folder: output, folderLocked: true },
       stopOnInterrupt: true,
       ...choice,
       ...(allowOtherThreads !== undefined && { allowOtherThreads }),
@@ -143,6 +199,9 @@ export async function train(options: TrainOptions): Promise<void> {
     if (!fitted.stopped) {
       predictions = fitted.predictions ?? (await predict(model, test, { mean, std, ...choice }));
       await writePredictions(output, predictions);
+      const leftOut: LeftOut = { images: fitted.unread, layers };
+      if (layers.length + fitted.unread.length > 0)
+        await writeAtomically(join(output, LEFT_OUT_FILE), [`${JSON.stringify(leftOut, undefined, 2)}\n`]);
     }
   } finally {
     await images.close();

@@ -1,6 +1,13 @@
 /** Bytes of a file to 8-bit RGB. */
+import { rgbOfCmyk, rgbOfYcbcr } from './colour.js';
+import { openPlainFormat } from './formats.js';
+import { firstPicture } from './gif.js';
 import type { Rectangle, RgbImage } from './image.js';
 import { jpegHeader } from './jpegHeader.js';
+import { tiffHeader } from './tiffHeader.js';
+
+/** Images of more pixels are refused where nothing else is asked for: twice what Pillow warns at, which is where it refuses. */
+export const MAX_PIXELS = 178_956_970;
 
 /**
  * Decodes a part of a JPEG with one or three components. A module that a loader is told to use (`jpegDecoder`) exports
@@ -50,16 +57,23 @@ function loadSharp(): NonNullable<typeof loading> {
 }
 
 /**
- * Reads the header of a JPEG, PNG, WebP, GIF, TIFF or whatever else libvips knows.
+ * Reads the header of a JPEG, PNG, WebP, GIF, TIFF, BMP, PPM or whatever else libvips knows.
  *
- * Grey images get three equal channels, CMYK becomes sRGB, 16 bits become 8, transparency is left out, of an animation
- * the first picture counts, and colour profiles are not applied (as in Pillow's `convert('RGB')`, but for 16 bits,
- * which Pillow cuts off).
+ * Grey images get three equal channels, CMYK and YCbCr become RGB by Pillow's formulas, 16 bits become 8, of transparency the colour
+ * behind it counts, of an animation the first picture, and colour profiles are not applied (as in Pillow's `convert('RGB')`, but for
+ * 16 bits, which Pillow cuts off).
  *
  * @throws if the bytes are no image that can be read, or one of more than `maxPixels`.
  */
 export async function openImage(bytes: Uint8Array, options: DecodeOptions): Promise<OpenImage> {
   if (bytes.length === 0) throw new Error('the file is empty');
+  const plain = openPlainFormat(bytes);
+  if (plain) {
+    const { width, height, format } = plain;
+    checkPixels(plain, options);
+    const pixels = async () => ({ image: plain.decode(), at: { left: 0, top: 0 } });
+    return { width, height, rotated: false, format, pixels };
+  }
   const header = jpegHeader(bytes);
   const rotated = (header?.orientation ?? 1) !== 1;
   const { jpeg } = options;
@@ -69,6 +83,8 @@ export async function openImage(bytes: Uint8Array, options: DecodeOptions): Prom
     header.width > 0 &&
     header.height > 0 &&
     header.components < 4 &&
+    // Whether one that is cut off can be read does not depend on the part that is wanted: libvips reads it all.
+    header.ends &&
     !(rotated && options.upright)
   ) {
     checkPixels(header, options);
@@ -91,32 +107,55 @@ export async function openImage(bytes: Uint8Array, options: DecodeOptions): Prom
 async function openBySharp(bytes: Uint8Array, { upright, maxPixels }: DecodeOptions): Promise<OpenImage> {
   const sharp = await loadSharp();
   const input = { limitInputPixels: maxPixels, failOn: 'truncated' as const, ignoreIcc: true, pages: 1 };
-  const {
-    format = 'unknown',
-    orientation = 1,
-    ...metadata
-  } = await sharp(bytes, { ...input, limitInputPixels: false }).metadata();
+  const { orientation = 1, ...metadata } = await sharp(bytes, { ...input, limitInputPixels: false }).metadata();
   checkPixels(metadata, { maxPixels });
   const turned = upright && orientation > 4;
   const [width, height] = turned ? [metadata.height, metadata.width] : [metadata.width, metadata.height];
   const kinds = [
-    format,
+    metadata.format ?? 'unknown',
     metadata.space === 'b-w' || metadata.space === 'grey16' ? 'grey' : metadata.space === 'cmyk' ? 'cmyk' : '',
     metadata.depth === 'ushort' ? '16-bit' : '',
     (metadata.pages ?? 1) > 1 ? 'animated' : '',
   ];
+  const isCmyk = metadata.space === 'cmyk';
   const pixels = async () => {
-    const image = sharp(bytes, { ...input, sequentialRead: true });
+    // Of a TIFF that is cut off libvips fills in what is missing, unless errors count.
+    const failOn = metadata.format === 'tiff' ? 'error' : input.failOn;
+    const image = sharp(bytes, { ...input, failOn, sequentialRead: true });
     if (upright) image.rotate();
+    if (isCmyk) image.pipelineColourspace('cmyk');
     const { data, info } = await image
       .removeAlpha()
-      .toColourspace('srgb')
-      .raw({ depth: 'uchar' })
+      .toColourspace(isCmyk ? 'cmyk' : 'srgb')
+      .raw({ depth: isCmyk ? metadata.depth : 'uchar' })
       .toBuffer({ resolveWithObject: true });
-    return { image: rgb(data, info), at: { left: 0, top: 0 } };
+    const decoded = isCmyk
+      ? { ...info, data: rgbOfCmyk(inks(data, metadata.depth)), channels: 3 as const }
+      : { ...info, data };
+    return { image: asPillow(bytes, rgb(decoded.data, decoded), metadata.format), at: { left: 0, top: 0 } };
   };
   return { width, height, rotated: orientation !== 1, format: kinds.filter(Boolean).join(', '), pixels };
 }
+
+/** Inks of 8 bits, where 255 is all. */
+function inks(data: Uint8Array, depth: string | undefined): Uint8Array {
+  const wide = depth === 'ushort' ? new Uint16Array(data.buffer, data.byteOffset, data.length / 2) : undefined;
+  return wide ? Uint8Array.from(wide, (value) => value >> 8) : data;
+}
+
+/** The pixels where libvips gives others than Pillow. */
+function asPillow(bytes: Uint8Array, image: RgbImage, format: string | undefined): RgbImage {
+  if (format === 'gif') return firstPicture(bytes) ?? image;
+  const tiff = format === 'tiff' ? tiffHeader(bytes) : undefined;
+  if (tiff?.photometric !== YCBCR || tiff.compression === JPEG_IN_TIFF) return image;
+  const [across, down] = tiff.subsampling;
+  if (across !== 1 || down !== 1)
+    throw new Error(`it is a TIFF whose colours are kept for ${across} x ${down} pixels at a time, which is not read`);
+  return { ...image, data: rgbOfYcbcr(image.data) };
+}
+
+const YCBCR = 6;
+const JPEG_IN_TIFF = 7;
 
 function rgb(
   data: Uint8Array,

@@ -13,3 +13,13 @@ export interface Rectangle {
   width: number;
   height: number;
 }
+
+/** An image whose size is known before its pixels are. */
+export interface Undecoded {
+  /** The format's name, and what is unusual. */
+  format: string;
+  width: number;
+  height: number;
+  /** @throws if the file is cut off or damaged. */
+  decode(): RgbImage;
+}

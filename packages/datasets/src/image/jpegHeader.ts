@@ -6,10 +6,14 @@ export interface JpegHeader {
   components: number;
   /** The Exif tag, 1 (upright) to 8. */
   orientation: number;
+  /** Whether its end is there, or else it was cut off. */
+  ends: boolean;
 }
 
 const START = 0xffd8;
 const APP1 = 0xe1;
+const SCAN = 0xda;
+const END = Buffer.of(0xff, 0xd9);
 const ORIENTATION = 0x0112;
 
 /** Undefined where the bytes are not a JPEG, or end before its size is told. */
@@ -17,6 +21,7 @@ export function jpegHeader(bytes: Uint8Array): JpegHeader | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length < 4 || view.getUint16(0) !== START) return undefined;
   let orientation = 1;
+  let size: Pick<JpegHeader, 'width' | 'height' | 'components'> | undefined;
   for (let at = 2; at + 9 < bytes.length; ) {
     if (bytes[at] !== 0xff) return undefined;
     const marker = bytes[at + 1] as number;
@@ -28,14 +33,20 @@ export function jpegHeader(bytes: Uint8Array): JpegHeader | undefined {
       // SOF0 to SOF15, without DHT, JPG and DAC.
       if (marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc) {
         const [height, width] = [view.getUint16(at + 5), view.getUint16(at + 7)];
-        return { width, height, components: bytes[at + 9] as number, orientation };
+        size ??= { width, height, components: bytes[at + 9] as number };
       }
+      // Not before: a preview in a segment has an end of its own.
+      if (marker === SCAN) return size && { ...size, orientation, ends: endsAfter(bytes, at) };
       if (marker === APP1) orientation = exifOrientation(bytes.subarray(at + 4, at + 2 + length)) ?? orientation;
       at += 2 + length;
     }
   }
-  return undefined;
+  return size && { ...size, orientation, ends: false };
 }
+
+/** In a scan's data a byte of 255 is always followed by 0, so that the end's marker is none of the pixels. */
+const endsAfter = (bytes: Uint8Array, at: number) =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).indexOf(END, at) >= 0;
 
 function exifOrientation(segment: Uint8Array): number | undefined {
   if (segment.length < 14 || String.fromCharCode(...segment.subarray(0, 6)) !== 'Exif\0\0') return undefined;

@@ -1,22 +1,9 @@
 /** Images in one folder for each class, as torchvision's ImageFolder reads them. */
-import { readdir, stat } from 'node:fs/promises';
-import { extname, join, relative, resolve, sep } from 'node:path';
+import { readdir, realpath, stat } from 'node:fs/promises';
+import { extname, join, resolve, sep } from 'node:path';
+import { EXTENSIONS } from '../image/formats.js';
+import { decodeName, encodeName, readableName } from '../loader/names.js';
 import { type ImageSource, shared, textList } from '../loader/source.js';
-
-/** What is taken for an image, in small letters. */
-const EXTENSIONS = new Set([
-  '.jpg',
-  '.jpeg',
-  '.png',
-  '.webp',
-  '.gif',
-  '.bmp',
-  '.tif',
-  '.tiff',
-  '.ppm',
-  '.pgm',
-  '.avif',
-]);
 
 export interface ImageFolderOptions {
   /** Default: the folder's own name. */
@@ -28,31 +15,53 @@ export interface ImageFolderOptions {
   classes?: readonly string[];
 }
 
+/** A path for the system. */
+const bytesOf = (...path: string[]) => Buffer.from(encodeName(join(...path)));
+
+/** The entries of a folder, whatever bytes their names have. @throws {Error} that says what the folder is for, where it cannot be read. */
+async function entriesOf(folder: string, expected: string) {
+  const entries = await readdir(bytesOf(folder), { withFileTypes: true, encoding: 'buffer' }).catch(
+    (error: NodeJS.ErrnoException) => {
+      const why = error.code === 'ENOENT' ? 'does not exist' : `cannot be read (${error.message})`;
+      throw new Error(`${readableName(folder)} ${why}; expected ${expected}.`, { cause: error });
+    },
+  );
+  return entries.map((entry) => ({ entry, name: decodeName(entry.name) }));
+}
+
+/** What an entry of a folder is, links followed; nothing where it cannot be told, as of a link to nowhere. */
+async function kindOf(path: string): Promise<'folder' | 'file' | undefined> {
+  const status = await stat(bytesOf(path)).catch(() => undefined);
+  return status?.isDirectory() ? 'folder' : status?.isFile() ? 'file' : undefined;
+}
+
 /**
- * Finds the images under `folder/<class>/`, also in folders within that. Classes and paths are sorted, so that an
+ * The names of the classes' folders, sorted; links to folders are among them.
+ * @throws {Error} if there is no such folder, or no class.
+ */
+export async function classFolders(folder: string): Promise<string[]> {
+  const root = resolve(folder);
+  const names: string[] = [];
+  for (const { name } of await entriesOf(root, 'a folder with one folder of images for each class')) {
+    if (!name.startsWith('.') && (await kindOf(join(root, name))) === 'folder') names.push(name);
+  }
+  if (names.length === 0) {
+    throw new Error(
+      `${root} has no folders; expected one for each class, with its images, such as n01440764/n01440764_18.JPEG.`,
+    );
+  }
+  return names.sort(byCodeUnits);
+}
+
+/**
+ * Finds the images under `folder/<class>/`, also in folders within that, and behind links. Classes and paths are sorted, so that an
  * image's index is the same on every machine.
  *
  * @throws {Error} if there is no such folder, no class or no image, or a folder is none of the classes given.
  */
 export async function imageFolder(folder: string, options: ImageFolderOptions = {}): Promise<ImageSource> {
   const root = resolve(folder);
-  const entries = await readdir(root, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
-    const why = error.code === 'ENOENT' ? 'does not exist' : `cannot be read (${error.message})`;
-    throw new Error(`${root} ${why}; expected a folder with one folder of images for each class.`, { cause: error });
-  });
-  const names: string[] = [];
-  for (const entry of entries) {
-    if (entry.name.startsWith('.')) continue;
-    const isFolder =
-      entry.isDirectory() || (entry.isSymbolicLink() && (await stat(join(root, entry.name))).isDirectory());
-    if (isFolder) names.push(entry.name);
-  }
-  const folders = names.sort(byCodeUnits);
-  if (folders.length === 0) {
-    throw new Error(
-      `${root} has no folders; expected one for each class, with its images, such as n01440764/n01440764_18.JPEG.`,
-    );
-  }
+  const folders = await classFolders(root);
   const classes = [...(options.classes ?? folders)];
   const labelOf = new Map(classes.map((name, i) => [name, i]));
   const unknown = folders.filter((name) => !labelOf.has(name));
@@ -63,24 +72,37 @@ export async function imageFolder(folder: string, options: ImageFolderOptions = 
   const paths: string[] = [];
   const labels: number[] = [];
   for (const name of folders) {
-    const files = await readdir(join(root, name), { recursive: true, withFileTypes: true });
-    const images = files
-      .filter((file) => !file.isDirectory() && EXTENSIONS.has(extname(file.name).toLowerCase()))
-      .map((file) => relative(root, join(file.parentPath, file.name)).split(sep).join('/'))
-      .sort(byCodeUnits);
-    for (const path of images) {
+    const images = await imagesIn(root, name);
+    for (const path of images.sort(byCodeUnits)) {
       paths.push(path);
       labels.push(labelOf.get(name) as number);
     }
   }
   if (paths.length === 0) {
-    throw new Error(`${root}: its ${folders.length} folders have no images (${[...EXTENSIONS].join(' ')}).`);
+    throw new Error(`${root}: its ${folders.length} folders have no images (${EXTENSIONS.join(' ')}).`);
   }
   const shares = shared(Int32Array, labels.length);
   shares.set(labels);
   const place = { kind: 'files' as const, root, names: textList(paths) };
   const name = options.name ?? (root.split(sep).pop() as string);
   return { name, classes, count: paths.length, labels: shares, place, source: root };
+}
+
+/** The paths of the images in a folder and those within, from `root` on. @param above where the folders around it really are. */
+async function imagesIn(root: string, folder: string, above: readonly string[] = []): Promise<string[]> {
+  const here = (await realpath(bytesOf(root, folder), 'buffer')).toString('latin1');
+  // A link to a folder around it leads round in a circle.
+  if (above.includes(here)) return [];
+  const found: string[] = [];
+  for (const { entry, name } of await entriesOf(join(root, folder), 'a folder of images')) {
+    const path = `${folder}/${name}`;
+    const isImage = EXTENSIONS.includes(extname(name).toLowerCase());
+    if (entry.isFile() && !isImage) continue;
+    const kind = entry.isFile() ? 'file' : entry.isDirectory() ? 'folder' : await kindOf(join(root, path));
+    if (kind === 'folder') found.push(...(await imagesIn(root, path, [...above, here])));
+    else if (kind === 'file' && isImage) found.push(path);
+  }
+  return found;
 }
 
 function byCodeUnits(a: string, b: string): number {

@@ -1,4 +1,13 @@
-import { mkdirSync, readFileSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
@@ -186,6 +195,37 @@ describe('imageFolder', () => {
     expect(await errorOf(imageFolder(join(folder, 'b')))).to.contain('b has no folders; expected one for each class');
     mkdirSync(join(folder, 'a9/more/empty'), { recursive: true });
     expect(await errorOf(imageFolder(join(folder, 'a9/more')))).to.contain('its 1 folders have no images');
+  });
+
+  it('follows links as torchvision does, but not in a circle, and passes over those to nowhere', async () => {
+    const root = join(folder, '.links');
+    await writeImageFolder(join(root, 'data'), ['x', 'y'], 2);
+    await writeImageFolder(join(root, 'elsewhere'), ['part', 'z'], 3);
+    symlinkSync(join(root, 'elsewhere/part'), join(root, 'data/x/part'));
+    symlinkSync(join(root, 'elsewhere/z'), join(root, 'data/z'));
+    symlinkSync(join(root, 'elsewhere/z/z_0.JPEG'), join(root, 'data/y/linked.jpg'));
+    symlinkSync(join(root, 'data/x'), join(root, 'data/x/again'));
+    for (const path of ['old', 'x/old.jpg', 'y/old']) symlinkSync(join(root, 'nowhere'), join(root, 'data', path));
+    const source = await imageFolder(join(root, 'data'));
+    expect([source.classes, source.count]).to.deep.equal([['x', 'y', 'z'], 2 + 3 + 2 + 1 + 3]);
+    const names = Array.from({ length: source.count }, (_, i) => imageName(source.place, i).slice(root.length + 6));
+    expect(names.slice(0, 3)).to.deep.equal(['x/part/part_0.JPEG', 'x/part/part_1.JPEG', 'x/part/part_2.JPEG']);
+  });
+
+  it('reads names that are no UTF-8, of classes too, also in a part of the images', async () => {
+    const root = join(folder, '.names');
+    const name = Buffer.concat([Buffer.from(`${root}/caf`), Buffer.of(0xe9)]);
+    mkdirSync(name, { recursive: true });
+    for (const [i, file] of [[1, Buffer.of(0xff, 0x2e, 0x6a, 0x70, 0x67)] as const, [2, Buffer.from('é.jpg')] as const])
+      writeFileSync(Buffer.concat([name, Buffer.from('/'), file]), await drawJpeg(40, 30, i));
+    const source = await imageFolder(root);
+    for (const images of [source, selectImages(source, [1, 0])]) {
+      const loader = new Loader(images, { transform: 'centerCrop(16)', batchSize: 2, workers: 1 });
+      expect((await collect(loader, 0)).map(({ size }) => size)).to.deep.equal([2]);
+      await loader.close();
+    }
+    expect(JSON.parse(JSON.stringify(source.classes))).to.deep.equal(source.classes);
+    expect(imageName(source.place, 0)).to.match(/caf\ufffd/);
   });
 
   it('gives subsets of files, archives and memory', async () => {

@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Environment } from '@refconv/files';
+import { matchClasses, relabelled } from '../classes.js';
 import { type ImageSource, shared, textAt, textList } from '../loader/source.js';
 import { dataPlaces } from '../places.js';
 import { readDevkit } from './devkit.js';
@@ -16,7 +17,7 @@ const VAL_IMAGE = /^ILSVRC2012_val_(\d{8})\.JPEG$/;
 const DEVKITS = ['ILSVRC2012_devkit_t12.tar.gz', 'ILSVRC2012_devkit_t12'];
 
 export interface ImageNetOptions {
-  /** The place to look first: it, or `imagenet` in it, has `train` and `val`, or the official tars. */
+  /** The place to look, and no other: it, or `imagenet` in it, has `train` and `val`, or the official tars. */
   folder?: string;
   log?: (message: string) => void;
 }
@@ -33,7 +34,7 @@ export interface ImageNet {
  * come from the devkit beside it. Where all classes are among the 1000 of ILSVRC2012, labels are those of published weights,
  * also where some classes are missing.
  *
- * Looks in the folder given, `REFCONV_DATA`, and `data` in the cache.
+ * Looks in the folder given; without one in `REFCONV_DATA` and `data` in the cache.
  *
  * @throws {Error} says where it looked and what is missing.
  */
@@ -43,11 +44,15 @@ export async function loadImageNet(
 ): Promise<ImageNet> {
   const train = await loadImageNetSplit('train', options, environment);
   const val = await loadImageNetSplit('val', options, environment);
-  if (train.classes.join() !== val.classes.join()) {
-    const [a, b] = [train, val].map(({ source, classes }) => `${source} has ${classes.length} (${classes[0]}, …)`);
-    throw new Error(`The classes of the two splits differ: ${a}; ${b}.`);
+  const unknown = val.classes.filter((name) => !train.classes.includes(name));
+  if (unknown.length > 0) {
+    const some = unknown.slice(0, 5).join(', ');
+    throw new Error(
+      `The classes of the two splits differ: ${val.source} has ${unknown.length} that ${train.source} lacks: ${some}.`,
+    );
   }
-  return { train, val };
+  const { classes } = train;
+  return { train, val: { ...relabelled(val, matchClasses(val.classes, classes)), classes } };
 }
 
 /** One split of {@link loadImageNet}. A folder that itself has a folder for each class is taken for validation images. */

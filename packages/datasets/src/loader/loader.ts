@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { type Batch, batchCount, epochOrder } from '../batches.js';
-import type { JpegDecoder } from '../image/decode.js';
+import { type JpegDecoder, MAX_PIXELS } from '../image/decode.js';
 import { parseTransform, type Transform } from '../transform/parse.js';
 import type { Mix } from '../transform/tensor.js';
 import {
@@ -42,7 +42,7 @@ export interface LoaderOptions {
   exact?: boolean;
   /** Turns images upright by their Exif tag; torchvision does not. Default false. */
   upright?: boolean;
-  /** Images of more pixels are broken. Default 100 million. */
+  /** Images of more pixels are broken. Default 179 million, as Pillow's. */
   maxPixels?: number;
   /** Files of more bytes are broken. Default 256 MiB. */
   maxBytes?: number;
@@ -68,7 +68,7 @@ const DEFAULTS = {
   onBroken: 'fail' as 'fail' | 'skip',
   exact: false,
   upright: false,
-  maxPixels: 100e6,
+  maxPixels: MAX_PIXELS,
   maxBytes: 2 ** 28,
 };
 
@@ -84,7 +84,7 @@ export class Loader {
   readonly batchesPerEpoch: number;
   /** Images in an epoch, of this rank. */
   readonly imagesPerEpoch: number;
-  /** What could not be read so far. */
+  /** What could not be read so far, each image once. */
   readonly broken: BrokenImage[] = [];
 
   /** As given, and the defaults of what was not. */
@@ -139,7 +139,8 @@ export class Loader {
       run.begin(epoch, from);
       for (let number = from; number < this.batchesPerEpoch; number++) {
         const { size, weight, broken } = await run.batch(number);
-        this.broken.push(...broken);
+        const known = new Set(this.broken.map(({ index }) => index));
+        this.broken.push(...broken.filter(({ index }) => !known.has(index)));
         if (broken[0] && this.options.onBroken === 'fail') {
           throw new Error(
             `${broken[0].path} cannot be read: ${broken[0].reason}. Mend or delete it, or let broken images be skipped ` +

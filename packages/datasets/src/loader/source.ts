@@ -3,6 +3,7 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ImageSplit } from '../dataset.js';
 import type { RawImage } from '../transform/render.js';
+import { decodeName, encodeName, readableName } from './names.js';
 
 /** Labelled images in files, in an archive, or in memory. */
 export interface ImageSource {
@@ -27,34 +28,27 @@ export type Place =
 
 /** Many strings in two shared buffers; goes to a worker without being copied. */
 export interface TextList {
-  /** UTF-8, one after the other. */
+  /** UTF-8, or whatever bytes a file's name has, one after the other. */
   bytes: Uint8Array;
   /** `[count + 1]`: where each begins. */
   starts: Float64Array;
 }
 
 export function textList(texts: readonly string[]): TextList {
-  const encoder = new TextEncoder();
+  const encoded = texts.map(encodeName);
   const starts = shared(Float64Array, texts.length + 1);
-  let total = 0;
-  for (let i = 0; i < texts.length; i++) {
-    starts[i] = total;
-    total += Buffer.byteLength(texts[i] as string);
-  }
-  starts[texts.length] = total;
-  const bytes = shared(Uint8Array, total);
-  texts.forEach((text, i) => {
-    bytes.set(encoder.encode(text), starts[i]);
+  encoded.forEach(({ length }, i) => {
+    starts[i + 1] = (starts[i] as number) + length;
+  });
+  const bytes = shared(Uint8Array, starts[texts.length] as number);
+  encoded.forEach((text, i) => {
+    bytes.set(text, starts[i]);
   });
   return { bytes, starts };
 }
 
 export function textAt({ bytes, starts }: TextList, index: number): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString(
-    'utf8',
-    starts[index],
-    starts[index + 1],
-  );
+  return decodeName(Uint8Array.from(bytes.subarray(starts[index], starts[index + 1])));
 }
 
 type NumberArray = Uint8Array | Int32Array | Uint32Array | Float32Array | Float64Array;
@@ -69,8 +63,8 @@ export function shared<T extends NumberArray>(
 
 /** The path of an image, or what stands for it in a message. */
 export function imageName(place: Place, index: number): string {
-  if (place.kind === 'files') return join(place.root, textAt(place.names, index));
-  if (place.kind === 'archive') return `${place.path}: ${textAt(place.names, index)}`;
+  if (place.kind === 'files') return readableName(join(place.root, textAt(place.names, index)));
+  if (place.kind === 'archive') return `${place.path}: ${readableName(textAt(place.names, index))}`;
   return `image ${index}`;
 }
 
@@ -113,7 +107,7 @@ export class Reader {
       this.archive ??= openSync(place.path, 'r');
       return this.fill(this.archive, place.offsets[index] as number, place.sizes[index] as number);
     }
-    const file = openSync(imageName(place, index), 'r');
+    const file = openSync(Buffer.from(encodeName(join(place.root, textAt(place.names, index)))), 'r');
     try {
       const status = fstatSync(file);
       if (!status.isFile()) throw new Error('it is not a file');

@@ -2,7 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { type ReplaceOption, writeWhole } from '@refconv/files';
 import type { LayersModel, layers, SymbolicTensor } from '@tensorflow/tfjs';
-import { keysOf } from '../keys.js';
+import { keysOf, outputKeys } from '../keys.js';
 import { activationLayers } from './activations.js';
 import type { Converter } from './converter.js';
 import { OnnxGraph, type Sizes, type Value } from './graph.js';
@@ -23,7 +23,7 @@ const CONVERTERS: Readonly<Record<string, Converter>> = {
 
 /**
  * Writes a model as an ONNX file (opset 17): what it evaluates, for batches of any size. It takes `image` [batch, c, h, w] and gives
- * `logits` [batch, classes]; a model of several inputs or outputs has those under the names of their layers. Operations have the names
+ * `logits` [batch, classes], or `probabilities` where it ends in a softmax; a model of several inputs or outputs has those under the names of their layers. Operations have the names
  * of the layers; weights are named and laid out as PyTorch does: `<layer>.weight` [Cout, Cin/groups, kh, kw], `<bn>.running_mean`.
  * Sequential and nested models are written flat, a shared layer's weights once.
  * @throws Error where a layer's class, activation or option has no mapping, naming it; and if the file is there, unless `replace` is set.
@@ -37,7 +37,7 @@ export async function exportOnnx(model: LayersModel, path: string, options: Onnx
 export function onnxModel(model: LayersModel, layout: OnnxOptions['layout'] = 'nchw'): Uint8Array {
   if (layout !== 'nchw' && layout !== 'nhwc')
     throw new RangeError(`layout must be 'nchw' or 'nhwc'; given ${JSON.stringify(layout)}.`);
-  const [inputNames, outputNames] = [keysOf(model.inputs, 'image'), keysOf(model.outputs, 'logits')];
+  const [inputNames, outputNames] = [keysOf(model.inputs, 'image'), outputKeys(model)];
   const graph = new OnnxGraph([...inputNames, ...outputNames]);
   const isFirst = ({ shape }: { shape: Sizes }) => layout === 'nchw' && shape.length === 4;
   const inputs = model.inputs.map((tensor, i) => graph.input(inputNames[i], tensor.shape, isFirst(tensor)));

@@ -9,6 +9,7 @@ import type { Analysis, Hash, Spec } from '../spec.js';
 import { analyseCost } from './cost.js';
 import { analyseConnectivity, analyseRedundancy, analyseSkeletons } from './kernels.js';
 import { analyseLandscape } from './landscape.js';
+import { analyseRobustness } from './robustness.js';
 
 export interface AnalysisTask<A = Analysis> {
   root: string;
@@ -30,6 +31,7 @@ const ANALYSES: { [Id in Analysis['id']]: Analyse<Id> } = {
   redundancy: analyseRedundancy,
   skeletons: analyseSkeletons,
   landscape: analyseLandscape,
+  robustness: analyseRobustness,
   cost: analyseCost,
 };
 

@@ -4,7 +4,7 @@ import { tf } from '@refconv/tensorflow';
 import { evaluate, loadModel, threadCount } from '@refconv/training';
 import { expect } from 'chai';
 import { parse } from 'csv-parse/sync';
-import { analysisCsv, analysisMarkdown, analysisTableOf } from '../analysisTable.js';
+import { analysisCsv, analysisMarkdown, analysisTableOf, unfinishedParts } from '../analysisTable.js';
 import { loadData } from '../data.js';
 import { execute } from '../execute.js';
 import { runFolder } from '../folder.js';
@@ -26,11 +26,18 @@ describe('analyses', () => {
   const refocused = grid.add('v1', 'refconv', trained);
   const add = (arm: string, of: SpecInput, analysis: SpecInput['analysis']) => grid.add('v1', arm, { ...of, analysis });
   const ofRefconv = { ...trained, from: refocused };
+  const control = grid.add('v1', 'retraining', { ...spec, from });
+  const robustness = { id: 'robustness' as const, steps: 3, eps: [0, 1, 8], bisections: 2, images: 20 };
   const landscape = { id: 'landscape', points: 3, images: 20 } as const;
   const hashes = {
     connectivity: add('connectivity', ofRefconv, { id: 'connectivity', channels: 8 }),
     redundancy: add('redundancy', ofRefconv, { id: 'redundancy', channels: 8 }),
     skeletons: add('skeletons', ofRefconv, { id: 'skeletons' }),
+    ofControl: add('skeletons of control', { ...spec, from: control }, { id: 'skeletons' }),
+    ofBaseline: add('skeletons of baseline', { ...spec, from }, { id: 'skeletons' }),
+    attacked: add('robustness', ofRefconv, robustness),
+    attackedFirst: add('robustness in parts', ofRefconv, { ...robustness, part: { i: 1, n: 2 } }),
+    attackedSecond: add('robustness in parts', ofRefconv, { ...robustness, part: { i: 2, n: 2 } }),
     whole: add('landscape', ofRefconv, landscape),
     first: add('landscape in parts', ofRefconv, { ...landscape, part: { i: 1, n: 2 } }),
     second: add('landscape in parts', ofRefconv, { ...landscape, part: { i: 2, n: 2 } }),
@@ -51,7 +58,7 @@ describe('analyses', () => {
   it('are refused while the run that they are of is not finished', async () => {
     const error = await done(hashes.skeletons).catch((error: Error) => error);
     expect((error as Error).message).to.match(/is not finished: do it first/);
-    for (const hash of [from, refocused]) await done(hash);
+    for (const hash of [from, refocused, control]) await done(hash);
   });
 
   it('leave a training with the name that it had before there were any', () => {
@@ -86,6 +93,40 @@ describe('analyses', () => {
     expect(tf.memory().numTensors).to.equal(tensors);
   });
 
+  it('compare the skeletons of a plain network with those that it started from, where it did', async () => {
+    const tensors = tf.memory().numTensors;
+    const [ofRefconv, ofControl] = [await done(hashes.skeletons), await done(hashes.ofControl)];
+    expect(ofControl.rows.map(({ layer }) => layer)).to.deep.equal(ofRefconv.rows.map(({ layer }) => layer));
+    // Both started from the same baseline: its kernels are W_b.
+    ofControl.rows.forEach((row, i) => {
+      for (const column of ['basis_centre', 'basis_cross'])
+        expect(row[column]).to.be.closeTo(ofRefconv.rows[i]?.[column] as number, 1e-6);
+      expect(row.transformed_cross).to.not.equal(row.basis_cross);
+    });
+    const error = await done(hashes.ofBaseline).catch((error: Error) => error);
+    expect((error as Error).message).to.match(
+      /are compared with those that it started from; this one started from none/,
+    );
+    expect(tf.memory().numTensors).to.equal(tensors);
+  });
+
+  it('attack test images, split them, and have the accuracy of the run at eps 0', async () => {
+    const tensors = tf.memory().numTensors;
+    const lines: string[] = [];
+    await execute(root(), all.runs[hashes.attacked] as Spec, { log: (line) => lines.push(line) });
+    expect(lines).to.deep.equal(['20 of 20 images']);
+    await done(hashes.attackedFirst);
+    expect((await analysisTableOf(root(), all)).map(({ arm }) => arm)).not.to.include('robustness in parts');
+    await done(hashes.attackedSecond);
+    const table = await analysisTableOf(root(), all);
+    const rows = ['robustness', 'robustness in parts'].map((arm) => table.find((row) => row.arm === arm)?.values);
+    expect(rows[0]).to.deep.equal(rows[1]);
+    const trained = (await readLedger(root())).find(({ hash }) => hash === refocused);
+    expect(rows[0]).to.include({ images: 20, accuracy_at_0: Number(trained?.merged_top1) });
+    expect(rows[0]?.accuracy_at_8).to.be.at.most(rows[0]?.accuracy_at_1 as number);
+    expect(tf.memory().numTensors).to.equal(tensors);
+  });
+
   it('split a landscape, go on with one that was stopped, and have the evaluated loss at its centre', async () => {
     const tensors = tf.memory().numTensors;
     const stop = new AbortController();
@@ -95,7 +136,11 @@ describe('analyses', () => {
     await done(hashes.whole);
     await done(hashes.first);
     expect((await analysisTableOf(root(), all)).map(({ arm }) => arm)).not.to.include('landscape in parts');
+    expect(await writeTables(root(), all)).to.contain(
+      'Left out until all parts are done: v1, landscape in parts, seed 1: 1 of 2 parts done.',
+    );
     await done(hashes.second);
+    expect(unfinishedParts(root(), all)).to.deep.equal([]);
     const byPlace = (rows: Record<string, string>[]) => rows.map((row) => JSON.stringify(row)).sort();
     const parts = [
       ...(await csv(hashes.first, 'points-1-of-2.csv')),
@@ -168,11 +213,11 @@ describe('analyses', () => {
   it('are done once, have tables, and leave the ledger to trainings', async () => {
     const earlier = await done(hashes.connectivity);
     expect(await done(hashes.connectivity)).to.deep.equal(earlier);
-    expect(await readLedger(root())).to.have.lengthOf(2);
-    expect(await rebuildLedger(root())).to.equal(2);
+    expect(await readLedger(root())).to.have.lengthOf(3);
+    expect(await rebuildLedger(root())).to.equal(3);
     const table = await analysisTableOf(root(), all);
     const rows: Record<string, string>[] = parse(analysisCsv(table), { columns: true });
-    expect(rows).to.have.lengthOf(3 * 13 + 2 + 3);
+    expect(rows).to.have.lengthOf(4 * 13 + 2 + 2 + 3);
     expect(rows[0]).to.include({ network: 'v1', arm: 'connectivity', seed: '1', specs: hashes.connectivity });
     expect(Number(rows[0]?.mean)).to.equal(earlier.rows[0]?.mean);
     expect(analysisMarkdown(table)).to.contain('| network | arm | seed | layer | mean |');
@@ -187,6 +232,14 @@ describe('analyses', () => {
     refused({ analysis: landscape, from: null }, /landscape is of another run, and from is null/);
     refused({ analysis: { id: 'cost', steps: 1 } }, /cost is of initial weights; from must be null/);
     refused({ analysis: { ...landscape, part: { i: 3, n: 2 } } }, /part is 3 of 2/);
+    refused({ analysis: { ...robustness, part: { i: 3, n: 2 } } }, /part is 3 of 2/);
+    refused({ analysis: { ...robustness, attack: 'pgd', step: 1 } }, /analysis.step is unknown; did you mean steps/);
+    refused({ analysis: robustness, from: null }, /robustness is of another run, and from is null/);
+    const attacked = { ...spec.recipe, adversarial: { eps: 8 } };
+    refused(
+      { from: null, recipe: attacked, analysis: { id: 'cost', steps: 1 } },
+      /a cost is of training on images as they are/,
+    );
     refused({ analysis: { ...landscape, point: 3 } }, /analysis.point is unknown; did you mean points/);
     refused({ analysis: { id: 'landscap' } as unknown as Analysis }, /analysis/);
     for (const name of ['imagenet', 'folder'])

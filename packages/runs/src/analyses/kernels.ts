@@ -1,12 +1,21 @@
 /** What refocusing did to the kernels of depthwise layers: connectivity, redundancy, skeletons. */
 import { join } from 'node:path';
-import { connectivity, connectivityOf, type Matrix, redundancyOf, skeletonsOf, summarize } from '@refconv/analysis';
+import {
+  connectivity,
+  connectivityOf,
+  kernelSkeletonsOf,
+  type LayerSkeletons,
+  type Matrix,
+  redundancyOf,
+  skeletonsOf,
+  summarize,
+} from '@refconv/analysis';
 import { writeAtomically } from '@refconv/files';
 import { refconvLayers } from '@refconv/refconv';
 import { loadModel } from '@refconv/training';
 import type { LayersModel, SymbolicTensor } from '@tensorflow/tfjs';
 import { stringify } from 'csv-stringify/sync';
-import { MODEL, readJson, runFolder, SPEC } from '../folder.js';
+import { MERGED, MODEL, readJson, runFolder, SPEC } from '../folder.js';
 import { finishedModel, startingModel } from '../network.js';
 import type { AnalysisRow } from '../result.js';
 import type { Hash, Spec } from '../spec.js';
@@ -87,10 +96,24 @@ export const analyseRedundancy: Analyse<'redundancy'> = (task) =>
     }));
   });
 
+/** The skeletons of W_b and W_t; of a plain network, those of its kernels in the network that it started from, and in itself. */
+async function beforeAndAfter({ root, spec }: AnalysisTask<unknown>, model: LayersModel): Promise<LayerSkeletons[]> {
+  if (refconvLayers(model).length > 0) return skeletonsOf(model);
+  const trained = (await readJson<Spec>(join(runFolder(root, spec.from as Hash), SPEC))) as Spec;
+  if (!trained.from)
+    throw new Error(
+      'The skeletons of a plain network are compared with those that it started from; this one started from none.',
+    );
+  const start = await loadModel(finishedModel(root, trained.from, [MERGED, MODEL]));
+  const [before, after] = [kernelSkeletonsOf(start.model), kernelSkeletonsOf(model)];
+  start.model.dispose();
+  return [...after].map(([name, transformed]) => ({ name, basis: before.get(name) as Matrix, transformed }));
+}
+
 /** Writes skeletons.csv. The table has the share of the centre, and of the row and the column through it, in a kernel's magnitude. */
 export const analyseSkeletons: Analyse<'skeletons'> = (task) =>
   withModel(task, async (model) => {
-    const layers = skeletonsOf(model);
+    const layers = await beforeAndAfter(task, model);
     const matrices = layers.flatMap(({ name, basis, transformed }) => [
       ...entries([name, 'W_b'], basis),
       ...entries([name, 'W_t'], transformed),

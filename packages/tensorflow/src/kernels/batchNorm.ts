@@ -96,6 +96,14 @@ function registerGpuTraining(): void {
   });
 }
 
+/** The statistics are fixed, so that x alone is scaled; TensorFlow's gradient sums up for scale and offset too, whoever asks. */
+function inferenceGradient(dy: Tensor, scale: Tensor, variance: Tensor, epsilon: number): Tensor {
+  return tf.tidy(() => {
+    const zeros = tf.zerosLike(scale);
+    return normalize(dy, [scale, zeros, zeros, tf.rsqrt(tf.add(variance, epsilon))]);
+  });
+}
+
 export function registerBatchNorm(): void {
   if (cpuKernels) registerCpuTraining();
   else registerGpuTraining();
@@ -123,11 +131,12 @@ export function registerBatchNorm(): void {
       const stock = () => stockGradient.gradFunc(dy, saved, attrs) as Record<'mean' | 'variance', () => Tensor>;
       if (mean.rank !== 1) return stock();
       const epsilon = attrs.varianceEpsilon as number;
-      // Moving statistics are seldom trained: theirs stay tfjs's.
       return {
+        // Moving statistics are seldom trained: theirs stay tfjs's.
         mean: () => stock().mean(),
         variance: () => stock().variance(),
         ...gradient(dy as Tensor, x, scale, [mean, variance, tf.tensor1d([])], epsilon, false),
+        ...(usesCpuKernels() && { x: () => inferenceGradient(dy as Tensor, scale, variance, epsilon) }),
       };
     },
   });

@@ -1,0 +1,38 @@
+/** What a training leaves out, told once: in its output, and for reports. */
+import { counted, listed } from '@refconv/datasets/text';
+import type { SplitName } from './feed.js';
+
+/** A file that could not be read. */
+export interface LeftImage {
+  split: 'train' | SplitName;
+  path: string;
+  reason: string;
+}
+
+export interface LeftOut {
+  images: LeftImage[];
+  /** Convolutions with a kernel above 1×1 that the method leaves as they are. */
+  layers: { name: string; reason: string }[];
+}
+
+/** Of a training that left something out. */
+export const LEFT_OUT_FILE = 'left-out.json';
+
+/** A line for the images, and one for the layers; none where nothing was left out. */
+export function leftOutText({ images = [], layers = [] }: Partial<LeftOut>): string[] {
+  const unread = images.map(({ path, reason }) => ({ name: path, reason }));
+  return [
+    ...(images.length > 0
+      ? [`Left out: ${counted(images.length, 'image')} that cannot be read: ${byReason(unread)}`]
+      : []),
+    ...(layers.length > 0
+      ? [`Left as they are: ${counted(layers.length, 'convolution')} above 1×1: ${byReason(layers)}`]
+      : []),
+  ];
+}
+
+function byReason(rows: readonly { name: string; reason: string }[]): string {
+  const names = new Map<string, string[]>();
+  for (const { name, reason } of rows) names.set(reason, [...(names.get(reason) ?? []), name]);
+  return [...names].map(([reason, same]) => `${listed(same)} (${reason})`).join('; ');
+}
