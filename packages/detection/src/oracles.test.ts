@@ -71,9 +71,12 @@ function expectEvaluation(model: LayersModel, example: EvalCase, classes: number
 function expectDetections(found: readonly Detection[], example: EvalCase, image: number): void {
   const { count, detections } = example.images[image] as EvalCase['images'][number];
   const missed = detections.filter(([label, score = 0, ...box]) => {
-    const isSame = (other: Detection) =>
-      other.label === label && Math.abs(other.score - score) < 1e-3 && iou(other.box, box as unknown as Box) > 0.99;
-    return !found.some(isSame);
+    // A box that lies outside the image is clipped to one without area, whose IoU says nothing.
+    const isSameBox = (other: Box) =>
+      iou(other, box as unknown as Box) > 0.99 || other.every((side, k) => Math.abs(side - (box[k] as number)) < 0.05);
+    return !found.some(
+      (other) => other.label === label && Math.abs(other.score - score) < 1e-3 && isSameBox(other.box),
+    );
   });
   const allowed = 1.5 * (1 - (example.agreement[image] as number)) + 0.02;
   expect(missed.length, 'detections missed').to.be.at.most(allowed * detections.length);
