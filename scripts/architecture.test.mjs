@@ -37,6 +37,7 @@ const MAY_USE = {
   experiments: [...PACKAGES, 'runs'],
   reports: [...PACKAGES, 'runs', 'experiments'],
   cli: [...PACKAGES, 'runs', 'reports'],
+  faults: ['files', 'backbones', 'tensorflow', 'datasets', 'training', 'runs', 'reports'],
   bench: ['layers', 'refconv', 'backbones', 'tensorflow', 'datasets', 'training', 'analysis'],
 };
 

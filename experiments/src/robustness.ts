@@ -9,7 +9,7 @@
  *   --set recipe.adversarial.eps=8 trains all three adversarially, by FGSM with a random start; other attacks: --set analysis.attack=apgd.
  * Cost: trainings, of which `landscape` shares those of the baseline and RefConv, and about a hundred passes forward and backward for each attacked image.
  *   On a GPU, not measured: `paper` 6 runs of 105 epochs on CIFAR-10 and 6 × 10,000 images, `cifar` 30 runs and 30 × 1,000 images. On 2 cores: `cores` 9 runs and 9 × 1,000 images; `pocket` 15 short
- *   runs and 15 × 250 images, POCKET; `smoke` 3 tiny runs and 3 × 50 images, under 2 minutes.
+ *   runs and 15 × 250 images, not measured; `smoke` 3 tiny runs and 3 × 50 images, under 2 minutes.
  * An analysis can be split: --set parts=8 makes 8 runs of each, a Slurm array or a queue.
  * Command: node experiments/dist/robustness.js --preset smoke
  */

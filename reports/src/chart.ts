@@ -84,6 +84,21 @@ export function curvesChart(points: readonly CurvePoint[], baselineEpochs: numbe
   };
 }
 
+/**
+ * The chart with texts that pictures can hold: names come from files and folders, and control characters, line separators and halves of
+ * characters in them, which XML forbids or vega stumbles over, are written out.
+ */
+export function printable<T>(chart: T): T {
+  return JSON.parse(JSON.stringify(chart), (_, value) =>
+    typeof value === 'string'
+      ? value.replace(
+          /[\p{Cc}\p{Cs}\u2028\u2029\ufffe\uffff]/gu,
+          (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+        )
+      : value,
+  );
+}
+
 /** A vega-lite chart as SVG. */
 export async function toSvg(chart: TopLevelSpec): Promise<string> {
   const view = new View(parse(compile(chart).spec), { renderer: 'none' });

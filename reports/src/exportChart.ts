@@ -9,7 +9,7 @@ import PDFDocument from 'pdfkit';
 import sharp from 'sharp';
 import svgToPdf from 'svg-to-pdfkit';
 import type { TopLevelSpec } from 'vega-lite';
-import { toSvg } from './chart.js';
+import { printable, toSvg } from './chart.js';
 
 /** Dots an inch of the PNG: charts are drawn at 96 pixels an inch, print wants 300. */
 const DENSITY = 300;
@@ -23,11 +23,12 @@ const DENSITY = 300;
 export async function exportChart(
   folder: string,
   name: string,
-  chart: TopLevelSpec,
+  given: TopLevelSpec,
   rows: readonly object[],
   { print = true } = {},
 ): Promise<string> {
   await makeFolder(folder);
+  const chart = printable(given);
   const path = (extension: string) => join(folder, `${name}.${extension}`);
   const spec = `${JSON.stringify(chart)}\n`;
   await writeFile(path('csv'), stringify([...rows], { header: true, columns: columnsOf(rows) }));

@@ -1,7 +1,8 @@
 /** metrics.csv of a run's folder, also of a run that is under way or was killed. */
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parse } from 'csv-parse/sync';
+import { readCsv } from '@refconv/files';
+
+export { readCsv } from '@refconv/files';
 
 /** One epoch. */
 export interface EpochMetrics {
@@ -23,20 +24,6 @@ export interface EpochMetrics {
 /** What an epoch counts by as the last one: the test images where they were evaluated. */
 export const finalOf = ({ test, loss, top1, evaluatedOn }: EpochMetrics) =>
   test ? { ...test, evaluatedOn: 'test' as const } : { loss, top1, evaluatedOn };
-
-/**
- * The rows of a CSV file by its header; a last line that is not whole is left out.
- * @returns undefined where there is no such file.
- */
-export async function readCsv(path: string): Promise<Record<string, string>[] | undefined> {
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined;
-    throw error;
-  });
-  if (text === undefined) return undefined;
-  const whole = text.slice(0, text.lastIndexOf('\n') + 1);
-  return parse(whole, { columns: true, relax_column_count: true });
-}
 
 /** The finished epochs of a run; undefined where the folder has no metrics.csv. */
 export async function readMetrics(folder: string): Promise<EpochMetrics[] | undefined> {

@@ -97,7 +97,7 @@ export function kernelChannels(kernel: tf.Tensor4D): Float64Array[] {
 }
 
 function logSoftmax(values: Float64Array): Float64Array {
-  const largest = Math.max(...values);
+  const largest = values.reduce((most, value) => Math.max(most, value), Number.NEGATIVE_INFINITY);
   const total = values.reduce((sum, value) => sum + Math.exp(value - largest), 0);
   return values.map((value) => value - largest - Math.log(total));
 }

@@ -1,6 +1,5 @@
 /** NumPy's file format for one array (numpy.lib.format, versions 1.0 to 3.0), as far as floats and integers go. */
-import { readFile } from 'node:fs/promises';
-import { writeAtomically } from '@refconv/files';
+import { readBytes, writeAtomically } from '@refconv/files';
 
 export interface NpyArray<Data = Float32Array> {
   shape: number[];
@@ -97,7 +96,7 @@ export const readLabels = (path: string) => read(path, INTEGERS);
 
 async function read<Data>(path: string, types: NumberTypes<Data>): Promise<NpyArray<Data>> {
   try {
-    return parse(await readFile(path), types);
+    return parse(await readBytes(path), types);
   } catch (error) {
     throw new Error(`${path} cannot be used. ${(error as Error).message}`, { cause: error });
   }

@@ -1,131 +1,30 @@
 /** The commands, their options, help and examples. What they do is loaded when one is called, so that help is quick. */
 import { addExperimentCommands } from '@refconv/runs/command';
 import { Command, Help, Option } from 'commander';
-import type { TaskId } from './source.js';
+import { addMetricCommands } from './metricCommands.js';
 import {
-  assignment,
+  examples,
+  IMAGES,
+  MAX_PIXELS,
+  withData,
+  withDecoding,
+  withMethod,
+  withNetwork,
+  withNormalisation,
+  withRefConv,
+  withTask,
+} from './options.js';
+import {
   count,
   index,
   labels,
-  mapKernel,
   notNegative,
   notNegatives,
-  numbers,
-  outputStride,
-  pattern,
   positive,
   positiveOrMatched,
-  positives,
   share,
   texts,
 } from './values.js';
-
-/** Those of packages/refconv, which is loaded later. */
-const METHOD_IDS = ['refconv', 'acb', 'repvgg', 'dbb', 'wn', 'cwn', 'own'];
-
-const IMAGES =
-  'cifar10[:DIR], cifar100[:DIR], imagenet[:DIR], synthetic, or folder:DIR, whose train and val (or valid, validation, test) have a folder for each class';
-
-const MAX_PIXELS = 'images of more cannot be read; default: 179 million';
-
-/** The options that say which network. */
-function withNetwork(command: Command): Command {
-  return command
-    .option('--model <dir>', 'a model folder (model.json and weights.bin)')
-    .option('--backbone <id>', 'or a network of this project: `refconv info --all` lists them')
-    .option('--weights <file>', 'its weights: .safetensors, or .pth, .pt and .th of PyTorch')
-    .addOption(
-      new Option('--variant <name>', 'the form of the network; default: by the images').choices(['imagenet', 'cifar']),
-    )
-    .option('--width <factor>', 'factor on its channels, where the family has one', positive)
-    .addOption(new Option('--activation <name>', 'where the family has a choice').choices(['relu', 'relu6']))
-    .option('--classes <n>', 'number of classes; default: as the weights, the data or the variant have', count)
-    .option(
-      '--input-size <pixels>',
-      'height and width of the images; default: as the transform, the data or the variant have',
-      count,
-    )
-    .option('--no-identity', 'leave W_b out of W_t = W_b + W_r ∗ W_b; also of weights with W_r that do not say it');
-}
-
-/** The options that say what the network is for. */
-function withTask(command: Command, only?: TaskId): Command {
-  return command
-    .addOption(
-      new Option('--task <name>', 'what the network is for')
-        .choices(only ? [only] : ['classification', 'segmentation', 'detection'])
-        .default(only ?? 'classification'),
-    )
-    .addOption(
-      new Option(
-        '--output-stride <n>',
-        'of segmentation: the largest stride of a feature; default: 16, or 32 where the network has no dilated form',
-      ).argParser(outputStride),
-    );
-}
-
-function withNormalisation(command: Command): Command {
-  return command
-    .option(
-      '--mean <a,b,c>',
-      "subtracted from each channel, where 255 is 1; default: the model's, else the data set's",
-      numbers,
-    )
-    .option('--std <a,b,c>', 'each channel is then divided by it', positives);
-}
-
-function withData(command: Command): Command {
-  return withNormalisation(
-    command
-      .requiredOption('--data <set>', `${IMAGES}; without DIR looked for in REFCONV_DATA and the cache`)
-      .option('--download', 'fetch CIFAR (170 MB) into the cache where it is not found'),
-  )
-    .option(
-      '--test-transform <text>',
-      'how images in files are evaluated, such as "resize(256)|centerCrop(224)|normalize(imagenet)"; default: as the model was ' +
-        'trained for, else as its published weights were evaluated',
-    )
-    .option('--workers <n>', 'threads that decode images in files; default: one for each processor', count)
-    .option('--skip-broken', 'leave out and count files that cannot be read; default: stop at the first')
-    .option('--max-pixels <n>', MAX_PIXELS, count);
-}
-
-function withRefConv(command: Command): Command {
-  return command
-    .option('--map-kernel <k>', "size of the map's filters: 1, 3 or 5", mapKernel, 3)
-    .addOption(
-      new Option(
-        '--init <rule>',
-        'how W_r starts: as the paper says, as the official code does, or from the plain network',
-      )
-        .choices(['xavier', 'official', 'zero'])
-        .default('xavier'),
-    )
-    .addOption(new Option('--basis <source>', 'what W_b is').choices(['pretrained', 'random']).default('pretrained'))
-    .option('--trainable-basis', 'train W_b too', false)
-    .option('--select <regexp>', 'only convolutions whose name matches', pattern);
-}
-
-/** The options of RefConv and its rivals. */
-function withMethod(command: Command, preset?: string): Command {
-  const method = new Option('--method <name>', 're-parameterise the network').choices(METHOD_IDS);
-  return withRefConv(command)
-    .addOption(preset ? method.default(preset) : method)
-    .option('--option <name=value>', 'an option of another method than RefConv; can be repeated', assignment)
-    .addOption(
-      new Option('--start <from>', 'where the blocks of structural methods start').choices(['pretrained', 'scratch']),
-    )
-    .addOption(
-      new Option(
-        '--without-batch-norm <do>',
-        'what structural methods do where no batch norm follows a convolution: refuse, or merge into a bias',
-      ).choices(['refuse', 'bias']),
-    );
-}
-
-function examples(command: Command, ...lines: string[]): Command {
-  return command.addHelpText('after', `\nExamples:\n${lines.map((line) => `  $ refconv ${line}`).join('\n')}\n`);
-}
 
 /** `help data verify` as `data verify --help`: commander's own `help` knows no commands of groups. */
 export const withHelpOption = (args: readonly string[]): string[] =>
@@ -246,6 +145,17 @@ export function program(): Command {
     'evaluate --backbone mobilenetv2 --weights mobilenet_v2-b0353104.pth --data imagenet:/data/imagenet',
     'evaluate --backbone resnet20_cifar --weights resnet20.th --data cifar10:data --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 --json',
   ).action(async (options) => (await import('./commands/evaluate.js')).evaluateCommand(options));
+
+  examples(
+    withDecoding(
+      withNetwork(root.command('predict').description('What a network makes of images: a CSV with their names.')),
+    )
+      .argument('<images...>', 'files, and folders with all images in them')
+      .option('--batch-size <n>', 'images a call; default: 50', count)
+      .option('--output <file>', 'a .csv; default: to the terminal'),
+    'predict --model runs/photos/model photos/new --output predictions.csv',
+    'predict --backbone mobilenetv2 --weights mobilenet_v2-b0353104.pth dog.jpg cat.jpg',
+  ).action(async (images, options) => (await import('./commands/predict.js')).predictCommand(images, options));
 
   examples(
     withNormalisation(
@@ -375,42 +285,7 @@ export function program(): Command {
     'detections --backbone mobilenetv3_large_torchvision --weights ssdlite320_mobilenet_v3_large_coco.pth --input images.npy',
   ).action(async (options) => (await import('./commands/detections.js')).detections(options));
 
-  const metric = root.command('metric').description('Measure detections or segmentations that are in files.');
-  const withBoxes = (command: Command) =>
-    command
-      .requiredOption('--truth <file>', "JSON in COCO's format: images, categories, annotations")
-      .requiredOption('--detections <file>', "JSON in COCO's format of results");
-
-  examples(
-    withBoxes(metric.command('coco').description("COCO's twelve numbers of boxes, and the AP of each class.")),
-    'metric coco --truth truth.json --detections detections.json',
-  ).action(async (options) => (await import('./commands/metric.js')).coco(options));
-
-  examples(
-    withBoxes(
-      metric
-        .command('voc')
-        .description(
-          'AP by Pascal VOC of boxes whose width counts both end pixels; annotations may be `"difficult": 1`.',
-        ),
-    ).addOption(
-      new Option('--rule <year>', 'mean of eleven precisions, or area under the curve')
-        .choices(['07', '12'])
-        .default('12'),
-    ),
-    'metric voc --truth truth.json --detections detections.json --rule 07',
-  ).action(async (options) => (await import('./commands/metric.js')).voc(options));
-
-  examples(
-    metric
-      .command('miou')
-      .description('Intersection over union of classes of pixels, and their mean over the whole set.')
-      .requiredOption('--labels <file>', 'class numbers, .npy of integers')
-      .requiredOption('--predictions <file>', 'the same of the same shape')
-      .requiredOption('--classes <n>', 'number of classes', count)
-      .option('--ignore <label>', 'of pixels that do not count', index, 255),
-    'metric miou --labels labels.npy --predictions predictions.npy --classes 11',
-  ).action(async (options) => (await import('./commands/metric.js')).miou(options));
+  addMetricCommands(root);
 
   const data = root.command('data').description('Look at a data set.');
 

@@ -27,7 +27,7 @@ const NEVER: Record<string, string[]> = {
     'batchSize',
   ],
   refconv: ['rowsPerGroup'], // the value's own name: --option rowsPerGroup=0
-  tensorflow: ['dataSync', 'arraySync', 'randomUniform', 'withRandomSeed', 'softmaxCrossEntropy'],
+  tensorflow: ['logitMargin', 'dataSync', 'arraySync', 'randomUniform', 'withRandomSeed', 'softmaxCrossEntropy'],
   training: ['checkpointEvery', 'learningRateAt', 'channelStatistics'],
 };
 

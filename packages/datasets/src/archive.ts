@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import { basename } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
+import { openFileSync } from '@refconv/files';
 import { extract } from 'tar-stream';
 
 /**
@@ -44,7 +45,11 @@ export async function readTarGz(
     });
   });
   try {
-    await pipeline(createReadStream(path), createGunzip(), entries as unknown as NodeJS.WritableStream);
+    await pipeline(
+      createReadStream(path, { fd: openFileSync(path) }),
+      createGunzip(),
+      entries as unknown as NodeJS.WritableStream,
+    );
   } catch (error) {
     if (thrown !== undefined) throw thrown.error;
     const why = error instanceof Error ? error.message : String(error);

@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { cacheFolder, type Environment } from '@refconv/files';
+import { cacheFolder, type Environment, readBytes, readText } from '@refconv/files';
 import { readTarGz } from './archive.js';
 import { checkRecordFileSize, decodeRecords, type RecordLayout } from './cifar-records.js';
 import type { ImageDataset, ImageSplit } from './dataset.js';
@@ -123,10 +123,10 @@ async function readFolder(variant: Variant, path: string, take: Taker): Promise<
   checkComplete(variant, path, new Set(files.filter((file) => existsSync(join(path, file)))));
   for (const file of files) {
     take.check(file, (await stat(join(path, file))).size);
-    take.decode(file, await readFile(join(path, file)));
+    take.decode(file, await readBytes(join(path, file)));
   }
   const names = join(path, variant.classNameFile);
-  return existsSync(names) ? classNames(variant, path, await readFile(names, 'utf8')) : [...variant.classes];
+  return existsSync(names) ? classNames(variant, path, await readText(names)) : [...variant.classes];
 }
 
 async function readArchive(variant: Variant, path: string, take: Taker): Promise<string[]> {

@@ -1,4 +1,7 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { deflateSync } from 'node:zlib';
 import { expect } from 'chai';
@@ -192,5 +195,29 @@ describe('contactSheet', () => {
       await loader.close();
     }
     rmSync(folder, { recursive: true });
+  });
+});
+
+describe('special files among images', () => {
+  it('are listed as broken, and no one waits for them', async () => {
+    const root = temporaryFolder();
+    mkdirSync(join(root, 'class'));
+    writeFileSync(join(root, 'class', 'a.jpg'), await drawJpeg(20, 20, 1));
+    execFileSync('mkfifo', [join(root, 'class', 'fifo.jpg')]);
+    symlinkSync('/dev/zero', join(root, 'class', 'zero.jpg'));
+    const socket = createServer().listen(join(root, 'class', 'socket.jpg'));
+    await once(socket, 'listening');
+    const source = await imageFolder(root);
+    const { broken } = await verifyDataset(source, { workers: 1 });
+    expect(broken.length).to.equal(source.count - 1);
+    for (const { path, reason } of broken) {
+      expect(reason, path).to.match(/is a (FIFO|device|socket or a device); expected a file/);
+    }
+    const loader = new Loader(source, { transform: 'centerCrop(16)', batchSize: 4, workers: 1, onBroken: 'skip' });
+    const sizes = (await collect(loader, 0)).map(({ size }) => size);
+    expect(sizes).to.deep.equal([1]);
+    await loader.close();
+    socket.close();
+    rmSync(root, { recursive: true });
   });
 });

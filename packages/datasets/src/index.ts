@@ -30,7 +30,7 @@ export { type ContactSheetOptions, contactSheet } from './contactSheet.js';
 export { checkSplit, type ImageDataset, type ImageSplit } from './dataset.js';
 export type { JpegDecoder } from './image/decode.js';
 export type { Rectangle, RgbImage } from './image/image.js';
-export { type ImageFolderOptions, imageFolder } from './imagenet/imageFolder.js';
+export { type ImageFolderOptions, imageFiles, imageFolder } from './imagenet/imageFolder.js';
 export {
   findImageNet,
   type ImageNet,
@@ -41,7 +41,7 @@ export {
 export { IMAGENET_WNIDS } from './imagenet/wnids.js';
 export { type LoadedBatch, Loader, type LoaderOptions } from './loader/loader.js';
 export type { BrokenImage } from './loader/protocol.js';
-export { type ImageSource, imageName, memorySource } from './loader/source.js';
+export { fileName, type ImageSource, imageName, memorySource } from './loader/source.js';
 export {
   DATASETS,
   findDataset,

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { readCsv, readCsvLines, wholeLines } from './csv.js';
@@ -30,6 +30,17 @@ describe('readers', () => {
     expect(await messageOf(readBytes(path, 4))).to.match(/has 5 bytes; at most 4 are read/);
     const missing = await readBytes(join(folder, 'none')).catch((error: NodeJS.ErrnoException) => error.code);
     expect(missing).to.equal('ENOENT');
+  });
+
+  it('read files above 2 GiB', async function () {
+    // It takes as much memory.
+    if (process.env.REFCONV_LONG !== '1') this.skip();
+    this.timeout(120_000);
+    const size = 2 ** 31 + 10;
+    writeFileSync(path, '');
+    truncateSync(path, size);
+    const bytes = await readBytes(path);
+    expect([bytes.length, bytes[size - 1]]).to.deep.equal([size, 0]);
   });
 
   it('of JSON name the file and the remedy', async () => {

@@ -31,19 +31,20 @@ const opening = (path: string, error: unknown) => {
 
 /**
  * A descriptor of a file, to be closed with `closeSync`.
+ * @param path bytes where the name is no UTF-8.
  * @throws Error where it is no file, or cannot be opened; its `code` is the system's.
  */
-export function openFileSync(path: string): number {
+export function openFileSync(path: string | Buffer): number {
   let descriptor: number;
   try {
     descriptor = openSync(path, FLAGS);
   } catch (error) {
-    throw opening(path, error);
+    throw opening(String(path), error);
   }
   const kind = kindOf(fstatSync(descriptor));
   if (kind === undefined) return descriptor;
   closeSync(descriptor);
-  throw notFile(path, kind);
+  throw notFile(String(path), kind);
 }
 
 /**

@@ -1,9 +1,11 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { spawnSync } from 'node:child_process';
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { removeLeftovers } from './leftovers.js';
 import { messageOf } from './testing.js';
-import { writeWhole } from './write.js';
+import { appendWhole, makeFolder, requireWritable, writeAtomically, writeWhole } from './write.js';
 
 /** A test in a folder of its own. */
 const inFolder = (test: (folder: string) => Promise<void>) => async () => {
@@ -62,6 +64,95 @@ describe('writeWhole', () => {
       expect(await messageOf(writeWhole(join(file, 'model'), {}, text('')))).to.match(
         /^Making the folder .*file failed: a file is in its place/,
       );
+    }),
+  );
+});
+
+describe('writeAtomically and appendWhole', () => {
+  it(
+    'race without harm: the file is always one of the writers’ own',
+    inFolder(async (folder) => {
+      const file = join(folder, 'file');
+      const text = (i: number) => String(i).repeat(50_000);
+      await Promise.all(
+        Array.from({ length: 10 }, async (_, i) => {
+          await writeAtomically(file, [text(i)]);
+          expect(await readFile(file, 'utf8')).to.match(/^(\d)\1{49999}$/);
+        }),
+      );
+      expect(await readdir(folder)).to.deep.equal(['file']);
+    }),
+  );
+
+  it(
+    'take away what a killed writer left, and nothing that another is writing',
+    inFolder(async (folder) => {
+      const file = join(folder, 'file');
+      const child = spawnSync('sh', ['-c', 'echo $$'], { encoding: 'utf8' });
+      const name = (pid: string | number, host: string) => `.file.${pid}@${host}.0123abcd.unfinished`;
+      const left = name(child.stdout.trim(), hostname());
+      const others = [name(process.pid, hostname()), name(1, 'elsewhere'), '.other.1@elsewhere.0123abcd.unfinished'];
+      for (const each of [left, ...others]) await writeFile(join(folder, each), 'half');
+      await writeAtomically(file, ['whole']);
+      expect(await readdir(folder)).to.have.members(['file', ...others]);
+    }),
+  );
+
+  it(
+    'on a disk that is full say so, and leave what was there',
+    inFolder(async (folder) => {
+      const full = join(folder, 'full');
+      await symlink('/dev/full', full);
+      expect(await messageOf(appendWhole(full, 'a row'))).to.match(
+        /^Writing .*full failed: the disk is full; free some space/,
+      );
+    }),
+  );
+});
+
+describe('removeLeftovers', () => {
+  it(
+    'gives a folder back that was moved out of the way of one that never came',
+    inFolder(async (folder) => {
+      const gone = spawnSync('sh', ['-c', 'echo $$'], { encoding: 'utf8' }).stdout.trim();
+      const left = (name: string, ending: string) => join(folder, `.${name}.${gone}@${hostname()}.0123abcd.${ending}`);
+      for (const path of [left('a', 'old'), left('a', 'unfinished'), left('b', 'old'), join(folder, 'b')]) {
+        await mkdir(path);
+        await writeFile(join(path, 'content'), path);
+      }
+      await removeLeftovers(folder);
+      expect(await readdir(folder)).to.have.members(['a', 'b']);
+      expect(await readFile(join(folder, 'a', 'content'), 'utf8')).to.equal(left('a', 'old'));
+      expect(await readFile(join(folder, 'b', 'content'), 'utf8')).to.equal(join(folder, 'b'));
+    }),
+  );
+});
+
+describe('folders', () => {
+  it(
+    'are made with those around them, and by several at once',
+    inFolder(async (folder) => {
+      const deep = join(folder, 'a', 'b', 'c');
+      await Promise.all([makeFolder(deep), makeFolder(deep), requireWritable(join(folder, 'a', 'b'))]);
+      await makeFolder(deep);
+      expect(await readdir(join(folder, 'a', 'b'))).to.deep.equal(['c']);
+    }),
+  );
+
+  it(
+    'that cannot be made or written are refused at once, with the reason',
+    inFolder(async (folder) => {
+      await writeFile(join(folder, 'file'), '');
+      for (const make of [makeFolder, requireWritable]) {
+        expect(await messageOf(make(join(folder, 'file', 'x', 'y')))).to.match(
+          /Making the folder .* a part of its path is a file/,
+        );
+        expect(await messageOf(make(join(folder, 'file')))).to.match(/a file is in its place/);
+        if (process.platform === 'linux')
+          expect(await messageOf(make('/proc/x/y'))).to.match(/Making the folder \/proc\/x\/y failed/);
+      }
+      if (process.platform === 'linux')
+        expect(await messageOf(requireWritable('/proc'))).to.match(/Writing in \/proc failed/);
     }),
   );
 });

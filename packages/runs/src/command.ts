@@ -170,7 +170,7 @@ export function addExperimentCommands(program: Command): void {
   withRoot(group.command('ledger').description('Write the ledger anew from the folders of all runs.')).action(
     async ({ results }: Root) => {
       const { rebuildLedger } = await import('./ledger.js');
-      console.log(counted(await rebuildLedger(results), 'row'));
+      console.log(counted(await rebuildLedger(results, (problem) => console.error(problem)), 'row'));
     },
   );
 }

@@ -34,10 +34,9 @@ import {
   prepareRun,
   RESULT,
   readAnalysis,
-  readJson,
   readResult,
+  readSpec,
   runFolder,
-  SPEC,
 } from './folder.js';
 import { appendToLedger, checkLedger } from './ledger.js';
 import { startingModel } from './network.js';
@@ -74,14 +73,16 @@ export async function execute(
   const folder = await prepareRun(root, hash, spec);
   const lock = await tryLock(join(folder, LOCK));
   if (!lock) throw new BusyError(`Another process is doing the run ${shortHash(hash)}.`);
+  // Where another machine took the lock over, as this one was suspended, the run is its.
+  const signal = options.signal ? AbortSignal.any([options.signal, lock.lost]) : lock.lost;
   try {
     await checkLedger(root); // before anything is computed
     const analysed = await readAnalysis(root, hash);
     if (analysed) return analysed;
     const trained = await readResult(root, hash);
     if (!trained) await checkVersions(root, hash, spec);
-    if (spec.analysis) return await analyse(root, hash, spec, options);
-    const result = trained ?? (await train(root, hash, spec, options));
+    if (spec.analysis) return await analyse(root, hash, spec, { ...options, signal });
+    const result = trained ?? (await train(root, hash, spec, { ...options, signal }));
     if (result) await appendToLedger(root, result);
     return result;
   } finally {
@@ -92,7 +93,7 @@ export async function execute(
 /** The run's own version, and that of the run which it starts from. */
 async function checkVersions(root: string, hash: Hash, spec: Spec): Promise<void> {
   checkVersion(`The run ${shortHash(hash)}`, spec);
-  const start = spec.from && (await readJson<Spec>(join(runFolder(root, spec.from), SPEC)));
+  const start = spec.from && (await readSpec(root, spec.from));
   if (start) versionOf(`The run ${shortHash(hash)} with the one that it starts from`, [start, spec]);
 }
 

@@ -1,11 +1,11 @@
 /** A run's folder: everything that is known of it, in files that are whole or not there. */
-import { existsSync, statSync } from 'node:fs';
-import { readFile, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mean } from '@refconv/analysis/statistics';
-import { type Holder, holderOf, makeFolder, writeAtomically } from '@refconv/files';
-import { parse as parseCsv } from 'csv-parse/sync';
-import { type AnalysisResult, evaluatedOn, type Result } from './result.js';
+import { type Holder, hashOf, holderOf, makeFolder, readCsv, readJson, writeAtomically } from '@refconv/files';
+import type { AnalysisResult, Result } from './result.js';
+import { readResultFile } from './resultFile.js';
 import type { Hash, Spec } from './spec.js';
 
 /** What a run's folder is made of. */
@@ -48,77 +48,69 @@ export const shortHash = (hash: Hash) => hash.slice(0, 12);
 
 export const json = (value: unknown) => `${JSON.stringify(value, undefined, 2)}\n`;
 
-export async function readJson<T>(path: string): Promise<T | undefined> {
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
-    throw error;
-  });
-  return text === undefined ? undefined : (JSON.parse(text) as T);
-}
-
-/** Makes a run's folder with its spec, if it is not there. */
+/** Makes a run's folder with its spec, if it is not there; a spec in it that is damaged, or another run's, is written anew. */
 export async function prepareRun(root: string, hash: Hash, spec: Spec): Promise<string> {
   const folder = runFolder(root, hash);
-  if (existsSync(join(folder, SPEC))) return folder;
+  const there = await readSpec(root, hash).catch(() => undefined);
+  if (there) return folder;
   await makeFolder(folder);
   await writeAtomically(join(folder, SPEC), [json(spec)]);
   return folder;
 }
 
+/**
+ * The spec in a run's folder; undefined where there is none.
+ * @throws Error where it is damaged, or not that of the run which the folder is named by.
+ */
+export async function readSpec(root: string, hash: Hash): Promise<Spec | undefined> {
+  const path = join(runFolder(root, hash), SPEC);
+  const remedy = "start the run's grid again, and it is written anew";
+  const spec = await readJson<Spec>(path, remedy);
+  if (spec === undefined || hashOf(spec) === hash) return spec;
+  throw new Error(`${path} is the spec of another run, ${shortHash(hashOf(spec))}; ${remedy}.`);
+}
+
 /** What a training resulted in; undefined where it is not finished, or the run is an analysis. */
 export async function readResult(root: string, hash: Hash): Promise<Result | undefined> {
-  const result = await readJson<Result & EarlierResult>(join(runFolder(root, hash), RESULT));
-  return result === undefined || result.spec.analysis ? undefined : today(result);
-}
-
-/** How results were written before they said which images had chosen the best epoch. */
-interface EarlierResult {
-  bestTop1?: number;
-  bestEpoch?: number;
-}
-
-function today({ bestTop1: top1, bestEpoch: epoch, ...result }: Result & EarlierResult): Result {
-  if (top1 === undefined || epoch === undefined) return result;
-  return { ...result, best: { top1, epoch, chosenOn: evaluatedOn(result.spec) } };
+  const result = wholeResult(root, hash);
+  return result && 'rows' in result ? undefined : result;
 }
 
 /** What an analysis resulted in; undefined where it is not finished, or the run is a training. */
 export async function readAnalysis(root: string, hash: Hash): Promise<AnalysisResult | undefined> {
-  const result = await readJson<AnalysisResult>(join(runFolder(root, hash), RESULT));
-  return result?.spec.analysis ? result : undefined;
+  const result = wholeResult(root, hash);
+  return result && 'rows' in result ? result : undefined;
 }
 
-/** @throws Error where that cannot be looked at: a run that is done must not be taken for one that is not. */
-export function isDone(root: string, hash: Hash): boolean {
-  try {
-    return statSync(join(runFolder(root, hash), RESULT), { throwIfNoEntry: false }) !== undefined;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') return false;
-    throw error;
-  }
+function wholeResult(root: string, hash: Hash): Result | AnalysisResult | undefined {
+  const read = readResultFile(runFolder(root, hash), hash);
+  return read && 'result' in read ? read.result : undefined;
 }
+
+/** Whether it has a whole result. @throws Error where that cannot be read: a run that is done must not be taken for one that is not. */
+export const isDone = (root: string, hash: Hash) => wholeResult(root, hash) !== undefined;
 
 export async function stateOf(root: string, hash: Hash, spec: Spec): Promise<State> {
   const folder = runFolder(root, hash);
-  if (isDone(root, hash)) {
-    const { top1 } = (await readResult(root, hash)) ?? {};
+  const result = readResultFile(folder, hash);
+  if (result && 'result' in result) {
+    const { top1 } = { top1: undefined, ...result.result };
     return { state: 'done', ...(top1 !== undefined && { top1 }) };
   }
   const holder = await holderOf(join(folder, LOCK));
   const epochs = spec.analysis ? 0 : spec.recipe.epochs;
   if (holder) return { state: 'running', holder, ...(await progressOf(folder, epochs)) };
-  const failure = await readJson<Failure>(join(folder, FAILURE));
+  const failure = await readFailure(folder);
   if (failure) return { state: 'failed', reason: failure.reason };
+  if (result) return { state: 'failed', reason: result.problem };
   if (existsSync(join(folder, CANCELLED))) return { state: 'cancelled' };
   const { epoch } = await progressOf(folder, epochs);
   return { state: 'waiting', epoch, epochs };
 }
 
 async function progressOf(folder: string, epochs: number) {
-  const csv = await readFile(join(folder, 'metrics.csv'), 'utf8').catch(() => '');
-  // Without a line that is being written.
-  const whole = csv.slice(0, csv.lastIndexOf('\n') + 1);
-  const rows: { seconds: string; test_top1: string; validation_top1?: string }[] = parseCsv(whole, { columns: true });
+  // What is damaged of it the next process writes anew from its checkpoint.
+  const rows = (await readCsv(join(folder, 'metrics.csv')).catch(() => undefined)) ?? [];
   const last = rows.at(-1);
   if (!last) return { epoch: 0, epochs };
   // In the first one the step is compiled.
@@ -128,9 +120,23 @@ async function progressOf(folder: string, epochs: number) {
   return { epoch: rows.length, epochs, secondsLeft, top1: Number(last.validation_top1 ?? last.test_top1) };
 }
 
+/** Why a run failed; undefined where it did not. */
+export async function readFailure(folder: string): Promise<Failure | undefined> {
+  try {
+    const failure = await readJson<Failure>(join(folder, FAILURE), '`refconv experiment retry` takes it away');
+    if (failure === undefined || (typeof failure?.reason === 'string' && failure.reason !== '')) return failure;
+    throw new Error(
+      `${join(folder, FAILURE)} does not say why the run failed; \`refconv experiment retry\` takes it away.`,
+    );
+  } catch (error) {
+    return { reason: (error as Error).message, at: '' };
+  }
+}
+
 /** Lets a run that failed or was cancelled be tried again, from its last checkpoint. */
 export async function forgive(root: string, hash: Hash): Promise<void> {
-  for (const name of [FAILURE, CANCELLED]) await rm(join(runFolder(root, hash), name), { force: true });
+  for (const name of [FAILURE, CANCELLED])
+    await rm(join(runFolder(root, hash), name), { force: true, recursive: true });
 }
 
 export async function markFailed(root: string, hash: Hash, reason: string): Promise<void> {

@@ -97,7 +97,7 @@ describe('a grid', () => {
     }
     await writeFile(at('old', 'grids', 'my-comparison', 'grid.json'), '{"rows":');
     const damaged = messageOf(planGrid(root, tinyGrid('my-comparison', [1])));
-    expect(await damaged).to.match(/my-comparison\/grid.json is damaged; move it away.*JSON/);
+    expect(await damaged).to.match(/my-comparison\/grid.json is damaged \(.*JSON.*\); move it away/);
   });
 
   it('is not planned where its data are missing', async () => {

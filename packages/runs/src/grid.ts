@@ -3,9 +3,9 @@ import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { counted } from '@refconv/datasets/text';
-import { makeFolder, writeAtomically } from '@refconv/files';
+import { hashOf, makeFolder, readJson, writeAtomically } from '@refconv/files';
 import { checkData } from './data.js';
-import { isDone, readJson } from './folder.js';
+import { isDone } from './folder.js';
 import { guessedGrid, type OldGrid } from './oldGrid.js';
 import { checkReplacement } from './replacement.js';
 import { type Hash, hashOfSpec, parseSpec, type Spec, type SpecInput, shortHash } from './spec.js';
@@ -130,7 +130,8 @@ export async function writeGrid(root: string, grid: Grid): Promise<string> {
 export async function readGrid(root: string, name: string): Promise<Grid> {
   const grid = await findGrid(root, name);
   if (grid) return grid;
-  const names = await readdir(join(root, 'grids')).catch(() => []);
+  const folders = await readdir(join(root, 'grids')).catch((): string[] => []);
+  const names = folders.filter((each) => existsSync(gridFile(root, each)));
   throw new Error(
     `There is no grid '${name}' in ${root}; ${names.length ? `there are ${names.join(', ')}` : 'there is none yet'}. ` +
       'The scripts in experiments make them.',
@@ -141,10 +142,26 @@ export async function readGrid(root: string, name: string): Promise<Grid> {
 async function findGrid(root: string, name: string): Promise<Grid | undefined> {
   const path = gridFile(root, name);
   if (!existsSync(path)) return undefined;
-  const grid = await readJson<Grid | OldGrid>(path).catch((error: Error) => {
-    throw new Error(`${path} is damaged; move it away, and its script writes it anew. ${error.message}`);
-  });
-  if (!grid) return undefined;
-  if (!Array.isArray(grid.rows) || typeof grid.runs !== 'object') throw new Error(`${path} is not a grid.`);
+  const remedy = 'move it away, and its script writes it anew';
+  const grid = await readJson<Grid | OldGrid>(path, remedy);
+  if (grid === undefined) return undefined;
+  const problem = gridProblem(grid);
+  if (problem) throw new Error(`${path} is damaged (${problem}); ${remedy}.`);
   return 'kind' in grid ? grid : guessedGrid(grid);
+}
+
+/** What is wrong with a grid that a file brought. */
+function gridProblem(grid: Grid | OldGrid): string | undefined {
+  if (!Array.isArray(grid?.rows) || typeof grid.runs !== 'object' || grid.runs === null) return 'it is not a grid';
+  for (const [hash, spec] of Object.entries(grid.runs)) {
+    if (hashOf(spec) !== hash) return `what stands under the run ${shortHash(hash)} is the spec of another`;
+    if (spec.from && !grid.runs[spec.from]) return `${shortHash(hash)} starts from a run that it has not`;
+  }
+  const wrong = grid.rows.findIndex((row) => {
+    const { network, arm, seed, hash } = row ?? {};
+    return (
+      ![network, arm, hash].every((text) => typeof text === 'string') || !Number.isInteger(seed) || !grid.runs[hash]
+    );
+  });
+  return wrong < 0 ? undefined : `row ${wrong + 1} is not of one of its runs`;
 }

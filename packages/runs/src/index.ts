@@ -17,7 +17,7 @@ export {
   writeGrid,
 } from './grid.js';
 export { type LaunchOptions, launch, writeTables } from './launch.js';
-export { appendToLedger, type LedgerRow, readLedger, rebuildLedger } from './ledger.js';
+export { appendToLedger, type LedgerRow, ledgerOfRuns, readLedger, rebuildLedger } from './ledger.js';
 export { placeOf } from './place.js';
 export { type Outcome, type QueueOptions, runQueue, workersFor } from './queue.js';
 export type { AnalysisResult, AnalysisRow, Environment, Result } from './result.js';

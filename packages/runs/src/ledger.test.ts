@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { appendFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { hashOf } from '@refconv/files';
 import { expect } from 'chai';
 import { readResult, runFolder } from './folder.js';
 import { appendToLedger, checkLedger, readLedger, rebuildLedger } from './ledger.js';
@@ -76,7 +77,7 @@ describe('the ledger', () => {
     const tuned = { ...others.spec, data: { ...others.spec.data, validation: 10 } };
     const results = [
       { ...others, bestTop1: 0.6, bestEpoch: 1 },
-      { ...others, hash: resultOf(2).hash, spec: tuned, bestTop1: 0.7, bestEpoch: 2 },
+      { ...others, hash: hashOf(tuned), spec: tuned, bestTop1: 0.7, bestEpoch: 2 },
     ];
     for (const result of results) {
       const path = join(runFolder(root, result.hash), 'result.json');
@@ -85,17 +86,14 @@ describe('the ledger', () => {
     }
     expect(await rebuildLedger(root)).to.equal(2);
     expect(
-      (await readLedger(root)).map((row) => [
-        row.evaluated_on,
-        row.top1,
-        row.best_top1_on_test,
-        row.best_epoch_on_test,
-      ]),
+      (await readLedger(root))
+        .map((row) => [row.evaluated_on, row.top1, row.best_top1_on_test, row.best_epoch_on_test])
+        .sort(),
     ).to.deep.equal([
       ['test', '0.5', '0.6', '1'],
       ['validation', '0.5', '', ''],
     ]);
-    const { best } = (await readResult(root, resultOf(2).hash)) as Result;
+    const { best } = (await readResult(root, hashOf(tuned))) as Result;
     expect(best).to.deep.equal({ top1: 0.7, epoch: 2, chosenOn: 'validation' });
   });
 });

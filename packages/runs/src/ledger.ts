@@ -1,12 +1,12 @@
 /** The ledger: one row of CSV for each finished run. Its columns are in packages/runs/README.md. */
 import { existsSync } from 'node:fs';
-import { appendFile, open, readdir, readFile, truncate } from 'node:fs/promises';
+import { readdir, rename, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
-import { withLock, writeAtomically } from '@refconv/files';
-import { parse } from 'csv-parse/sync';
+import { appendWhole, readCsvLines, readText, wholeLines, withLock, writeAtomically } from '@refconv/files';
 import { stringify } from 'csv-stringify/sync';
-import { readResult } from './folder.js';
+import { runFolder } from './folder.js';
 import { evaluatedOn, type Result } from './result.js';
+import { readResultFile } from './resultFile.js';
 
 /** The columns, and what stands in them. */
 const COLUMNS = {
@@ -51,54 +51,98 @@ const names = Object.keys(COLUMNS) as (keyof typeof COLUMNS)[];
 const rowOf = (result: Result) => names.map((name) => COLUMNS[name](result));
 const pathOf = (root: string) => join(root, 'ledger.csv');
 
-/** All rows: each run has one. */
+const REMEDY = 'make it anew by `refconv experiment ledger`';
+/** Of what only writes a line the others must not wait for long. */
+const PATIENCE = 45_000;
+
+/**
+ * All rows: each run has one.
+ * @throws Error where the file is damaged, or of a version with other columns, with the remedy.
+ */
 export async function readLedger(root: string): Promise<LedgerRow[]> {
   const path = pathOf(root);
-  if (!existsSync(path)) return [];
-  const text = await readFile(path, 'utf8');
-  checkColumns(path, text);
-  // Without a line that is being written.
-  const [, ...rows]: string[][] = parse(text.slice(0, text.lastIndexOf('\n') + 1));
+  const [header, ...rows] = (await readCsvLines(path, REMEDY)) ?? [[...names]];
+  if (header === undefined) throw new Error(`${path} is damaged (it has no header); ${REMEDY}.`);
+  if (header.join() !== names.join()) {
+    throw new OtherColumnsError(`${path} has other columns than this version writes; ${REMEDY}.`);
+  }
   return rows.map((row) => Object.fromEntries(names.map((name, i) => [name, row[i]])) as LedgerRow);
 }
 
+/** The ledger is of another version; what it says is whole. */
+class OtherColumnsError extends Error {}
+
 /** @throws Error where the ledger has the columns of another version: a row of this one's would not fit. */
 export async function checkLedger(root: string): Promise<void> {
-  const path = pathOf(root);
-  if (existsSync(path)) checkColumns(path, await readFile(path, 'utf8'));
+  await readLedger(root).catch((error) => {
+    // A damaged one is made anew when a row is added.
+    if (error instanceof OtherColumnsError) throw error;
+  });
 }
 
-function checkColumns(path: string, text: string): void {
-  if (text.startsWith(stringify([names]))) return;
-  throw new Error(`${path} has other columns than this version writes; make it anew by \`refconv experiment ledger\`.`);
-}
+type Log = (message: string) => void;
 
-/** Adds a run's row if it is not there. Any number of processes and machines may do so at the same time. */
-export async function appendToLedger(root: string, result: Result): Promise<void> {
+/**
+ * Adds a run's row if it is not there. Any number of processes and machines may do so at the same time. A ledger that is damaged is made
+ * anew from the run folders first, and kept beside with the ending `.corrupt`.
+ */
+export async function appendToLedger(root: string, result: Result, log?: Log): Promise<void> {
   const path = pathOf(root);
-  await withLock(`${path}.lock`, async () => {
+  const append = async () => {
     if (!existsSync(path)) await writeAtomically(path, [stringify([names])]);
-    const text = await readFile(path, 'utf8');
-    checkColumns(path, text);
+    let rows: LedgerRow[];
+    try {
+      rows = await readLedger(root);
+    } catch (error) {
+      if (error instanceof OtherColumnsError) throw error;
+      log?.(`${(error as Error).message} It is made anew now; what was there is kept as ${path}.corrupt.`);
+      await rename(path, `${path}.corrupt`);
+      await rebuild(root, log);
+      rows = await readLedger(root);
+    }
+    if (rows.some(({ hash }) => hash === result.hash)) return;
     // A line that a killed writer left half written goes.
-    const whole = text.slice(0, text.lastIndexOf('\n') + 1);
+    const text = await readText(path);
+    const whole = wholeLines(text);
     if (whole.length < text.length) await truncate(path, Buffer.byteLength(whole));
-    if (whole.includes(`\n${result.hash},`)) return;
-    await appendFile(path, stringify([rowOf(result)]));
-    const file = await open(path, 'r');
-    await file.sync();
-    await file.close();
-  });
+    await appendWhole(path, stringify([rowOf(result)]));
+  };
+  await withLock(`${path}.lock`, append, { log, patience: PATIENCE });
 }
 
-/** Writes the ledger anew from the run folders. @returns the number of rows. */
-export async function rebuildLedger(root: string): Promise<number> {
-  return withLock(`${pathOf(root)}.lock`, async () => {
-    const hashes = await readdir(join(root, 'runs')).catch(() => []);
-    const results = (await Promise.all(hashes.sort().map((hash) => readResult(root, hash)))).filter(
-      (result) => result !== undefined,
-    );
-    await writeAtomically(pathOf(root), [stringify([names, ...results.map(rowOf)])]);
-    return results.length;
-  });
+/**
+ * Writes the ledger anew from the run folders.
+ * @param warn is told of results that are damaged; theirs are the only rows that it lacks.
+ * @returns the number of rows.
+ */
+export async function rebuildLedger(root: string, warn?: Log): Promise<number> {
+  return withLock(`${pathOf(root)}.lock`, () => rebuild(root, warn), { log: warn });
+}
+
+/** The rows of all whole results, as a ledger that is whole has them. */
+export async function ledgerOfRuns(root: string, warn?: Log): Promise<LedgerRow[]> {
+  const results = await resultsOf(root, warn);
+  const row = (result: Result) => names.map((name) => [name, String(COLUMNS[name](result))]);
+  return results.map((result) => Object.fromEntries(row(result)) as LedgerRow);
+}
+
+async function rebuild(root: string, warn?: Log): Promise<number> {
+  const results = await resultsOf(root, warn);
+  await writeAtomically(pathOf(root), [stringify([names, ...results.map(rowOf)])]);
+  return results.length;
+}
+
+async function resultsOf(root: string, warn?: Log): Promise<Result[]> {
+  const hashes = await readdir(join(root, 'runs')).catch((): string[] => []);
+  const results: Result[] = [];
+  for (const hash of hashes.sort()) {
+    try {
+      const read = readResultFile(runFolder(root, hash), hash);
+      if (read && 'problem' in read) warn?.(read.problem);
+      else if (read && !('rows' in read.result)) results.push(read.result);
+    } catch (error) {
+      warn?.(`${(error as Error).message} Its row is missing.`);
+    }
+  }
+  return results;
 }

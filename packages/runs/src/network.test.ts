@@ -7,9 +7,10 @@ import { tf } from '@refconv/tensorflow';
 import { saveModel } from '@refconv/training';
 import type { Variable } from '@tensorflow/tfjs';
 import { expect } from 'chai';
-import { RESULT, runFolder } from './folder.js';
+import { json, RESULT, runFolder } from './folder.js';
 import { startingModel } from './network.js';
-import { parseSpec } from './spec.js';
+import { hashOfSpec, parseSpec } from './spec.js';
+import { resultFor } from './testing/result.js';
 import { temporaryFolder, tinySpec } from './testing/tiny.js';
 
 const SET = { classes: 10, height: 16 };
@@ -27,7 +28,8 @@ const KERNEL = /kernel$/;
 
 describe('the network that a run begins with', () => {
   const at = temporaryFolder();
-  const from = 'f'.repeat(64);
+  const trained = parseSpec(tinySpec(9));
+  const from = hashOfSpec(trained);
 
   before(async () => {
     const folder = runFolder(at('root'), from);
@@ -40,7 +42,7 @@ describe('the network that a run begins with', () => {
       seed: 9,
     });
     await saveModel(model, join(folder, 'model'), {});
-    await writeFile(join(folder, RESULT), '{}');
+    await writeFile(join(folder, RESULT), json(resultFor(from, trained)));
     model.dispose();
   });
 

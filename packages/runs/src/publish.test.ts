@@ -83,6 +83,6 @@ describe('publishing', () => {
     const path = join(runFolder(published(), refconv), 'spec.json');
     const spec = JSON.parse(await readFile(path, 'utf8'));
     await writeFile(path, JSON.stringify({ ...spec, seed: 9 }));
-    expect(await refused(refconv)).to.match(/has another hash: it was changed/);
+    expect(await refused(refconv)).to.match(/is the spec of another run/);
   });
 });

@@ -1,32 +1,30 @@
 /** The local launcher: a queue of runs, each in a process of its own. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { constants, existsSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { availableParallelism, freemem, hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { counted } from '@refconv/datasets/text';
-import { holderOf } from '@refconv/files';
+import { fileError, holderOf } from '@refconv/files';
 import { $ } from 'zx';
 import {
   BUSY,
   CANCELLED,
-  FAILURE,
-  type Failure,
   isDone,
   LOCK,
   LOG,
   markFailed,
   prepareRun,
-  readJson,
+  readFailure,
   readResult,
   runFolder,
   STOPPED,
   shortHash,
 } from './folder.js';
 import type { RunList } from './grid.js';
-import { appendToLedger, readLedger } from './ledger.js';
+import { appendToLedger, readLedger, rebuildLedger } from './ledger.js';
 import { placeOf } from './place.js';
 import type { Hash, Spec } from './spec.js';
 
@@ -134,7 +132,9 @@ class Queue {
     try {
       for (;;) {
         while (!signal?.aborted && this.hasRoom(workers)) {
-          await this.start(this.ready.shift() as Hash);
+          const hash = this.ready.shift() as Hash;
+          // One run's folder that cannot be used is no reason to leave the others.
+          await this.start(hash).catch((error: Error) => this.fail(hash, error.message));
         }
         if (this.processes.size === 0 && (signal?.aborted || (this.ready.length === 0 && this.elsewhere.size === 0)))
           break;
@@ -177,7 +177,7 @@ class Queue {
     const spec = this.grid.runs[hash] as Spec;
     const folder = await prepareRun(this.root, hash, spec);
     if (existsSync(join(folder, CANCELLED))) return;
-    const failure = await readJson<Failure>(join(folder, FAILURE));
+    const failure = await readFailure(folder);
     if (failure) return this.fail(hash, failure.reason);
     const holder = await holderOf(join(folder, LOCK));
     if (holder) {
@@ -185,7 +185,12 @@ class Queue {
       return;
     }
     const gpu = spec.threads === null ? this.freeGpus.shift() : undefined;
-    const output = await open(join(folder, LOG), 'a');
+    // Without waiting for a reader where a FIFO stands in its place.
+    const { O_APPEND, O_CREAT, O_WRONLY, O_NONBLOCK } = constants;
+    const path = join(folder, LOG);
+    const output = await open(path, O_APPEND | O_CREAT | O_WRONLY | O_NONBLOCK).catch((error) => {
+      throw fileError(`Opening ${path}`, error);
+    });
     // In a process group of its own: Ctrl-C reaches the launcher alone, which passes it on once.
     const child = spawn(process.execPath, [WORKER, folder], {
       detached: true,
@@ -209,7 +214,7 @@ class Queue {
       this.elsewhere.set(hash, true);
       return;
     }
-    const failure = await readJson<Failure>(join(folder, FAILURE));
+    const failure = await readFailure(folder);
     if (failure) return this.fail(hash, failure.reason);
     const times = 1 + (this.restarts.get(hash) ?? 0);
     this.restarts.set(hash, times);
@@ -243,11 +248,16 @@ class Queue {
 
   /** Rows whose processes were killed between result and ledger. */
   private async completeLedger(): Promise<void> {
-    const there = new Set((await readLedger(this.root)).map(({ hash }) => hash));
+    const rows = await readLedger(this.root).catch(async (error: Error) => {
+      this.log(`${error.message} It is made anew now.`);
+      await rebuildLedger(this.root, this.log);
+      return readLedger(this.root);
+    });
+    const there = new Set(rows.map(({ hash }) => hash));
     for (const hash of Object.keys(this.grid.runs)) {
       if (there.has(hash)) continue;
       const result = await readResult(this.root, hash);
-      if (result) await appendToLedger(this.root, result);
+      if (result) await appendToLedger(this.root, result, this.log);
     }
   }
 }

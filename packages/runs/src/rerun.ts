@@ -2,11 +2,11 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { meanInterval } from '@refconv/analysis/statistics';
-import { readJson, readResult, runFolder, SPEC } from './folder.js';
+import { readResult, readSpec, runFolder } from './folder.js';
 import { type GridRow, readGrid } from './grid.js';
 import { type QueueOptions, runQueue } from './queue.js';
 import type { Result } from './result.js';
-import { type Hash, hashOfSpec, parseSpec, type Spec, shortHash } from './spec.js';
+import { type Hash, parseSpec, type Spec, shortHash } from './spec.js';
 
 export interface Rerun {
   hash: Hash;
@@ -76,11 +76,9 @@ async function findRun(root: string, start: string): Promise<Hash> {
 }
 
 async function specOf(root: string, hash: Hash): Promise<Spec> {
-  const spec = await readJson<unknown>(join(runFolder(root, hash), SPEC));
+  const spec = await readSpec(root, hash);
   if (spec === undefined) throw new Error(`${root} has no spec of the run ${shortHash(hash)}, which is needed first.`);
-  const parsed = parseSpec(spec);
-  if (hashOfSpec(parsed) === hash) return parsed;
-  throw new Error(`The spec of the run ${shortHash(hash)} in ${root} has another hash: it was changed.`);
+  return parseSpec(spec);
 }
 
 /** Over the seeds of the row that the run stands in, in the first of the grids that have it. */

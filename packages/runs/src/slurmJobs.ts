@@ -1,9 +1,9 @@
 /** The jobs that Slurm was asked for: their file, and what Slurm says of them. That it does not answer is never taken for an answer. */
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { writeAtomically } from '@refconv/files';
+import { readJson, writeAtomically } from '@refconv/files';
 import { $ } from 'zx';
-import { json, readJson } from './folder.js';
+import { json } from './folder.js';
 import { gridFolder } from './grid.js';
 import type { Hash } from './spec.js';
 
@@ -35,7 +35,8 @@ const jobsFile = (root: string, name: string) => join(slurmFolder(root, name), '
 
 /** The jobs of a grid's last submission. */
 export const submittedJobs = async (root: string, name: string) =>
-  (await readJson<SlurmJob[]>(jobsFile(root, name))) ?? [];
+  (await readJson<SlurmJob[]>(jobsFile(root, name), 'see `squeue` for jobs of the grid, cancel them, and delete it')) ??
+  [];
 
 export const writeJobs = (root: string, name: string, jobs: readonly SlurmJob[]) =>
   writeAtomically(jobsFile(root, name), [json(jobs)]);

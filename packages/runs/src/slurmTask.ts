@@ -5,7 +5,7 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CANCELLED, readJson, runFolder, SPEC, STOPPED } from './folder.js';
+import { CANCELLED, readSpec, runFolder, STOPPED } from './folder.js';
 import { runQueue } from './queue.js';
 import { requeue } from './slurmJobs.js';
 import type { Hash, Spec } from './spec.js';
@@ -16,7 +16,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => st
 const [root, list] = process.argv.slice(2) as [string, string];
 const { SLURM_ARRAY_JOB_ID: job, SLURM_ARRAY_TASK_ID: index } = process.env;
 const hash = JSON.parse(readFileSync(list, 'utf8'))[index as string] as Hash;
-const spec = (await readJson<Spec>(join(runFolder(root, hash), SPEC))) as Spec;
+const spec = (await readSpec(root, hash)) as Spec;
 
 const task = { name: `${job}_${index}`, rows: [], runs: { [hash]: spec } };
 const { done } = await runQueue(root, task, { workers: 1, signal: stop.signal });

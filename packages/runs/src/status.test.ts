@@ -10,7 +10,7 @@ import { json, LOCK, markFailed, prepareRun, RESULT, runFolder } from './folder.
 import { type Grid, writeGrid } from './grid.js';
 import type { Spec } from './spec.js';
 import { gridStatus, isSettled, statusText } from './status.js';
-import { resultOf } from './testing/result.js';
+import { resultFor, resultOf } from './testing/result.js';
 import { temporaryFolder, tinyGrid } from './testing/tiny.js';
 
 const METRICS = 'epoch,step,learning_rate,train_loss,test_loss,test_top1,seconds\n';
@@ -30,7 +30,8 @@ describe('the status', () => {
     const hashes = Object.keys(grid.runs);
     const folders = await Promise.all(hashes.map((hash) => prepareRun(root, hash, grid.runs[hash] as Spec)));
     const [base1, refconv1, , , , wn2, base3] = folders as string[];
-    await writeFile(join(base1 as string, RESULT), json(resultOf(1)));
+    const [first] = hashes as [string];
+    await writeFile(join(base1 as string, RESULT), json(resultFor(first, grid.runs[first] as Spec)));
     for (const step of [2, 4]) await writeFile(join(base1 as string, `step-000000000${step}.checkpoint`), '');
     locks.push((await tryLock(join(refconv1 as string, LOCK))) as Lock);
     const row = '1,2,0.05,2.5,2.25,0.125,600\n';
@@ -91,7 +92,7 @@ describe('the status', () => {
     const [baseline, , wn] = Object.keys(grid.runs) as [string, string, string];
     for (const hash of [baseline, wn]) await prepareRun(root, hash, grid.runs[hash] as Spec);
     await writeFile(join(runFolder(root, baseline), 'cancelled'), '');
-    await writeFile(join(runFolder(root, wn), RESULT), json(resultOf(1)));
+    await writeFile(join(runFolder(root, wn), RESULT), json(resultFor(wn, grid.runs[wn] as Spec)));
     const rows = await gridStatus(root, grid);
     expect(rows.map(({ state }) => state.state)).to.deep.equal(['cancelled', 'cancelled', 'done']);
     expect(isSettled(rows)).to.equal(true);

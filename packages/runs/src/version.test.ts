@@ -11,7 +11,7 @@ import { readLedger, rebuildLedger } from './ledger.js';
 import { hashOfSpec, RESULTS_VERSION, type Spec } from './spec.js';
 import { gridStatus } from './status.js';
 import { tableFrom } from './table.js';
-import { resultOf } from './testing/result.js';
+import { resultFor } from './testing/result.js';
 import { temporaryFolder, tinyGrid } from './testing/tiny.js';
 
 const messageOf = (promise: Promise<unknown>) =>
@@ -37,7 +37,7 @@ async function finish(root: string, hash: string, spec: Spec, top1: number): Pro
   const folder = runFolder(root, hash);
   await mkdir(folder, { recursive: true });
   await writeFile(join(folder, SPEC), json(spec));
-  await writeFile(join(folder, RESULT), json({ ...resultOf(spec.seed), hash, spec, top1 }));
+  await writeFile(join(folder, RESULT), json({ ...resultFor(hash, spec), top1 }));
 }
 
 describe('the results’ version', () => {

@@ -2,18 +2,13 @@
  * One run in a process of its own: `node worker.js RUN_FOLDER`. Exit status 0: done, 1: failed, 75: another process
  * is at it, 130: stopped, goes on if started again.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { engineVariables } from './engine.js';
-import { BUSY, CANCELLED, markFailed, SPEC, STOPPED } from './folder.js';
-import type { Spec } from './spec.js';
+import { BUSY, CANCELLED, markFailed, readSpec, SPEC, STOPPED } from './folder.js';
 
 const folder = resolve(process.argv[2] as string);
 const root = dirname(dirname(folder));
-const spec: Spec = JSON.parse(readFileSync(join(folder, SPEC), 'utf8'));
-// Before TensorFlow is loaded, which reads it then.
-Object.assign(process.env, engineVariables(spec));
-
 const stop = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => {
@@ -28,6 +23,10 @@ const cancelled = setInterval(() => {
 }, 2000);
 
 try {
+  const spec = await readSpec(root, basename(folder));
+  if (!spec) throw new Error(`There is no ${SPEC} in ${folder}: start the run's grid again.`);
+  // Before TensorFlow is loaded, which reads it then.
+  Object.assign(process.env, engineVariables(spec));
   const { execute } = await import('./execute.js');
   const result = stop.signal.aborted ? undefined : await execute(root, spec, { signal: stop.signal });
   process.exitCode = result ? 0 : STOPPED;

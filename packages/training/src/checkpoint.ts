@@ -13,6 +13,7 @@ export interface Checkpoint<Meta> {
 
 /** How many checkpoints are kept. */
 const KEPT = 2;
+const nameOf = (step: number) => `step-${String(step).padStart(10, '0')}.checkpoint`;
 const NAME = /^step-(\d{10})\.checkpoint$/;
 
 export class CheckpointFolder<Meta extends { step: number }> {
@@ -44,7 +45,7 @@ export class CheckpointFolder<Meta extends { step: number }> {
    * @throws if it cannot be written, saying why.
    */
   async save(meta: Meta, tensors: readonly StoredTensor[]): Promise<void> {
-    const path = join(this.folder, `step-${String(meta.step).padStart(10, '0')}.checkpoint`);
+    const path = join(this.folder, nameOf(meta.step));
     await writeAtomically(path, encodeCheckpoint(meta, tensors));
     const names = await this.names();
     for (const name of names.slice(KEPT)) await rm(join(this.folder, name), { force: true });
@@ -62,11 +63,13 @@ export class CheckpointFolder<Meta extends { step: number }> {
       const path = join(this.folder, name);
       try {
         const { meta, tensors } = decodeCheckpoint(await readBytes(path));
+        const { step } = meta as Meta;
+        if (nameOf(step) !== name) throw new Error(`it holds step ${step}: it was renamed`);
         return { meta: meta as Meta, tensors, path };
       } catch (error) {
         const { code, message } = error as NodeJS.ErrnoException;
         // A file that cannot be read at the moment is not one that is broken.
-        if (code) throw new Error(`The checkpoint ${path} cannot be read: ${message}.`, { cause: error });
+        if (code) throw new Error(`The checkpoint ${path} cannot be read: ${message}`, { cause: error });
         problems.push(`${name}: ${message}`);
         await rename(path, `${path}.corrupt`);
         warn(

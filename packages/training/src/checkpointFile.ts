@@ -10,6 +10,7 @@
  * So a file that was cut off, or in which anything changed, is found out before any of it is used.
  */
 import { createHash, type Hash } from 'node:crypto';
+import { parseJson, shown } from '@refconv/files';
 
 export interface StoredTensor {
   name: string;
@@ -63,10 +64,11 @@ export function decodeCheckpoint(bytes: Uint8Array): { meta: unknown; tensors: S
 
   const dataStart = START + buffer.readUInt32LE(MAGIC.length);
   if (dataStart > end) throw new Error('its header is longer than the file');
-  const { meta, tensors } = JSON.parse(buffer.toString('utf8', START, dataStart)) as {
+  const { meta, tensors } = parseJson(buffer.toString('utf8', START, dataStart)) as {
     meta: unknown;
     tensors: Omit<StoredTensor, 'data'>[];
   };
+  checkHeader(meta, tensors);
   if (dataStart + dataBytes(tensors) !== end) throw new Error('its tensors do not fill the file');
   let offset = dataStart;
   const filled = tensors.map((tensor) => {
@@ -77,6 +79,22 @@ export function decodeCheckpoint(bytes: Uint8Array): { meta: unknown; tensors: S
     return { ...tensor, data: tensor.dtype === 'int32' ? new Int32Array(copy) : new Float32Array(copy) };
   });
   return { meta, tensors: filled };
+}
+
+/** A checksum is no proof of sense: whoever forges a file can compute it. */
+function checkHeader(meta: unknown, tensors: readonly Omit<StoredTensor, 'data'>[]): void {
+  if (typeof meta !== 'object' || meta === null) throw new Error('its header says nothing of the training');
+  if (!Array.isArray(tensors)) throw new Error('its header has no list of tensors');
+  const names = new Set<unknown>();
+  for (const tensor of tensors) {
+    const { name, dtype, shape } = tensor ?? {};
+    const isSize = (size: unknown) => Number.isSafeInteger(size) && (size as number) >= 0;
+    if (typeof name !== 'string' || names.has(name)) throw new Error('a tensor has no name, or that of another');
+    names.add(name);
+    if (!['float32', 'int32'].includes(dtype) || !Array.isArray(shape) || !shape.every(isSize)) {
+      throw new Error(`its header is wrong about the tensor ${shown(name)}`);
+    }
+  }
 }
 
 function sizeOf(shape: readonly number[]): number {

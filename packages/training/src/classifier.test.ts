@@ -1,7 +1,7 @@
 import { tf } from '@refconv/tensorflow';
-import type { Tensor1D, Tensor2D, Tensor4D, Variable } from '@tensorflow/tfjs';
+import type { LayersModel, SymbolicTensor, Tensor1D, Tensor2D, Tensor4D, Variable } from '@tensorflow/tfjs';
 import { expect } from 'chai';
-import { classifier } from './classifier.js';
+import { classifier, evaluator } from './classifier.js';
 import { withModel } from './testing/tiny.js';
 import { variablesOf } from './variables.js';
 
@@ -89,4 +89,70 @@ describe('classifier', () => {
       }),
     ),
   );
+});
+
+describe('a classifier that ends in a softmax', () => {
+  const plain = () =>
+    tf.sequential({
+      layers: [
+        tf.layers.globalAveragePooling2d({ inputShape: [16, 16, 3] }),
+        tf.layers.dense({ units: 4, kernelInitializer: tf.initializers.glorotNormal({ seed: 3 }) }),
+      ],
+    });
+
+  it('is trained and evaluated as the same network without it, eager and compiled', () =>
+    withBatch((images, labels) => {
+      for (const eager of [true, false]) {
+        const [logits, probabilities] = [plain(), plain()];
+        probabilities.add(tf.layers.softmax());
+        const rate = tf.scalar(0.5);
+        const results = [logits, probabilities].map((model) => {
+          const program = classifier(model, OPTIONS, { eager });
+          const losses = [0, 1, 2].map(() => {
+            const loss = program.train(images, labels, rate);
+            const [value] = loss.dataSync();
+            loss.dispose();
+            return value as number;
+          });
+          const found = program.evaluate(images, labels);
+          const numbers = [losses, ...Object.values(found).map((tensor) => Array.from(tensor.dataSync()))];
+          tf.dispose(found);
+          program.dispose();
+          return numbers;
+        });
+        expectClose(results[1] as number[][], results[0] as number[][]);
+        rate.dispose();
+        logits.dispose();
+        probabilities.dispose();
+      }
+    }));
+
+  it('is told from what is no classifier, which is named', () => {
+    const x = tf.input({ shape: [16, 16, 3] });
+    const y = tf.input({ shape: [16, 16, 3] });
+    const flat = tf.layers.flatten().apply(x) as SymbolicTensor;
+    const dense = () => tf.layers.dense({ units: 10 }).apply(flat) as SymbolicTensor;
+    const joined = tf.layers
+      .dense({ units: 2 })
+      .apply(tf.layers.flatten().apply(tf.layers.add().apply([x, y]) as SymbolicTensor));
+    const wrong: [LayersModel, RegExp][] = [
+      [
+        tf.model({ inputs: x, outputs: [dense(), dense()], name: 'twoheads' }),
+        /twoheads .*gives \[n,10\] and \[n,10\]; expected/,
+      ],
+      [tf.model({ inputs: [x, y], outputs: joined as SymbolicTensor }), /takes \[n,16,16,3\] and \[n,16,16,3\]/],
+      [
+        tf.model({ inputs: x, outputs: tf.layers.conv2d({ filters: 2, kernelSize: 1 }).apply(x) as SymbolicTensor }),
+        /gives \[n,16,16,2\]/,
+      ],
+    ];
+    for (const [model, message] of wrong) {
+      expect(() => classifier(model, OPTIONS)).to.throw(message);
+      expect(() => evaluator(model)).to.throw(message);
+    }
+    const sigmoid = tf.layers.dense({ units: 3, activation: 'sigmoid' }).apply(flat) as SymbolicTensor;
+    expect(() => classifier(tf.model({ inputs: x, outputs: sigmoid }), OPTIONS)).to.throw(
+      /ends in a sigmoid.*expected logits/,
+    );
+  });
 });

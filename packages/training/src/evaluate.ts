@@ -1,5 +1,5 @@
 /** One pass over the images of a split. */
-import { type ImageSplit, Loader } from '@refconv/datasets';
+import { fileName, type ImageSplit, Loader } from '@refconv/datasets';
 import { tf } from '@refconv/tensorflow';
 import type { LayersModel } from '@tensorflow/tfjs';
 import { type CompileChoice, type Evaluator, evaluator } from './classifier.js';
@@ -60,7 +60,10 @@ export async function predictWith(
       (tensor) => tensor.dataSync<'float32'>(),
     ) as [Float32Array, Float32Array, Float32Array, Float32Array];
     for (let i = 0; i < batch.size; i++) {
+      const file =
+        split instanceof Loader && batch.indices ? fileName(split.source, batch.indices[i] as number) : undefined;
       found.push({
+        ...(file !== undefined && { file }),
         label: batch.labels[i] as number,
         prediction: prediction[i] as number,
         confidence: confidence[i] as number,

@@ -22,12 +22,14 @@ import {
 } from './feed.js';
 import { lockTraining } from './folderLock.js';
 import { kernelWatch } from './kernelChange.js';
-import { type LeftImage, leftOutText } from './leftOut.js';
+import { type LeftImage, leftOutText, unreadOf } from './leftOut.js';
 import type { MetricsRow } from './metrics.js';
+import { sharedNames } from './modelFolder.js';
+import { NEW_EPOCH, type Position, START } from './position.js';
 import { evaluationOf, notFiniteMessage, type Prediction } from './predictions.js';
 import { progress } from './progress.js';
 import { checkRecipe, type Recipe } from './recipe.js';
-import { NEW_EPOCH, NotFiniteError, type Position, Run, START } from './run.js';
+import { NotFiniteError, Run } from './run.js';
 import { learningRateAt, scheduleOf } from './schedule.js';
 import { stopSignal } from './stop.js';
 import { batchTensors, stepSeed } from './tensors.js';
@@ -48,9 +50,14 @@ export interface FitOptions extends CompileChoice, Normalisation {
   checkpointEvery?: { steps?: number; seconds?: number };
   /** Takes up a run that was begun with another number of threads. Default: false, as its end is then not bit-equal. */
   allowOtherThreads?: boolean;
+  /**
+   * Takes up a run that began with other weights than the model has now, as where its initial weights have no seed. Default: false, as it
+   * may be another model's.
+   */
+  allowOtherStart?: boolean;
   /** Stops after the step under way, with a checkpoint. */
   signal?: AbortSignal;
-  /** Lets Ctrl-C (SIGINT) do the same; a second one ends the process at once. Default: false. */
+  /** Lets Ctrl-C (SIGINT) and SIGTERM do the same; a second one ends the process at once. Default: false. */
   stopOnInterrupt?: boolean;
   /** Called after each step. */
   onStep?: (step: number, loss: number) => void;
@@ -116,6 +123,8 @@ export async function fit(options: FitOptions): Promise<FitResult> {
     ...(recipe.dropLast ? [] : [count % recipe.batchSize || count]),
   ]);
   const warn = (message: string) => log(`Warning: ${message}`);
+  const unsaved = sharedNames(model);
+  if (unsaved) warn(unsaved);
   const stepsPerEpoch = trainImages.batchesPerEpoch;
   const schedule = scheduleOf(recipe, stepsPerEpoch);
   const due = checkpointClock(options.checkpointEvery);
@@ -127,10 +136,12 @@ export async function fit(options: FitOptions): Promise<FitResult> {
   try {
     if (folder !== undefined && !options.folderLocked) lock = await lockTraining(folder);
     const { momentumBuffers } = program;
-    const { allowOtherThreads = false } = options;
+    const { allowOtherThreads = false, allowOtherStart = false } = options;
     const identity = { recipe, data: describeData(data, trainImages), mean, std };
+    const length = { epochs: recipe.epochs, stepsPerEpoch };
+    const choices = { allowOtherThreads, allowOtherStart, warn };
     const run = folder
-      ? new Run({ folder, model, momentumBuffers, identity, evaluated, allowOtherThreads, warn })
+      ? new Run({ folder, model, momentumBuffers, identity, evaluated, length, ...choices })
       : undefined;
     const position: Position = structuredClone((await run?.open()) ?? START);
     let predictions: Prediction[] | undefined;
@@ -155,21 +166,25 @@ export async function fit(options: FitOptions): Promise<FitResult> {
             await save(run, position);
             return result(position, data, { stopped: true });
           }
-          kernels.before(position.step - epoch * stepsPerEpoch);
           const begin = performance.now();
-          const rate = learningRateAt(position.step, schedule);
-          if (recipe.resetMomentumAfterWarmUp && position.step === schedule.warmUpSteps) program.resetMomentum();
+          // Batches of which no image can be read are left out by the loader; each counts as a step.
+          const step = batch.value.number === undefined ? position.step : epoch * stepsPerEpoch + batch.value.number;
+          const isWarm = position.step <= schedule.warmUpSteps && schedule.warmUpSteps <= step;
+          if (recipe.resetMomentumAfterWarmUp && isWarm) program.resetMomentum();
+          position.step = step;
+          kernels.before(step - epoch * stepsPerEpoch);
+          const rate = learningRateAt(step, schedule);
           const { images, labels } = batchTensors(batch.value, trainImages.shape, data.classes.length);
-          const seed = stepSeed(recipe.seed, position.step);
-          const step = program.train.async(images, labels, rate, seed);
-          const { size, number = position.step - epoch * stepsPerEpoch } = batch.value;
+          const seed = stepSeed(recipe.seed, step);
+          const trained = program.train.async(images, labels, rate, seed);
+          const { size } = batch.value;
           if (trainImages.ahead) batch = await feed.next(); // prepared while the step runs
-          const loss = value(await step);
+          const loss = value(await trained);
           if (!trainImages.ahead) batch = await feed.next();
           tf.dispose([images, labels, seed]);
           if (!Number.isFinite(loss)) throw diverged(`The loss became ${loss}`, position, rate, run);
 
-          position.step = epoch * stepsPerEpoch + number + 1;
+          position.step++;
           position.lossSum += loss * size;
           position.images += size;
           position.seconds += (performance.now() - begin) / 1000;
@@ -258,15 +273,6 @@ function splitsAfter({ validation, test }: TrainingData, isLast: boolean): Split
     ...(validation ? ['validation' as const] : []),
     ...(test && (isLast || !validation) ? ['test' as const] : []),
   ];
-}
-
-/** What loaders could not read, each file once. */
-function unreadOf(data: TrainingData, earlier: readonly LeftImage[] = []): LeftImage[] {
-  const found = (['train', 'validation', 'test'] as const).flatMap((split) => {
-    const images = data[split];
-    return images && 'broken' in images ? images.broken.map(({ path, reason }) => ({ split, path, reason })) : [];
-  });
-  return [...new Map([...earlier, ...found].map((image) => [`${image.split} ${image.path}`, image])).values()];
 }
 
 function result(

@@ -81,6 +81,28 @@ describe('a training that is killed', () => {
     );
   });
 
+  for (const [name, signals] of Object.entries({
+    SIGTERM: ['SIGTERM'],
+    'Ctrl-C twice, at once': ['SIGINT', 'SIGINT'],
+  } as const)) {
+    it(`stopped by ${name} ends the same when started again`, async () => {
+      const folder = join(parent, name);
+      const { ended } = start(folder, async (done, child) => {
+        if (done !== 5) return;
+        for (const signal of signals) {
+          child.kill(signal);
+          await sleep(20);
+        }
+      });
+      const { last, code, stderr } = await ended;
+      // A second signal may come when the checkpoint is written and all is over.
+      expect(last.startsWith('stopped') ? code : null, stderr).to.equal(last.startsWith('stopped') ? 0 : null);
+      expect(stderr).not.to.match(/\n {4}at /);
+      const resumed = await start(folder).ended;
+      expect(resumed.last, resumed.stderr).to.equal(expected);
+    });
+  }
+
   it('stopped by Ctrl-C writes a checkpoint, and ends the same when started again', async () => {
     const folder = join(parent, 'interrupted');
     const { ended } = start(folder, (done, child) => {

@@ -1,6 +1,6 @@
 /** What a training leaves out, told once: in its output, and for reports. */
 import { counted, listed } from '@refconv/datasets/text';
-import type { SplitName } from './feed.js';
+import type { SplitName, TrainingData } from './feed.js';
 
 /** A file that could not be read. */
 export interface LeftImage {
@@ -35,4 +35,13 @@ function byReason(rows: readonly { name: string; reason: string }[]): string {
   const names = new Map<string, string[]>();
   for (const { name, reason } of rows) names.set(reason, [...(names.get(reason) ?? []), name]);
   return [...names].map(([reason, same]) => `${listed(same)} (${reason})`).join('; ');
+}
+
+/** What loaders could not read, each file once. */
+export function unreadOf(data: TrainingData, earlier: readonly LeftImage[] = []): LeftImage[] {
+  const found = (['train', 'validation', 'test'] as const).flatMap((split) => {
+    const images = data[split];
+    return images && 'broken' in images ? images.broken.map(({ path, reason }) => ({ split, path, reason })) : [];
+  });
+  return [...new Map([...earlier, ...found].map((image) => [`${image.split} ${image.path}`, image])).values()];
 }

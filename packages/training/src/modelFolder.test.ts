@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { merge, refocus } from '@refconv/refconv';
 import { tf } from '@refconv/tensorflow';
-import type { Tensor } from '@tensorflow/tfjs';
+import type { SymbolicTensor, Tensor } from '@tensorflow/tfjs';
 import { expect } from 'chai';
-import { loadModel, saveModel } from './modelFolder.js';
+import { loadModel, saveModel, sharedNames } from './modelFolder.js';
 import { messageOf, weightsHash, withModel } from './testing/tiny.js';
 
 describe('model folders', () => {
@@ -81,4 +81,50 @@ describe('model folders', () => {
       expect(readdirSync(parent).sort()).to.deep.equal(['damaged', 'file']);
     }),
   );
+
+  it('with layers of the same name are refused when they are saved, and told of before they are trained', async () => {
+    const tower = (name: string, conv: string) =>
+      tf.sequential({
+        name,
+        layers: [tf.layers.conv2d({ filters: 2, kernelSize: 3, inputShape: [8, 8, 3], name: conv })],
+      });
+    const model = (second: string) => {
+      const x = tf.input({ shape: [8, 8, 3] });
+      const both = [tower('a', 'conv').apply(x), tower('b', second).apply(x)] as SymbolicTensor[];
+      const flat = tf.layers.flatten().apply(tf.layers.concatenate().apply(both));
+      return tf.model({ inputs: x, outputs: tf.layers.dense({ units: 2 }).apply(flat) as SymbolicTensor });
+    };
+    const same = model('conv');
+    expect(await messageOf(saveModel(same, join(parent, 'same')))).to.match(
+      /the layers a\/conv, b\/conv have weights of the same/,
+    );
+    expect(sharedNames(same)).to.contain('a/conv, b/conv');
+    const other = model('conv_2');
+    await saveModel(other, join(parent, 'other'));
+    const { model: loaded } = await loadModel(join(parent, 'other'));
+    expect(weightsHash(loaded)).to.equal(weightsHash(other));
+    for (const one of [same, other, loaded]) one.dispose();
+  });
+
+  it('of other programs are told as what they are', async () => {
+    for (const [name, message] of [
+      ['model.h5', /is a model of Keras, not a model folder\. Convert it/],
+      ['model.keras', /is a model of Keras/],
+      ['weights.pth', /holds weights alone.*--weights/],
+      ['net.onnx', /made for inference/],
+    ] as const) {
+      writeFileSync(join(parent, name), 'x');
+      expect(await messageOf(loadModel(join(parent, name)))).to.match(message);
+    }
+    mkdirSync(join(parent, 'saved'));
+    writeFileSync(join(parent, 'saved', 'saved_model.pb'), '');
+    expect(await messageOf(loadModel(join(parent, 'saved')))).to.match(/a SavedModel of TensorFlow/);
+    const model = tf.sequential({ layers: [tf.layers.dense({ units: 2, inputShape: [3] })] });
+    const folder = join(parent, 'keras3');
+    await saveModel(model, folder);
+    model.dispose();
+    const file = join(folder, 'model.json');
+    writeFileSync(file, readFileSync(file, 'utf8').replaceAll('"batch_input_shape"', '"batch_shape"'));
+    expect(await messageOf(loadModel(folder))).to.match(/cannot be loaded: it is of Keras 3, and TensorFlow\.js reads/);
+  });
 });

@@ -1,13 +1,15 @@
-/** Models as folders: model.json and weights.bin, tfjs's own format, so that any tfjs program loads them. */
+/** Models as folders: model.json and weights.bin, tfjs's own format, so that any tfjs program loads them, with a checksum. */
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
-import { type ReplaceOption, writeWhole } from '@refconv/files';
+import { basename, dirname, join, resolve } from 'node:path';
+import { type ReplaceOption, removeLeftovers, writeWhole } from '@refconv/files';
 // Registers the classes that a folder may name.
 import '@refconv/layers';
 import '@refconv/refconv';
 import { tf } from '@refconv/tensorflow';
-import type { io, LayersModel } from '@tensorflow/tfjs';
+import type { io, LayersModel, layers } from '@tensorflow/tfjs';
+import { foreignModel, foreignTopology } from './foreignModels.js';
+import { checksumOf, type ModelJson, readModelFile } from './modelFile.js';
 
 /** What a folder says about its model besides topology and weights; tfjs calls it user-defined metadata. */
 export interface ModelNotes {
@@ -29,7 +31,7 @@ const WEIGHTS_FILE = 'weights.bin';
  * Saves a model as a folder with model.json and weights.bin. The folder appears whole or not at all.
  * @param notes kept in model.json; {@link loadModel} gives them back.
  * @param options.replace replaces a model that is there. Default: false.
- * @throws Error where the folder exists already, or cannot be written.
+ * @throws Error where the folder exists already, or cannot be written; where layers have the same name, see {@link sharedNames}.
  */
 export async function saveModel(
   model: LayersModel,
@@ -38,6 +40,8 @@ export async function saveModel(
   { replace = false }: ReplaceOption = {},
 ): Promise<void> {
   const path = resolve(folder);
+  const twice = sharedNames(model);
+  if (twice) throw new Error(twice);
   if (existsSync(path) && !(replace && existsSync(join(path, MODEL_FILE)))) {
     throw new Error(`${path} exists already; choose another folder, or remove it.`);
   }
@@ -47,8 +51,14 @@ export async function saveModel(
       const { modelTopology, format, generatedBy, convertedBy, weightSpecs: weights = [], weightData } = artifacts;
       const weightsManifest = [{ paths: [WEIGHTS_FILE], weights }];
       const userDefinedMetadata = { refconv: notes };
-      const json = { modelTopology, format, generatedBy, convertedBy, weightsManifest, userDefinedMetadata };
-      await writeFile(join(unfinished, WEIGHTS_FILE), new Uint8Array(tf.io.CompositeArrayBuffer.join(weightData)));
+      const bytes = new Uint8Array(tf.io.CompositeArrayBuffer.join(weightData));
+      const model = {
+        modelTopology: modelTopology as ModelJson['modelTopology'],
+        weightsManifest,
+        userDefinedMetadata,
+      };
+      const json = { ...model, format, generatedBy, convertedBy, sha256: checksumOf(model, bytes) };
+      await writeFile(join(unfinished, WEIGHTS_FILE), bytes);
       await writeFile(join(unfinished, MODEL_FILE), JSON.stringify(json));
       return { modelArtifactsInfo: tf.io.getModelArtifactsInfoForJSON(artifacts) };
     });
@@ -57,34 +67,63 @@ export async function saveModel(
 }
 
 /**
+ * What is wrong with a model that could not be loaded again: layers of models inside that have the same name, as their weights are told
+ * apart by it. Undefined where nothing is.
+ */
+export function sharedNames(model: LayersModel): string | undefined {
+  const paths = new Map<string, string[]>();
+  const walk = (layer: layers.Layer, path: string) => {
+    const { layers: inside } = layer as Partial<LayersModel>;
+    for (const inner of inside ?? []) walk(inner, `${path}${layer === model ? '' : `${layer.name}/`}`);
+    if (inside) return;
+    for (const { originalName } of layer.weights)
+      paths.set(originalName, [...new Set([...(paths.get(originalName) ?? []), `${path}${layer.name}`])]);
+  };
+  walk(model, '');
+  const shared = [...new Set([...paths.values()].filter((list) => list.length > 1).flat())];
+  if (shared.length === 0) return undefined;
+  return (
+    `${model.name} cannot be saved so that it can be loaded again: the layers ${shared.slice(0, 6).join(', ')} have weights of the same ` +
+    'names. Give the layers of the models inside names of their own.'
+  );
+}
+
+/**
  * Loads a model from its folder, or from its model.json.
- * @throws Error where there is none, or it is damaged.
+ * @throws Error where there is none, or it is damaged: everything is checked before a model is made of it.
  */
 export async function loadModel(path: string): Promise<{ model: LayersModel; notes: ModelNotes }> {
+  const foreign = foreignModel(resolve(path));
+  if (foreign) throw new Error(foreign);
   const file = path.endsWith('.json') ? resolve(path) : join(resolve(path), MODEL_FILE);
+  // A process that replaces the folder may have been killed in between.
+  if (!existsSync(file)) await removeLeftovers(dirname(dirname(file)), basename(dirname(file)));
   if (!existsSync(file)) {
     throw new Error(
       `There is no model in ${resolve(path)}: expected a folder with ${MODEL_FILE}, as \`saveModel\` makes it.`,
     );
   }
   try {
-    const artifacts = await tf.io.fileSystem(file).load();
-    checkSize(artifacts);
-    const model = (await tf.loadLayersModel(tf.io.fromMemory(artifacts))) as LayersModel;
+    const model = await build(await readModelFile(file));
     const { refconv = {} } = (model.getUserDefinedMetadata() ?? {}) as { refconv?: ModelNotes };
     return { model, notes: refconv };
   } catch (error) {
-    throw new Error(`The model in ${file} cannot be loaded: ${(error as Error).message}`, { cause: error });
+    const reason = foreignTopology(file) ?? (error as Error).message;
+    throw new Error(`The model in ${file} cannot be loaded: ${reason.replace(/\.$/, '')}.`, { cause: error });
   }
 }
 
-/** tfjs builds the model first and leaves it behind if the weights then turn out to be cut off. */
-function checkSize({ weightSpecs = [], weightData }: io.ModelArtifacts): void {
-  if (weightSpecs.some(({ quantization, dtype }) => quantization || dtype === 'string')) return;
-  const expected = weightSpecs.reduce(
-    (sum, { shape, dtype }) => sum + tf.util.sizeFromShape(shape) * tf.util.bytesPerElement(dtype as 'float32'),
-    0,
-  );
-  const given = tf.io.CompositeArrayBuffer.join(weightData).byteLength;
-  if (given !== expected) throw new Error(`its weights have ${given} bytes, ${expected} are expected.`);
+/** The model with its weights. Where they do not fit, nothing of it stays, which tfjs would leave behind. */
+async function build({ weightSpecs = [], weightData, ...described }: io.ModelArtifacts): Promise<LayersModel> {
+  const model = await tf.loadLayersModel(tf.io.fromMemory(described));
+  const weights = tf.io.decodeWeights(tf.io.CompositeArrayBuffer.join(weightData), weightSpecs);
+  try {
+    model.loadWeights(weights);
+    return model;
+  } catch (error) {
+    model.dispose();
+    throw error;
+  } finally {
+    tf.dispose(weights);
+  }
 }

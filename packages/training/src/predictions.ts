@@ -4,6 +4,8 @@ import { writeAtomically } from '@refconv/files';
 import { stringify } from 'csv-stringify/sync';
 
 export interface Prediction {
+  /** The image's path in its folder, where it is in a file. */
+  file?: string;
   /** The right class. */
   label: number;
   /** The class with the highest logit, the first of equal ones; -1 where a logit is NaN or infinite. */
@@ -64,9 +66,10 @@ export function requireFinite(evaluation: Evaluation): Evaluation {
 
 export const PREDICTIONS_FILE = 'predictions.csv';
 
-/** Writes predictions.csv: index, label, prediction, confidence, rank, loss of each image, in the order of the split. */
+/** Writes predictions.csv: index, label, prediction, confidence, rank, loss of each image, in the order of the split; of files their paths too. */
 export async function writePredictions(folder: string, predictions: readonly Prediction[]): Promise<void> {
-  const columns = ['index', 'label', 'prediction', 'confidence', 'rank', 'loss'];
+  const files = predictions.some(({ file }) => file !== undefined) ? ['file'] : [];
+  const columns = ['index', 'label', 'prediction', 'confidence', 'rank', 'loss', ...files];
   const rows = predictions.map((prediction, index) => ({ index, ...prediction }));
   await writeAtomically(join(folder, PREDICTIONS_FILE), [stringify(rows, { header: true, columns })]);
 }

@@ -1,38 +1,15 @@
 /** A run's folder: its checkpoints and its metrics.csv. */
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { appendWhole, canonicalJson, hashOf, writeAtomically } from '@refconv/files';
 import { loadedInstallation } from '@refconv/tensorflow';
 import type { LayersModel, Variable } from '@tensorflow/tfjs';
 import { CheckpointFolder } from './checkpoint.js';
 import type { SplitName } from './feed.js';
-import type { LeftImage } from './leftOut.js';
 import { METRICS_FILE, type MetricsRow, metricsCsv, metricsLines } from './metrics.js';
+import { type Length, NEW_EPOCH, type Position, positionProblem, START } from './position.js';
+import { compareStart, type StartingWeights, startingWeights } from './startingWeights.js';
 import { namedState, notFinite, readState, writeState } from './tensors.js';
 import { threadCount } from './threads.js';
-
-/** Where a training is: a value that, with weights and momentum buffers, decides everything that comes after. */
-export interface Position {
-  /** Epochs that are finished. */
-  epoch: number;
-  /** Steps done since the training began. */
-  step: number;
-  /** Of the epoch that is under way: the sum of the images' losses, their number, and the seconds spent. */
-  lossSum: number;
-  images: number;
-  seconds: number;
-  /** Of its steps that were looked at: the sum of the kernels' relative changes, and their number. */
-  changeSum: number;
-  changes: number;
-  /** One for each epoch that is finished. */
-  rows: MetricsRow[];
-  /** Files that could not be read so far; checkpoints of earlier versions have none. */
-  unread?: LeftImage[];
-}
-
-/** Of an epoch of which nothing is done. */
-export const NEW_EPOCH = { lossSum: 0, images: 0, seconds: 0, changeSum: 0, changes: 0 };
-
-export const START: Position = { epoch: 0, step: 0, ...NEW_EPOCH, rows: [] };
 
 /** What makes a run the run it is: its recipe and what it is trained on. */
 export type RunIdentity = Record<string, unknown>;
@@ -42,6 +19,8 @@ interface Meta extends Position {
   identityHash: string;
   threads: number;
   tensorflow: string;
+  /** Checkpoints of earlier versions have none. */
+  start?: StartingWeights;
 }
 
 export interface RunOptions {
@@ -49,20 +28,31 @@ export interface RunOptions {
   model: LayersModel;
   momentumBuffers: readonly Variable[];
   identity: RunIdentity;
+  length: Length;
   /** The splits whose numbers metrics.csv has. */
   evaluated: Partial<Record<SplitName, unknown>>;
   allowOtherThreads: boolean;
+  allowOtherStart: boolean;
   warn: (message: string) => void;
 }
+
+/** Models that this process has trained: one that goes on in its folder has other weights by now than it began with. */
+const BEGUN = new WeakMap<LayersModel, { folder: string; start: StartingWeights }>();
 
 export class Run {
   private readonly checkpoints: CheckpointFolder<Meta>;
   private readonly state: Map<string, Variable>;
+  private readonly start: StartingWeights;
   private saved: number | undefined;
 
   constructor(private readonly options: RunOptions) {
     this.checkpoints = new CheckpointFolder(options.folder);
     this.state = namedState(options.model, options.momentumBuffers);
+    const { model } = options;
+    const folder = resolve(options.folder);
+    const begun = BEGUN.get(model);
+    this.start = begun?.folder === folder ? begun.start : startingWeights(readState(this.state));
+    BEGUN.set(model, { folder, start: this.start });
   }
 
   /** The step of the last checkpoint that is whole. */
@@ -85,18 +75,23 @@ export class Run {
       await this.writeMetrics([]);
       return START;
     }
-    const { identity, identityHash, threads, tensorflow, ...position } = checkpoint.meta;
+    const { identity, identityHash, threads, tensorflow, start, ...position } = checkpoint.meta;
     if (identityHash !== hashOf(this.options.identity)) {
       throw new Error(
         `${folder} holds a run that differs from this one: ${differences(identity, this.options.identity).join('; ')}. ` +
           'Choose another folder, or go on with what that run was started with.',
       );
     }
+    this.checkStart(start);
+    const problem = positionProblem(position, this.options.length);
+    if (problem) throw unusable(checkpoint.path, problem);
     this.checkThreads(threads);
     if (tensorflow !== loadedInstallation.version) {
       warn(`The run was begun with TensorFlow ${tensorflow}; with ${loadedInstallation.version} it is not bit-equal.`);
     }
-    writeState(this.state, checkpoint.tensors);
+    const broken = notFinite(checkpoint.tensors);
+    if (broken) throw unusable(checkpoint.path, `its ${broken} has values that are NaN or infinite`);
+    writeState(this.state, checkpoint.tensors, checkpoint.path);
     this.saved = position.step;
     const rows = position.rows.map(withNaN);
     await this.writeMetrics(rows);
@@ -118,6 +113,7 @@ export class Run {
       identityHash: hashOf(identity),
       threads: threadCount(),
       tensorflow: loadedInstallation.version,
+      start: this.start,
     };
     await this.checkpoints.save(meta, tensors);
     this.saved = position.step;
@@ -130,6 +126,19 @@ export class Run {
   /** The checkpoint's rows are what counts: a row that was written after it, or half written, goes. */
   private writeMetrics(rows: MetricsRow[]): Promise<void> {
     return writeAtomically(join(this.options.folder, METRICS_FILE), [metricsCsv(rows, this.options.evaluated)]);
+  }
+
+  private checkStart(there: StartingWeights | undefined): void {
+    const { folder, allowOtherStart, warn } = this.options;
+    const compared = there ? compareStart(there, this.start) : 'same';
+    if (compared === 'rounding') {
+      warn(`The run in ${folder} began with weights that differ in their last bits: its end will not be bit-equal.`);
+    }
+    if (compared !== 'other' || allowOtherStart) return;
+    throw new Error(
+      `${folder} holds a run that began with other weights than this model has. Choose another folder, or give the model ` +
+        'that it began with (the same seed of its initial weights). allowOtherStart: true takes it up all the same.',
+    );
   }
 
   private checkThreads(recorded: number): void {
@@ -145,6 +154,13 @@ export class Run {
       );
     }
   }
+}
+
+/** Its checksum is right, so it was not damaged but made so. */
+function unusable(path: string, problem: string): Error {
+  return new Error(
+    `The checkpoint ${path} does not belong to this training: ${problem}. Move it away, and the one before is taken.`,
+  );
 }
 
 /** JSON has no NaN or infinity, and writes null: a loss of images that were evaluated may be one. */

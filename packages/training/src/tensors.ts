@@ -72,9 +72,10 @@ export function notFinite(tensors: readonly StoredTensor[]): string | undefined 
 
 /**
  * Gives variables the values of a checkpoint.
+ * @param path the file that they are of, for errors.
  * @throws before anything is changed, if names or shapes differ; lists them.
  */
-export function writeState(state: ReadonlyMap<string, Variable>, tensors: readonly StoredTensor[]): void {
+export function writeState(state: ReadonlyMap<string, Variable>, tensors: readonly StoredTensor[], path = ''): void {
   const stored = new Map(tensors.map((tensor) => [tensor.name, tensor]));
   const problems: string[] = [];
   for (const [name, { shape, dtype }] of state) {
@@ -88,7 +89,7 @@ export function writeState(state: ReadonlyMap<string, Variable>, tensors: readon
   if (problems.length > 0) {
     const listed = problems.slice(0, 8).join('; ');
     const more = problems.length > 8 ? `; and ${problems.length - 8} more` : '';
-    throw new Error(`The checkpoint is of another model: ${listed}${more}.`);
+    throw new Error(`The checkpoint${path && ` ${path}`} is of another model: ${listed}${more}.`);
   }
   tf.tidy(() => {
     for (const [name, variable] of state) {

@@ -20,7 +20,8 @@ export interface CurveRow {
 const POINTS = 30;
 
 /** Curves that boxes show and hide; another box shows the single runs beside their means. */
-export function trainingChart(rows: readonly CurveRow[], title: string): TopLevelSpec {
+export function trainingChart(all: readonly CurveRow[], title: string): TopLevelSpec {
+  const rows = thinned(all);
   const curves = [...new Set(rows.map(({ curve }) => curve))];
   const { color, strokeDash, shape } = stylesOf(curves, 'curve');
   const single = rows.some(({ run }) => run !== undefined);
@@ -101,6 +102,16 @@ export function trainingChart(rows: readonly CurveRow[], title: string): TopLeve
       },
     ],
   };
+}
+
+/** More cannot be told apart, and take minutes to draw. */
+const EPOCHS = 2000;
+
+/** Every so many epochs alone where there are very many; the last stays. */
+function thinned(rows: readonly CurveRow[]): readonly CurveRow[] {
+  const last = rows.reduce((most, { epoch }) => Math.max(most, epoch), 0);
+  const every = Math.ceil(last / EPOCHS);
+  return every <= 1 ? rows : rows.filter(({ epoch }) => (last - epoch) % every === 0);
 }
 
 /** A gain over the baseline in points, with its 95 % confidence interval where there is one, and the paper's. */

@@ -100,11 +100,30 @@ describe('refconv report compare', () => {
     await writeFile(join(half, 'result.json'), '{"top1":');
     await writeFile(join(half, 'predictions.csv'), 'index,label,prediction,confidence\n0,1,x,0.5\n');
     const [run] = await readRuns([half]);
-    expect(run?.missing[0]).to.equal('no epoch is finished yet');
-    expect(run?.missing[1]).to.match(/predictions\.csv cannot be used\. Labels must be classes/);
+    expect(run?.missing[0]).to.match(/result\.json is damaged \(.*what it says is left out/);
+    expect(run?.missing[1]).to.equal('no epoch is finished yet');
+    expect(run?.missing[2]).to.match(/predictions\.csv cannot be used\. Labels must be classes/);
     const { page } = await compareRuns([half], { output: join(folder, 'half-page') });
     await withPage(browser(), page, {}, async (opened) => {
-      expect(await opened.locator('.notice').count()).to.equal(2);
+      expect(await opened.locator('.notice').count()).to.equal(3);
+    });
+  });
+
+  it('draws whatever a name holds, and as many epochs as a training has', async () => {
+    const hostile = join(folder, 'hostile');
+    await mkdir(hostile);
+    const header = 'epoch,step,learning_rate,train_loss,test_loss,test_top1,seconds\n';
+    const rows = Array.from({ length: 50_000 }, (_, i) => `${i + 1},${i + 1},0.1,1,1,0.5,1\n`);
+    await writeFile(join(hostile, 'metrics.csv'), header + rows.join(''));
+    const names = ['a\nb\u2028c', '\u0000\u001b[2J', `\ud800${EVIL}`, "'];globalThis.hacked = 1;['", '\u202e$(alert)'];
+    const { page, runs: shown } = await compareRuns(
+      names.map(() => hostile),
+      { output: join(folder, 'hostile-page'), names },
+    );
+    expect(shown[0]?.epochs).to.have.lengthOf(50_000);
+    await withPage(browser(), page, {}, async (opened) => {
+      expect(await opened.evaluate('globalThis.hacked')).to.equal(undefined);
+      expect(await opened.locator('figure').count()).to.be.above(1);
     });
   });
 

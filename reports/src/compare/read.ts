@@ -1,8 +1,8 @@
 /** A user's run: a run folder of an experiment, or what `refconv train` wrote. */
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { type ImagePrediction, type PredictionReport, reportPredictions } from '@refconv/analysis/predictions';
+import { readJson } from '@refconv/files';
 import { type Result, type Spec, shortHash } from '@refconv/runs';
 import { LEFT_OUT_FILE, type LeftOut, leftOutText } from '@refconv/training/leftOut';
 import { type EpochMetrics, readCsv, readMetrics } from '../metrics.js';
@@ -52,14 +52,14 @@ async function readRun(folder: string): Promise<ComparedRun> {
       `${folder} is no run: it has no metrics.csv. Give a folder that \`refconv train --output\` or an experiment wrote.`,
     );
   }
-  const spec = await readIfWhole<Spec>(join(folder, 'spec.json'));
-  const result = await readIfWhole<Result>(join(folder, 'result.json'));
-  const classes = await classesOf(folder);
   const missing: string[] = [];
+  const spec = await readIfWhole<Spec>(join(folder, 'spec.json'), missing);
+  const result = await readIfWhole<Result>(join(folder, 'result.json'), missing);
+  const classes = await classesOf(folder, missing);
   if (epochs.length === 0) missing.push('no epoch is finished yet');
   const predictions = await predictionsOf(folder, classes?.length, missing);
   const name = spec && !isNamed(folder) ? nameOf(spec, folder) : basename(folder);
-  const leftOut = result?.leftOut ?? (await readIfWhole<LeftOut>(join(folder, LEFT_OUT_FILE))) ?? {};
+  const leftOut = result?.leftOut ?? (await readIfWhole<LeftOut>(join(folder, LEFT_OUT_FILE), missing)) ?? {};
   return { name, folder, epochs, result, spec, classes, predictions, missing, leftOut: leftOutText(leftOut) };
 }
 
@@ -69,20 +69,18 @@ const isNamed = (folder: string) => !/^[0-9a-f]{64}$/.test(basename(folder));
 const nameOf = ({ network, method, seed }: Spec, folder: string) =>
   `${network.id} ${method?.id ?? 'plain'} seed ${seed} ${shortHash(basename(folder))}`;
 
-/** Undefined where it is missing or half written. */
-async function readIfWhole<T>(path: string): Promise<T | undefined> {
-  const text = await readFile(path, 'utf8').catch(() => undefined);
-  try {
-    return text === undefined ? undefined : (JSON.parse(text) as T);
-  } catch {
+/** Undefined where it is missing, or damaged, which is told. */
+const readIfWhole = <T>(path: string, missing: string[]): Promise<T | undefined> =>
+  readJson<T>(path, 'what it says is left out').catch((error: Error) => {
+    missing.push(error.message.replace(/\.$/, ''));
     return undefined;
-  }
-}
+  });
 
 /** The classes' names stand in the trained model. */
-async function classesOf(folder: string): Promise<readonly string[] | undefined> {
+async function classesOf(folder: string, missing: string[]): Promise<readonly string[] | undefined> {
   const model = await readIfWhole<{ userDefinedMetadata?: { refconv?: { classes?: string[] } } }>(
     join(folder, 'model', 'model.json'),
+    missing,
   );
   return model?.userDefinedMetadata?.refconv?.classes;
 }

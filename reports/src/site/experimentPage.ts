@@ -116,10 +116,9 @@ function curvesFigures({ runs, name }: Experiment, network: string): Figure[] {
       ),
     );
   const rows = rowsOf(({ top1 }) => 100 * top1);
-  const band =
-    Math.max(...rows.map(({ runs = 1 }) => runs)) > 1
-      ? ', the mean over seeds; the band reaches from the least to the largest'
-      : '';
+  const band = rows.some(({ runs = 1 }) => runs > 1)
+    ? ', the mean over seeds; the band reaches from the least to the largest'
+    : '';
   const evaluatedOn = own.some(({ epochs }) => epochs[0]?.evaluatedOn === 'validation') ? 'validation' : 'test';
   const accuracy: Figure = {
     name: `training-${network}`,

@@ -2,6 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TopLevelSpec } from 'vega-lite';
+import { printable } from '../chart.js';
 import { exportChart } from '../exportChart.js';
 import { Html, html } from '../html.js';
 
@@ -37,7 +38,10 @@ export function fileNames(): (name: string) => string {
 export async function writeFigure(folder: string, figure: Figure): Promise<Html> {
   const { name, title, chart, rows, caption } = figure;
   const svg = await exportChart(folder, name, chart, rows);
-  await writeFile(join(folder, `${name}.js`), `refconvChart(${JSON.stringify(name)}, ${JSON.stringify(chart)});\n`);
+  await writeFile(
+    join(folder, `${name}.js`),
+    `refconvChart(${JSON.stringify(name)}, ${JSON.stringify(printable(chart))});\n`,
+  );
   const still = svg.length <= INLINE ? labelled(svg, name, title) : picture(name, title, svg);
   const links = Object.entries(FILES).map(
     ([extension, text]) => html`<a href="${name}.${extension}" aria-label="${title}, as ${text}">${text}</a> `,

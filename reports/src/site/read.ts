@@ -6,6 +6,7 @@ import {
   counted,
   type Grid,
   type LedgerRow,
+  ledgerOfRuns,
   readGrid,
   readLedger,
   readResult,
@@ -77,7 +78,10 @@ export async function readSite(root: string): Promise<Site> {
     );
   }
   const problems: string[] = [];
-  const ledger = await readLedger(root);
+  const ledger = await readLedger(root).catch((error: Error) => {
+    problems.push(`${error.message} Its rows are taken from the runs' folders here.`);
+    return ledgerOfRuns(root, (problem) => problems.push(problem));
+  });
   const byHash = new Map(ledger.map((row) => [row.hash, row]));
   const experiments: Experiment[] = [];
   for (const name of names.sort()) {

@@ -31,7 +31,12 @@ export async function writeSite(root: string, output: string): Promise<Site> {
     });
     analysed.push({ experiment, analyses });
     await writeFile(join(folder, 'table.csv'), tableCsv(experiment.table));
-    await writeFile(join(folder, 'index.html'), await experimentPage(folder, experiment, analyses));
+    const page = await experimentPage(folder, experiment, analyses).catch((error: Error) => {
+      throw new Error(`The page of the experiment ${experiment.name} cannot be made: ${error.message}`, {
+        cause: error,
+      });
+    });
+    await writeFile(join(folder, 'index.html'), page);
   }
   if (existsSync(join(root, 'ledger.csv'))) await cp(join(root, 'ledger.csv'), join(output, 'ledger.csv'));
   const numbers = numbersOf(analysed);

@@ -1,4 +1,5 @@
 /** A landscape in numbers. */
+import { max, min } from 'd3-array';
 import { mean } from '../statistics.js';
 import type { LandscapePoint } from './grid.js';
 
@@ -34,17 +35,17 @@ export function sharpness(points: readonly LandscapePoint[], radius = 0.5): Shar
   const within = points.filter(({ x, y }) => Math.hypot(x, y) <= radius);
   // A loss that overflowed is above every other.
   const rises = within.map(({ loss }) => (Number.isNaN(loss) ? Number.POSITIVE_INFINITY : loss - centre));
-  const largestIncrease = Math.max(...rises);
+  const largestIncrease = max(rises) as number;
   const second = (axis: 'x' | 'y') => {
     const other = axis === 'x' ? 'y' : 'x';
     const steps = points.filter((point) => point[other] === 0 && point[axis] > 0).map((point) => point[axis]);
-    const step = Math.min(...steps);
+    const step = min(steps) ?? Number.POSITIVE_INFINITY;
     const [before, after] = axis === 'x' ? [find(-step, 0), find(step, 0)] : [find(0, -step), find(0, step)];
     return before === undefined || after === undefined ? undefined : (before + after - 2 * centre) / step ** 2;
   };
   return {
     centre,
-    least: Math.min(...points.map(({ loss }) => (Number.isNaN(loss) ? Number.POSITIVE_INFINITY : loss))),
+    least: min(points, ({ loss }) => (Number.isNaN(loss) ? Number.POSITIVE_INFINITY : loss)) as number,
     meanIncrease: mean(rises),
     largestIncrease,
     keskar: (100 * largestIncrease) / (1 + centre),

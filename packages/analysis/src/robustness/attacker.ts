@@ -86,8 +86,7 @@ export function attacker(model: LayersModel, options: AttackerOptions): Attacker
   }));
 
   return {
-    async run(tasks, { onDone, signal } = {}) {
-      type Result = typeof tasks extends Iterable<Task<infer R>> ? R : never;
+    async run<Result>(tasks: Iterable<Task<Result>>, { onDone, signal }: RunOptions = {}) {
       const source = tasks[Symbol.iterator]();
       const results: Result[] = [];
       let [started, done] = [0, 0];

@@ -1,8 +1,15 @@
 /** A cursor over bytes that a file brought: nothing is read past the end, and every count is checked before it is used. */
 
+const MESSAGE = 2000;
+
 /** What is wrong with a file of weights. Anything else that a reader throws is a defect of the reader. */
 export class WeightsError extends Error {
   override name = 'WeightsError';
+
+  /** What a file calls a thing may have megabytes: the message is cut. */
+  constructor(message: string, options?: ErrorOptions) {
+    super(message.length > MESSAGE ? `${message.slice(0, MESSAGE)}…` : message, options);
+  }
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });

@@ -48,12 +48,16 @@ export async function readWeights(path: string): Promise<TorchState> {
 
 /** As {@link readWeights}, with what the file says of its weights. */
 export async function readWeightsFile(path: string): Promise<WeightsFile> {
-  const { closeSync, fstatSync, openSync, readSync } = await import('node:fs');
+  const { closeSync, constants, fstatSync, openSync, readSync } = await import('node:fs');
   try {
-    const file = openSync(path, 'r');
+    // Opening a FIFO would wait for a writer, and reading a device might never end.
+    const file = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
     try {
+      const status = fstatSync(file);
+      if (!status.isFile() && !status.isDirectory())
+        throw new WeightsError('It is a FIFO or a device; expected a file.');
       return parse({
-        size: fstatSync(file).size,
+        size: status.size,
         read(offset, length) {
           const bytes = new Uint8Array(length);
           for (let done = 0; done < length; ) {

@@ -37,7 +37,12 @@ const LIMITS = {
   marks: 256,
   memo: 2 ** 21,
   name: 512,
+  /** Of calls with all that they are given: a list that is remembered once can be copied by each of many calls. */
+  made: 2 ** 22,
 };
+
+/** What a call itself counts. */
+const CALL = 10;
 
 export const isGlobal = (value: PickleValue | undefined): value is PickleGlobal =>
   typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'global';
@@ -46,6 +51,7 @@ class Machine {
   #reader: ByteReader;
   #host: PickleHost;
   #stack = new PickleStack();
+  #made = 0;
 
   constructor(reader: ByteReader, host: PickleHost) {
     this.#reader = reader;
@@ -88,6 +94,12 @@ class Machine {
     if (!isGlobal(callee)) throw damaged('a call of something that is no function');
     if (!callee.call) return new PassedOver(callee.name);
     if (!Array.isArray(args)) throw damaged(`the arguments of ${callee.name} are not a tuple`);
+    this.#made += CALL + args.reduce<number>((sum, arg) => sum + (Array.isArray(arg) ? arg.length : 1), 0);
+    if (this.#made > LIMITS.made) {
+      throw new WeightsError(
+        `The pickle makes more than a file of weights needs: over ${LIMITS.made} things by calls.`,
+      );
+    }
     return callee.call(args);
   }
 

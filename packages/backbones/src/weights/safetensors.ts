@@ -5,6 +5,8 @@ import { ELEMENT_BYTES, type ElementType, elementCount, isElementType, toFloat32
 
 /** The format's own limit. */
 const MAX_HEADER_BYTES = 100_000_000;
+/** The largest models have some ten thousand. */
+const MAX_TENSORS = 2 ** 18;
 
 interface Entry {
   name: string;
@@ -63,12 +65,14 @@ function checkEntry(name: string, value: unknown, available: number): Entry {
   if (!isObject(value)) throw fail('its entry is not an object');
   const { dtype: type, shape, data_offsets: offsets } = value;
   if (!isElementType(type)) {
-    throw fail(`dtype ${JSON.stringify(type)} is not read; expected one of ${Object.keys(ELEMENT_BYTES).join(', ')}`);
+    throw fail(
+      `dtype ${JSON.stringify(type) ?? 'not given'} is not read; expected one of ${Object.keys(ELEMENT_BYTES).join(', ')}`,
+    );
   }
   const count = elementCount(shape);
-  if (count === undefined) throw fail(`shape ${JSON.stringify(shape)} is not a list of sizes`);
+  if (count === undefined) throw fail(`shape ${JSON.stringify(shape) ?? 'not given'} is not a list of sizes`);
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every((v) => Number.isSafeInteger(v) && v >= 0)) {
-    throw fail(`data_offsets ${JSON.stringify(offsets)} are not two byte positions`);
+    throw fail(`data_offsets ${JSON.stringify(offsets) ?? 'not given'} are not two byte positions`);
   }
   const [begin, end] = offsets as [number, number];
   if (begin > end || end > available) {
@@ -107,6 +111,8 @@ export function readSafetensors(file: Uint8Array | ByteSource): TorchState {
   const source = sourceOf(file);
   const { header, start } = readHeader(source);
   const available = source.size - start;
+  const count = Object.keys(header).length;
+  if (count > MAX_TENSORS) throw new WeightsError(`The file lists ${count} tensors; at most ${MAX_TENSORS} are read.`);
   const entries = Object.entries(header)
     .filter(([name]) => name !== '__metadata__')
     .map(([name, value]) => checkEntry(name, value, available))

@@ -174,6 +174,19 @@ describe('files that torch.save could have written', () => {
     for (const [object, message] of told) expect(() => readTorchFile(legacy(object))).to.throw(WeightsError, message);
   });
 
+  it('make far more than they hold: refused in time', () => {
+    const pairs = `]q\x00(${'K\x01K\x01\x86'.repeat(1000)}e0ccollections\nOrderedDict\nq\x010`;
+    const own = storage.slice(1);
+    const parts = `ctorch._utils\n_rebuild_tensor_v2\nq\x020${own}q\x030`;
+    const traps = [
+      `${pairs}${'h\x01h\x00\x85R0'.repeat(30_000)}N`,
+      `${parts}${'h\x02(h\x03K\x00K\x00\x85K\x01\x85tR0'.repeat(400_000)}N`,
+    ];
+    for (const trap of traps) {
+      expect(() => readTorchFile(legacy(trap, one))).to.throw(WeightsError, 'makes more than a file of weights needs');
+    }
+  });
+
   it('hold the weights in a dictionary, among things of other kinds', () => {
     const w = { w: { shape: [1], data: [1] } };
     const inside = tensor('K\x01\x85', 'K\x01\x85');

@@ -9,9 +9,11 @@ import {
   targetOf,
   type Walk,
 } from '@refconv/analysis';
-import { type ImageDataset, isInFiles, type OpenDataset, openDataset } from '@refconv/datasets';
+import { type ImageDataset, isInFiles, type OpenDataset, openDataset, relabelled } from '@refconv/datasets';
+import { requireClassifier } from '@refconv/layers';
 import { progress, writeAtomically } from '@refconv/training';
 import { attackSheet, type ShownAttack } from '../attackSheet.js';
+import { labelsFor } from '../classes.js';
 import { normalisation, openOptions } from '../data.js';
 import { openSource, type SourceOptions, sourceOptions } from '../source.js';
 
@@ -48,14 +50,15 @@ export async function attackCommand(options: Options): Promise<void> {
     );
   }
   const { data, ...statistics } = (await openDataset(set, openOptions(options))) as OpenDataset<ImageDataset>;
-  const { test, classes } = data;
-  const count = options.images ?? test.count - skip;
-  if (count < 1 || skip + count > test.count) {
-    throw new Error(`${count} images after the first ${skip} were asked for; there are ${test.count} test images.`);
+  const { test: given, classes } = data;
+  const count = options.images ?? given.count - skip;
+  if (count < 1 || skip + count > given.count) {
+    throw new Error(`${count} images after the first ${skip} were asked for; there are ${given.count} test images.`);
   }
-  const { model, notes } = await openSource(sourceOptions(options), { height: test.height });
-  const given = model.outputs[0]?.shape.at(-1);
-  if (given !== classes.length) throw new Error(`The model has ${given} classes, ${data.name} has ${classes.length}.`);
+  const network = await openSource(sourceOptions(options), { height: given.height });
+  const { model, notes } = network;
+  requireClassifier(model);
+  const test = relabelled(given, labelsFor(network, data));
 
   const program = attacker(model, { ...normalisation(options, notes, statistics), batchSize });
   const shown: ShownAttack[] = [];
@@ -87,7 +90,8 @@ export async function attackCommand(options: Options): Promise<void> {
     const right = found.filter((broken) => !broken[i]).length;
     return { eps: each, right, accuracy: right / count, correct };
   });
-  if (show !== undefined) await writeAtomically(show, [await attackSheet(shown, test, classes)]);
+  if (show !== undefined)
+    await writeAtomically(show, [await attackSheet(shown, test, notes.classes ? [...notes.classes] : classes)]);
   if (json) console.log(JSON.stringify({ images: count, results }));
   else {
     for (const { eps: each, right, accuracy } of results) {

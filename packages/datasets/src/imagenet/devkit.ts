@@ -1,7 +1,7 @@
 /** What ImageNet's development kit (ILSVRC2012_devkit_t12) says of the validation images. */
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readBytes } from '@refconv/files';
 import { readTarGz } from '../archive.js';
 import { readStructures } from './matFile.js';
 
@@ -30,7 +30,7 @@ export async function readDevkit(path: string): Promise<Devkit> {
   } else {
     for (const name of [META, GROUND_TRUTH]) {
       const file = join(path, 'data', name);
-      if (existsSync(file)) files.set(name, await readFile(file));
+      if (existsSync(file)) files.set(name, await readBytes(file));
     }
   }
   const [meta, truth] = [files.get(META), files.get(GROUND_TRUTH)];

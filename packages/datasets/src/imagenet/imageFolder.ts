@@ -1,6 +1,6 @@
 /** Images in one folder for each class, as torchvision's ImageFolder reads them. */
 import { readdir, realpath, stat } from 'node:fs/promises';
-import { extname, join, resolve, sep } from 'node:path';
+import { extname, join, relative, resolve, sep } from 'node:path';
 import { EXTENSIONS } from '../image/formats.js';
 import { decodeName, encodeName, readableName } from '../loader/names.js';
 import { type ImageSource, shared, textList } from '../loader/source.js';
@@ -86,6 +86,33 @@ export async function imageFolder(folder: string, options: ImageFolderOptions = 
   const place = { kind: 'files' as const, root, names: textList(paths) };
   const name = options.name ?? (root.split(sep).pop() as string);
   return { name, classes, count: paths.length, labels: shares, place, source: root };
+}
+
+/**
+ * Images to look at: files, and folders with all that is in them. They have no classes, and label 0.
+ * @throws {Error} where there is no such file or folder, or none is an image.
+ */
+export async function imageFiles(paths: readonly string[]): Promise<ImageSource> {
+  const root = process.cwd();
+  const names: string[] = [];
+  for (const path of paths) {
+    const kind = await kindOf(resolve(root, path));
+    if (kind === undefined)
+      throw new Error(`There is no file or folder ${path}; expected images or folders of images.`);
+    const name = relative(root, resolve(root, path)).split(sep).join('/');
+    if (kind === 'file') names.push(name);
+    else names.push(...(await imagesIn(root, name || '.')).sort(byCodeUnits));
+  }
+  if (names.length === 0) throw new Error(`${paths.join(', ')}: there are no images (${EXTENSIONS.join(' ')}).`);
+  const place = { kind: 'files' as const, root, names: textList(names) };
+  return {
+    name: 'images',
+    classes: [],
+    count: names.length,
+    labels: shared(Int32Array, names.length),
+    place,
+    source: root,
+  };
 }
 
 /** The paths of the images in a folder and those within, from `root` on. @param above where the folders around it really are. */

@@ -1,5 +1,6 @@
 /** Where the files lie in an uncompressed tar, without reading them (POSIX.1-2017, pax, "ustar Interchange Format"). */
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, readSync } from 'node:fs';
+import { openFileSync } from '@refconv/files';
 
 const BLOCK = 512;
 
@@ -55,7 +56,7 @@ export class TarFile {
     readonly size: number,
     private readonly readAhead = 4096,
   ) {
-    this.descriptor = openSync(path, 'r');
+    this.descriptor = openFileSync(path);
   }
 
   bytes(at: number, length: number): Uint8Array {

@@ -1,6 +1,6 @@
 /** An index of the images in a tar, kept beside it, so that they are read in place. */
 import { existsSync, statSync } from 'node:fs';
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readBytes, writeAtomically } from '@refconv/files';
 import { shared, type TextList } from '../loader/source.js';
 import { TarFile, tarEntries } from './tarHeaders.js';
 
@@ -34,18 +34,18 @@ export async function tarIndex(path: string, log?: (message: string) => void): P
   if (!status?.isFile()) throw new Error(`${path} does not exist; expected a tar with images.`);
   const file = `${path}.index`;
   if (existsSync(file)) {
-    const known = decode(await readFile(file), status);
+    const known = await readBytes(file).then(
+      (bytes) => decode(bytes, status),
+      (error: Error) => log?.(error.message),
+    );
     if (known) return known;
     log?.(`${file} belongs to another state of the tar; it is made anew.`);
   }
   log?.(`Indexing ${path}, once`);
   const index = buildIndex(path, status.size, log);
-  const part = `${file}.${process.pid}.part`;
   try {
-    await writeFile(part, encode(index, status));
-    await rename(part, file);
+    await writeAtomically(file, [encode(index, status)]);
   } catch (error) {
-    await rm(part, { force: true });
     log?.(`The index cannot be kept in ${file} (${(error as Error).message}); it will be made again the next time.`);
   }
   return index;

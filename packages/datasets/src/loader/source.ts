@@ -1,6 +1,7 @@
 /** Where a loader's images come from. Kept in shared memory, so that workers need no copies. */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, readSync } from 'node:fs';
 import { join } from 'node:path';
+import { openFileSync } from '@refconv/files';
 import type { ImageSplit } from '../dataset.js';
 import type { RawImage } from '../transform/render.js';
 import { decodeName, encodeName, readableName } from './names.js';
@@ -68,6 +69,10 @@ export function imageName(place: Place, index: number): string {
   return `image ${index}`;
 }
 
+/** The path of an image in its folder or archive; undefined of one in memory. */
+export const fileName = ({ place }: ImageSource, index: number): string | undefined =>
+  place.kind === 'memory' ? undefined : readableName(textAt(place.names, index));
+
 /** A split in memory as a source. Its pixels are copied once, into memory that workers share. */
 export function memorySource(
   split: ImageSplit,
@@ -104,14 +109,12 @@ export class Reader {
       return { image: { width, height, data: images.subarray(index * pixels, (index + 1) * pixels) } };
     }
     if (place.kind === 'archive') {
-      this.archive ??= openSync(place.path, 'r');
+      this.archive ??= openFileSync(place.path);
       return this.fill(this.archive, place.offsets[index] as number, place.sizes[index] as number);
     }
-    const file = openSync(Buffer.from(encodeName(join(place.root, textAt(place.names, index)))), 'r');
+    const file = openFileSync(Buffer.from(encodeName(join(place.root, textAt(place.names, index)))));
     try {
-      const status = fstatSync(file);
-      if (!status.isFile()) throw new Error('it is not a file');
-      return this.fill(file, 0, status.size);
+      return this.fill(file, 0, fstatSync(file).size);
     } finally {
       closeSync(file);
     }

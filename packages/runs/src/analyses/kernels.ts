@@ -15,7 +15,7 @@ import { refconvLayers } from '@refconv/refconv';
 import { loadModel } from '@refconv/training';
 import type { LayersModel, SymbolicTensor } from '@tensorflow/tfjs';
 import { stringify } from 'csv-stringify/sync';
-import { MERGED, MODEL, readJson, runFolder, SPEC } from '../folder.js';
+import { MERGED, MODEL, readSpec } from '../folder.js';
 import { finishedModel, startingModel } from '../network.js';
 import type { AnalysisRow } from '../result.js';
 import type { Hash, Spec } from '../spec.js';
@@ -52,7 +52,7 @@ export const analyseConnectivity: Analyse<'connectivity'> = (task) =>
     const matrices = layers.flatMap(({ name, matrix }) => entries([name], matrix));
     await write(folder, 'connectivity.csv', ['layer', 'row', 'column', 'value'], matrices);
     // It starts from its baseline's run, which says classes and size itself.
-    const trained = (await readJson<Spec>(join(runFolder(root, spec.from as Hash), SPEC))) as Spec;
+    const trained = (await readSpec(root, spec.from as Hash)) as Spec;
     const [[input], [output]] = [model.inputs, model.outputs] as [[SymbolicTensor], [SymbolicTensor]];
     const [height, classes] = [input.shape[1], output.shape[1]] as [number, number];
     const before = await startingModel(root, trained, { classes, height });
@@ -99,7 +99,7 @@ export const analyseRedundancy: Analyse<'redundancy'> = (task) =>
 /** The skeletons of W_b and W_t; of a plain network, those of its kernels in the network that it started from, and in itself. */
 async function beforeAndAfter({ root, spec }: AnalysisTask<unknown>, model: LayersModel): Promise<LayerSkeletons[]> {
   if (refconvLayers(model).length > 0) return skeletonsOf(model);
-  const trained = (await readJson<Spec>(join(runFolder(root, spec.from as Hash), SPEC))) as Spec;
+  const trained = (await readSpec(root, spec.from as Hash)) as Spec;
   if (!trained.from)
     throw new Error(
       'The skeletons of a plain network are compared with those that it started from; this one started from none.',

@@ -1,20 +1,25 @@
 /** Made-up results, to fill ledgers and tables with. Loads nothing, as many processes use it at the same time. */
+import { hashOf } from '@refconv/files';
 import type { Result } from '../result.js';
 import type { Spec } from '../spec.js';
 
+/** A whole result of a run. */
+export const resultFor = (hash: string, spec: Spec): Result => ({ ...resultOf(spec.seed), hash, spec });
+
 export function resultOf(seed: number, changes: Partial<Result> = {}): Result {
+  const spec = {
+    resultsVersion: 1,
+    network: { id: 'mobilenetv1' },
+    data: { name: 'synthetic' },
+    from: null,
+    method: null,
+    recipe: { epochs: 2, batchSize: 16, learningRate: 0.1 },
+    seed,
+    threads: 1,
+  } as Spec;
   return {
-    hash: seed.toString(16).padStart(64, '0'),
-    spec: {
-      resultsVersion: 1,
-      network: { id: 'mobilenetv1' },
-      data: { name: 'synthetic' },
-      from: null,
-      method: null,
-      recipe: { epochs: 2, batchSize: 16, learningRate: 0.1 },
-      seed,
-      threads: 1,
-    } as Spec,
+    hash: hashOf(spec),
+    spec,
     top1: 0.5,
     top5: 0.9,
     testLoss: 1.25,

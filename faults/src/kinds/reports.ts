@@ -1,0 +1,55 @@
+/** Reports of runs whose files and names are hostile. */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { compareRuns } from '@refconv/reports/compare';
+import { runFolder } from '@refconv/runs';
+import { damageOrReplace, pick } from '../damage.js';
+import { check, type Kind, valueOrClearError } from '../kind.js';
+import { tinyGrid, writeFinished } from '../results.js';
+
+const EVIL = '<script>globalThis.hacked=1</script>';
+const NAMES = [
+  ...['a\nb', 'a\u2028b', 'a\u2029b', '\0', '\u001b[31m', '\ud800', '\u202egnp', EVIL, `"><img src=x onerror=${EVIL}>`],
+  ...["'];globalThis.hacked=1;['", '</script>', '{{7*7}}', `\${1}`, '../../x', 'x'.repeat(5000), '', ' '],
+];
+
+export const hostileReports: Kind = {
+  name: 'reports of hostile names and files',
+  share: 10,
+  async prepare({ folder }) {
+    const root = join(folder, 'root');
+    const results = await writeFinished(root, tinyGrid([1, 2]));
+    return {
+      async inject(random, own) {
+        const names = [pick(random, NAMES), pick(random, NAMES)];
+        const run = join(own, 'run');
+        mkdirSync(run);
+        const [first] = results as [(typeof results)[number]];
+        for (const file of ['spec.json', 'result.json', 'metrics.csv']) {
+          writeFileSync(join(run, file), readFileSync(join(runFolder(root, first.hash), file)));
+        }
+        const classes = [pick(random, NAMES), pick(random, NAMES)];
+        mkdirSync(join(run, 'model'));
+        writeFileSync(
+          join(run, 'model', 'model.json'),
+          JSON.stringify({ userDefinedMetadata: { refconv: { classes } } }),
+        );
+        const rows = Array.from({ length: 20 }, (_, i) => `${i},${i % 2},${(i >> 1) % 2},0.7\n`);
+        writeFileSync(join(run, 'predictions.csv'), `index,label,prediction,confidence\n${rows.join('')}`);
+        const file = join(
+          run,
+          pick(random, ['spec.json', 'result.json', 'metrics.csv', 'predictions.csv', 'model/model.json']),
+        );
+        const what = random.integer(2) ? damageOrReplace(file, random) : 'names alone';
+        const output = join(own, 'page');
+        const other = runFolder(root, (results[1] as typeof first).hash);
+        const made = await valueOrClearError(() => compareRuns([run, other], { output, names }), [own]);
+        if ('value' in made) {
+          const page = readFileSync(made.value.page, 'utf8');
+          check(!page.includes(EVIL), 'A name stands in the page as markup.');
+        }
+        return what;
+      },
+    };
+  },
+};

@@ -1,0 +1,51 @@
+import { IMAGENET_WNIDS, imageFiles } from '@refconv/datasets';
+import { writeAtomically } from '@refconv/files';
+import { requireClassifier } from '@refconv/layers';
+import { predict, progress, testLoader } from '@refconv/training';
+import { stringify } from 'csv-stringify/sync';
+import { classCount } from '../classes.js';
+import { askedSize, inputSizeOf, testTransform } from '../data.js';
+import { openSource, type SourceOptions } from '../source.js';
+
+interface PredictOptions extends SourceOptions {
+  output?: string;
+  mean?: number[];
+  std?: number[];
+  testTransform?: string;
+  workers?: number;
+  skipBroken?: boolean;
+  maxPixels?: number;
+  batchSize?: number;
+}
+
+/** A row for each image: its path, the class with the highest logit, by name and number, and that class's probability. */
+export async function predictCommand(paths: string[], options: PredictOptions): Promise<void> {
+  const { output, mean, std, testTransform: _, workers, skipBroken, maxPixels, batchSize, ...source } = options;
+  const images = await imageFiles(paths);
+  const asked = askedSize(options);
+  const { model, notes } = await openSource(source, { height: asked });
+  requireClassifier(model);
+  const transform = testTransform(options, notes, inputSizeOf(model, notes, asked));
+  const onBroken = skipBroken ? 'skip' : 'fail';
+  const loader = testLoader(images, { transform, workers, onBroken, maxPixels, ...(batchSize && { batchSize }) });
+  const bar = progress(images.count, 'images');
+  const found = await predict(model, loader, { onBatch: (done) => bar.update(done, '') }).finally(async () => {
+    bar.stop();
+    await loader.close();
+  });
+  for (const { path, reason } of loader.broken) console.error(`Left out: ${path}: ${reason}`);
+  const count = classCount(model);
+  // Published weights of 1000 classes have ImageNet's, in this order.
+  const usual = count === IMAGENET_WNIDS.length ? IMAGENET_WNIDS : [];
+  const names = notes.classes && notes.classes.length === count ? notes.classes : usual;
+  const rows = found.map(({ file, prediction, confidence }) => ({
+    ...{ file, class: names[prediction] ?? prediction, label: prediction, confidence: confidence.toFixed(6) },
+  }));
+  const csv = stringify(rows, { header: true, columns: ['file', 'class', 'label', 'confidence'] });
+  if (output === undefined) {
+    process.stdout.write(csv);
+    return;
+  }
+  await writeAtomically(output, [csv]);
+  console.log(`${found.length} images: ${output}`);
+}
