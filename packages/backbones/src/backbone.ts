@@ -10,6 +10,8 @@ export interface BackboneOptions extends CommonOptions {
   activation?: Activation;
   /** Share of the features dropped before the classifier in training. */
   dropout?: number;
+  /** Half the channels from the last stride on. */
+  reducedTail?: boolean;
   /** Share of the images that the last block drops in training, of the others less. */
   stochasticDepth?: number;
 }

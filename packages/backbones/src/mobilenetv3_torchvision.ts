@@ -12,7 +12,7 @@ import {
   resolveVariant,
   toMultipleOf8,
 } from './layerBuilder.js';
-import { MOBILENETV3_REFCONV, SIZES, STEM_CHANNELS } from './mobilenetv3.js';
+import { MOBILENETV3_REFCONV, type MobileNetV3Block, SIZES, STEM_CHANNELS } from './mobilenetv3.js';
 import { squeezeExcitation } from './squeezeExcitation.js';
 
 const HEAD_CHANNELS = { small: 1024, large: 1280 };
@@ -32,6 +32,8 @@ export interface MobileNetV3TorchvisionOptions extends CommonOptions {
   width?: number;
   /** Share of the features dropped before the classifier in training; 0 leaves the layer out. Default: 0.2, for cifar 0. */
   dropout?: number;
+  /** Half the channels from the last stride on, as torchvision has it for detection (`reduced_tail`). Default: false. */
+  reducedTail?: boolean;
 }
 
 /**
@@ -49,7 +51,7 @@ export function mobilenetv3Torchvision(
   size: keyof typeof SIZES,
   options: MobileNetV3TorchvisionOptions = {},
 ): tf.LayersModel {
-  const { variant = 'imagenet', width = 1, seed = 0 } = options;
+  const { variant = 'imagenet', width = 1, reducedTail = false, seed = 0 } = options;
   const name = `mobilenetv3_${size}_torchvision`;
   const { classes, inputSize, stemStride, ...preset } = resolveVariant(name, VARIANTS, variant, options);
   const { dropout = preset.dropout } = options;
@@ -68,7 +70,10 @@ export function mobilenetv3Torchvision(
   let x = finish(layers.convolution(input, 'features.0.0', stem), 'features.0', 'hardSwish');
 
   let feature = 1;
-  for (const { kernel, expanded, channels, excites, activation, ...strides } of SIZES[size].blocks) {
+  const { blocks } = SIZES[size];
+  for (const { kernel, expanded, channels, excites, activation, ...strides } of reducedTail
+    ? withReducedTail(blocks)
+    : blocks) {
     const path = `features.${feature++}`;
     const stride = (variant === 'cifar' && strides.cifarStride) || strides.stride;
     const from = x;
@@ -92,16 +97,25 @@ export function mobilenetv3Torchvision(
 
   const last = `features.${feature}`;
   x = finish(layers.convolution(x, `${last}.0`, { channels: 6 * channelsOf(x) }), last, 'hardSwish');
-  x = linear(layers.globalPool(x, 'avgpool'), 'classifier.0', scaled(HEAD_CHANNELS[size]));
+  x = linear(layers.globalPool(x, 'avgpool'), 'classifier.0', scaled(HEAD_CHANNELS[size] / (reducedTail ? 2 : 1)));
   x = layers.dropout(layers.activation(x, 'classifier.1', 'hardSwish'), 'classifier.2', dropout);
   return tf.model({ inputs: input, outputs: linear(x, 'classifier.3', classes), name });
+}
+
+/** The last three blocks give half as many channels, and the last two, which take those, expand to half as many. */
+function withReducedTail(blocks: readonly MobileNetV3Block[]): MobileNetV3Block[] {
+  return blocks.map((block, i) => {
+    const left = blocks.length - i;
+    if (left > 3) return block;
+    return { ...block, channels: block.channels / 2, expanded: left > 2 ? block.expanded : block.expanded / 2 };
+  });
 }
 
 const COMMON = {
   family: 'MobileNetV3',
   licence: 'BSD-3-Clause',
   variants: BOTH_VARIANTS,
-  options: [...COMMON_OPTIONS, 'width', 'dropout'],
+  options: [...COMMON_OPTIONS, 'width', 'dropout', 'reducedTail'],
   refconv: MOBILENETV3_REFCONV,
 } as const;
 

@@ -14,10 +14,12 @@ describe('refconv', () => {
   it('explains each command, with examples that its options allow', () => {
     const root = program();
     expect(root.commands.map((command) => command.name())).to.have.members(
-      'train refocus merge evaluate attack predict convert info export logits losses data report experiment'.split(' '),
+      'train refocus merge evaluate attack predict convert info export logits losses detections metric data report experiment'.split(
+        ' ',
+      ),
     );
     const single = root.commands.filter(({ commands }) => commands.length === 0);
-    const grouped = root.commands.filter((command) => ['data', 'report'].includes(command.name()));
+    const grouped = root.commands.filter((command) => ['metric', 'data', 'report'].includes(command.name()));
     for (const command of [...single, ...grouped.flatMap(({ commands }) => commands)]) {
       let help = '';
       command.configureOutput({ writeOut: (text) => (help += text) });
@@ -25,7 +27,7 @@ describe('refconv', () => {
       const lines = help.split('\n').filter((line) => line.startsWith('  $ refconv '));
       expect(lines.length, command.name()).to.be.at.least(1);
       for (const line of lines) {
-        expect(line).to.match(new RegExp(`^  \\$ refconv (data |report )?${command.name()} `));
+        expect(line).to.match(new RegExp(`^  \\$ refconv (metric |data |report )?${command.name()} `));
         const names = command.options.map(({ long }) => long);
         for (const option of line.match(/--[a-z-]+/g) ?? []) expect(names, line).to.include(option);
       }

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { expect } from 'chai';
-import { formatNpy, parseNpy, readNpy, writeNpy } from './npy.js';
+import { formatNpy, parseLabels, parseNpy, readNpy, writeNpy } from './npy.js';
 import { temporaryFolder } from './testing.js';
 
 /** A file as numpy writes it. */
@@ -41,6 +41,18 @@ describe('.npy files', () => {
     const double = parseNpy(file(`{'descr': '<f8', 'fortran_order': False, ${shape}`, bytes(Float64Array.of(1, 0.5))));
     expect(single).to.deep.equal({ shape: [2, 1], data: Float32Array.of(1, 0.5) });
     expect(double).to.deep.equal(single);
+  });
+
+  it('of labels are read in all widths', () => {
+    const parsed = (descr: string, data: ArrayBufferView) =>
+      parseLabels(
+        file(`{'descr': '${descr}', 'fortran_order': False, 'shape': (2,), }\n`, new Uint8Array(data.buffer)),
+      );
+    const labels = { shape: [2], data: Int32Array.of(3, 255) };
+    expect(parsed('|u1', Uint8Array.of(3, 255))).to.deep.equal(labels);
+    expect(parsed('<i4', Int32Array.of(3, 255))).to.deep.equal(labels);
+    expect(parsed('<i8', BigInt64Array.of(3n, 255n))).to.deep.equal(labels);
+    expect(() => parsed('<f4', Float32Array.of(3, 255))).to.throw('of the type <f4; expected int32');
   });
 
   it('that are wrong are refused with the reason', async () => {

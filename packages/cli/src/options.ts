@@ -1,5 +1,6 @@
 /** Options that several commands share. */
 import { type Command, Option } from 'commander';
+import type { TaskId } from './source.js';
 import { assignment, count, mapKernel, numbers, outputStride, pattern, positive, positives } from './values.js';
 
 /** Those of packages/refconv, which is loaded later. */
@@ -31,17 +32,18 @@ export function withNetwork(command: Command): Command {
 }
 
 /** The options that say what the network is for. */
-export function withTask(command: Command): Command {
+export function withTask(command: Command, only?: TaskId): Command {
   return command
     .addOption(
       new Option('--task <name>', 'what the network is for')
-        .choices(['classification', 'segmentation'])
-        .default('classification'),
+        .choices(only ? [only] : ['classification', 'segmentation', 'detection'])
+        .default(only ?? 'classification'),
     )
-    .option(
-      '--output-stride <n>',
-      'of segmentation: the largest stride of a feature; default: 16, or 32 where the network has no dilated form',
-      outputStride,
+    .addOption(
+      new Option(
+        '--output-stride <n>',
+        'of segmentation: the largest stride of a feature; default: 16, or 32 where the network has no dilated form',
+      ).argParser(outputStride),
     );
 }
 

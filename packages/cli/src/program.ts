@@ -1,6 +1,7 @@
 /** The commands, their options, help and examples. What they do is loaded when one is called, so that help is quick. */
 import { addExperimentCommands } from '@refconv/runs/command';
 import { Command, Help, Option } from 'commander';
+import { addMetricCommands } from './metricCommands.js';
 import {
   examples,
   IMAGES,
@@ -241,7 +242,8 @@ export function program(): Command {
       .requiredOption('--input <file>', 'float32 images, .npy of shape [n, 3, height, width], normalised')
       .requiredOption(
         '--output <file>',
-        'a .npy for the logits, [n, classes], of segmentation [n, classes, height, width]',
+        'a .npy for the logits, [n, classes], of segmentation [n, classes, height, width], of detection [n, anchors, classes + 4] with the ' +
+          'numbers of the boxes',
       )
       .option('--refconv', 'the weights hold `<convolution>.convmap.weight` too, and must'),
     'logits --backbone mobilenetv2 --weights mobilenet_v2.safetensors --input images.npy --output logits.npy',
@@ -257,10 +259,14 @@ export function program(): Command {
       ),
     )
       .requiredOption('--input <file>', 'float32 images, .npy of shape [n, 3, height, width], normalised')
-      .requiredOption(
+      .option(
         '--labels <list>',
         'their classes, such as 3,1,2,0; of segmentation integers [n, height, width] in a .npy, 255 is ignored',
         labels,
+      )
+      .option(
+        '--boxes <file>',
+        'of detection: JSON, for each image {"boxes": [[x1, y1, x2, y2], …], "labels": [1, …]}, in pixels of the images',
       )
       .option('--steps <n>', 'SGD steps', count, 3)
       .option('--lr <rate>', 'learning rate', positive, 0.002)
@@ -269,6 +275,18 @@ export function program(): Command {
       .option('--refconv', 'the weights hold `<convolution>.convmap.weight` too, and must'),
     'losses --backbone resnet18 --weights resnet18.safetensors --input images.npy --labels 3,1,2,0 --steps 3 --lr 0.002',
   ).action(async (options) => (await import('./commands/losses.js')).losses(options));
+
+  examples(
+    withTask(
+      withNetwork(root.command('detections').description('What a detector finds in an array of images, as JSON.')),
+      'detection',
+    )
+      .requiredOption('--input <file>', 'float32 images, .npy of shape [n, 3, height, width], normalised')
+      .option('--refconv', 'the weights hold `<convolution>.convmap.weight` too, and must'),
+    'detections --backbone mobilenetv3_large_torchvision --weights ssdlite320_mobilenet_v3_large_coco.pth --input images.npy',
+  ).action(async (options) => (await import('./commands/detections.js')).detections(options));
+
+  addMetricCommands(root);
 
   const data = root.command('data').description('Look at a data set.');
 

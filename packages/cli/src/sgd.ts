@@ -1,7 +1,7 @@
 /** Steps of plain SGD on a loss, compiled. */
 import { applyMomentum, compile, tf } from '@refconv/tensorflow';
 import { variablesOf } from '@refconv/training';
-import type { LayersModel, Scalar, Tensor, Variable } from '@tensorflow/tfjs';
+import type { LayersModel, Scalar, Tensor, Tensor4D, Variable } from '@tensorflow/tfjs';
 
 export interface SgdOptions {
   /** Momentum's share of the last step. */
@@ -10,29 +10,38 @@ export interface SgdOptions {
   weightDecay: number;
 }
 
-/** One step, with batch norm in training mode; gives the loss before it. `dispose()` frees the graph and the momentum. */
-export function sgd(
-  model: LayersModel,
-  lossOf: (outputs: Tensor, targets: Tensor) => Scalar,
-  { momentum, weightDecay }: SgdOptions,
-) {
+/** The parts of the loss, whose sum is to fall. */
+export type Losses = (outputs: Tensor | Tensor[], targets: Tensor[]) => Scalar[];
+
+/**
+ * Steps on one batch, with batch norm in training mode: `step(images, learningRate)` gives the parts of the loss before it. `dispose()`
+ * frees the graph, the momentum and the targets.
+ */
+export function sgd(model: LayersModel, lossesOf: Losses, targets: Tensor[], { momentum, weightDecay }: SgdOptions) {
   const weights = variablesOf(model.trainableWeights);
   const accumulators = tf.tidy(() => weights.map((weight) => tf.variable(tf.zerosLike(weight), false)));
-  const train = (images: Tensor, targets: Tensor, learningRate: Scalar): Scalar => {
-    const loss = () => lossOf(model.apply(images, { training: true }) as Tensor, targets);
-    const { value, grads } = tf.variableGrads(loss, weights);
+  const train = (images: Tensor4D, learningRate: Scalar, ...targets: Tensor[]): Scalar[] => {
+    let parts: Scalar[] = [];
+    const { grads } = tf.variableGrads(() => {
+      const outputs = model.apply(images, { training: true }) as Tensor | Tensor[];
+      // Kept beyond this function, whose other results end with it.
+      parts = lossesOf(outputs, targets).map((loss) => tf.keep(loss));
+      return tf.addN(parts);
+    }, weights);
     weights.forEach((variable, i) => {
       const [accumulator, gradient] = [accumulators[i] as Variable, grads[variable.name] as Tensor];
       applyMomentum({ variable, accumulator, gradient, learningRate, momentum: tf.scalar(momentum), weightDecay });
     });
-    return value;
+    const losses = parts.map((loss) => tf.clone(loss));
+    tf.dispose(parts);
+    return losses;
   };
   const program = compile({ train });
   return {
-    train: program.train,
+    step: (images: Tensor4D, learningRate: number) => program.train(images, learningRate, ...targets),
     dispose(): void {
       program.dispose();
-      tf.dispose(accumulators);
+      tf.dispose([...accumulators, ...targets]);
     },
   };
 }

@@ -1,12 +1,13 @@
 /** The network that a command works on: a model folder, or a backbone of packages/backbones with weights from a file. */
-import { type BackboneOptions, buildBackbone } from '@refconv/backbones';
+import { type BackboneOptions, buildBackbone, loadTorchState, readWeights } from '@refconv/backbones';
 import { loadModel, type ModelNotes } from '@refconv/training';
 import type { LayersModel } from '@tensorflow/tfjs';
+import { openDetector } from './detection.js';
 import { openSegmenter } from './segmentation.js';
-import { openWeights, SMALL_IMAGE, variantsOf, withoutUndefined } from './weights.js';
+import { openWeights, refocusedFor, SMALL_IMAGE, variantsOf, withoutUndefined } from './weights.js';
 
 /** What the network is for. */
-export type TaskId = 'classification' | 'segmentation';
+export type TaskId = 'classification' | 'segmentation' | 'detection';
 
 export interface SourceOptions extends BackboneOptions {
   /** Default: classification. */
@@ -50,6 +51,9 @@ export interface Source {
   notes: ModelNotes;
 }
 
+const WHICH = 'Which network? Give --model DIR, or --backbone ID (`refconv info --all` lists them).';
+const WITHOUT_WEIGHTS = '--refconv says that the weights hold W_r: give them by --weights FILE.';
+
 /**
  * Builds or loads the network.
  * @param purpose.tensorsOnly only its weights are wanted: what their shapes do not tell may stay open.
@@ -67,13 +71,12 @@ export async function openSource(
     requireAgreement(folder, source, options);
     return source;
   }
-  if (options.task === 'segmentation') return openSegmenter(options, images);
+  if (options.task === 'segmentation' || options.task === 'detection') return openDense(options, images);
   const given = withoutUndefined(buildOptions(options)) as BackboneOptions;
   if (weights !== undefined)
     return openWeights({ backbone, weights, options: given, images, tensorsOnly, refconv, identity });
-  if (!backbone)
-    throw new Error('Which network? Give --model DIR, or --backbone ID (`refconv info --all` lists them).');
-  if (refconv) throw new Error('--refconv says that the weights hold W_r: give them by --weights FILE.');
+  if (!backbone) throw new Error(WHICH);
+  if (refconv) throw new Error(WITHOUT_WEIGHTS);
   const small = images?.height !== undefined && images.height < SMALL_IMAGE && variantsOf(backbone).includes('cifar');
   const guessed = {
     variant: small ? ('cifar' as const) : undefined,
@@ -82,6 +85,22 @@ export async function openSource(
   };
   const chosen = { ...withoutUndefined(guessed), ...given } as BackboneOptions;
   return { model: buildBackbone(backbone, chosen), notes: { backbone: { id: backbone, options: { ...chosen } } } };
+}
+
+/** A network for segmentation or detection. */
+async function openDense(options: SourceOptions, images: Images | undefined): Promise<Source> {
+  const { task, backbone, weights, refconv = false, identity = true } = options;
+  if (!backbone) throw new Error(WHICH);
+  const given = weights === undefined ? undefined : await readWeights(weights);
+  const open = task === 'detection' ? openDetector : openSegmenter;
+  const { model: plain, state } = await open({ ...options, backbone }, images, given);
+  if (weights === undefined || !state) {
+    if (refconv) throw new Error(WITHOUT_WEIGHTS);
+    return { model: plain, notes: {} };
+  }
+  const model = await refocusedFor(state, plain, { refconv, weights, identity });
+  loadTorchState(model, state);
+  return { model, notes: {} };
 }
 
 /** @throws Error where an option says another thing of the network than its folder, in which it is fixed. */

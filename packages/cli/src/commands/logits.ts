@@ -16,10 +16,12 @@ export async function logits({
 }: SourceOptions & { input: string; output: string }): Promise<void> {
   const images = await readImages(input);
   const { model } = await openSource(options, images);
-  if (options.task !== 'segmentation') requireClassifier(model);
+  if (options.task === undefined || options.task === 'classification') requireClassifier(model);
   const program = compile({
     evaluate: (x: Tensor4D) => {
-      const y = model.apply(x, { training: false }) as Tensor;
+      const outputs = model.apply(x, { training: false }) as Tensor | Tensor[];
+      if (Array.isArray(outputs)) return tf.concat(outputs, -1);
+      const y = outputs;
       return y.rank === 4 ? tf.transpose(y, [0, 3, 1, 2]) : y;
     },
   });
@@ -43,5 +45,5 @@ export async function logits({
   }
   await writeNpy(output, { shape, data });
   const what = outputActivation(model) === 'softmax' ? 'Probabilities' : 'Logits';
-  console.log(`${what} of ${images.count} images, ${shape[1]} classes: ${output}`);
+  console.log(`${what} of ${images.count} images, ${shape.slice(1).join('×')}: ${output}`);
 }

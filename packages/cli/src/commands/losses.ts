@@ -1,17 +1,21 @@
 import { BACKBONES } from '@refconv/backbones';
+import { anchorsOf, boxTensor, detectionLosses } from '@refconv/detection';
 import { pixelCrossEntropy } from '@refconv/segmentation';
 import { tf } from '@refconv/tensorflow';
 import { classifier } from '@refconv/training';
-import type { LayersModel, Tensor, Tensor3D, Tensor4D } from '@tensorflow/tfjs';
-import { readImages } from '../images.js';
+import type { LayersModel, Scalar, Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs';
+import { readTargets } from '../detection.js';
+import { type ImageArray, readImages } from '../images.js';
 import { readPixelLabels } from '../segmentation.js';
-import { type SgdOptions, sgd } from '../sgd.js';
-import { openSource, type SourceOptions } from '../source.js';
+import { type Losses, type SgdOptions, sgd } from '../sgd.js';
+import { openSource, type SourceOptions, type TaskId } from '../source.js';
 
 interface LossesOptions extends SourceOptions {
   input: string;
   /** Of each image; for segmentation a file with those of the pixels. */
-  labels: number[] | string;
+  labels?: number[] | string;
+  /** Of detection: a file. */
+  boxes?: string;
   steps: number;
   lr: number;
   momentum: number;
@@ -19,60 +23,87 @@ interface LossesOptions extends SourceOptions {
 }
 
 export async function losses(options: LossesOptions): Promise<void> {
-  const { input, labels, steps, lr, momentum, weightDecay, ...source } = options;
-  const isSegmentation = source.task === 'segmentation';
-  if (isSegmentation !== (typeof labels === 'string')) {
-    const expected = isSegmentation
-      ? 'a .npy of integers [n, height, width] for segmentation'
-      : 'a list of classes, such as 3,1,2,0, for classification';
-    throw new Error(`--labels must be ${expected}; given ${labels}.`);
-  }
+  const { input, labels, boxes, steps, lr, momentum, weightDecay, ...source } = options;
+  const { task = 'classification' } = source;
+  const trainerOf = trainerFor(task, labels, boxes);
   const images = await readImages(input);
-  if (typeof labels !== 'string' && labels.length !== images.count)
-    throw new Error(`--labels has ${labels.length} classes for the ${images.count} images of ${input}.`);
   const { model } = await openSource({ ...source, ...withoutRandomness(source.backbone) }, images);
-  const classes = model.outputs[0]?.shape.at(-1) as number;
+  const trainer = await trainerOf(images, model, { momentum, weightDecay });
   const x = images.batch(0, images.count);
-  const { step, dispose } =
-    typeof labels === 'string'
-      ? stepOfPixels(model, x, await readPixelLabels(labels, images, classes), { momentum, weightDecay })
-      : stepOfImages(model, x, labels, { momentum, weightDecay });
-  const found: number[] = [];
-  for (let i = 0; i < steps; i++) {
-    const loss = step(lr);
-    found.push(loss.dataSync()[0] as number);
-    loss.dispose();
+  const found: number[][] = [];
+  for (let step = 0; step < steps; step++) {
+    const parts = trainer.step(x, lr);
+    found.push(parts.map((part) => part.dataSync()[0] as number));
+    tf.dispose(parts);
   }
-  dispose();
-  console.log(JSON.stringify(found));
+  trainer.dispose();
+  x.dispose();
+  console.log(JSON.stringify(task === 'detection' ? found : found.flat()));
 }
 
-function stepOfPixels(model: LayersModel, x: Tensor4D, y: Tensor3D, options: SgdOptions) {
-  const loss = (logits: Tensor, labels: Tensor) => pixelCrossEntropy(logits as Tensor4D, labels as Tensor3D);
-  const program = sgd(model, loss, options);
-  return {
-    step: (lr: number) => program.train(x, y, lr),
-    dispose(): void {
-      program.dispose();
-      tf.dispose([x, y]);
-    },
-  };
+/** Trains on the targets of one batch. */
+interface Trainer {
+  /** Gives the parts of the loss before it. */
+  step(images: Tensor4D, learningRate: number): Scalar[];
+  dispose(): void;
 }
 
-function stepOfImages(model: LayersModel, x: Tensor4D, labels: number[], options: SgdOptions) {
-  const classes = model.outputs[0]?.shape.at(-1) as number;
+type TrainerOf = (images: ImageArray, model: LayersModel, options: SgdOptions) => Promise<Trainer>;
+
+/** @throws Error where the options are not those of the task. */
+function trainerFor(task: TaskId, labels: number[] | string | undefined, boxes: string | undefined): TrainerOf {
+  if (task === 'detection') {
+    if (boxes !== undefined) return (images, model, options) => boxTrainer(boxes, images, model, options);
+    throw new Error('--boxes must name a JSON file with the boxes of the images for detection.');
+  }
+  if (task === 'segmentation') {
+    if (typeof labels === 'string') return (images, model, options) => pixelTrainer(labels, images, model, options);
+    throw new Error(
+      `--labels must be a .npy of integers [n, height, width] for segmentation; given ${labels ?? 'nothing'}.`,
+    );
+  }
+  if (labels === undefined || typeof labels === 'string') {
+    throw new Error(
+      `--labels must be a list of classes, such as 3,1,2,0, for classification; given ${labels ?? 'nothing'}.`,
+    );
+  }
+  return (images, model, options) => classTrainer(labels, images, model, options);
+}
+
+const classesOf = (model: LayersModel) => model.outputs[0]?.shape.at(-1) as number;
+
+async function classTrainer(labels: number[], images: ImageArray, model: LayersModel, options: SgdOptions) {
+  if (labels.length !== images.count)
+    throw new Error(`--labels has ${labels.length} classes for the ${images.count} images of --input.`);
+  const classes = classesOf(model);
   const wrong = labels.find((label) => label >= classes);
   if (wrong !== undefined)
     throw new Error(`--labels has the class ${wrong}; the model has classes 0 to ${classes - 1}.`);
   const program = classifier(model, { ...options, decayNormsAndBiases: true, labelSmoothing: 0 });
   const y = tf.tensor1d(labels, 'int32');
   return {
-    step: (lr: number) => program.train(x, y, lr),
-    dispose(): void {
+    step: (x: Tensor4D, lr: number) => [program.train(x, y, lr)],
+    dispose: () => {
       program.dispose();
-      tf.dispose([x, y]);
+      y.dispose();
     },
   };
+}
+
+async function pixelTrainer(path: string, images: ImageArray, model: LayersModel, options: SgdOptions) {
+  const labels = await readPixelLabels(path, images, classesOf(model));
+  return sgd(model, (logits, [y]) => [pixelCrossEntropy(logits as Tensor4D, y as Tensor3D)], [labels], options);
+}
+
+async function boxTrainer(path: string, images: ImageArray, model: LayersModel, options: SgdOptions) {
+  const targets = await readTargets(path, images, classesOf(model));
+  const losses: Losses = (outputs, targets) => {
+    const [logits, codes] = outputs as [Tensor3D, Tensor3D];
+    const [boxes, labels, anchors] = targets as [Tensor3D, Tensor2D, Tensor2D];
+    const { classification, regression } = detectionLosses({ logits, boxes: codes }, { boxes, labels }, anchors);
+    return [classification, regression];
+  };
+  return sgd(model, losses, [targets.boxes, targets.labels, boxTensor(anchorsOf(model))], options);
 }
 
 /** Dropout and stochastic depth off, where the network has them. */

@@ -1,0 +1,32 @@
+/** Boxes of continuous coordinates, in float64. */
+
+/** (x1, y1, x2, y2) in pixels. */
+export type Box = readonly [x1: number, y1: number, x2: number, y2: number];
+
+/** Height and width in pixels. */
+export interface Size {
+  height: number;
+  width: number;
+}
+
+/** Intersection over union; NaN for two boxes without area. */
+export function iou(a: Box, b: Box): number {
+  const width = Math.max(0, Math.min(a[2], b[2]) - Math.max(a[0], b[0]));
+  const height = Math.max(0, Math.min(a[3], b[3]) - Math.max(a[1], b[1]));
+  const intersection = width * height;
+  return intersection / (area(a) + area(b) - intersection);
+}
+
+const area = ([x1, y1, x2, y2]: Box) => (x2 - x1) * (y2 - y1);
+
+/** The part of a box that is inside the image. */
+export function clip([x1, y1, x2, y2]: Box, { height, width }: Size): Box {
+  const within = (value: number, most: number) => Math.min(Math.max(value, 0), most);
+  return [within(x1, width), within(y1, height), within(x2, width), within(y2, height)];
+}
+
+/** A box in an image of another size; both sides are scaled apart. */
+export function rescale([x1, y1, x2, y2]: Box, from: Size, to: Size): Box {
+  const [x, y] = [to.width / from.width, to.height / from.height];
+  return [x1 * x, y1 * y, x2 * x, y2 * y];
+}

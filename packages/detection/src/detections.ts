@@ -1,0 +1,93 @@
+/** From a network's numbers to the objects that it found, in float64. */
+import { type Box, clip, iou, type Size } from './boxes.js';
+import { decode } from './coder.js';
+
+export interface Detection {
+  /** The class, from 1. */
+  label: number;
+  /** Its probability. */
+  score: number;
+  box: Box;
+}
+
+export interface DetectionOptions {
+  /** Scores must be above it. Default: 0.001. */
+  leastScore?: number;
+  /** Boxes of each class that are looked at, the best ones. Default: 300. */
+  candidates?: number;
+  /** Of two boxes of a class that overlap more the better one stays. Default: 0.55. */
+  largestIou?: number;
+  /** Detections of an image. Default: 300. */
+  most?: number;
+}
+
+/**
+ * The boxes that stay, best first: in falling score (of equals the first) each removes those behind it that overlap it by more than
+ * `largestIou`. Unlike tf.image.nonMaxSuppression, which removes an overlap of just so much too.
+ * @returns places in `boxes`.
+ */
+export function nonMaximumSuppression(boxes: readonly Box[], scores: readonly number[], largestIou: number): number[] {
+  const kept: number[] = [];
+  for (const candidate of inFallingOrder(scores)) {
+    const box = boxes[candidate] as Box;
+    if (!kept.some((better) => iou(boxes[better] as Box, box) > largestIou)) kept.push(candidate);
+  }
+  return kept;
+}
+
+/** Places of the scores, the largest first, of equals the first. */
+function inFallingOrder(scores: readonly number[]): number[] {
+  return scores.map((_, i) => i).sort((a, b) => (scores[b] as number) - (scores[a] as number) || a - b);
+}
+
+/**
+ * The detections of one image by falling score: softmax, the best boxes of each class but the background decoded and clipped,
+ * non-maximum suppression class by class, and of all classes the best.
+ * @param logits [anchors, classes], row by row.
+ * @param codes [anchors, 4], row by row, undecoded.
+ * @param size of the network's input, whose pixels the anchors and the detections are in.
+ */
+export function detectionsOf(
+  logits: ArrayLike<number>,
+  codes: ArrayLike<number>,
+  anchors: readonly Box[],
+  size: Size,
+  { leastScore = 0.001, candidates = 300, largestIou = 0.55, most = 300 }: DetectionOptions = {},
+): Detection[] {
+  const classes = logits.length / anchors.length;
+  const probabilities = softmax(logits, classes);
+  const boxOf = anchors.map((anchor, i) => {
+    const code = [0, 1, 2, 3].map((k) => codes[4 * i + k] as number);
+    return clip(decode(code as [number, number, number, number], anchor), size);
+  });
+  const found: Detection[] = [];
+  for (let label = 1; label < classes; label++) {
+    const score = (anchor: number) => probabilities[anchor * classes + label] as number;
+    const likely = anchors.flatMap((_, anchor) => (score(anchor) > leastScore ? [anchor] : []));
+    const best = inFallingOrder(likely.map(score))
+      .slice(0, candidates)
+      .map((i) => likely[i] as number);
+    const boxes = best.map((anchor) => boxOf[anchor] as Box);
+    const scores = best.map(score);
+    for (const i of nonMaximumSuppression(boxes, scores, largestIou))
+      found.push({ label, score: scores[i] as number, box: boxes[i] as Box });
+  }
+  const order = inFallingOrder(found.map(({ score }) => score));
+  return order.slice(0, most).map((i) => found[i] as Detection);
+}
+
+function softmax(logits: ArrayLike<number>, classes: number): Float64Array {
+  const result = Float64Array.from(logits);
+  for (let start = 0; start < result.length; start += classes) {
+    const row = result.subarray(start, start + classes);
+    const largest = Math.max(...row);
+    row.forEach((logit, i) => {
+      row[i] = Math.exp(logit - largest);
+    });
+    const sum = row.reduce((total, value) => total + value, 0);
+    row.forEach((value, i) => {
+      row[i] = value / sum;
+    });
+  }
+  return result;
+}
