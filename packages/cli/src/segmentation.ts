@@ -1,36 +1,31 @@
 /** Segmentation as the commands have it: which network, and labels from files. */
-import { loadTorchState, readWeights } from '@refconv/backbones';
+import { featureTaps, type TorchState } from '@refconv/backbones';
 import { buildSegmenter, fromTorchvision, IGNORED } from '@refconv/segmentation';
 import { tf } from '@refconv/tensorflow';
-import type { Tensor3D } from '@tensorflow/tfjs';
+import type { LayersModel, Tensor3D } from '@tensorflow/tfjs';
 import type { ImageArray } from './images.js';
 import { readLabels } from './npy.js';
-import type { Images, Source, SourceOptions } from './source.js';
-import { refocusedFor, withoutUndefined } from './weights.js';
+import type { SourceOptions } from './source.js';
 
 const LOGITS = 'classifier.high_classifier.weight';
 
-/**
- * Builds the segmenter for images of this size, with weights from a file where one is given.
- * @throws Error where options are missing, or the weights do not fit.
- */
-export async function openSegmenter(options: SourceOptions, images: Images | undefined): Promise<Source> {
-  const { backbone, weights, refconv = false, identity = true, outputStride, inputSize } = options;
-  if (!backbone) throw new Error('Which network? Give --backbone ID (`refconv info --all` lists them).');
-  if (refconv && weights === undefined)
-    throw new Error('--refconv says that the weights hold W_r: give them by --weights FILE.');
-  const state = weights === undefined ? undefined : fromTorchvision(await readWeights(weights));
+/** The plain segmenter for images of this size, and the weights under its keys. @throws Error where options are missing. */
+export async function openSegmenter(
+  options: SourceOptions & { backbone: string },
+  images: { height?: number; width?: number } | undefined,
+  given: TorchState | undefined,
+): Promise<{ model: LayersModel; state?: TorchState }> {
+  featureTaps(options.backbone);
+  const state = given && fromTorchvision(given);
+  const { backbone, variant, width, activation, seed, stochasticDepth, outputStride, inputSize } = options;
   const classes = options.classes ?? state?.get(LOGITS)?.shape[0];
-  const [height, width] = [images?.height ?? inputSize, images?.width ?? images?.height ?? inputSize];
+  const [height, columns] = [images?.height ?? inputSize, images?.width ?? inputSize];
   if (classes === undefined) throw new Error('How many classes? Give --classes.');
-  if (height === undefined || width === undefined) throw new Error('Which size have the images? Give --input-size.');
-  const { variant, activation, seed, stochasticDepth } = options;
-  const chosen = withoutUndefined({ variant, width: options.width, activation, seed, stochasticDepth });
-  const plain = await buildSegmenter({ backbone, classes, outputStride, inputSize: [height, width], ...chosen });
-  if (!state || weights === undefined) return { model: plain, notes: {} };
-  const model = await refocusedFor(state, plain, { refconv, weights, identity });
-  loadTorchState(model, state);
-  return { model, notes: {} };
+  if (height === undefined || columns === undefined) throw new Error('Which size have the images? Give --input-size.');
+  const chosen = { variant, width, activation, seed, stochasticDepth };
+  const present = Object.fromEntries(Object.entries(chosen).filter(([, value]) => value !== undefined));
+  const model = await buildSegmenter({ backbone, classes, outputStride, inputSize: [height, columns], ...present });
+  return { model, state };
 }
 
 /** Class numbers [n, h, w] that belong to the images. @throws Error where shape or numbers do not fit. */
