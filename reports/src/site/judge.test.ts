@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Grid } from '@refconv/runs';
 import { expect } from 'chai';
 import { writeCost } from '../testing/analyses.js';
-import { ARMS, type MadeUp, writeRuns } from '../testing/runs.js';
+import { ARMS, type MadeUp, writeInVersion, writeRuns } from '../testing/runs.js';
 import { writeSite } from './write.js';
 
 const arms = (gain: number): MadeUp['arms'] => ({ baseline: ARMS.baseline, refconv: { ...ARMS.refconv, gain } });
@@ -91,13 +91,14 @@ describe('grids of every kind, through to the verdict on the page', () => {
   });
 
   it('runs of another results version, and of several, are told apart', async () => {
-    await writeRuns(root, [table('paper', 'before', 2), table('cifar', 'mixed', 2), table('pocket', 'tiny', -2)]);
-    const inVersion = (runs: Grid['runs'], which: (i: number) => boolean) =>
-      Object.fromEntries(
-        Object.entries(runs).map(([hash, spec], i) => [hash, which(i) ? { ...spec, resultsVersion: 0 } : spec]),
-      );
-    await rewrite('grid-before', (grid) => ({ ...grid, runs: inVersion(grid.runs, () => true) }));
-    await rewrite('grid-mixed', (grid) => ({ ...grid, runs: inVersion(grid.runs, (i) => i === 0) }));
+    const made = await writeRuns(root, [
+      table('paper', 'before', 2),
+      table('cifar', 'mixed', 2),
+      table('pocket', 'tiny', -2),
+    ]);
+    const [before, mixed] = made as [Grid, Grid];
+    await writeInVersion(root, before, 0);
+    await writeInVersion(root, mixed, 0, (place) => place === 0);
     const { verdict, notes, html } = await shown();
     expect(verdict).to.equal('disagrees');
     expect(notes.before).to.match(/not counted: results version 0; they are computed otherwise now/);

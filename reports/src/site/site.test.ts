@@ -1,11 +1,11 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { hashOfSpec, RESULTS_VERSION, readLedger } from '@refconv/runs';
+import { type Grid, hashOfSpec, RESULTS_VERSION, readLedger } from '@refconv/runs';
 import { expect } from 'chai';
 import { writeAnalyses } from '../testing/analyses.js';
 import { browserForTests, expectAccessible, expectFits, PHONE, tableCells, withPage } from '../testing/pages.js';
-import { ARMS, type MadeUp, writeRuns } from '../testing/runs.js';
+import { ARMS, type MadeUp, writeInVersion, writeRuns } from '../testing/runs.js';
 import type { Site } from './read.js';
 import { writeSite } from './write.js';
 
@@ -200,13 +200,10 @@ describe('a folder of runs', () => {
 
   it('of an earlier results version is shown with it, and a grid of two versions is not compared', async () => {
     const root = join(folder, 'runs');
-    await writeRuns(root, [TABLE, { ...TABLE, name: 'comparison-cifar', networks: ['other'] }]);
-    const rewrite = async (path: string, change: (text: string) => string) =>
-      writeFile(path, change(await readFile(path, 'utf8')));
-    const now = `"resultsVersion":${RESULTS_VERSION}`;
-    const [old, mixed] = [TABLE.name, 'comparison-cifar'].map((name) => join(root, 'grids', name, 'grid.json'));
-    await rewrite(old as string, (text) => text.replaceAll(now, '"resultsVersion":1'));
-    await rewrite(mixed as string, (text) => text.replace(now, '"resultsVersion":1'));
+    const made = await writeRuns(root, [TABLE, { ...TABLE, name: 'comparison-cifar', networks: ['other'] }]);
+    const [old, mixed] = made as [Grid, Grid];
+    await writeInVersion(root, old, 1);
+    await writeInVersion(root, mixed, 1, (place) => place === 0);
     const site = await writeSite(root, join(folder, 'site'));
     expect(site.experiments.map(({ name, version }) => [name, version])).to.deep.equal([[TABLE.name, 1]]);
     expect(site.problems.join()).to.contain('The grid comparison-cifar mixes results of the versions 1 and');
@@ -264,9 +261,17 @@ describe('a folder of runs', () => {
     expect(page).not.to.contain('Shown:');
   });
 
-  it('with a ledger of another version is an error', async () => {
+  it('with a ledger of another version is read from the folders of its runs, and the page says so', async () => {
+    await writeRuns(folder, [{ ...TABLE, networks: ['a'], epochs: 2 }]);
+    const rows = await readLedger(folder);
     await writeFile(join(folder, 'ledger.csv'), 'a,b\n1,2\n');
-    expect(await failure(folder)).to.match(/other columns than this version writes/);
+    const { ledger, problems } = await writeSite(folder, join(folder, 'site'));
+    expect(ledger.map(({ hash, top1 }) => [hash, top1])).to.have.deep.members(
+      rows.map(({ hash, top1 }) => [hash, top1]),
+    );
+    expect(problems.join()).to.match(
+      /other columns than this version writes.*Its rows are taken from the runs' folders/,
+    );
   });
 
   it('that is damaged in parts gives a page that says so', async () => {
@@ -290,7 +295,7 @@ describe('a folder of runs', () => {
     const damaged = experiments[0]?.runs.find((run) => run.hash === hash);
     expect(damaged?.state)
       .to.have.property('reason')
-      .that.matches(/its folder cannot be read/);
+      .that.matches(/failure\.json is damaged/);
     expect(await readFile(join(folder, 'site', 'index.html'), 'utf8')).to.contain('The grid half cannot be read');
   });
 });

@@ -177,6 +177,9 @@ export async function writeCost(
     ...{ batch_size: 128, time_ratio: 1.03, time_ratio_least: 0.97, time_ratio_largest: 1.15, memory_ratio: 1.2 },
     ...{ used_by_others: others, disturbed: others > 0.05 ? 'yes' : 'no' },
   };
-  await writeFile(join(folder, 'result.json'), JSON.stringify({ hash, spec: parseSpec(input), rows: [row] }));
+  await writeFile(
+    join(folder, 'result.json'),
+    JSON.stringify({ hash, spec: parseSpec(input), rows: [row], ...CIRCUMSTANCES }),
+  );
   await writeGrid(root, builder.build());
 }

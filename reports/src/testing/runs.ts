@@ -1,6 +1,7 @@
 /** Made-up runs, written as packages/runs writes them. */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { hashOf } from '@refconv/files';
 import {
   type Grid,
   GridBuilder,
@@ -135,6 +136,34 @@ export async function writeRuns(root: string, experiments: readonly MadeUp[]): P
   }
   await rebuildLedger(root);
   return grids;
+}
+
+/**
+ * Gives a grid's runs another results version, and the hashes and folders that are theirs then.
+ * @param which of its runs, by their place; left out, all.
+ */
+export async function writeInVersion(
+  root: string,
+  grid: Grid,
+  resultsVersion: number,
+  which: (place: number) => boolean = () => true,
+): Promise<void> {
+  const hashes = new Map<string, string>();
+  const runs: Grid['runs'] = {};
+  for (const [place, [hash, before]] of Object.entries(grid.runs).entries()) {
+    const from = before.from && (hashes.get(before.from) ?? before.from);
+    const spec = { ...before, from, ...(which(place) && { resultsVersion }) };
+    const own = hashOf(spec);
+    hashes.set(hash, own);
+    runs[own] = spec;
+    await rename(runFolder(root, hash), runFolder(root, own)).catch(() => {});
+    const file = join(runFolder(root, own), 'result.json');
+    const result = JSON.parse(await readFile(file, 'utf8').catch(() => 'null'));
+    if (result) await writeFile(file, JSON.stringify({ ...result, hash: own, spec }));
+  }
+  const rows = grid.rows.map((row) => ({ ...row, hash: hashes.get(row.hash) ?? row.hash }));
+  await writeGrid(root, { ...grid, rows, runs });
+  await rebuildLedger(root);
 }
 
 const rival = (id: string): SpecInput['method'] => ({ id, start: 'scratch' });
