@@ -16,7 +16,7 @@ interface Signature {
 /** By network, in short, as building them all to ask would take a minute; a test compares. */
 const SIGNATURES: Readonly<Record<string, Signature>> = {
   mobilenetv1: { tensors: [137], stem: 'conv_stem', head: 'classifier' },
-  mobilenetv2: { tensors: [262, 277], stem: 'features.0.0', head: 'classifier.1' },
+  mobilenetv2: { tensors: [262, 287], stem: 'features.0.0', head: 'classifier.1' },
   mobilenetv3_small: { tensors: [197], stem: 'features.0.0', head: 'classifier.1' },
   mobilenetv3_large: { tensors: [255], stem: 'features.0.0', head: 'classifier.1' },
   mobilenetv3_small_torchvision: { tensors: [210], stem: 'features.0.0', head: 'classifier.3' },

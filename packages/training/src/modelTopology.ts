@@ -82,6 +82,9 @@ interface Node {
   from: [string, number][];
 }
 
+/** Layers of which there is an output before they are used: inputs, and models inside, which are made from their own inputs to their outputs. */
+const STARTS_MADE = ['InputLayer', ...MODELS];
+
 /** Does in numbers what tfjs does with layers, and sees where it would not come to an end. */
 function checkGraph(layers: Json[], config: Json): void {
   const made = new Map<string, number>();
@@ -91,7 +94,7 @@ function checkGraph(layers: Json[], config: Json): void {
     if (name === undefined) throw new Error('a layer of its topology has no name');
     const { inbound_nodes: nodes = [] } = layer;
     if (!Array.isArray(nodes)) throw new Error(`the inputs of the layer ${shown(name)} are no list`);
-    made.set(name, layer.class_name === 'InputLayer' ? 1 : 0);
+    made.set(name, STARTS_MADE.includes(String(layer.class_name)) ? 1 : 0);
     if (nodes.length === 0 && layer.class_name !== 'InputLayer') {
       throw new Error(`the layer ${shown(name)} has no input`);
     }
