@@ -172,7 +172,7 @@ describe('the scripts', () => {
     const experiment = await experimentOf('comparison');
     const smoke = plan(experiment, 'smoke');
     expect(settingsText(smoke)).to.equal(
-      "smoke; 5 arms left out: 'baseline, twice the epochs', 'cwn', 'own', 'acb', 'dbb'",
+      "smoke; 5 arms left out: 'baseline, as long as both stages', 'cwn', 'own', 'acb', 'dbb'",
     );
     expect(plan(experiment, 'pocket')).not.to.have.property('armsLeftOut');
     const refused = (assignment: string, message: RegExp) =>
