@@ -4,6 +4,7 @@ import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { cost } from '@refconv/analysis';
 import { mobilenetv1 } from '@refconv/backbones';
+import { counted } from '@refconv/datasets/text';
 import { merge, refocus } from '@refconv/refconv';
 import { loadedInstallation } from '@refconv/tensorflow';
 import {
@@ -79,7 +80,7 @@ export async function start(options: StartOptions): Promise<StartResult | undefi
     );
     if (!(await train('baseline', baseline))) return undefined;
 
-    log(`Control: the baseline, ${recipe.epochs} epochs more without RefConv`);
+    log(`Control: the baseline, ${counted(recipe.epochs, 'epoch')} more without RefConv`);
     const control = build();
     control.setWeights(baseline.getWeights());
     if (!(await train('control', control))) return undefined;
@@ -87,7 +88,7 @@ export async function start(options: StartOptions): Promise<StartResult | undefi
     const refocused = owned(await refocus(baseline, { seed }));
     const refocusedCost = costOf(refocused);
     log(
-      `RefConv: the baseline refocused, ${recipe.epochs} epochs more; ${number(refocusedCost.trainable)} parameters train`,
+      `RefConv: the baseline refocused, ${counted(recipe.epochs, 'epoch')} more; ${number(refocusedCost.trainable)} parameters train`,
     );
     if (!(await train('refconv', refocused))) return undefined;
 
