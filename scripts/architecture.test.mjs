@@ -63,4 +63,27 @@ describe('the architecture', () => {
       expect(used.some((other) => other.startsWith('@tensorflow/tfjs-node'))).to.equal(name === 'tensorflow');
     });
   }
+
+  it('reads files through packages/files, which no FIFO, device or endless file in their place keeps waiting', () => {
+    // Its own parts, files of the system, and what hands a descriptor of openFileSync on.
+    const MAY_READ = [
+      ...['packages/files/', 'packages/tensorflow/', 'faults/', 'bench/', 'examples/'],
+      ...[
+        'packages/backbones/src/weights/file.ts',
+        'packages/datasets/src/image/kernels.ts',
+        'packages/runs/src/resultFile.ts',
+      ],
+    ];
+    const reading = /\breadFile(Sync)?\(|\bcreateReadStream\((?!.*openFileSync)/;
+    const sources = folders.flatMap((folder) =>
+      readdirSync(`${root}${folder}/src`, { recursive: true })
+        .filter((file) => file.endsWith('.ts') && !/\.test\.ts$|(^|\/)testing(\/|\.ts$)/.test(file))
+        .map((file) => `${folder}/src/${file}`),
+    );
+    const others = sources.filter((file) => !MAY_READ.some((own) => file.startsWith(own)));
+    expect(others.length).to.be.above(100);
+    expect(
+      others.filter((file) => reading.test(readFileSync(`${root}${file}`, 'utf8').replaceAll(/\s+/g, ' '))),
+    ).to.deep.equal([]);
+  });
 });

@@ -1,9 +1,9 @@
 /** Charts as files: vega-lite, CSV, SVG, PNG and PDF. */
 import { createWriteStream, existsSync } from 'node:fs';
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { finished } from 'node:stream/promises';
-import { makeFolder } from '@refconv/files';
+import { makeFolder, readText } from '@refconv/files';
 import { stringify } from 'csv-stringify/sync';
 import PDFDocument from 'pdfkit';
 import sharp from 'sharp';
@@ -33,8 +33,8 @@ export async function exportChart(
   const spec = `${JSON.stringify(chart)}\n`;
   await writeFile(path('csv'), stringify([...rows], { header: true, columns: columnsOf(rows) }));
   const pictures = ['svg', ...(print ? ['png', 'pdf'] : [])].map(path);
-  const before = await readFile(path('vl.json'), 'utf8').catch(() => '');
-  if (before === spec && pictures.every((file) => existsSync(file))) return readFile(path('svg'), 'utf8');
+  const before = await readText(path('vl.json')).catch(() => '');
+  if (before === spec && pictures.every((file) => existsSync(file))) return readText(path('svg'));
   // Written last: where it is there, the pictures are whole.
   await rm(path('vl.json'), { force: true });
   const svg = withoutInvisible(await toSvg(chart));

@@ -1,6 +1,7 @@
 /** Disks that are full, and files that may not be read. */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { appendWhole, readJson, writeAtomically, writeWhole } from '@refconv/files';
 import { appendToLedger, readLedger } from '@refconv/runs';
@@ -76,9 +77,11 @@ export const fullDisks: Kind = {
 export const forbidden: Kind = {
   name: 'files that may not be read or written',
   share: 20,
-  async prepare() {
+  async prepare({ folder: shared }) {
     const { seteuid, geteuid } = process;
     if (!seteuid || geteuid?.() !== 0) return 'only root can become another user';
+    const reason = await whyNothingIsForbidden(join(shared, 'probe'));
+    if (reason !== undefined) return reason;
     return {
       async inject(random, folder) {
         const path = join(folder, 'model.json');
@@ -93,18 +96,42 @@ export const forbidden: Kind = {
           'a checkpoint': () => new CheckpointFolder<{ step: number }>(join(folder, 'run')).prepare([]),
         };
         const what = pick(random, Object.keys(actions));
-        process.seteuid?.(65_534);
-        try {
-          const done = await valueOrClearError(actions[what] as () => Promise<unknown>, [folder]);
-          check(
-            'error' in done && /not permitted/.test(done.error.message),
-            'It does not say that it is not permitted.',
-          );
-        } finally {
-          process.seteuid?.(0);
-        }
+        const done = await asNobody(() => valueOrClearError(actions[what] as () => Promise<unknown>, [folder]));
+        check(
+          'error' in done && /not permitted/.test(done.error.message),
+          `It does not say that it is not permitted (${what}): ${'error' in done ? done.error.message : 'no error'}`,
+        );
         return what;
       },
     };
   },
 };
+
+async function asNobody<T>(action: () => Promise<T>): Promise<T> {
+  process.seteuid?.(65_534);
+  try {
+    return await action();
+  } finally {
+    process.seteuid?.(0);
+  }
+}
+
+/** Some containers leave root's rights to whom root becomes, or its threads: what is forbidden there is allowed all the same. */
+async function whyNothingIsForbidden(probe: string): Promise<string | undefined> {
+  mkdirSync(probe, { recursive: true });
+  const file = join(probe, 'file');
+  writeFileSync(file, '', { mode: 0o600 });
+  const attempts: Record<string, () => Promise<unknown>> = {
+    'reads what it may not read': () => readFile(file),
+    'writes where it may not write': () => writeFile(join(probe, 'new'), ''),
+  };
+  for (const [what, attempt] of Object.entries(attempts)) {
+    const error = await asNobody(attempt).then(
+      () => undefined,
+      (error: NodeJS.ErrnoException) => error,
+    );
+    if (error === undefined) return `another user ${what} here`;
+    if (error.code !== 'EACCES') return `another user meets another error here: ${error.message}`;
+  }
+  return undefined;
+}

@@ -1,5 +1,6 @@
 /** A CSV file that grows while a run goes on, and the settings that say whose it is. */
-import { link, open, readFile, unlink, writeFile } from 'node:fs/promises';
+import { link, open, unlink, writeFile } from 'node:fs/promises';
+import { parseJson, readText } from '@refconv/files';
 
 /**
  * Makes the file, or takes away what a killed process left of its last line.
@@ -30,7 +31,7 @@ export async function mend(
 
 /** The whole lines of a file, without the header. @throws Error where the header is another. */
 export async function readLines(file: string, header: string, what: string): Promise<string[]> {
-  const [first, ...lines] = (await readFile(file, 'utf8')).split('\n').slice(0, -1);
+  const [first, ...lines] = (await readText(file)).split('\n').slice(0, -1);
   if (first === undefined || first === header) return lines;
   throw new Error(`${file} is no ${what}: its first line is '${first}', expected '${header}'.`);
 }
@@ -54,7 +55,7 @@ export async function claim(file: string, settings: Readonly<Record<string, unkn
   );
   await unlink(beside);
   if (created) return;
-  const there = JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>;
+  const there = parseJson(await readText(file)) as Record<string, unknown>;
   const given = JSON.parse(text) as Record<string, unknown>;
   const differing = [...new Set([...Object.keys(there), ...Object.keys(given)])].filter(
     (name) => JSON.stringify(there[name]) !== JSON.stringify(given[name]),

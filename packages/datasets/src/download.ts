@@ -5,7 +5,7 @@ import { get as httpGet, type IncomingMessage } from 'node:http';
 import { get as httpsGet } from 'node:https';
 import { basename, dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { makeFolder, withLock } from '@refconv/files';
+import { makeFolder, openFileSync, withLock } from '@refconv/files';
 
 export interface DownloadOptions {
   url: string;
@@ -156,7 +156,8 @@ function progress({ target, log }: DownloadOptions, total: number): (size: numbe
 
 async function md5Of(path: string): Promise<string> {
   const hash = createHash('md5');
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk);
+  for await (const chunk of createReadStream(path, { fd: openFileSync(path), highWaterMark: 1 << 20 }))
+    hash.update(chunk);
   return hash.digest('hex');
 }
 

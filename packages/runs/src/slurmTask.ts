@@ -3,8 +3,9 @@
  * launcher does. Slurm sends SIGTERM some time before the time limit, before a task of higher priority takes its place, and when
  * the task is cancelled or requeued: the run then stops with a checkpoint, and but for a cancelled one goes on in the task's next attempt.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { readJson } from '@refconv/files';
 import { CANCELLED, readSpec, runFolder, STOPPED } from './folder.js';
 import { runQueue } from './queue.js';
 import { requeue } from './slurmJobs.js';
@@ -15,7 +16,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => st
 
 const [root, list] = process.argv.slice(2) as [string, string];
 const { SLURM_ARRAY_JOB_ID: job, SLURM_ARRAY_TASK_ID: index } = process.env;
-const hash = JSON.parse(readFileSync(list, 'utf8'))[index as string] as Hash;
+const hash = (await readJson<Record<string, Hash>>(list))?.[index as string] as Hash;
 const spec = (await readSpec(root, hash)) as Spec;
 
 const task = { name: `${job}_${index}`, rows: [], runs: { [hash]: spec } };

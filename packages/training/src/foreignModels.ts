@@ -1,14 +1,18 @@
 /** Models of other programs, which people give where a model folder is expected: what they are and what to do. */
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileError, readText } from '@refconv/files';
 
 const CONVERT =
   'Convert it in Python with Keras 2: `pip install tf_keras tensorflowjs`, set TF_USE_LEGACY_KERAS=1, load the model (or build it anew and ' +
   'load its weights) and call tensorflowjs.converters.save_keras_model(model, DIR).';
 
-/** What another program's model is, told by its path; undefined where it is none that is known. */
+/**
+ * What another program's model is, told by its path; undefined where it is none that is known.
+ * @throws Error where the path cannot be looked at, as without permission.
+ */
 export function foreignModel(path: string): string | undefined {
-  const status = statSync(path, { throwIfNoEntry: false });
+  const status = statusOf(path);
   if (status?.isFile() && /\.(h5|hdf5|keras)$/i.test(path))
     return `${path} is a model of Keras, not a model folder. ${CONVERT}`;
   if (status?.isDirectory() && existsSync(join(path, 'saved_model.pb')))
@@ -21,16 +25,19 @@ export function foreignModel(path: string): string | undefined {
 }
 
 /** Whether a model.json is of Keras 3, or of another program than a layers model; undefined where it is neither. */
-export function foreignTopology(file: string): string | undefined {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch {
-    return undefined;
-  }
+export async function foreignTopology(file: string, maxBytes: number): Promise<string | undefined> {
+  const text = await readText(file, maxBytes).catch(() => '');
   if (/"format"\s*:\s*"graph-model"/.test(text))
     return `it is a graph model of tensorflowjs_converter, whose layers are not kept. Where the Keras model is at hand: ${CONVERT}`;
   if (/"batch_shape"|"DTypePolicy"|"keras_version"\s*:\s*"3/.test(text))
     return `it is of Keras 3, and TensorFlow.js reads the models of Keras 2. ${CONVERT}`;
   return undefined;
+}
+
+function statusOf(path: string) {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    throw fileError(`Reading ${path}`, error);
+  }
 }

@@ -6,7 +6,7 @@ import type { io } from '@tensorflow/tfjs';
 import { checkTopology, isRecord } from './modelTopology.js';
 
 /** model.json holds a topology and names: those of the largest networks take a few MB. */
-const MAX_JSON_BYTES = 2 ** 27;
+export const MAX_JSON_BYTES = 2 ** 27;
 const MAX_WEIGHTS = 100_000;
 
 /** What is checked of model.json; tfjs knows further entries. */

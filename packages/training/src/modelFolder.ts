@@ -9,7 +9,7 @@ import '@refconv/refconv';
 import { tf } from '@refconv/tensorflow';
 import type { io, LayersModel, layers } from '@tensorflow/tfjs';
 import { foreignModel, foreignTopology } from './foreignModels.js';
-import { checksumOf, type ModelJson, readModelFile } from './modelFile.js';
+import { checksumOf, MAX_JSON_BYTES, type ModelJson, readModelFile } from './modelFile.js';
 
 /** What a folder says about its model besides topology and weights; tfjs calls it user-defined metadata. */
 export interface ModelNotes {
@@ -108,7 +108,7 @@ export async function loadModel(path: string): Promise<{ model: LayersModel; not
     const { refconv = {} } = (model.getUserDefinedMetadata() ?? {}) as { refconv?: ModelNotes };
     return { model, notes: refconv };
   } catch (error) {
-    const reason = foreignTopology(file) ?? (error as Error).message;
+    const reason = (await foreignTopology(file, MAX_JSON_BYTES)) ?? (error as Error).message;
     throw new Error(`The model in ${file} cannot be loaded: ${reason.replace(/\.$/, '')}.`, { cause: error });
   }
 }

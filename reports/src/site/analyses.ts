@@ -1,10 +1,10 @@
 /** Results of analyses, from the folders of their runs. */
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type LandscapePoint, readLandscape } from '@refconv/analysis/landscape/grid';
 import { sharpness } from '@refconv/analysis/landscape/sharpness';
 import { type ImageRobustness, readRobustness, robustnessRow } from '@refconv/analysis/robustness/curve';
 import { meanInterval } from '@refconv/analysis/statistics';
+import { parseJson, readText } from '@refconv/files';
 import { placeOf, runFolder, type Spec } from '@refconv/runs';
 import type { MatrixCell } from '../charts/heatMap.js';
 import { readCsv } from '../metrics.js';
@@ -63,7 +63,7 @@ export async function readAnalyses(root: string, { runs }: Experiment): Promise<
           : 1,
       },
     };
-    const result = JSON.parse(await readFile(join(folder, 'result.json'), 'utf8')) as Partial<NetworkAnalysis> & {
+    const result = parseJson(await readText(join(folder, 'result.json'))) as Partial<NetworkAnalysis> & {
       spec?: Spec;
     };
     const matrices = MATRICES[id] ? await readCsv(join(folder, MATRICES[id])) : [];
