@@ -98,6 +98,8 @@ describe('images in a folder', () => {
     // In training once, however many epochs there are; in a file; and on the page.
     const other = at('images/train/bee/broken.png');
     writeFileSync(other, 'not an image');
+    const notes = at('images/train/bee/notes.txt');
+    writeFileSync(notes, '');
     const said = succeed(...train('skipping'), '--skip-broken');
     expect(said.match(/Left out/g)).to.have.lengthOf(1);
     expect(said).to.contain(`Left out: 2 images that cannot be read: ${other}, ${broken} (`);
@@ -106,9 +108,12 @@ describe('images in a folder', () => {
       ['train', other],
       ['test', broken],
     ]);
+    expect(said.match(/Passed over/g)).to.have.lengthOf(1);
+    expect(kept.files).to.deep.equal([notes]);
     succeed('report', 'compare', at('skipping'), '--output', at('skipping/page'));
     expect(readFileSync(at('skipping/page/index.html'), 'utf8')).to.contain('Left out: 2 images that cannot be read');
     rmSync(other);
+    rmSync(notes);
     rmSync(broken);
 
     for (const name of ['ant', 'bee', 'cat']) {

@@ -6,6 +6,7 @@ import { median } from 'd3-array';
 import { MAX_PIXELS } from './image/decode.js';
 import type { BrokenImage } from './loader/protocol.js';
 import { type ImageSource, imageName } from './loader/source.js';
+import { counted } from './text.js';
 import type { ImageReport, VerifySetUp } from './verifyWorker.js';
 
 export interface VerifyOptions {
@@ -28,6 +29,8 @@ export interface Verification {
   bytes: number;
   classes: { name: string; count: number }[];
   broken: BrokenImage[];
+  /** Files among the images whose names' endings are not those of images. */
+  passedOver: readonly string[];
   /** Paths of files with the same contents (by SHA-256), and whether their labels differ. */
   duplicates: { paths: string[]; labelsDiffer: boolean }[];
   /** How many images of each kind: `jpeg`, `jpeg, grey`, `png, 16-bit`. */
@@ -131,7 +134,7 @@ class Tally {
   }
 
   result(labels: Int32Array): Verification {
-    const { name, classes, count, source } = this.source;
+    const { name, classes, count, source, passedOver = [] } = this.source;
     const perClass = new Array<number>(classes.length).fill(0);
     for (const label of labels) perClass[label] = (perClass[label] ?? 0) + 1;
     const mean = Array.from(this.sums, (sum) => sum / this.pixels);
@@ -142,6 +145,7 @@ class Tally {
       ...{ name, source, count, bytes: this.bytes },
       classes: classes.map((className, i) => ({ name: className, count: perClass[i] as number })),
       broken: this.broken.sort((a, b) => a.index - b.index),
+      passedOver,
       duplicates: this.duplicates(labels),
       formats: Object.fromEntries([...this.formats].sort(([, a], [, b]) => b - a)),
       rotated: this.rotated,
@@ -207,6 +211,11 @@ export function verificationText(v: Verification): string {
     `mean ${channels(v.mean)}; standard deviation ${channels(v.std)} (R G B, 255 is 1)`,
     `${v.duplicates.length} groups of equal files, ${v.duplicates.filter((group) => group.labelsDiffer).length} with different labels`,
     ...v.duplicates.slice(0, 10).map(({ paths }) => `  ${some(paths)}`),
+    ...(v.passedOver.length > 0
+      ? [
+          `passed over: ${counted(v.passedOver.length, 'file')} that ${v.passedOver.length === 1 ? 'has' : 'have'} no image's ending: ${some(v.passedOver)}`,
+        ]
+      : []),
     `${v.broken.length} broken`,
     ...v.broken.slice(0, 20).map(({ path, reason }) => `  ${path}: ${reason}`),
     ...(v.broken.length > 20 ? [`  and ${v.broken.length - 20} more`] : []),

@@ -13,6 +13,7 @@ import {
   finalSplit,
   fit,
   type LeftOut,
+  leavesOut,
   leftOutText,
   type MetricsRow,
   predict,
@@ -132,6 +133,7 @@ async function train(root: string, hash: Hash, spec: Spec, options: ExecuteOptio
     const cost = trainingCost(model);
     const trainSeconds = fitted.rows.reduce((sum, { seconds }) => sum + seconds, 0);
     const { last, best } = fitted as FitResult & { last: MetricsRow; best: BestEpoch };
+    const leftOut: LeftOut = { ...fitted.leftOut, layers };
     const result: Result = {
       hash,
       spec,
@@ -146,7 +148,7 @@ async function train(root: string, hash: Hash, spec: Spec, options: ExecuteOptio
       trainSeconds,
       stepMilliseconds: (1000 * trainSeconds) / fitted.step,
       weights: weightsHash(model),
-      ...(layers.length + fitted.unread.length > 0 && { leftOut: { images: fitted.unread, layers } }),
+      ...(leavesOut(leftOut) && { leftOut }),
       finished: new Date().toISOString(),
       environment: where,
     };

@@ -6,6 +6,7 @@ import { imageFolder } from '@refconv/datasets';
 import { expect } from 'chai';
 import { evaluate, predict } from './evaluate.js';
 import { fit } from './fit.js';
+import { leftOutText } from './leftOut.js';
 import type { OpenLoaders } from './loaders.js';
 import { openLoaders, testLoader } from './loaders.js';
 import { CLASSES, messageOf, tinyModel, tinyRecipe, weightsHash } from './testing/tiny.js';
@@ -103,6 +104,20 @@ describe('images that cannot be read and are skipped', () => {
       expect((await train(data, folder)).weights, `stopped at ${stopAt}`).to.equal(whole.weights);
     }
     await data.close();
+  });
+
+  it('are told with what lies among the images and is none', async () => {
+    const data = await loaders((index) => index === 5);
+    writeFileSync(join(root, 'train', 'class0', '.hidden'), '');
+    writeFileSync(join(root, 'train', 'class1', 'boxes.txt'), '');
+    const again = await loaders((index) => index === 5);
+    const { leftOut } = (await train(again, join(root, 'told'))).result;
+    expect(leftOut.images.map(({ path }) => path)).to.have.lengthOf(1);
+    expect(leftOut.files).to.deep.equal([join(root, 'train', 'class1', 'boxes.txt')]);
+    expect(leftOutText(leftOut))
+      .to.have.lengthOf(2)
+      .and.to.include(`Passed over: 1 file whose ending is not an image's: ${leftOut.files[0]}`);
+    await Promise.all([data.close(), again.close()]);
   });
 
   it('end in an error where they are all training images, or all test images', async () => {

@@ -23,7 +23,7 @@ import {
 } from './feed.js';
 import { lockTraining } from './folderLock.js';
 import { kernelWatch } from './kernelChange.js';
-import { type LeftImage, leftOutText, unreadOf } from './leftOut.js';
+import { type LeftOut, leftOutText, passedOverIn, unreadOf } from './leftOut.js';
 import type { MetricsRow } from './metrics.js';
 import { sharedNames } from './modelFolder.js';
 import { NEW_EPOCH, type Position, START } from './position.js';
@@ -94,8 +94,8 @@ export interface FitResult {
   step: number;
   /** Whether it was stopped before its end. */
   stopped: boolean;
-  /** Files that could not be read, by this process or an earlier one, where loaders skip them. */
-  unread: LeftImage[];
+  /** Files that could not be read, by this process or an earlier one, where loaders skip them; and what is no image. */
+  leftOut: Required<Omit<LeftOut, 'layers'>>;
 }
 
 /** The loss or a weight is no longer a finite number. The last checkpoint from before is kept. */
@@ -235,8 +235,9 @@ export async function fit(options: FitOptions): Promise<FitResult> {
       await run?.appendMetrics(row);
       log(epochLine(row, recipe.epochs));
     }
-    for (const line of leftOutText({ images: position.unread })) log(line);
-    return result(position, data, { predictions });
+    const fitted = result(position, data, { predictions });
+    for (const line of leftOutText(fitted.leftOut)) log(line);
+    return fitted;
   } finally {
     stop.dispose();
     program.dispose();
@@ -278,15 +279,16 @@ function splitsAfter({ validation, test }: TrainingData, isLast: boolean): Split
 
 function result(
   { rows, step, unread = [] }: Position,
-  { validation }: TrainingData,
+  data: TrainingData,
   { stopped = false, predictions }: { stopped?: boolean; predictions?: Prediction[] },
 ): FitResult {
-  const chosenOn = validation ? 'validation' : 'test';
+  const chosenOn = data.validation ? 'validation' : 'test';
   const epochs = rows.map(
     (row) => ({ epoch: row.epoch, top1: row[`${chosenOn}Top1`] ?? Number.NaN, chosenOn }) as const,
   );
   const best = epochs.reduce<BestEpoch | undefined>((a, b) => (a && a.top1 >= b.top1 ? a : b), undefined);
-  return { best, last: rows.at(-1), predictions, rows, step, stopped, unread };
+  const leftOut = { images: unread, files: passedOverIn(data) };
+  return { best, last: rows.at(-1), predictions, rows, step, stopped, leftOut };
 }
 
 /** @throws where model, data and recipe do not fit together. */

@@ -15,7 +15,7 @@ export { type EvaluationOptions, evaluate, predict, predictWith } from './evalua
 export { finalSplit, type LoadedDataset, type Normalisation, type SplitName, type TrainingData } from './feed.js';
 export { type BestEpoch, DivergedError, type FitOptions, type FitResult, fit } from './fit.js';
 export { lockTraining } from './folderLock.js';
-export { LEFT_OUT_FILE, type LeftImage, type LeftOut, leftOutText } from './leftOut.js';
+export { LEFT_OUT_FILE, type LeftImage, type LeftOut, leavesOut, leftOutText } from './leftOut.js';
 export { type LoadingOptions, type OpenLoaders, openLoaders, testLoader, trainingTransform } from './loaders.js';
 export { METRICS_FILE, type MetricsRow } from './metrics.js';
 export { loadModel, type ModelNotes, saveModel } from './modelFolder.js';

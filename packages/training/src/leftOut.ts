@@ -11,6 +11,8 @@ export interface LeftImage {
 
 export interface LeftOut {
   images: LeftImage[];
+  /** Files among the images whose names' endings are not those of images. */
+  files?: string[];
   /** Convolutions with a kernel above 1×1 that the method leaves as they are. */
   layers: { name: string; reason: string }[];
 }
@@ -18,12 +20,17 @@ export interface LeftOut {
 /** Of a training that left something out. */
 export const LEFT_OUT_FILE = 'left-out.json';
 
-/** A line for the images, and one for the layers; none where nothing was left out. */
-export function leftOutText({ images = [], layers = [] }: Partial<LeftOut>): string[] {
+/** A line for the images, one for the files, one for the layers; none where nothing was left out. */
+export function leftOutText({ images = [], files = [], layers = [] }: Partial<LeftOut>): string[] {
   const unread = images.map(({ path, reason }) => ({ name: path, reason }));
   return [
     ...(images.length > 0
       ? [`Left out: ${counted(images.length, 'image')} that cannot be read: ${byReason(unread)}`]
+      : []),
+    ...(files.length > 0
+      ? [
+          `Passed over: ${counted(files.length, 'file')} whose ${files.length === 1 ? 'ending is' : 'endings are'} not an image's: ${listed(files)}`,
+        ]
       : []),
     ...(layers.length > 0
       ? [`Left as they are: ${counted(layers.length, 'convolution')} above 1×1: ${byReason(layers)}`]
@@ -45,3 +52,15 @@ export function unreadOf(data: TrainingData, earlier: readonly LeftImage[] = [])
   });
   return [...new Map([...earlier, ...found].map((image) => [`${image.split} ${image.path}`, image])).values()];
 }
+
+/** What the loaders' folders have beside images, each file once. */
+export function passedOverIn(data: TrainingData): string[] {
+  const all = [data.train, data.validation, data.test].flatMap((images) =>
+    images && 'broken' in images ? (images.source.passedOver ?? []) : [],
+  );
+  return [...new Set(all)];
+}
+
+/** Whether there is anything to tell. */
+export const leavesOut = ({ images, files = [], layers }: LeftOut): boolean =>
+  images.length + files.length + layers.length > 0;

@@ -68,10 +68,14 @@ export async function evaluateCommand(options: EvaluateOptions): Promise<void> {
     result = await evaluate(model, images, { ...statisticsUsed, batchSize, onBatch }).finally(() => bar.stop());
   }
   const leftOut: LeftImage[] = broken.map(({ path, reason }) => ({ split: 'test', path, reason }));
-  for (const line of leftOutText({ images: leftOut })) console.error(line);
+  const files = 'place' in images ? [...(images.passedOver ?? [])] : [];
+  for (const line of leftOutText({ images: leftOut, files })) console.error(line);
   const { top1, top5, correct, count, loss } = result;
   const seconds = (performance.now() - begin) / 1000;
-  if (json) console.log(JSON.stringify({ top1, top5, correct, count, broken: broken.length, leftOut, loss, seconds }));
+  if (json)
+    console.log(
+      JSON.stringify({ top1, top5, correct, count, broken: broken.length, leftOut, passedOver: files, loss, seconds }),
+    );
   else {
     const percent = (share: number) => `${(100 * share).toFixed(2)} %`;
     console.log(

@@ -9,6 +9,7 @@ import {
   fit,
   LEFT_OUT_FILE,
   type LeftOut,
+  leavesOut,
   leftOutText,
   lockTraining,
   type ModelNotes,
@@ -201,8 +202,8 @@ async function trainInto(finished: string, options: TrainOptions): Promise<void>
     if (!fitted.stopped) {
       predictions = fitted.predictions ?? (await predict(model, test, { mean, std, ...choice }));
       await writePredictions(output, predictions);
-      const leftOut: LeftOut = { images: fitted.unread, layers };
-      if (layers.length + fitted.unread.length > 0)
+      const leftOut: LeftOut = { ...fitted.leftOut, layers };
+      if (leavesOut(leftOut))
         await writeAtomically(join(output, LEFT_OUT_FILE), [`${JSON.stringify(leftOut, undefined, 2)}\n`]);
     }
   } finally {

@@ -71,9 +71,11 @@ export async function imageFolder(folder: string, options: ImageFolderOptions = 
   }
   const paths: string[] = [];
   const labels: number[] = [];
+  const passedOver: string[] = [];
   for (const name of folders) {
-    const images = await imagesIn(root, name);
-    for (const path of images.sort(byCodeUnits)) {
+    const found = await imagesIn(root, name);
+    passedOver.push(...found.passedOver.map((path) => join(root, readableName(path))));
+    for (const path of found.images.sort(byCodeUnits)) {
       paths.push(path);
       labels.push(labelOf.get(name) as number);
     }
@@ -85,7 +87,15 @@ export async function imageFolder(folder: string, options: ImageFolderOptions = 
   shares.set(labels);
   const place = { kind: 'files' as const, root, names: textList(paths) };
   const name = options.name ?? (root.split(sep).pop() as string);
-  return { name, classes, count: paths.length, labels: shares, place, source: root };
+  return {
+    name,
+    classes,
+    count: paths.length,
+    labels: shares,
+    place,
+    source: root,
+    passedOver: passedOver.sort(byCodeUnits),
+  };
 }
 
 /**
@@ -95,13 +105,18 @@ export async function imageFolder(folder: string, options: ImageFolderOptions = 
 export async function imageFiles(paths: readonly string[]): Promise<ImageSource> {
   const root = process.cwd();
   const names: string[] = [];
+  const passedOver: string[] = [];
   for (const path of paths) {
     const kind = await kindOf(resolve(root, path));
     if (kind === undefined)
       throw new Error(`There is no file or folder ${path}; expected images or folders of images.`);
     const name = relative(root, resolve(root, path)).split(sep).join('/');
     if (kind === 'file') names.push(name);
-    else names.push(...(await imagesIn(root, name || '.')).sort(byCodeUnits));
+    else {
+      const found = await imagesIn(root, name || '.');
+      names.push(...found.images.sort(byCodeUnits));
+      passedOver.push(...found.passedOver.map(readableName));
+    }
   }
   if (names.length === 0) throw new Error(`${paths.join(', ')}: there are no images (${EXTENSIONS.join(' ')}).`);
   const place = { kind: 'files' as const, root, names: textList(names) };
@@ -112,22 +127,32 @@ export async function imageFiles(paths: readonly string[]): Promise<ImageSource>
     labels: shared(Int32Array, names.length),
     place,
     source: root,
+    passedOver: passedOver.sort(byCodeUnits),
   };
 }
 
-/** The paths of the images in a folder and those within, from `root` on. @param above where the folders around it really are. */
-async function imagesIn(root: string, folder: string, above: readonly string[] = []): Promise<string[]> {
+interface Found {
+  images: string[];
+  /** Files that are not taken for images; hidden ones are not among them. */
+  passedOver: string[];
+}
+
+/** The paths of the files in a folder and those within, from `root` on. @param above where the folders around it really are. */
+async function imagesIn(root: string, folder: string, above: readonly string[] = []): Promise<Found> {
   const here = (await realpath(bytesOf(root, folder), 'buffer')).toString('latin1');
   // A link to a folder around it leads round in a circle.
-  if (above.includes(here)) return [];
-  const found: string[] = [];
+  const found: Found = { images: [], passedOver: [] };
+  if (above.includes(here)) return found;
   for (const { entry, name } of await entriesOf(join(root, folder), 'a folder of images')) {
     const path = `${folder}/${name}`;
     const isImage = EXTENSIONS.includes(extname(name).toLowerCase());
-    if (entry.isFile() && !isImage) continue;
     const kind = entry.isFile() ? 'file' : entry.isDirectory() ? 'folder' : await kindOf(join(root, path));
-    if (kind === 'folder') found.push(...(await imagesIn(root, path, [...above, here])));
-    else if (kind === 'file' && isImage) found.push(path);
+    if (kind === 'folder') {
+      const within = await imagesIn(root, path, [...above, here]);
+      found.images.push(...within.images);
+      found.passedOver.push(...within.passedOver);
+    } else if (kind === 'file' && isImage) found.images.push(path);
+    else if (kind === 'file' && !name.startsWith('.')) found.passedOver.push(path);
   }
   return found;
 }

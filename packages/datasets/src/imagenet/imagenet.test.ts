@@ -178,6 +178,7 @@ describe('imageFolder', () => {
       ...['a9/a9_0.JPEG', 'a9/a9_1.JPEG', 'a9/more/x.png', 'b/b_0.JPEG', 'b/b_1.JPEG'],
     ]);
     expect([...source.labels]).to.deep.equal([0, 0, 1, 1, 2, 2, 2, 3, 3]);
+    expect(source.passedOver).to.deep.equal([join(folder, 'a9/notes.txt')]);
   });
 
   it('takes the classes in the order given', async () => {

@@ -19,6 +19,8 @@ export interface ImageSource {
   place: Place;
   /** Where it came from: a path, or how it was generated. */
   source: string;
+  /** Files among the images whose names' endings are not those of images; hidden ones are not told. */
+  passedOver?: readonly string[];
 }
 
 export type Place =
