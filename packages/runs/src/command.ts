@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { counted } from '@refconv/datasets/text';
+import { counted, listed } from '@refconv/datasets/text';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { LaunchOptions } from './launch.js';
 
@@ -146,11 +146,16 @@ export function addExperimentCommands(program: Command): void {
       .description(
         'Copy what is small of its finished runs into a folder to give away: specs, results, metrics, tables.',
       )
-      .requiredOption('--to <dir>', 'the folder; what is there of other grids stays'),
-  ).action(async (name: string, { results, to }: Root & { to: string }) => {
+      .requiredOption('--to <dir>', 'the folder; what is there of other grids stays')
+      .option(
+        '--models',
+        'with the models that its unfinished trainings start from, to go on where only the folder is',
+      ),
+  ).action(async (name: string, { results, to, models }: Root & { to: string; models?: boolean }) => {
     const { publish } = await import('./publish.js');
-    const { runs, left, omitted } = await publish(results, name, to);
-    console.log(`${runs} runs in ${to}${left > 0 ? `; ${left} are not finished` : ''}`);
+    const { runs, left, omitted } = await publish(results, name, to, { models });
+    console.log(`${counted(runs, 'run')} in ${to}`);
+    if (left.length > 0) console.log(`Not finished: ${listed(left)}`);
     if (omitted.length > 0) console.log(`Left out, as they are above 1 MB: ${omitted.join(', ')}`);
   });
 

@@ -1,15 +1,16 @@
 /** What is published of a grid, and any of its runs again. */
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { readResult, runFolder } from './folder.js';
 import { planGrid } from './grid.js';
 import { writeTables } from './launch.js';
 import { readLedger } from './ledger.js';
+import { placeOf } from './place.js';
 import { publish } from './publish.js';
 import { runQueue } from './queue.js';
 import { agrees, type Rerun, rerun, rerunText } from './rerun.js';
-import { essence, temporaryFolder, tinyGrid } from './testing/tiny.js';
+import { essence, firstRuns, temporaryFolder, tinyGrid } from './testing/tiny.js';
 
 describe('publishing', () => {
   const at = temporaryFolder();
@@ -22,7 +23,7 @@ describe('publishing', () => {
     await planGrid(root(), grid);
     await runQueue(root(), grid, quiet);
     await writeTables(root(), grid);
-    expect(await publish(root(), 'tiny', published())).to.deep.equal({ runs: 6, left: 0, omitted: [] });
+    expect(await publish(root(), 'tiny', published())).to.deep.equal({ runs: 6, left: [], omitted: [] });
   });
 
   it('keeps specs, results, metrics and tables, and neither weights nor what only tells about the machine', async () => {
@@ -45,9 +46,30 @@ describe('publishing', () => {
   it('adds to what is there, and says what is not finished', async () => {
     const more = tinyGrid('more', [1, 3]);
     await planGrid(root(), more);
-    expect(await publish(root(), 'more', published())).to.deep.equal({ runs: 3, left: 3, omitted: [] });
+    const left = more.rows.filter(({ seed }) => seed === 3).map(placeOf);
+    expect(await publish(root(), 'more', published())).to.deep.equal({ runs: 3, left, omitted: [] });
     expect(await readdir(join(published(), 'grids'))).to.have.members(['tiny', 'more']);
     expect(await readLedger(published())).to.have.lengthOf(6);
+  });
+
+  it('keeps the models that unfinished trainings start from where that is asked for, and no longer than they are needed', async () => {
+    const grid = tinyGrid('begun', [1, 4]);
+    const from = grid.rows[3]?.hash as string;
+    const elsewhere = at('elsewhere');
+    await planGrid(root(), grid);
+    await runQueue(root(), firstRuns(grid, 4), quiet);
+    const options = { models: true };
+    expect((await publish(root(), 'begun', elsewhere, options)).left).to.deep.equal(grid.rows.slice(4).map(placeOf));
+    const models = async () =>
+      (await readdir(join(elsewhere, 'runs'), { recursive: true })).filter((file) => file.endsWith('weights.bin'));
+    expect(await models()).to.deep.equal([join(from, 'model', 'weights.bin')]);
+    expect((await runQueue(elsewhere, grid, quiet)).left).to.equal(0);
+    await runQueue(root(), grid, quiet);
+    const weights = async (folder: string) => (await readResult(folder, grid.rows[4]?.hash as string))?.weights;
+    expect(await weights(elsewhere)).to.equal(await weights(root()));
+    await rm(join(elsewhere, 'runs', grid.rows[4]?.hash as string), { recursive: true });
+    await publish(root(), 'begun', elsewhere, options);
+    expect((await models()).filter((file) => file.startsWith(from))).to.deep.equal([]);
   });
 
   it('lets any run be done again, after those that it starts from, bit-equal on the same machine', async () => {

@@ -1,12 +1,16 @@
-/** Finished runs for others to read: without weights, and without what only tells about the machine that they were computed on. */
-import { copyFile, readdir, stat } from 'node:fs/promises';
+/** Finished runs for others to read, without what only tells about the machine that they were computed on; and to go on from elsewhere. */
+import { existsSync } from 'node:fs';
+import { copyFile, cp, readdir, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { makeFolder, writeAtomically } from '@refconv/files';
-import { isDone, json, RESULT, readAnalysis, readResult, runFolder, SPEC } from './folder.js';
+import { makeFolder, writeAtomically, writeWhole } from '@refconv/files';
+import { isDone, json, MERGED, MODEL, RESULT, readAnalysis, readResult, runFolder, SPEC } from './folder.js';
 import { readGrid, writeGrid } from './grid.js';
 import { writeTables } from './launch.js';
 import { rebuildLedger } from './ledger.js';
+import { finishedModel } from './network.js';
+import { placeOf } from './place.js';
 import type { AnalysisResult, Environment, Result } from './result.js';
+import type { Hash, Spec } from './spec.js';
 
 /** Files of a run that are copied as they are, where they are not larger. */
 const COPIED = /^(metrics|points.*|rounds|connectivity|redundancy|skeletons|robustness.*)\.csv$|^landscape\.json$/;
@@ -14,8 +18,8 @@ const LARGEST = 1_000_000;
 
 export interface Published {
   runs: number;
-  /** Runs of the grid that are not finished. */
-  left: number;
+  /** Runs of the grid that are not finished, by network, arm and seed. */
+  left: string[];
   /** Files that are too large, as paths within the folder of runs. */
   omitted: string[];
 }
@@ -23,16 +27,26 @@ export interface Published {
 /**
  * Adds what is finished of a grid to a folder that can be given away: specs, results, metrics and analyses; and makes its ledger and tables anew
  * from them. What is there of other grids stays.
+ * @param options.models with the models that trainings which are not finished start from, so that these can be done where only the folder is;
+ *   otherwise the folder has no weights.
  */
-export async function publish(root: string, name: string, to: string): Promise<Published> {
+export async function publish(
+  root: string,
+  name: string,
+  to: string,
+  { models = false }: { models?: boolean } = {},
+): Promise<Published> {
   const grid = await readGrid(root, name);
   const finished = Object.keys(grid.runs).filter((hash) => isDone(root, hash));
   const omitted: string[] = [];
   for (const hash of finished) omitted.push(...(await publishRun(root, hash, to)));
+  const left = grid.rows.filter(({ hash }) => !finished.includes(hash));
+  const starts = models ? left.map(({ hash }) => (grid.runs[hash] as Spec).from) : [];
+  for (const hash of finished) await publishModel(root, hash, to, starts.includes(hash));
   await writeGrid(to, grid);
   await rebuildLedger(to);
   await writeTables(to, grid);
-  return { runs: finished.length, left: Object.keys(grid.runs).length - finished.length, omitted };
+  return { runs: finished.length, left: left.map(placeOf), omitted };
 }
 
 async function publishRun(root: string, hash: string, to: string): Promise<string[]> {
@@ -51,6 +65,15 @@ async function publishRun(root: string, hash: string, to: string): Promise<strin
   // Last: a folder that has it is whole.
   await writeAtomically(join(folder, RESULT), [json(withoutMachine(result))]);
   return omitted;
+}
+
+/** What a training starts from: the plain network that a run ended with. */
+async function publishModel(root: string, hash: Hash, to: string, needed: boolean): Promise<void> {
+  for (const name of [MERGED, MODEL]) await rm(join(runFolder(to, hash), name), { recursive: true, force: true });
+  if (!needed) return;
+  const folder = existsSync(join(runFolder(root, hash), MERGED)) ? MERGED : MODEL;
+  const from = finishedModel(root, hash, [folder]);
+  await writeWhole(join(runFolder(to, hash), folder), {}, (unfinished) => cp(from, unfinished, { recursive: true }));
 }
 
 /** Without the machine's name, and the place of the images there. */
