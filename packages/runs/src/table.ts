@@ -151,7 +151,7 @@ export function tableCsv(rows: readonly TableRow[]): string {
   return stringify([CSV.map(snake), ...cells]);
 }
 
-/** The table to read, as texts. */
+/** The table to read, as texts; columns without a value are left out. */
 export function tableCells(rows: readonly TableRow[]): { header: string[]; body: string[][] } {
   const header = [
     'network',
@@ -185,7 +185,9 @@ export function tableCells(rows: readonly TableRow[]): { header: string[]; body:
     row.stepMilliseconds?.toFixed(1) ?? '',
     row.peakMemory === undefined ? '' : (row.peakMemory / 1e6).toFixed(0),
   ]);
-  return { header, body };
+  const used = header.map((_, i) => body.length === 0 || body.some((cells) => cells[i] !== ''));
+  const kept = (cells: string[]) => cells.filter((_, i) => used[i]);
+  return { header: kept(header), body: body.map(kept) };
 }
 
 /** The table as Markdown. */
