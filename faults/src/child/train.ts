@@ -27,6 +27,11 @@ const model = tf.sequential({
     tf.layers.dense({ name: 'fc', units: data.classes.length, kernelInitializer: he(2) }),
   ],
 });
+// As the command tells an error: its message alone.
+process.on('uncaughtException', ({ message }) => {
+  writeSync(2, `${message}\n`);
+  process.exit(1);
+});
 const { stopped } = await fit({
   ...{ model, data, ...channelStatistics(data.train), folder, showProgress: false, stopOnInterrupt: true },
   recipe: { ...PAPER_RECIPE, epochs: 3, batchSize: 16, warmUpEpochs: 1, augment: { crop: 1, flip: true }, seed: 3 },

@@ -6,6 +6,7 @@ import { images } from './images.js';
 import { killedWriters } from './kills.js';
 import { launchers } from './launchers.js';
 import { livingLocks, locks } from './locks.js';
+import { lostFileSystems } from './lost.js';
 import { damagedModels, forgedModels } from './models.js';
 import { hostileReports } from './reports.js';
 import { runFolders } from './runFolders.js';
@@ -15,5 +16,5 @@ import { damagedWeights, trapWeights } from './weights.js';
 /** Their shares are of a thousand. */
 export const KINDS: readonly Kind[] = [
   ...[damagedModels, forgedModels, damagedWeights, trapWeights, checkpoints, runFolders, images],
-  ...[locks, livingLocks, killedWriters, fullDisks, forbidden, hostileReports, trainings, launchers],
+  ...[locks, livingLocks, killedWriters, fullDisks, forbidden, hostileReports, trainings, launchers, lostFileSystems],
 ];

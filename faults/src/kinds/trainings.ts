@@ -9,7 +9,7 @@ import { check, type Kind } from '../kind.js';
 
 const TRAIN = fileURLToPath(new URL('../child/train.js', import.meta.url));
 
-async function train(folder: string, onLine: (line: string, child: ChildProcess) => void = () => {}) {
+export async function train(folder: string, onLine: (line: string, child: ChildProcess) => void = () => {}) {
   const child = spawn(process.execPath, [TRAIN, folder], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, TF_NUM_INTRAOP_THREADS: '1' },

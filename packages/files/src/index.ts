@@ -13,7 +13,7 @@ export {
   type WatchOptions,
   withLock,
 } from './lock.js';
-export { openFileSync, readBytes, readText } from './read.js';
+export { namesIn, openFileSync, readBytes, readText } from './read.js';
 export {
   appendWhole,
   freeBytes,

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -36,6 +36,12 @@ describe('withLock', () => {
     };
     await Promise.all([1, 2, 3].map(() => withLock(path, action, { poll: 1 })));
     expect(readdirSync(folder)).to.deep.equal([]);
+  });
+
+  it('is not thought to be free where its folder cannot be read', async () => {
+    symlinkSync('circle', join(folder, 'circle'));
+    const unseen = join(folder, 'circle', 'lock');
+    for (const look of [() => holderOf(unseen), () => tryLock(unseen)]) expect(await errorOf(look())).to.match(/ELOOP/);
   });
 
   it('is freed when the action fails', async () => {

@@ -4,7 +4,7 @@
  * creates the file of the next number, which only one can.
  */
 import { randomBytes } from 'node:crypto';
-import { link, open, readdir, rm, writeFile } from 'node:fs/promises';
+import { link, open, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -12,7 +12,7 @@ import { fileError } from './errors.js';
 import { besides, removeLeftovers } from './leftovers.js';
 import { forget, type Holder, isAlive, parseHolder, type WatchOptions } from './lockHolder.js';
 import { beginningOf } from './processes.js';
-import { readText } from './read.js';
+import { namesIn, readText } from './read.js';
 import { makeFolder } from './write.js';
 
 export type { Holder, WatchOptions } from './lockHolder.js';
@@ -167,8 +167,7 @@ interface LockFile {
 
 async function files(path: string): Promise<LockFile[]> {
   const prefix = `${basename(path)}.`;
-  const names = await readdir(dirname(path)).catch((): string[] => []);
-  return names
+  return (await namesIn(dirname(path)))
     .filter((name) => name.startsWith(prefix) && /^\d{1,15}$/.test(name.slice(prefix.length)))
     .map((name) => ({ path: join(dirname(path), name), number: Number(name.slice(prefix.length)) }));
 }

@@ -1,6 +1,6 @@
 /** Reads files and nothing else: a FIFO, a device or a socket in a file's place could keep a reader waiting for ever. */
 import { closeSync, constants, fstatSync, openSync, type Stats } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, readdir } from 'node:fs/promises';
 import { fileError } from './errors.js';
 
 /** Opening a FIFO waits for a writer unless told not to; on a file the flag means nothing. */
@@ -85,4 +85,15 @@ async function readAll(file: FileHandle, size: number): Promise<Buffer> {
 /** The text of a file; @throws as {@link readBytes} does. */
 export async function readText(path: string, maxBytes?: number): Promise<string> {
   return (await readBytes(path, maxBytes)).toString('utf8');
+}
+
+/**
+ * The names in a folder; none where there is no such folder.
+ * @throws Error where it cannot be read: what cannot be asked is not known to be empty.
+ */
+export async function namesIn(folder: string): Promise<string[]> {
+  return readdir(folder).catch((error: NodeJS.ErrnoException): string[] => {
+    if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') throw fileError(`Reading ${folder}`, error);
+    return [];
+  });
 }

@@ -148,6 +148,8 @@ describe('folders', () => {
           /Making the folder .* a part of its path is a file/,
         );
         expect(await messageOf(make(join(folder, 'file')))).to.match(/a file is in its place/);
+        await symlink('circle', join(folder, 'circle')).catch(() => undefined);
+        expect(await messageOf(make(join(folder, 'circle', 'x')))).to.match(/Making the folder .* failed: .*ELOOP/);
         if (process.platform === 'linux')
           expect(await messageOf(make('/proc/x/y'))).to.match(/Making the folder \/proc\/x\/y failed/);
       }

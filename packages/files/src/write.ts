@@ -11,7 +11,13 @@ import { besides, removeLeftovers } from './leftovers.js';
  */
 export async function makeFolder(folder: string): Promise<void> {
   const missing: string[] = [];
-  for (let path = resolve(folder); !(await stat(path).catch(() => undefined)); path = dirname(path)) {
+  const there = (path: string) =>
+    stat(path).catch((error: NodeJS.ErrnoException) => {
+      // Of what cannot be asked nobody knows whether it is there.
+      if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') throw fileError(`Making the folder ${folder}`, error);
+      return undefined;
+    });
+  for (let path = resolve(folder); !(await there(path)); path = dirname(path)) {
     missing.unshift(path);
     if (path === dirname(path)) break;
   }
@@ -19,7 +25,7 @@ export async function makeFolder(folder: string): Promise<void> {
   for (const path of missing) {
     await mkdir(path).catch(async (error: NodeJS.ErrnoException) => {
       // There already, or another process was faster.
-      if (error.code === 'EEXIST' && (await stat(path)).isDirectory()) return;
+      if (error.code === 'EEXIST' && (await there(path))?.isDirectory()) return;
       throw fileError(`Making the folder ${folder}`, error);
     });
   }

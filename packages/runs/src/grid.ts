@@ -1,9 +1,8 @@
 /** A grid: the runs of an experiment, and where each stands in its table. Kept in `ROOT/grids/NAME/grid.json`. */
 import { existsSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { counted } from '@refconv/datasets/text';
-import { hashOf, makeFolder, readJson, writeAtomically } from '@refconv/files';
+import { hashOf, makeFolder, namesIn, readJson, writeAtomically } from '@refconv/files';
 import { checkData } from './data.js';
 import { isDone } from './folder.js';
 import { guessedGrid, type OldGrid } from './oldGrid.js';
@@ -130,7 +129,7 @@ export async function writeGrid(root: string, grid: Grid): Promise<string> {
 export async function readGrid(root: string, name: string): Promise<Grid> {
   const grid = await findGrid(root, name);
   if (grid) return grid;
-  const folders = await readdir(join(root, 'grids')).catch((): string[] => []);
+  const folders = await namesIn(join(root, 'grids'));
   const names = folders.filter((each) => existsSync(gridFile(root, each)));
   throw new Error(
     `There is no grid '${name}' in ${root}; ${names.length ? `there are ${names.join(', ')}` : 'there is none yet'}. ` +

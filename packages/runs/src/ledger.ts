@@ -1,8 +1,8 @@
 /** The ledger: one row of CSV for each finished run. Its columns are in packages/runs/README.md. */
 import { existsSync } from 'node:fs';
-import { readdir, rename, truncate } from 'node:fs/promises';
+import { rename, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
-import { appendWhole, readCsvLines, readText, wholeLines, withLock, writeAtomically } from '@refconv/files';
+import { appendWhole, namesIn, readCsvLines, readText, wholeLines, withLock, writeAtomically } from '@refconv/files';
 import { stringify } from 'csv-stringify/sync';
 import { runFolder } from './folder.js';
 import { evaluatedOn, type Result } from './result.js';
@@ -133,7 +133,7 @@ async function rebuild(root: string, warn?: Log): Promise<number> {
 }
 
 async function resultsOf(root: string, warn?: Log): Promise<Result[]> {
-  const hashes = await readdir(join(root, 'runs')).catch((): string[] => []);
+  const hashes = await namesIn(join(root, 'runs'));
   const results: Result[] = [];
   for (const hash of hashes.sort()) {
     try {

@@ -1,7 +1,8 @@
 /** One cell of a table again: a run and those that it starts from, and whether it ends the same. */
-import { readdir } from 'node:fs/promises';
+
 import { join } from 'node:path';
 import { meanInterval } from '@refconv/analysis/statistics';
+import { namesIn } from '@refconv/files';
 import { readResult, readSpec, runFolder } from './folder.js';
 import { type GridRow, readGrid } from './grid.js';
 import { type QueueOptions, runQueue } from './queue.js';
@@ -66,7 +67,7 @@ export async function rerun(
 }
 
 async function findRun(root: string, start: string): Promise<Hash> {
-  const hashes = await readdir(join(root, 'runs')).catch(() => []);
+  const hashes = await namesIn(join(root, 'runs'));
   const [found, ...others] = hashes.filter((hash) => hash.startsWith(start));
   if (found && others.length === 0) return found;
   throw new Error(
@@ -83,7 +84,7 @@ async function specOf(root: string, hash: Hash): Promise<Spec> {
 
 /** Over the seeds of the row that the run stands in, in the first of the grids that have it. */
 async function deviationOf(root: string, hash: Hash): Promise<number | undefined> {
-  for (const name of await readdir(join(root, 'grids')).catch(() => [])) {
+  for (const name of await namesIn(join(root, 'grids'))) {
     const { rows } = await readGrid(root, name);
     const own = rows.find((row) => row.hash === hash);
     if (!own) continue;

@@ -1,7 +1,7 @@
 /** What a folder of runs holds, as the site shows it. */
 import { existsSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { namesIn } from '@refconv/files';
 import {
   counted,
   type Grid,
@@ -71,7 +71,7 @@ export async function readSite(root: string): Promise<Site> {
       `There is no folder ${root}. Give --root the folder of the runs; node experiments/dist/comparison.js --preset smoke makes some.`,
     );
   }
-  const names = await readdir(join(root, 'grids')).catch(() => []);
+  const names = await namesIn(join(root, 'grids'));
   if (names.length === 0 && !existsSync(join(root, 'ledger.csv'))) {
     throw new Error(
       `${root} holds no runs: it has neither grids nor a ledger.csv. Give --root the folder that an experiment's --results named.`,

@@ -1,6 +1,7 @@
 /** Images in one folder for each class, as torchvision's ImageFolder reads them. */
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { extname, join, relative, resolve, sep } from 'node:path';
+import { fileError } from '@refconv/files';
 import { EXTENSIONS } from '../image/formats.js';
 import { decodeName, encodeName, readableName } from '../loader/names.js';
 import { type ImageSource, shared, textList } from '../loader/source.js';
@@ -31,7 +32,11 @@ async function entriesOf(folder: string, expected: string) {
 
 /** What an entry of a folder is, links followed; nothing where it cannot be told, as of a link to nowhere. */
 async function kindOf(path: string): Promise<'folder' | 'file' | undefined> {
-  const status = await stat(bytesOf(path)).catch(() => undefined);
+  const status = await stat(bytesOf(path)).catch((error: NodeJS.ErrnoException) => {
+    if (['ENOENT', 'ENOTDIR', 'ELOOP', 'EACCES'].includes(error.code ?? '')) return undefined;
+    // As of a network file system that is lost: its images must not be missing in silence.
+    throw fileError(`Reading ${readableName(path)}`, error);
+  });
   return status?.isDirectory() ? 'folder' : status?.isFile() ? 'file' : undefined;
 }
 
