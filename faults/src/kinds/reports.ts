@@ -1,11 +1,13 @@
 /** Reports of runs whose files and names are hostile. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Random } from '@refconv/datasets';
 import { compareRuns } from '@refconv/reports/compare';
-import { runFolder } from '@refconv/runs';
+import { writeSite } from '@refconv/reports/site';
+import { GridBuilder, runFolder } from '@refconv/runs';
 import { damageOrReplace, pick } from '../damage.js';
 import { check, type Kind, valueOrClearError } from '../kind.js';
-import { tinyGrid, writeFinished } from '../results.js';
+import { tinyGrid, tinySpec, writeFinished } from '../results.js';
 
 const EVIL = '<script>globalThis.hacked=1</script>';
 const NAMES = [
@@ -21,6 +23,7 @@ export const hostileReports: Kind = {
     const results = await writeFinished(root, tinyGrid([1, 2]));
     return {
       async inject(random, own) {
+        if (random.integer(3) === 0) return site(random, own);
         const names = [pick(random, NAMES), pick(random, NAMES)];
         const run = join(own, 'run');
         mkdirSync(run);
@@ -53,3 +56,33 @@ export const hostileReports: Kind = {
     };
   },
 };
+
+/** A site of a grid whose texts are hostile, and of which a file may be damaged. */
+async function site(random: Random, own: string): Promise<string> {
+  const name = () => pick(random, NAMES);
+  const grid = new GridBuilder({
+    ...{ name: 'tiny', experiment: 'tiny', preset: name() },
+    ...{ kind: 'table', changed: { [name()]: name() } },
+    ...{ claim: name(), notes: name(), baseline: 'baseline' },
+  });
+  for (const seed of [1, 2]) {
+    const network = pick(random, ['mobilenetv1', name()]);
+    grid.add(network, 'baseline', tinySpec(seed));
+    grid.add(network, name(), tinySpec(seed + 2));
+  }
+  const [root, output] = [join(own, 'root'), join(own, 'site')];
+  const results = await writeFinished(root, grid.build());
+  const files = ['spec.json', 'result.json', 'metrics.csv'].map((file) =>
+    join(runFolder(root, pick(random, results).hash), file),
+  );
+  const damaged = pick(random, [...files, join(root, 'grids', 'tiny', 'grid.json')]);
+  const what = random.integer(2) ? damageOrReplace(damaged, random) : 'names alone';
+  const made = await valueOrClearError(() => writeSite(root, output), [own]);
+  if ('value' in made) {
+    for (const file of readdirSync(output, { recursive: true }) as string[]) {
+      if (!file.endsWith('.html')) continue;
+      check(!readFileSync(join(output, file), 'utf8').includes(EVIL), `A text stands in ${file} as markup.`);
+    }
+  }
+  return `a site: ${what}`;
+}

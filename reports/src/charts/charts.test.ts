@@ -104,6 +104,25 @@ describe('the charts', () => {
     expect([await legends(1), await legends(100)]).to.deep.equal([1, 2]);
   });
 
+  it('stay as wide as a page where a name is absurdly long', async () => {
+    const name = 'x'.repeat(5000);
+    const named = [
+      gainsChart([{ network: name, arm: name, gain: 1, pairs: 1 }, ...gains]),
+      trainingChart(
+        epochs.map((row) => ({ ...row, curve: `${name} ${row.curve}` })),
+        name,
+      ),
+    ];
+    for (const chart of named) {
+      const [, width, height] = /viewBox="0 0 (\d+) (\d+)"/.exec(await toSvg(chart)) as unknown as [
+        string,
+        string,
+        string,
+      ];
+      expect(Math.max(Number(width), Number(height))).to.be.below(2500);
+    }
+  });
+
   it('show what is larger as darker, whatever it is', () => {
     for (const [name, chart] of Object.entries(charts))
       for (const [scale] of JSON.stringify(chart).matchAll(/{[^{}]*"scheme"[^{}]*}/g))

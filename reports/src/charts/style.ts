@@ -18,20 +18,27 @@ export const DASHES = [
 /** The style of marks that have the text's colour: black on white, and white where the page is dark. */
 export const INK = 'ink';
 
+/** Pixels that a name may take: whole unless it is absurd. */
+const LONGEST = 500;
+
 export const CONFIG: TopLevelSpec['config'] = {
   style: { [INK]: { color: '#1b1f23' } },
-  axis: { labelFontSize: 12, titleFontSize: 12, titleFontWeight: 'normal', titlePadding: 8, labelFlush: false },
+  axis: {
+    ...{ labelFontSize: 12, titleFontSize: 12, titleFontWeight: 'normal', titlePadding: 8, labelFlush: false },
+    titleLimit: LONGEST,
+  },
   legend: {
     labelFontSize: 12,
     titleFontSize: 12,
     titleFontWeight: 'normal',
     symbolSize: 80,
     symbolOpacity: 1,
-    labelLimit: 0,
-    titleLimit: 0,
+    labelLimit: LONGEST,
+    titleLimit: LONGEST,
     columns: 3,
   },
-  header: { labelFontSize: 13, titleFontSize: 13 },
+  header: { labelFontSize: 13, titleFontSize: 13, labelLimit: LONGEST, titleLimit: LONGEST },
+  title: { limit: LONGEST },
   view: { stroke: null },
 };
 
