@@ -119,8 +119,12 @@ describe('ImageNet', () => {
     expect([log, statSync(`${path}.index`).mtimeMs]).to.deep.equal([[], written]);
     utimesSync(path, new Date(), new Date(Date.now() - 5000));
     expect(await tarIndex(path, (line) => log.push(line))).to.deep.equal(first);
-    expect(log[0]).to.contain('belongs to another state of the tar');
+    expect(log[0]).to.contain('of another state of the tar');
     truncateSync(`${path}.index`, 100);
+    expect(await tarIndex(path)).to.deep.equal(first);
+    const bytes = readFileSync(`${path}.index`);
+    bytes.writeUInt8((bytes[70] as number) ^ 1, 70);
+    writeFileSync(`${path}.index`, bytes);
     expect(await tarIndex(path)).to.deep.equal(first);
   });
 

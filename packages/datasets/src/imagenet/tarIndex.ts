@@ -1,4 +1,5 @@
 /** An index of the images in a tar, kept beside it, so that they are read in place. */
+import { createHash } from 'node:crypto';
 import { existsSync, statSync } from 'node:fs';
 import { readBytes, writeAtomically } from '@refconv/files';
 import { shared, type TextList } from '../loader/source.js';
@@ -19,8 +20,9 @@ export interface TarIndex {
 
 /** "RCIX" and the version of this layout. */
 const MAGIC = 0x58494352;
-const VERSION = 1;
+const VERSION = 2;
 const HEADER = 64;
+const HASH = 32;
 const IMAGE = /\.(jpe?g|png)$/i;
 
 /**
@@ -39,7 +41,7 @@ export async function tarIndex(path: string, log?: (message: string) => void): P
       (error: Error) => log?.(error.message),
     );
     if (known) return known;
-    log?.(`${file} belongs to another state of the tar; it is made anew.`);
+    log?.(`${file} is damaged, or of another state of the tar; it is made anew.`);
   }
   log?.(`Indexing ${path}, once`);
   const index = buildIndex(path, status.size, log);
@@ -137,11 +139,13 @@ interface TarState {
   mtimeMs: number;
 }
 
-/** Header, then the columns one after the other, each at a multiple of 8 bytes. */
+const hashOf = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest();
+
+/** Header, then the columns one after the other, each at a multiple of its values' bytes, then the SHA-256 of all before. */
 function encode(index: TarIndex, { size, mtimeMs }: TarState): Uint8Array {
   const groups = Buffer.from(JSON.stringify(index.groups));
   const columns = columnsOf(index.count, index.names.bytes.length, groups.length);
-  const out = Buffer.alloc(columns.end);
+  const out = Buffer.alloc(columns.end + HASH);
   const view = new DataView(out.buffer, out.byteOffset);
   view.setUint32(0, MAGIC, true);
   view.setUint32(4, VERSION, true);
@@ -156,17 +160,19 @@ function encode(index: TarIndex, { size, mtimeMs }: TarState): Uint8Array {
   put(columns.groupOf, index.groupOf);
   put(columns.names, index.names.bytes);
   put(columns.groups, groups);
+  put(columns.end, hashOf(out.subarray(0, columns.end)));
   return out;
 }
 
-/** Undefined where it is of another tar, another version, or cut off. */
+/** Undefined where it is of another tar, another version, or damaged. */
 function decode(file: Buffer, { size, mtimeMs }: TarState): TarIndex | undefined {
   if (file.length < HEADER || file.readUInt32LE(0) !== MAGIC || file.readUInt32LE(4) !== VERSION) return undefined;
   const [givenSize, givenTime, count, nameBytes, groupBytes] = Array.from({ length: 5 }, (_, i) =>
     file.readDoubleLE(8 + 8 * i),
   ) as [number, number, number, number, number];
   const columns = columnsOf(count, nameBytes, groupBytes);
-  if (givenSize !== size || givenTime !== mtimeMs || file.length !== columns.end) return undefined;
+  if (givenSize !== size || givenTime !== mtimeMs || file.length !== columns.end + HASH) return undefined;
+  if (!hashOf(file.subarray(0, columns.end)).equals(file.subarray(columns.end))) return undefined;
   const get = <T extends Uint8Array | Uint32Array | Float64Array>(
     kind: { new (buffer: SharedArrayBuffer): T; BYTES_PER_ELEMENT: number },
     at: number,
