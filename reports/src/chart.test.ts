@@ -25,6 +25,18 @@ describe('the chart of the three curves', () => {
     ]);
   });
 
+  it('shows a baseline that was trained before as the level that the others begin at', () => {
+    const kept = { ...RESULT, baseline: { epochs: 105, testTop1: 0.8, run: 'a'.repeat(64) } };
+    const { curves } = kept;
+    const shown = curvePoints({ ...kept, curves: { ...curves, baseline: [] } });
+    expect(shown.map(({ curve, epoch, top1 }) => `${curve} ${epoch} ${top1}`)).to.deep.equal([
+      ...['baseline 0 80', 'baseline 2 80'],
+      ...['control, no RefConv 0 80', 'control, no RefConv 1 34.56', 'control, no RefConv 2 50'],
+      ...['RefConv 0 80', 'RefConv 1 9.87', 'RefConv 2 45.67'],
+    ]);
+    expect(curvesChart(shown, 0)).to.have.property('layer').with.lengthOf(1);
+  });
+
   it('is a vega-lite chart that holds its data', () => {
     const chart = curvesChart(points, 2);
     expect(chart).to.have.nested.property('data.values').that.deep.equals(points);

@@ -18,19 +18,34 @@ const STYLES: Record<Curve, { name: string; colour: string; shape: string; dash:
   refconv: { name: 'RefConv', colour: '#D55E00', shape: 'triangle-up', dash: [1, 0] },
 };
 
-/** The points of all three curves. Control and RefConv go on where the baseline ended. */
-export function curvePoints({ curves, recipe }: Pick<StartResult, 'curves' | 'recipe'>): CurvePoint[] {
+type Curves = Pick<StartResult, 'curves' | 'recipe' | 'baseline'>;
+
+/** Epochs that the chart shows of the baseline: none of one that was trained before. */
+export const baselineEpochs = ({ baseline }: Pick<StartResult, 'baseline'>): number =>
+  baseline.run === undefined ? baseline.epochs : 0;
+
+/** The points of all three curves. Control and RefConv go on where the baseline ended; one that was trained before is a level line. */
+export function curvePoints(result: Curves): CurvePoint[] {
+  const { curves, recipe, baseline } = result;
+  const begin = baselineEpochs(result);
+  const level = [0, recipe.epochs].map((epoch) => ({ epoch, testTop1: baseline.testTop1 }));
+  const start = begin === 0 ? level.slice(0, 1) : [];
+  const shown = {
+    baseline: begin === 0 ? level : curves.baseline,
+    control: [...start, ...curves.control],
+    refconv: [...start, ...curves.refconv],
+  };
   return CURVES.flatMap((curve) =>
-    curves[curve].map(({ epoch, testTop1 }) => ({
+    shown[curve].map(({ epoch, testTop1 }) => ({
       curve: STYLES[curve].name,
-      epoch: curve === 'baseline' ? epoch : recipe.epochs + epoch,
+      epoch: curve === 'baseline' ? epoch : begin + epoch,
       top1: Math.round(1e6 * testTop1) / 1e4,
     })),
   );
 }
 
-/** The vega-lite chart of the points; a rule stands where the baseline ends, after so many epochs. */
-export function curvesChart(points: readonly CurvePoint[], baselineEpochs: number): TopLevelSpec {
+/** The vega-lite chart of the points; a rule stands where the baseline ends, after so many epochs, where it was trained here. */
+export function curvesChart(points: readonly CurvePoint[], begin: number): TopLevelSpec {
   const styles = CURVES.map((curve) => STYLES[curve]);
   const domain = styles.map(({ name }) => name);
   const last = points.reduce((max, { epoch }) => Math.max(max, epoch), 0);
@@ -49,13 +64,15 @@ export function curvesChart(points: readonly CurvePoint[], baselineEpochs: numbe
       x: {
         field: 'epoch',
         type: 'quantitative',
-        title: 'epochs from the start of the baseline',
+        title: begin > 0 ? 'epochs from the start of the baseline' : 'epochs after the baseline',
         scale: { domain: [0, last] },
         axis: { tickMinStep: 1, grid: false },
       },
     },
     layer: [
-      { mark: { type: 'rule', strokeDash: [2, 3], color: '#888888' }, encoding: { x: { datum: baselineEpochs } } },
+      ...(begin > 0
+        ? [{ mark: { type: 'rule' as const, strokeDash: [2, 3], color: '#888888' }, encoding: { x: { datum: begin } } }]
+        : []),
       {
         mark: { type: 'line', strokeWidth: 2, point: { size: 45, filled: true } },
         encoding: {

@@ -40,6 +40,20 @@ describe('the report page', () => {
     expect(reportPage({ ...RESULT, agreement: same }, SVG)).to.contain('are equal bit by bit');
   });
 
+  it('says of a baseline that was trained before how it is made again', () => {
+    const run = 'a'.repeat(64);
+    const recipe = { ...RESULT.recipe, refocusingRate: 'matched' as const };
+    const baseline = { epochs: 105, testTop1: 0.8, run };
+    const curves = { ...RESULT.curves, baseline: [] };
+    const kept = reportPage({ ...RESULT, recipe, baseline, curves, init: 'zero' }, SVG);
+    expect(kept).to.contain('refconv experiment rerun aaaaaaaaaaaa').and.contain('trained before, for 105 epochs');
+    expect(kept)
+      .to.contain('<td>107</td><td>45.67 %</td>')
+      .and.contain('at zero, so that')
+      .and.contain('rate is matched');
+    expect(page).not.to.contain('rerun');
+  });
+
   it('escapes what it shows', () => {
     expect(page).not.to.contain('<script');
     expect(page).to.contain('&#60;script&#62;alert(&#34;&#38;&#34;)');

@@ -8,9 +8,9 @@ const signed = (points: number) => `${points < 0 ? '−' : '+'}${Math.abs(points
 
 /** A page that needs no other file and no network. */
 export function reportPage(result: StartResult, svg: string): string {
-  const { data, recipe, curves, cost, agreement, speed, machine, network } = result;
+  const { data, recipe, baseline: began, init, curves, cost, agreement, speed, machine, network } = result;
   const last = (rows: readonly EpochRow[]) => (rows.at(-1) as EpochRow).testTop1;
-  const [baseline, control, refconv] = [last(curves.baseline), last(curves.control), last(curves.refconv)];
+  const [baseline, control, refconv] = [began.testTop1, last(curves.control), last(curves.refconv)];
   const difference = 100 * (refconv - control);
   // Of one accuracy, from the number of test images alone: the binomial distribution's.
   const standardError = 100 * Math.sqrt((refconv * (1 - refconv)) / data.test);
@@ -27,7 +27,11 @@ export function reportPage(result: StartResult, svg: string): string {
 <body>
 <main>
 <h1>${network} on ${data.name}, with and without RefConv</h1>
-<p>A baseline was trained for ${recipe.epochs} epochs. Two copies of it were then trained for ${recipe.epochs} epochs more, by the same
+<p>${
+    began.run === undefined
+      ? `A baseline was trained for ${began.epochs} epochs.`
+      : `The baseline was trained before, for ${began.epochs} epochs.`
+  } Two copies of it were then trained for ${recipe.epochs} epochs more, by the same
 recipe and with the same seed: the control as it is, the other refocused: its kernels frozen, a small convolution over them
 learned.</p>
 
@@ -37,7 +41,9 @@ round. With ${count(data.test)} test images alone, an accuracy has a standard er
 
 <figure>
 ${accessible(svg, curves)}
-<figcaption>Accuracy on ${count(data.test)} test images after each epoch. At the dotted line control and RefConv take over from the baseline,
+<figcaption>Accuracy on ${count(data.test)} test images after each epoch. ${
+    began.run === undefined ? 'At the dotted line control' : 'Control'
+  } and RefConv take over from the baseline,
 and the learning rate starts anew.</figcaption>
 </figure>
 
@@ -47,9 +53,9 @@ and the learning rate starts anew.</figcaption>
 <thead><tr><th scope="col"></th><th scope="col">epochs</th><th scope="col">test accuracy</th></tr></thead>
 <tbody>
 ${[
-  { name: 'baseline', epochs: recipe.epochs, top1: baseline },
-  { name: 'control, no RefConv', epochs: 2 * recipe.epochs, top1: control },
-  { name: 'RefConv', epochs: 2 * recipe.epochs, top1: refconv },
+  { name: 'baseline', epochs: began.epochs, top1: baseline },
+  { name: 'control, no RefConv', epochs: began.epochs + recipe.epochs, top1: control },
+  { name: 'RefConv', epochs: began.epochs + recipe.epochs, top1: refconv },
 ].map(
   ({ name, epochs, top1 }) => html`<tr><th scope="row">${name}</th><td>${epochs}</td><td>${percent(top1)}</td></tr>
 `,
@@ -75,10 +81,10 @@ images. Their logits, of at most ${agreement.largestLogit.toFixed(1)}, ${logitDi
 <caption>Test accuracy after each epoch; each training counts its own</caption>
 <thead><tr><th scope="col">epoch</th><th scope="col">baseline</th><th scope="col">control</th><th scope="col">RefConv</th></tr></thead>
 <tbody>
-${curves.baseline.map(
+${curves.control.map(
   ({ epoch, testTop1 }, i) => html`<tr><th scope="row">${epoch}</th>${[
+    curves.baseline[i]?.testTop1,
     testTop1,
-    curves.control[i]?.testTop1,
     curves.refconv[i]?.testTop1,
   ].map((top1) => html`<td>${top1 === undefined ? '' : percent(top1)}</td>`)}</tr>
 `,
@@ -88,9 +94,17 @@ ${curves.baseline.map(
 <h2>How it was made</h2>
 <dl>
 <dt>Images</dt><dd>${data.name}: ${count(data.train)} training and ${count(data.test)} test images (${data.source})</dd>
-<dt>Recipe</dt><dd>the paper's on fewer epochs, for each of the three: SGD, momentum ${recipe.momentum}, weight decay ${recipe.weightDecay},
+<dt>Recipe</dt><dd>the paper's on fewer epochs, for each training here: SGD, momentum ${recipe.momentum}, weight decay ${recipe.weightDecay},
 batches of ${recipe.batchSize}, linear warm-up over ${recipe.warmUpEpochs.toFixed(2)} epochs to ${recipe.learningRate}, then a cosine to
-${recipe.finalLearningRate}; random crop and flip; seed ${recipe.seed}</dd>
+${recipe.finalLearningRate}; random crop and flip; seed ${recipe.seed}. W_r begins ${START_OF[init]}${
+    recipe.refocusingRate === undefined ? '' : `, and its rate is ${rateText(recipe.refocusingRate)}`
+  }</dd>
+${
+  began.run === undefined
+    ? ''
+    : html`<dt>Baseline</dt><dd>run ${began.run} of the measurement; <code>npx refconv experiment rerun ${began.run.slice(0, 12)}</code> trains it again</dd>
+`
+}
 <dt>Machine</dt><dd>${machine.cpu}, ${machine.threads} threads, TensorFlow ${machine.tensorflow}, Node ${machine.node}</dd>
 <dt>Data</dt><dd><a href="chart.csv">chart.csv</a>, the chart as <a href="chart.vl.json">vega-lite</a> and <a href="chart.svg">SVG</a>,
 <a href="result.json">result.json</a>; every training's metrics.csv is in its folder</dd>
@@ -101,14 +115,26 @@ ${recipe.finalLearningRate}; random crop and flip; seed ${recipe.seed}</dd>
 `.text;
 }
 
+const START_OF: Record<StartResult['init'], string> = {
+  zero: 'at zero, so that RefConv begins as the baseline',
+  xavier: "by Xavier's draw, as in the paper",
+  official: "by the official code's draw",
+};
+
+const rateText = (rate: number | 'matched') =>
+  rate === 'matched'
+    ? 'matched: divided in each layer by how much further a step of W_r moves a kernel than a plain step would'
+    : `${rate} times that of all else`;
+
 const logitDifference = (largest: number) =>
   largest === 0 ? 'are equal bit by bit' : `differ by at most ${largest.toExponential(1)}`;
 
 /** The chart with a title and a description for readers who do not see it. Takes markup that vega made. */
 function accessible(svg: string, curves: StartResult['curves']): Html {
-  const ends = Object.entries(curves).map(
-    ([curve, rows]) => `${curve} ends at ${percent((rows.at(-1) as EpochRow).testTop1)}`,
-  );
+  const ends = Object.entries(curves).flatMap(([curve, rows]) => {
+    const row = rows.at(-1);
+    return row ? `${curve} ends at ${percent(row.testTop1)}` : [];
+  });
   const { text } =
     html`<title id="chart-title">Test accuracy over the epochs</title><desc id="chart-description">Three lines: ${ends.join(', ')}. All numbers are in the tables below.</desc>`;
   return new Html(

@@ -2,13 +2,13 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { StartResult } from '@refconv/experiments';
-import { curvePoints, curvesChart, toCsv, toSvg } from './chart.js';
+import { baselineEpochs, curvePoints, curvesChart, toCsv, toSvg } from './chart.js';
 import { reportPage } from './page.js';
 
 /** Writes index.html and its chart as chart.vl.json, chart.csv and chart.svg into a folder. @returns the page's path. */
 export async function writeReport(folder: string, result: StartResult): Promise<string> {
   const points = curvePoints(result);
-  const chart = curvesChart(points, result.recipe.epochs);
+  const chart = curvesChart(points, baselineEpochs(result));
   const svg = await toSvg(chart);
   const page = join(folder, 'index.html');
   await writeFile(join(folder, 'chart.vl.json'), `${JSON.stringify(chart, undefined, 2)}\n`);

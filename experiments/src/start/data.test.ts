@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { startData } from './data.js';
+import { startData, withImages } from './data.js';
 
 describe('the images of npm start', () => {
   it('are the synthetic ones where CIFAR-10 is not found, and it says so', async () => {
@@ -12,7 +12,9 @@ describe('the images of npm start', () => {
     try {
       Object.assign(process.env, { XDG_CACHE_HOME: empty, REFCONV_CACHE: empty });
       delete process.env.REFCONV_DATA;
-      const { data, mean } = await startData({ images: 70, download: false, log: (line) => lines.push(line) });
+      const all = await startData({ download: false, log: (line) => lines.push(line) });
+      const { data, mean } = withImages(all, 70);
+      expect(() => withImages(all, 10_001)).to.throw('There are 10000 training images; given --images 10001.');
       expect([data.name, data.train.count, data.test.count]).to.deep.equal(['synthetic', 70, 2000]);
       expect(mean).to.have.lengthOf(3);
     } finally {

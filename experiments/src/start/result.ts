@@ -1,5 +1,6 @@
 /** What `npm start` finds out, as `result.json` holds it. */
 import type { Cost } from '@refconv/analysis';
+import type { ConvmapInit } from '@refconv/refconv';
 import type { MetricsRow, Recipe } from '@refconv/training';
 import type { Agreement, Speed } from './compare.js';
 
@@ -15,9 +16,18 @@ export const RESULT_FILE = 'result.json';
 export interface StartResult {
   network: string;
   data: { name: string; source: string; train: number; test: number };
-  /** Of each of the three trainings. */
+  /** Of each of the trainings; the refocusing rate is RefConv's alone. */
   recipe: Recipe;
-  /** A row for each epoch; each training counts its own from 1. */
+  /** What both copies begin with. */
+  baseline: {
+    epochs: number;
+    testTop1: number;
+    /** The run that trained it, where it was kept in the repository. */
+    run?: string;
+  };
+  /** How W_r begins. */
+  init: ConvmapInit;
+  /** A row for each epoch; each training counts its own from 1. A baseline that was kept has none. */
   curves: Record<Curve, EpochRow[]>;
   cost: Record<'baseline' | 'refocused' | 'merged', Omit<Cost, 'layers'>>;
   agreement: Agreement;

@@ -17,6 +17,8 @@ export const RESULT: StartResult = {
   network: 'MobileNetV1 ×0.25',
   data: { name: 'cifar10', source: '/home/me/<script>alert("&")</script>', train: 10_000, test: 2_500 },
   recipe: { ...PAPER_RECIPE, epochs: 2, warmUpEpochs: 0.1, seed: 7 },
+  baseline: { epochs: 2, testTop1: 0.2345 },
+  init: 'xavier',
   curves: { baseline: rows(0.1234, 0.2345), control: rows(0.3456, 0.5), refconv: rows(0.0987, 0.4567) },
   cost: {
     baseline: { trainable: 215_642, frozen: 10_944, macs: 3_331_072 },
