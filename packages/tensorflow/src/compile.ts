@@ -2,6 +2,7 @@
 import type { Scalar, Tensor } from '@tensorflow/tfjs';
 import { currentRecorder } from './backend.js';
 import { Graph } from './graph.js';
+import { type Inspection, inspectionOf, inspectorOf } from './inspection.js';
 import { LOG_LEVEL, nativeGraph, tf } from './load.js';
 import { DType, type Feed, type NativeRunResult, type Output } from './native.js';
 import { type OperationTime, summarizeTimings } from './profile.js';
@@ -34,6 +35,8 @@ export type Compiled<F extends Record<string, TensorFunction>> = { [K in keyof F
 export interface CompileOptions {
   /** Runs the functions as they are, operation by operation, for debugging. Default: the environment variable REFCONV_EAGER is 1. */
   eager?: boolean;
+  /** Is told what was recorded, each time. Default: as the environment variable REFCONV_COMPILE says. */
+  inspect?: ((inspection: Inspection) => void) | undefined;
 }
 
 /**
@@ -55,7 +58,7 @@ export function compile<F extends Record<string, TensorFunction>>(
   if ('dispose' in functions)
     throw new Error("A compiled function cannot be called 'dispose': that name frees the graph.");
   const eager = options.eager ?? process.env.REFCONV_EAGER === '1';
-  const program = new Program();
+  const program = new Program(options.inspect ?? inspectorOf(process.env.REFCONV_COMPILE));
   const entries = Object.entries(functions).map(([name, body]) => {
     const plain = body as unknown as Body;
     return [name, eager ? eagerFunction(plain) : program.function(name, plain)];
@@ -86,7 +89,7 @@ class Program {
   private busy = false;
   private disposed = false;
 
-  constructor() {
+  constructor(private readonly inspect: CompileOptions['inspect']) {
     this.graph = new Graph();
     this.store = new VariableStore(this.graph);
   }
@@ -106,8 +109,11 @@ class Program {
       const key = JSON.stringify(specs);
       let recording = recordings.get(key);
       if (!recording) {
+        const [first, begin] = [this.graph.size, performance.now()];
         recording = this.record(name, body, specs, inputs);
         recordings.set(key, recording);
+        const milliseconds = performance.now() - begin;
+        this.inspect?.(inspectionOf(this.graph, first, { function: name, arguments: specs, milliseconds }, recording));
       }
       this.store.upload(recording.variables);
       this.store.separateClones(recording.updated);

@@ -30,6 +30,7 @@ export class Graph {
   private readonly native: NativeGraph;
   private count = 0;
   private readonly names: string[] = [];
+  private readonly constants: { after: number; shape: readonly number[]; bytes: number }[] = [];
 
   constructor() {
     this.native = new nativeGraph.Graph(
@@ -61,6 +62,24 @@ export class Graph {
     return this.names[operation] as string;
   }
 
+  /** Operations so far. */
+  get size(): number {
+    return this.count;
+  }
+
+  /** What was added from the `first`-th operation on: the kind of each operation, and constants. */
+  since(first: number): { kinds: string[]; constants: { shape: readonly number[]; bytes: number }[] } {
+    const numbered = /^(.*)_(\d+)$/;
+    const kinds = this.names.flatMap((name) => {
+      const [, kind, number] = numbered.exec(name ?? '') ?? [];
+      return kind !== undefined && Number(number) >= first ? [kind] : [];
+    });
+    const constants = this.constants
+      .filter(({ after }) => after >= first)
+      .map(({ shape, bytes }) => ({ shape, bytes }));
+    return { kinds, constants };
+  }
+
   /** The graph as a serialized GraphDef. */
   definition(): Uint8Array {
     return this.native.graphDefinition();
@@ -81,6 +100,9 @@ export class Graph {
       { name: 'dtype', type: Attr.type, value: tensor.dtype },
       { name: 'value', type: Attr.tensor, value: tensor },
     ];
+    const parts = Array.isArray(tensor.data) ? tensor.data : [tensor.data];
+    const bytes = parts.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    this.constants.push({ after: this.count, shape: tensor.shape, bytes });
     return [this.add('Const', [], attributes).operation, 0];
   }
 

@@ -2,6 +2,7 @@ import './kernels/register.js';
 
 export { type Compiled, type CompiledFunction, type CompileOptions, compile, type TensorFunction } from './compile.js';
 export { type FrozenGraph, frozenGraph } from './frozen.js';
+export { type Inspection, inspectionText } from './inspection.js';
 export { BATCH_NORM_TRAINING, batchNormTraining } from './kernels/batchNorm.js';
 export { type ConvolutionOptions, conv2d, GROUPED_CONV, type Padding } from './kernels/convolution.js';
 export { type CrossEntropyOptions, softmaxCrossEntropy } from './kernels/crossEntropy.js';
