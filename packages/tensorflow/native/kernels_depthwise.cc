@@ -174,24 +174,57 @@ void Convolve(const float* x, const float* kernel, const DepthwiseShape& s, bool
   });
 }
 
-// One pixel of the image, for a stride above 1: the sum over those elements of the kernel that met it. T holds some channels.
-template <typename T>
-inline void InputPixel(const float* dy, const float* kernel, const DepthwiseShape& s, int64_t h, int64_t w, float* dx) {
-  T sum = {};
-  int64_t bottom = h + s.padTop, right = w + s.padLeft;
-  for (int64_t i = bottom % s.stride; i < s.kernel && i <= bottom; i += s.stride) {
-    int64_t row = (bottom - i) / s.stride;
-    if (row >= s.outHeight) continue;
-    for (int64_t k = right % s.stride; k < s.kernel && k <= right; k += s.stride) {
-      int64_t column = (right - k) / s.stride;
-      if (column >= s.outWidth) continue;
-      T slope, weight;
-      std::memcpy(&slope, dy + (row * s.outWidth + column) * s.channels, sizeof(T));
-      std::memcpy(&weight, kernel + (i * s.kernel + k) * s.channels, sizeof(T));
-      sum += slope * weight;
-    }
+// The gradient of x for a stride above 1: a pixel meets every stride-th element of the kernel, which ones depends on its place
+// modulo the stride. Pixels of the same place are one convolution of dy at stride 1; they are computed together, then strewn.
+void StridedInputGradient(const float* dy, const float* kernel, const DepthwiseShape& s, float* dx) {
+  int64_t stride = s.stride, taps = (s.kernel + stride - 1) / stride, channels = s.channels;
+  int64_t firstColumn = s.padLeft / stride, columns = (s.width - 1 + s.padLeft) / stride + 1 - firstColumn;
+  // Where row b of dy and those above it are met by the rows h of x with (h + padTop) / stride = b.
+  DepthwiseShape met{s.batch, s.outHeight, s.outWidth, channels, 0,        columns,
+                     taps,    1,           1,          taps - 1, taps - 1 - firstColumn};
+  Padded layout(met);
+  int64_t size = columns * channels, period = Period(met);
+  std::vector<float> weights(s.kernel * s.kernel * period);
+  for (int64_t tap = 0; tap < s.kernel * s.kernel; ++tap) {
+    for (int64_t i = 0; i < period; ++i) weights[tap * period + i] = kernel[tap * channels + i % channels];
   }
-  std::memcpy(dx, &sum, sizeof(T));
+  int64_t block = std::clamp<int64_t>((1 << 15) / (s.width * channels), std::min<int64_t>(8, s.height), s.height);
+  int64_t blocks = (s.height + block - 1) / block;
+  Workers::Get().Run(s.batch * blocks, [&](int64_t part) {
+    int64_t image = part / blocks, first = part % blocks * block, last = std::min(s.height, first + block);
+    int64_t firstRow = (first + s.padTop) / stride, rows = (last - 1 + s.padTop) / stride + 1 - firstRow;
+    thread_local std::vector<float> padded, together;
+    padded.resize(layout.SizeFor(rows));
+    int64_t plane = RoundUp(size, kWidth);
+    together.resize(stride * plane);
+    layout.Fill(dy + image * s.outHeight * s.outWidth * channels, firstRow, rows, padded.data());
+    for (int64_t h = first; h < last; ++h) {
+      int64_t row = (h + s.padTop) / stride - firstRow, i0 = (h + s.padTop) % stride;
+      for (int64_t k0 = 0; k0 < stride; ++k0) {
+        const float *from[16], *weight[16];
+        int64_t count = 0;
+        for (int64_t i = i0, t = 0; i < s.kernel; i += stride, ++t) {
+          for (int64_t k = k0, u = 0; k < s.kernel; k += stride, ++u, ++count) {
+            from[count] = padded.data() + (row + taps - 1 - t) * layout.rowSize + (taps - 1 - u) * channels;
+            weight[count] = weights.data() + (i * s.kernel + k) * period;
+          }
+        }
+        float* out = together.data() + k0 * plane;
+        for (int64_t j = 0, phase = 0; j < size; j += kWidth, phase = phase + kWidth == period ? 0 : phase + kWidth) {
+          V sum = {};
+          for (int64_t n = 0; n < count; ++n) sum += Load(from[n] + j) * Load(weight[n] + phase);
+          Store(out + j, sum);
+        }
+      }
+      float* pixel = dx + (image * s.height + h) * s.width * channels;
+      for (int64_t w = 0; w < s.width; ++w, pixel += channels) {
+        int64_t column = w + s.padLeft, c = 0;
+        const float* in = together.data() + column % stride * plane + (column / stride - firstColumn) * channels;
+        for (; c + 8 <= channels; c += 8) Store8(pixel + c, Load8(in + c));
+        for (; c < channels; ++c) pixel[c] = in[c];
+      }
+    }
+  });
 }
 
 }  // namespace
@@ -206,16 +239,7 @@ void DepthwiseInputGradient(const float* dy, const float* kernel, const Depthwis
                           s.kernel, 1,          s.dilation, reach - s.padTop, reach - s.padLeft};
     return Convolve(dy, kernel, turned, true, dx);
   }
-  Workers::Get().Run(s.batch * s.height, [&](int64_t part) {
-    int64_t image = part / s.height, h = part % s.height, c = 0;
-    const float* slope = dy + image * s.outHeight * s.outWidth * s.channels;
-    for (int64_t w = 0; w < s.width; ++w) {
-      float* pixel = dx + (part * s.width + w) * s.channels;
-      for (c = 0; c + kWidth <= s.channels; c += kWidth) InputPixel<V>(slope + c, kernel + c, s, h, w, pixel + c);
-      for (; c + 8 <= s.channels; c += 8) InputPixel<V8>(slope + c, kernel + c, s, h, w, pixel + c);
-      for (; c < s.channels; ++c) InputPixel<float>(slope + c, kernel + c, s, h, w, pixel + c);
-    }
-  });
+  StridedInputGradient(dy, kernel, s, dx);
 }
 
 void DepthwiseKernelGradient(const float* x, const float* dy, const DepthwiseShape& s, float* gradient) {

@@ -244,7 +244,12 @@ void Accumulate(const float* a, int64_t m, const float* b, int64_t strideB, int6
         width = TileColumns(m - i);
         float* out = packedA.data() + i * kRows;
         for (int64_t row = 0; row < size; ++row, out += width) {
-          std::memcpy(out, a + (first + row) * m + i, width * sizeof(float));
+          const float* from = a + (first + row) * m + i;
+          if (width == 8) {
+            Store8(out, Load8(from));
+          } else {
+            for (int64_t k = 0; k < width; ++k) out[k] = from[k];
+          }
         }
       }
     }
