@@ -29,8 +29,11 @@ struct DepthwiseShape {
   int64_t batch, height, width, channels, outHeight, outWidth, kernel, stride, dilation, padTop, padLeft;
 };
 
-// y of a depthwise convolution at stride 1 with a kernel [kernel, kernel, channels].
-void DilatedDepthwise(const float* x, const float* kernel, const DepthwiseShape& shape, float* y);
+// y of a depthwise convolution with a kernel [kernel, kernel, channels]; its stride or its dilation is 1, and its size 3, 5 or 7.
+void Depthwise(const float* x, const float* kernel, const DepthwiseShape& shape, float* y);
+
+// Gradient of x.
+void DepthwiseInputGradient(const float* dy, const float* kernel, const DepthwiseShape& shape, float* dx);
 
 // Gradient [kernel, kernel, channels] of a depthwise kernel, for x [batch, height, width, channels] and dy.
 void DepthwiseKernelGradient(const float* x, const float* dy, const DepthwiseShape& shape, float* gradient);

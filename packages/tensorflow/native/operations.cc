@@ -164,24 +164,34 @@ void ComputeTransposedProduct(void*, TF_OpKernelContext* context) {
   TransposedProduct(call.Data(x), call.Data(dy), Rows(x), m, n, call.Output(0, Shape(call.Input(2))));
 }
 
-// x, dy, the depthwise kernel [kernel, kernel, channels, 1]: its gradient.
-void ComputeDepthwiseGradient(void* kernel, TF_OpKernelContext* context) {
+DepthwiseShape DepthwiseShapeOf(void* kernel, const std::vector<int64_t>& x, int64_t outHeight, int64_t outWidth) {
   auto& a = *static_cast<Attributes*>(kernel);
-  Call call(context);
-  TF_Tensor *x = call.Input(0), *dy = call.Input(1);
-  DepthwiseShape shape{TF_Dim(x, 0),  TF_Dim(x, 1), TF_Dim(x, 2), TF_Dim(x, 3), TF_Dim(dy, 1), TF_Dim(dy, 2),
-                       a.kernel,      a.stride,     a.dilation,   a.padTop,     a.padLeft};
-  DepthwiseKernelGradient(call.Data(x), call.Data(dy), shape, call.Output(0, Shape(call.Input(2))));
+  return {x[0], x[1], x[2], x[3], outHeight, outWidth, a.kernel, a.stride, a.dilation, a.padTop, a.padLeft};
 }
 
-// x, a depthwise kernel [kernel, kernel, channels, 1]: their dilated convolution of the size of x, zeros around it.
-void ComputeDilatedDepthwise(void* kernel, TF_OpKernelContext* context) {
-  int64_t dilation = static_cast<Attributes*>(kernel)->dilation;
+// x, a depthwise kernel [kernel, kernel, channels, 1], anything of the shape [height, width] of the result: their convolution.
+void ComputeDepthwise(void* kernel, TF_OpKernelContext* context) {
   Call call(context);
-  TF_Tensor *x = call.Input(0), *filter = call.Input(1);
-  int64_t height = TF_Dim(x, 1), width = TF_Dim(x, 2), size = TF_Dim(filter, 0), pad = (size - 1) / 2 * dilation;
-  DepthwiseShape shape{TF_Dim(x, 0), height, width, TF_Dim(x, 3), height, width, size, 1, dilation, pad, pad};
-  DilatedDepthwise(call.Data(x), call.Data(filter), shape, call.Output(0, Shape(x)));
+  TF_Tensor *x = call.Input(0), *filter = call.Input(1), *size = call.Input(2);
+  int64_t height = TF_Dim(size, 0), width = TF_Dim(size, 1);
+  float* y = call.Output(0, {TF_Dim(x, 0), height, width, TF_Dim(x, 3)});
+  Depthwise(call.Data(x), call.Data(filter), DepthwiseShapeOf(kernel, Shape(x), height, width), y);
+}
+
+// dy, the depthwise kernel, x: the gradient of x.
+void ComputeDepthwiseInput(void* kernel, TF_OpKernelContext* context) {
+  Call call(context);
+  TF_Tensor *dy = call.Input(0), *filter = call.Input(1), *x = call.Input(2);
+  DepthwiseShape shape = DepthwiseShapeOf(kernel, Shape(x), TF_Dim(dy, 1), TF_Dim(dy, 2));
+  DepthwiseInputGradient(call.Data(dy), call.Data(filter), shape, call.Output(0, Shape(x)));
+}
+
+// x, dy, the depthwise kernel: its gradient.
+void ComputeDepthwiseGradient(void* kernel, TF_OpKernelContext* context) {
+  Call call(context);
+  TF_Tensor *x = call.Input(0), *dy = call.Input(1);
+  DepthwiseShape shape = DepthwiseShapeOf(kernel, Shape(x), TF_Dim(dy, 1), TF_Dim(dy, 2));
+  DepthwiseKernelGradient(call.Data(x), call.Data(dy), shape, call.Output(0, Shape(call.Input(2))));
 }
 
 // x [n, h, w, c], rows [h', h], columns [w', w]: rows·x·columnsᵀ, [n, h', w', c].
@@ -253,21 +263,28 @@ void PointwiseShapes(TF_ShapeInferenceContext* context, TF_Status* status) {
   TF_DeleteDimensionHandle(channels);
   for (auto* handle : {x, kernel, last}) TF_DeleteShapeHandle(handle);
 }
-// [n, h', w', c] of x [n, h, w, c], rows [h', h] and columns [w', w].
-void ResizeShapes(TF_ShapeInferenceContext* context, TF_Status* status) {
+// What each part (an input's dimensions from start to end) gives, one after the other.
+struct ShapePart {
+  int input;
+  int64_t start, end;
+};
+void JoinedShape(TF_ShapeInferenceContext* context, TF_Status* status, const std::vector<ShapePart>& parts) {
   TF_ShapeHandle *input = TF_NewShapeHandle(), *part = TF_NewShapeHandle(), *result = TF_NewShapeHandle();
-  auto append = [&](int index, int64_t start, int64_t end) {
-    TF_ShapeInferenceContextGetInput(context, index, input, status);
-    if (index == 0 && start == 0) return TF_ShapeInferenceContextSubshape(context, input, start, end, result, status);
-    TF_ShapeInferenceContextSubshape(context, input, start, end, part, status);
-    TF_ShapeInferenceContextConcatenateShapes(context, result, part, result, status);
-  };
-  append(0, 0, 1);
-  append(1, 0, 1);
-  append(2, 0, 1);
-  append(0, 3, 4);
+  for (size_t i = 0; i < parts.size(); ++i) {
+    TF_ShapeInferenceContextGetInput(context, parts[i].input, input, status);
+    TF_ShapeInferenceContextSubshape(context, input, parts[i].start, parts[i].end, i == 0 ? result : part, status);
+    if (i > 0) TF_ShapeInferenceContextConcatenateShapes(context, result, part, result, status);
+  }
   TF_ShapeInferenceContextSetOutput(context, 0, result, status);
   for (auto* handle : {input, part, result}) TF_DeleteShapeHandle(handle);
+}
+// [n, h', w', c] of x [n, h, w, c], rows [h', h] and columns [w', w].
+void ResizeShapes(TF_ShapeInferenceContext* context, TF_Status* status) {
+  JoinedShape(context, status, {{0, 0, 1}, {1, 0, 1}, {2, 0, 1}, {0, 3, 4}});
+}
+// [n, h', w', c] of x [n, h, w, c] and [h', w'].
+void DepthwiseShapes(TF_ShapeInferenceContext* context, TF_Status* status) {
+  JoinedShape(context, status, {{0, 0, 1}, {2, 0, 2}, {0, 3, 4}});
 }
 void ThirdInputShapes(TF_ShapeInferenceContext* context, TF_Status* status) { Inference(context, status).Like(0, 2); }
 
@@ -308,14 +325,15 @@ void RegisterOperations() {
            ComputePointwiseInput);
   Register("RefconvPointwiseKernelGrad", {"x", "dy", "like"}, {"gradient"}, {}, ThirdInputShapes,
            none, ComputeTransposedProduct);
-  Register("RefconvDepthwiseKernelGrad", {"x", "dy", "like"}, {"gradient"},
-           {"kernel: int", "stride: int", "dilation: int = 1", "pad_top: int", "pad_left: int"}, ThirdInputShapes,
-           [](TF_OpKernelConstruction* c) {
-             return ReadAttributes(c, {"kernel", "stride", "dilation", "pad_top", "pad_left"});
-           },
+  std::vector<const char*> placement{"kernel: int", "stride: int", "dilation: int = 1", "pad_top: int", "pad_left: int"};
+  auto placed = [](TF_OpKernelConstruction* c) {
+    return ReadAttributes(c, {"kernel", "stride", "dilation", "pad_top", "pad_left"});
+  };
+  Register("RefconvDepthwise", {"x", "filter", "size"}, {"y"}, placement, DepthwiseShapes, placed, ComputeDepthwise);
+  Register("RefconvDepthwiseInputGrad", {"dy", "filter", "like"}, {"gradient"}, placement, ThirdInputShapes, placed,
+           ComputeDepthwiseInput);
+  Register("RefconvDepthwiseKernelGrad", {"x", "dy", "like"}, {"gradient"}, placement, ThirdInputShapes, placed,
            ComputeDepthwiseGradient);
-  Register("RefconvDilatedDepthwise", {"x", "kernel"}, {"y"}, {"dilation: int"}, NormalizeShapes,
-           [](TF_OpKernelConstruction* c) { return ReadAttributes(c, {"dilation"}); }, ComputeDilatedDepthwise);
   Register("RefconvResize", {"x", "rows", "columns"}, {"y"}, {}, ResizeShapes, none, ComputeResize);
   Register("RefconvMapSlices", {"basis", "map"}, {"mapped"}, {"identity: int"}, NormalizeShapes,
            [](TF_OpKernelConstruction* c) { return ReadAttributes(c, {"identity"}); }, ComputeMapSlices);

@@ -8,8 +8,9 @@ import { tf } from '../load.js';
 import type { Attribute } from '../native.js';
 import {
   DEPTHWISE_SIZES,
-  depthwiseKernelGradient,
-  dilatedDepthwise,
+  type DepthwisePlacement,
+  depthwiseGradient,
+  depthwise as depthwiseKernel,
   pointwise,
   pointwiseGradient,
   usesCpuKernels,
@@ -122,19 +123,17 @@ function hasDepthwiseKernels(filter: TensorInfo, info: ConvInfo): boolean {
     filter.shape[3] === 1 &&
     filterHeight === filterWidth &&
     DEPTHWISE_SIZES.includes(filterHeight) &&
-    strideHeight === strideWidth
+    strideHeight === strideWidth &&
+    info.dilationHeight === info.dilationWidth
   );
 }
 
-/** Whether output and image have the same size, with the same zeros on all sides. */
-function isCentred({ padInfo, filterHeight, dilationHeight }: ConvInfo): boolean {
-  const { top, bottom, left, right } = padInfo;
-  return [top, bottom, left, right].every((size) => size === (dilationHeight * (filterHeight - 1)) / 2);
-}
-
-/** A dilated depthwise convolution for which there is a CPU kernel. */
-const hasDilatedKernel = (filter: TensorInfo, info: ConvInfo) =>
-  hasDepthwiseKernels(filter, info) && isCentred(info) && info.dilationHeight === info.dilationWidth;
+const placementOf = ({ strideHeight, dilationHeight, padInfo }: ConvInfo): DepthwisePlacement => ({
+  stride: strideHeight,
+  dilation: dilationHeight,
+  top: padInfo.top,
+  left: padInfo.left,
+});
 
 /**
  * A grouped convolution as one for each group. TensorFlow without oneDNN has a single operation for it too, but fuses that with the
@@ -157,27 +156,20 @@ function registerConvolution(kernelName: string, op: string, depthwise: boolean)
   const plain = (x: TensorInfo, filter: TensorInfo) =>
     convInfo(x.shape, filter.shape, { strides: 1, pad: 'valid' }, depthwise);
   const forward = (x: TensorInfo, filter: TensorInfo, info: ConvInfo) =>
-    isPointwise(x, filter, info) ? pointwise(x, filter) : operation(op, [x, filter], convAttributes(info));
+    isPointwise(x, filter, info)
+      ? pointwise(x, filter)
+      : depthwise && hasDepthwiseKernels(filter, info)
+        ? depthwiseKernel(x, filter, [info.outHeight, info.outWidth], placementOf(info))
+        : operation(op, [x, filter], convAttributes(info));
   const shape = (tensor: Tensor) => tf.tensor1d(tensor.shape, 'int32');
   const backward = (x: Tensor, filter: Tensor, dy: Tensor, info: ConvInfo) => {
     if (isPointwise(x, filter, info)) return pointwiseGradient(x, filter, dy);
-    const stock = {
+    if (depthwise && hasDepthwiseKernels(filter, info)) return depthwiseGradient(x, filter, dy, placementOf(info));
+    return {
       x: () => operation(`${op}BackpropInput`, [shape(x), filter, dy], convAttributes(info)),
       filter: () => operation(`${op}BackpropFilter`, [x, shape(filter), dy], convAttributes(info)),
     };
-    if (!depthwise || !hasDepthwiseKernels(filter, info)) return stock;
-    const { strideHeight: stride, padInfo } = info;
-    return {
-      // At stride 1 and with the same zeros on all sides it is the convolution of dy with the turned kernel, which is faster.
-      x: () =>
-        stride === 1 && isCentred(info)
-          ? forward(dy as Tensor4D, tf.reverse(filter, [0, 1]), plainSame(dy, filter))
-          : stock.x(),
-      filter: () => depthwiseKernelGradient(x, filter, dy, { stride, ...padInfo }),
-    };
   };
-  const plainSame = (dy: TensorInfo, filter: TensorInfo) =>
-    convInfo(dy.shape, filter.shape, { strides: 1, pad: 'same' }, depthwise);
 
   replaceKernel(kernelName, ({ inputs, attrs }) => {
     const { x, filter } = inputs as { x: Tensor4D; filter: Tensor4D };
@@ -187,8 +179,7 @@ function registerConvolution(kernelName: string, op: string, depthwise: boolean)
         forward(x, filter, convInfo(x.shape, filter.shape, attrs as unknown as ConvAttributes, false));
       return groupByGroup(x, filter, part);
     }
-    if (!depthwise || !isDilated(info)) return forward(x, filter, info);
-    if (hasDilatedKernel(filter, info)) return dilatedDepthwise(x, filter, info.dilationHeight);
+    if (!depthwise || !isDilated(info) || hasDepthwiseKernels(filter, info)) return forward(x, filter, info);
     return tf.tidy(() => {
       const { block, paddings, crops } = interleaving(info);
       const parts = tf.spaceToBatchND(x, block, paddings);
@@ -221,14 +212,7 @@ function registerConvolution(kernelName: string, op: string, depthwise: boolean)
         );
         return { x: () => tf.slice(gradients.x(), [0, top, left, 0], x.shape), filter: gradients.filter };
       }
-      if (!isDilated(info)) return backward(x, filter, dy, info);
-      if (depthwise && hasDilatedKernel(filter, info)) {
-        const { dilationHeight: dilation, padInfo } = info;
-        return {
-          x: () => dilatedDepthwise(dy, tf.reverse(filter, [0, 1]), dilation),
-          filter: () => depthwiseKernelGradient(x, filter, dy, { stride: 1, dilation, ...padInfo }),
-        };
-      }
+      if (!isDilated(info) || (depthwise && hasDepthwiseKernels(filter, info))) return backward(x, filter, dy, info);
       const { block, paddings, crops } = interleaving(info);
       const parts = tf.spaceToBatchND(x, block, paddings);
       const gradients = backward(parts, filter, tf.spaceToBatchND(dy, block, crops), plain(parts, filter));

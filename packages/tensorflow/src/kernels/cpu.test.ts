@@ -4,7 +4,7 @@ import type { Tensor, Tensor4D } from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import { compile, tf } from '../index.js';
 import { expectClose, withoutLeaks } from '../testing.js';
-import { cpuKernels, depthwiseKernelGradient, pointwise, pointwiseGradient } from './cpu.js';
+import { cpuKernels, depthwise, depthwiseGradient, pointwise, pointwiseGradient } from './cpu.js';
 import { attribute, operation } from './operation.js';
 
 const normal = (shape: number[], seed: number) => tf.randomNormal(shape, 0, 1, 'float32', seed);
@@ -15,13 +15,16 @@ describe('the CPU kernels', () => {
     return;
   }
 
-  // Sizes at the edges of what is cut into parts: rows in 96 and 1024, depths in 256, columns in 16 and 256.
+  // Sizes at the edges of what is cut into parts: rows in 128 and 1024, depths in 256, columns in 8, 16, 32 and 256.
   const sizes: [rows: number, depth: number, columns: number][] = [
     [1, 1, 1],
     [7, 5, 17],
     [97, 257, 33],
     [95, 600, 16],
     [5000, 3, 40],
+    [3000, 8, 16],
+    [1100, 24, 24],
+    [1100, 64, 72],
     [2100, 70, 530],
     [300, 530, 1030],
   ];
@@ -48,35 +51,40 @@ describe('the CPU kernels', () => {
   }
 
   for (const kernel of [3, 5, 7])
-    for (const stride of [1, 2]) {
-      it(
-        `give the gradient of ${kernel}×${kernel} depthwise kernels at stride ${stride} as TensorFlow does`,
-        withoutLeaks(() => {
-          // More images than parts, channels that do not fill a vector.
-          const [x, filter] = [normal([19, 9, 10, 21], 1), normal([kernel, kernel, 21, 1], 2)];
-          const dy = normal([19, Math.ceil(9 / stride), Math.ceil(10 / stride), 21], 3);
-          const info = tf.backend_util.computeConv2DInfo(
-            x.shape as never,
-            filter.shape as never,
-            stride,
-            1,
-            'same',
-            undefined,
-            true,
-          );
-          const expected = operation(
-            'DepthwiseConv2dNativeBackpropFilter',
-            [x, tf.tensor1d(filter.shape, 'int32'), dy],
-            [
+    for (const stride of [1, 2, 3])
+      for (const channels of [1, 8, 16, 21, 40]) {
+        it(
+          `convolve as TensorFlow does: ${kernel}×${kernel} depthwise kernels of ${channels} channels at stride ${stride}, and both gradients`,
+          withoutLeaks(() => {
+            // More images than parts.
+            const [x, filter] = [normal([19, 9, 10, channels], 1), normal([kernel, kernel, channels, 1], 2)];
+            const size: [number, number] = [Math.ceil(9 / stride), Math.ceil(10 / stride)];
+            const dy = normal([19, ...size, channels], 3);
+            const info = tf.backend_util.computeConv2DInfo(
+              x.shape as never,
+              filter.shape as never,
+              stride,
+              1,
+              'same',
+              undefined,
+              true,
+            );
+            const attributes = [
               attribute.typeNumber('T', 1),
               attribute.int('strides', [1, stride, stride, 1]),
               attribute.string('padding', 'SAME'),
-            ],
-          );
-          expectClose(depthwiseKernelGradient(x, filter, dy, { stride, ...info.padInfo }), expected, 1e-5);
-        }),
-      );
-    }
+            ];
+            const stock = (op: string, ...inputs: Tensor[]) =>
+              operation(`DepthwiseConv2dNative${op}`, inputs, attributes);
+            const shape = (tensor: Tensor) => tf.tensor1d(tensor.shape, 'int32');
+            const placement = { stride, ...info.padInfo };
+            const gradients = depthwiseGradient(x, filter, dy, placement);
+            expectClose(depthwise(x, filter, size, placement), stock('', x, filter), 1e-5);
+            expectClose(gradients.x(), stock('BackpropInput', shape(x), filter, dy), 1e-5);
+            expectClose(gradients.filter(), stock('BackpropFilter', x, shape(filter), dy), 1e-5);
+          }),
+        );
+      }
 
   it('compute the same bits with any number of threads', () => {
     const script = fileURLToPath(new URL('./testingThreads.js', import.meta.url));

@@ -4,6 +4,7 @@
  */
 import type { Tensor, TensorInfo } from '@tensorflow/tfjs';
 import { backend, currentRecorder } from '../backend.js';
+import { tf } from '../load.js';
 import { attribute, operation, operations } from './operation.js';
 
 /** Whether they are in use; REFCONV_CPU_KERNELS=0 turns them off, so that graphs hold TensorFlow's own operations alone. */
@@ -20,41 +21,50 @@ export const pointwiseGradient = (x: TensorInfo, kernel: TensorInfo, dy: TensorI
   filter: () => operation('RefconvPointwiseKernelGrad', [x, dy, kernel], []),
 });
 
-/** Sizes of depthwise kernels whose gradient there is. */
+/** Sizes of depthwise kernels that there are. */
 export const DEPTHWISE_SIZES = [3, 5, 7];
 
 /** Where a depthwise kernel lies; `top` are the rows of zeros above the image, `left` the columns left of it. */
 export interface DepthwisePlacement {
   stride: number;
-  /** Default: 1. */
+  /** Default: 1. One of it and the stride is 1. */
   dilation?: number;
   top: number;
   left: number;
 }
 
-/** Gradient of a depthwise kernel [k, k, C, 1]. */
-export function depthwiseKernelGradient(
+const placementAttributes = (kernel: TensorInfo, { stride, dilation = 1, top, left }: DepthwisePlacement) => [
+  attribute.int('kernel', kernel.shape[0] as number),
+  attribute.int('stride', stride),
+  attribute.int('dilation', dilation),
+  attribute.int('pad_top', top),
+  attribute.int('pad_left', left),
+];
+
+/** The convolution of x with a depthwise kernel [k, k, C, 1], to images of height × width. */
+export function depthwise(
+  x: TensorInfo,
+  kernel: TensorInfo,
+  [height, width]: [number, number],
+  placement: DepthwisePlacement,
+): Tensor {
+  return tf.tidy(() => {
+    // TensorFlow infers the result's shape from it.
+    const size = tf.zeros([height, width]);
+    return operation('RefconvDepthwise', [x, kernel, size], placementAttributes(kernel, placement));
+  });
+}
+
+/** Gradients of {@link depthwise}. */
+export const depthwiseGradient = (
   x: TensorInfo,
   kernel: TensorInfo,
   dy: TensorInfo,
-  { stride, dilation = 1, top, left }: DepthwisePlacement,
-): Tensor {
-  return operation(
-    'RefconvDepthwiseKernelGrad',
-    [x, dy, kernel],
-    [
-      attribute.int('kernel', kernel.shape[0] as number),
-      attribute.int('stride', stride),
-      attribute.int('dilation', dilation),
-      attribute.int('pad_top', top),
-      attribute.int('pad_left', left),
-    ],
-  );
-}
-
-/** The convolution of x with a depthwise kernel [k, k, C, 1] of odd size, dilated, of the size of x. */
-export const dilatedDepthwise = (x: TensorInfo, kernel: TensorInfo, dilation: number) =>
-  operation('RefconvDilatedDepthwise', [x, kernel], [attribute.int('dilation', dilation)]);
+  placement: DepthwisePlacement,
+) => ({
+  x: () => operation('RefconvDepthwiseInputGrad', [dy, kernel, x], placementAttributes(kernel, placement)),
+  filter: () => operation('RefconvDepthwiseKernelGrad', [x, dy, kernel], placementAttributes(kernel, placement)),
+});
 
 /**
  * Batch statistics of x [.., c].

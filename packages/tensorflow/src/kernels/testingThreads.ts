@@ -4,8 +4,8 @@ import type { Tensor } from '@tensorflow/tfjs';
 import { tf } from '../load.js';
 import {
   batchStatistics,
-  depthwiseKernelGradient,
-  dilatedDepthwise,
+  depthwise,
+  depthwiseGradient,
   normalize,
   normalizeGradient,
   pointwise,
@@ -24,8 +24,17 @@ add(pointwise(x, kernel));
 const gradients = pointwiseGradient(x, kernel, dy);
 add(gradients.x());
 add(gradients.filter());
-add(depthwiseKernelGradient(x, normal([3, 3, 70, 1], 4), x, { stride: 1, top: 1, left: 1 }));
-add(dilatedDepthwise(x, normal([3, 3, 70, 1], 4), 2));
+const filter = normal([3, 3, 70, 1], 4);
+for (const placement of [
+  { stride: 1, top: 1, left: 1 },
+  { stride: 1, dilation: 2, top: 2, left: 2 },
+  { stride: 2, top: 0, left: 0 },
+]) {
+  const size: [number, number] = placement.stride === 2 ? [10, 10] : [20, 20];
+  const y = depthwise(x, filter, size, placement);
+  const { x: ofX, filter: ofFilter } = depthwiseGradient(x, filter, y, placement);
+  [y, ofX(), ofFilter()].forEach(add);
+}
 add(operation('RefconvResize', [x, normal([30, 20], 5), normal([9, 20], 6)], []));
 const [zeros, ones] = [tf.zeros([70]), tf.ones([70])];
 const statistics = batchStatistics(x, [zeros, ones], 1e-5, 0.1);
