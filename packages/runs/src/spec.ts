@@ -59,6 +59,23 @@ export const recipeSchema = z.strictObject({
   decayNormsAndBiases: z.boolean(),
   labelSmoothing: z.number().min(0).lt(1),
   augment: z.strictObject({ crop: z.int().min(0), flip: z.boolean() }),
+  /** Left out: SGD. What there is: docs/training.md. */
+  optimiser: z
+    .strictObject({ id: z.string(), options: z.record(z.string(), z.union([z.number(), z.boolean()])).optional() })
+    .optional(),
+  clipNorm: z.number().positive().optional(),
+  accumulate: count.optional(),
+  averaging: z.strictObject({ decay: z.number().min(0).lt(1), warmUp: z.boolean().optional() }).optional(),
+  groups: z
+    .array(
+      z.strictObject({
+        match: z.string(),
+        rate: z.number().min(0).optional(),
+        weightDecay: z.number().min(0).optional(),
+      }),
+    )
+    .optional(),
+  rateByDepth: z.number().positive().max(1).optional(),
   /** Trains on attacked images: eps and step in 1/255. */
   adversarial: z.strictObject({ eps: z.number().positive(), step: z.number().positive().optional() }).optional(),
 });

@@ -19,6 +19,9 @@ export { LEFT_OUT_FILE, type LeftImage, type LeftOut, leavesOut, leftOutText } f
 export { type LoadingOptions, type OpenLoaders, openLoaders, testLoader, trainingTransform } from './loaders.js';
 export { METRICS_FILE, type MetricsRow } from './metrics.js';
 export { loadModel, type ModelNotes, saveModel } from './modelFolder.js';
+export { OPTIMISERS, type OptimiserChoice, type OptimiserFacts, type OptimiserOption } from './optimiser/choice.js';
+export { type MakeOptimiser, type OptimiserKind, registerOptimiser, type WeightUpdate } from './optimiser/kinds.js';
+export { type Optimiser, type OptimiserSettings, optimiserOf } from './optimiser/optimiser.js';
 export {
   type Evaluation,
   evaluationOf,
@@ -36,6 +39,7 @@ export {
   type Recipe,
   recipeHash,
 } from './recipe.js';
+export type { Averaging, ParameterGroup } from './recipeParts.js';
 export { learningRateAt, type Schedule, scheduleOf } from './schedule.js';
 export { threadCount } from './threads.js';
 export { variablesOf } from './variables.js';

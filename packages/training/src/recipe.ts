@@ -1,6 +1,8 @@
 /** Recipes: everything that decides how a network is trained, as a plain value. */
 import type { Augmentation } from '@refconv/datasets';
 import { hashOf } from '@refconv/files';
+import { checkOptimiser, type OptimiserChoice } from './optimiser/choice.js';
+import { type Averaging, checkAmounts, checkAveraging, checkGroups, type ParameterGroup } from './recipeParts.js';
 
 export { hashOf } from '@refconv/files';
 
@@ -27,10 +29,23 @@ export interface Recipe {
    * of the plain network's kernel would be. Left out: 1, as in the paper.
    */
   refocusingRate?: number | 'matched';
+  /** Left out: SGD. */
+  optimiser?: OptimiserChoice;
+  /** The largest norm of the gradient of all weights together; a longer one is scaled down to it. Left out: any. */
+  clipNorm?: number;
+  /** Batches whose gradients' mean makes one step; an epoch's last step may have fewer. Left out: 1. */
+  accumulate?: number;
+  /** Keeps an average of the weights too, evaluates it and saves it. Left out: it does not. */
+  averaging?: Averaging;
+  /** Weights with a learning rate or weight decay of their own, by name. */
+  groups?: ParameterGroup[];
+  /** A factor on the learning rate for each block that a layer lies before the head (timm's layer decay). Left out: 1. */
+  rateByDepth?: number;
   /** The learning rate of the first step of the warm-up. */
   warmUpStart: number;
   /** What the cosine falls to, from the end of the warm-up to the end of the training, step by step. */
   finalLearningRate: number;
+  /** Of SGD and RMSprop; the other optimisers have options of their own in its place. */
   momentum: number;
   /** Nesterov's form of momentum. Default: false. */
   nesterov?: boolean;
@@ -104,7 +119,16 @@ const NUMBERS = {
 const SWITCHES: readonly (keyof Recipe)[] = ['dropLast', 'decayNormsAndBiases', 'nesterov', 'resetMomentumAfterWarmUp'];
 
 /** What stays left out where it is: the checkpoints of most trainings do not know it. */
-const OPTIONAL = ['refocusingRate', 'adversarial'] as const satisfies (keyof Recipe)[];
+const OPTIONAL = [
+  'refocusingRate',
+  'adversarial',
+  'optimiser',
+  'clipNorm',
+  'accumulate',
+  'averaging',
+  'groups',
+  'rateByDepth',
+] as const satisfies (keyof Recipe)[];
 type Optional = (typeof OPTIONAL)[number];
 type CompleteRecipe = Required<Omit<Recipe, Optional>> & Pick<Recipe, Optional>;
 
@@ -132,6 +156,10 @@ export function checkRecipe(recipe: Recipe): CompleteRecipe {
   );
   checkAugmentation(full.augment, expect);
   checkAdversarial(full.adversarial, expect);
+  checkOptimiser(full.optimiser, expect);
+  checkAveraging(full.averaging, expect);
+  checkGroups(full.groups, expect);
+  checkAmounts(full, expect);
   if (full.warmUpEpochs > full.epochs) {
     problems.push(`warmUpEpochs must be at most epochs; given ${full.warmUpEpochs} of ${full.epochs}`);
   }
