@@ -3,7 +3,7 @@ import { ATTACKS } from '@refconv/analysis/robustness/attacks';
 import { BACKBONES, editDistance } from '@refconv/backbones';
 import { hashOf } from '@refconv/files';
 import { METHODS } from '@refconv/refconv';
-import { checkRecipe, PAPER_RECIPE } from '@refconv/training/recipe';
+import { checkRecipe, PAPER_RECIPE, type ScheduleChoice } from '@refconv/training/recipe';
 import { z } from 'zod';
 
 export { shortHash } from './folder.js';
@@ -76,6 +76,8 @@ export const recipeSchema = z.strictObject({
     )
     .optional(),
   rateByDepth: z.number().positive().max(1).optional(),
+  /** Left out: a cosine. */
+  schedule: z.custom<ScheduleChoice>().optional(),
   /** Trains on attacked images: eps and step in 1/255. */
   adversarial: z.strictObject({ eps: z.number().positive(), step: z.number().positive().optional() }).optional(),
 });

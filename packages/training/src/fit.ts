@@ -180,7 +180,7 @@ export async function fit(options: FitOptions): Promise<FitResult> {
           position.step = step;
           const part = partOf(step, stepsPerEpoch, accumulate);
           if (part.last) kernels.before(part.update);
-          const rate = learningRateAt(part.begin, schedule);
+          const rate = learningRateAt(part.begin, schedule, lossesOf(position.rows));
           const { images, labels } = batchTensors(batch.value, trainImages.shape, data.classes.length);
           const seed = stepSeed(recipe.seed, step);
           const trained = trainBatch(program, { images, labels, seed, rate }, part, accumulate);
@@ -215,7 +215,11 @@ export async function fit(options: FitOptions): Promise<FitResult> {
       const row: MetricsRow = {
         epoch: epoch + 1,
         step: position.step,
-        learningRate: learningRateAt(position.step - 1, schedule),
+        learningRate: learningRateAt(
+          partOf(position.step - 1, stepsPerEpoch, accumulate).begin,
+          schedule,
+          lossesOf(position.rows),
+        ),
         trainLoss: position.lossSum / position.images,
         ...(position.changes > 0 && { kernelChange: position.changeSum / position.changes }),
         seconds: position.seconds,
@@ -328,6 +332,10 @@ function checkData(
     );
   }
 }
+
+/** What a plateau of the learning rate is judged by; never the test images. */
+const lossesOf = (rows: readonly MetricsRow[]) =>
+  rows.map(({ validationLoss, trainLoss }) => validationLoss ?? trainLoss);
 
 function epochLine(row: MetricsRow, epochs: number): string {
   const measured = (['validation', 'test'] as const).map((name) => {

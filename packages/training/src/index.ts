@@ -41,5 +41,6 @@ export {
 } from './recipe.js';
 export type { Averaging, ParameterGroup } from './recipeParts.js';
 export { learningRateAt, type Schedule, scheduleOf } from './schedule.js';
+export { SCHEDULES, type ScheduleChoice } from './scheduleChoice.js';
 export { threadCount } from './threads.js';
 export { variablesOf } from './variables.js';

@@ -3,8 +3,10 @@ import type { Augmentation } from '@refconv/datasets';
 import { hashOf } from '@refconv/files';
 import { checkOptimiser, type OptimiserChoice } from './optimiser/choice.js';
 import { type Averaging, checkAmounts, checkAveraging, checkGroups, type ParameterGroup } from './recipeParts.js';
+import { checkSchedule, type ScheduleChoice } from './scheduleChoice.js';
 
 export { hashOf } from '@refconv/files';
+export type { ScheduleChoice } from './scheduleChoice.js';
 
 /** Adversarial training by FGSM with a random start (Wong, Rice and Kolter, 2020). */
 export interface Adversarial {
@@ -43,7 +45,9 @@ export interface Recipe {
   rateByDepth?: number;
   /** The learning rate of the first step of the warm-up. */
   warmUpStart: number;
-  /** What the cosine falls to, from the end of the warm-up to the end of the training, step by step. */
+  /** What the learning rate does after its warm-up. Left out: a cosine. */
+  schedule?: ScheduleChoice;
+  /** What the cosine falls to, from the end of the warm-up to the end of the training, step by step; the least of a polynomial and of a plateau. */
   finalLearningRate: number;
   /** Of SGD and RMSprop; the other optimisers have options of their own in its place. */
   momentum: number;
@@ -128,6 +132,7 @@ const OPTIONAL = [
   'averaging',
   'groups',
   'rateByDepth',
+  'schedule',
 ] as const satisfies (keyof Recipe)[];
 type Optional = (typeof OPTIONAL)[number];
 type CompleteRecipe = Required<Omit<Recipe, Optional>> & Pick<Recipe, Optional>;
@@ -160,6 +165,7 @@ export function checkRecipe(recipe: Recipe): CompleteRecipe {
   checkAveraging(full.averaging, expect);
   checkGroups(full.groups, expect);
   checkAmounts(full, expect);
+  checkSchedule(full.schedule, expect);
   if (full.warmUpEpochs > full.epochs) {
     problems.push(`warmUpEpochs must be at most epochs; given ${full.warmUpEpochs} of ${full.epochs}`);
   }
