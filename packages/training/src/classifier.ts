@@ -4,11 +4,13 @@ import { compile, predictedClass, softmaxCrossEntropy, tf, withRandomSeed } from
 import type { LayersModel, Scalar, Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs';
 import { adversarialImages } from './adversarial.js';
 import type { Normalisation } from './feed.js';
+import { type LossOptions, lossOf } from './loss.js';
 import { type OptimiserSettings, optimiserOf } from './optimiser/optimiser.js';
 import type { Recipe } from './recipe.js';
+import { checkTeacher } from './teacher.js';
 import { variablesOf } from './variables.js';
 
-export type StepOptions = OptimiserSettings & Pick<Recipe, 'labelSmoothing' | 'adversarial'>;
+export type StepOptions = OptimiserSettings & LossOptions & Pick<Recipe, 'adversarial'>;
 
 export interface CompileChoice {
   /** Operation by operation, for debugging. Default: the environment variable REFCONV_EAGER is 1. */
@@ -18,6 +20,8 @@ export interface CompileChoice {
 export interface ClassifierChoice extends CompileChoice {
   /** How the images are normalised: adversarial training changes pixels, and needs it. */
   pixels?: Required<Normalisation>;
+  /** The network that the recipe distils from: images to logits or probabilities of as many classes. */
+  teacher?: LayersModel;
 }
 
 /**
@@ -40,16 +44,18 @@ export interface ClassifierChoice extends CompileChoice {
 export function classifier(model: LayersModel, options: StepOptions, choice: ClassifierChoice = {}) {
   requireClassifier(model);
   requireTrainable(model);
-  const { labelSmoothing } = options;
+  const { teacher } = choice;
+  checkTeacher(model, teacher, options);
   const weights = variablesOf(model.trainableWeights);
   const optimiser = optimiserOf(model, options);
   const gradients = (images: Tensor4D, labels: Tensor1D | Tensor2D, seed?: Tensor1D) => {
     const { adversarial } = options;
     const shown = adversarial ? adversarialImages(model, images, labels, adversarial, { ...choice, seed }) : images;
+    const taught = teacher && logitsOf(teacher, shown);
     const loss = () => {
       const forward = () => logitsOf(model, shown, { training: true });
       const logits = seed ? withRandomSeed(seed, forward) : forward();
-      return tf.mean(softmaxCrossEntropy(logits, labels, { labelSmoothing })) as Scalar;
+      return lossOf(logits, labels, options, taught);
     };
     return tf.variableGrads(loss, weights);
   };

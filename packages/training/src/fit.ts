@@ -35,6 +35,7 @@ import { checkRecipe, type Recipe } from './recipe.js';
 import { NotFiniteError, Run } from './run.js';
 import { learningRateAt, scheduleOf } from './schedule.js';
 import { stopSignal } from './stop.js';
+import { teacherHash } from './teacher.js';
 import { batchTensors, stepSeed } from './tensors.js';
 
 export interface FitOptions extends CompileChoice, Normalisation {
@@ -42,6 +43,8 @@ export interface FitOptions extends CompileChoice, Normalisation {
   model: LayersModel;
   data: TrainingData;
   recipe: Recipe;
+  /** The network that the recipe distils from, where it does: takes the same images, in evaluation mode, and is not changed. */
+  teacher?: LayersModel;
   /**
    * Where checkpoints and metrics.csv go. If it holds a run, that is taken up where it stopped, and the model gets its weights.
    * Left out: nothing is written.
@@ -143,7 +146,8 @@ export async function fit(options: FitOptions): Promise<FitResult> {
     if (folder !== undefined && !options.folderLocked) lock = await lockTraining(folder);
     const { state: optimiserState, averages } = program.optimiser;
     const { allowOtherThreads = false, allowOtherStart = false } = options;
-    const identity = { recipe, data: describeData(data, trainImages), mean, std };
+    const taught = options.teacher && { teacher: teacherHash(options.teacher) };
+    const identity = { recipe, data: describeData(data, trainImages), mean, std, ...taught };
     const length = { epochs: recipe.epochs, stepsPerEpoch };
     const choices = { allowOtherThreads, allowOtherStart, warn };
     const run = folder

@@ -17,6 +17,8 @@ export { type BestEpoch, DivergedError, type FitOptions, type FitResult, fit } f
 export { lockTraining } from './folderLock.js';
 export { LEFT_OUT_FILE, type LeftImage, type LeftOut, leavesOut, leftOutText } from './leftOut.js';
 export { type LoadingOptions, type OpenLoaders, openLoaders, testLoader, trainingTransform } from './loaders.js';
+export { type LossOptions, lossOf } from './loss.js';
+export type { Distillation, LossChoice } from './lossChoice.js';
 export { METRICS_FILE, type MetricsRow } from './metrics.js';
 export { loadModel, type ModelNotes, saveModel } from './modelFolder.js';
 export { OPTIMISERS, type OptimiserChoice, type OptimiserFacts, type OptimiserOption } from './optimiser/choice.js';

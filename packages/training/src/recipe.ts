@@ -1,11 +1,13 @@
 /** Recipes: everything that decides how a network is trained, as a plain value. */
 import type { Augmentation } from '@refconv/datasets';
 import { hashOf } from '@refconv/files';
+import { checkDistillation, checkLoss, type Distillation, type LossChoice } from './lossChoice.js';
 import { checkOptimiser, type OptimiserChoice } from './optimiser/choice.js';
 import { type Averaging, checkAmounts, checkAveraging, checkGroups, type ParameterGroup } from './recipeParts.js';
 import { checkSchedule, type ScheduleChoice } from './scheduleChoice.js';
 
 export { hashOf } from '@refconv/files';
+export type { Distillation, LossChoice } from './lossChoice.js';
 export type { ScheduleChoice } from './scheduleChoice.js';
 
 /** Adversarial training by FGSM with a random start (Wong, Rice and Kolter, 2020). */
@@ -61,6 +63,10 @@ export interface Recipe {
   decayNormsAndBiases: boolean;
   /** ε of label smoothing: the target is 1 − ε on the label plus ε spread evenly over all classes. */
   labelSmoothing: number;
+  /** Left out: softmax cross entropy. */
+  loss?: LossChoice;
+  /** Learns from a teacher too, which is given to the training beside the recipe. */
+  distillation?: Distillation;
   /** Random changes of the training images. */
   augment: Augmentation;
   /** Trains on images that are attacked at each step, see {@link Adversarial}. Left out: on the images themselves. */
@@ -133,6 +139,8 @@ const OPTIONAL = [
   'groups',
   'rateByDepth',
   'schedule',
+  'loss',
+  'distillation',
 ] as const satisfies (keyof Recipe)[];
 type Optional = (typeof OPTIONAL)[number];
 type CompleteRecipe = Required<Omit<Recipe, Optional>> & Pick<Recipe, Optional>;
@@ -166,6 +174,15 @@ export function checkRecipe(recipe: Recipe): CompleteRecipe {
   checkGroups(full.groups, expect);
   checkAmounts(full, expect);
   checkSchedule(full.schedule, expect);
+  checkLoss(full.loss, expect);
+  checkDistillation(full.distillation, expect);
+  const mixes = full.augment?.mixup !== undefined || full.augment?.cutmix !== undefined;
+  expect(
+    'adversarial',
+    full.adversarial,
+    !(full.adversarial && mixes),
+    'left out: attacked images need one label each',
+  );
   if (full.warmUpEpochs > full.epochs) {
     problems.push(`warmUpEpochs must be at most epochs; given ${full.warmUpEpochs} of ${full.epochs}`);
   }
@@ -190,9 +207,11 @@ function checkAugmentation(
     expect('augment', augment, false, 'an object such as { crop: 4, flip: true }, or {} for none');
     return;
   }
-  const { crop = 0, flip = false, ...others } = augment;
+  const { crop = 0, flip = false, mixup, cutmix, ...others } = augment;
   expect('augment.crop', crop, Number.isSafeInteger(crop) && crop >= 0, 'an integer from 0');
   expect('augment.flip', flip, typeof flip === 'boolean', 'true or false');
+  for (const [name, alpha] of Object.entries({ mixup, cutmix }))
+    expect(`augment.${name}`, alpha, alpha === undefined || (Number.isFinite(alpha) && alpha > 0), 'a number above 0');
   for (const [name, value] of Object.entries(others))
     expect(`augment.${name}`, value, false, 'left out: it is unknown');
 }
