@@ -53,8 +53,8 @@ describe('the compiled training step of MobileNetV1', () => {
     const twin = build();
     const eager = classifier(twin, options, { eager: true });
     const states = [
-      [...variables(model), ...compiled.momentumBuffers],
-      [...variables(twin), ...eager.momentumBuffers],
+      [...variables(model), ...(compiled.optimiser.slots.momentum ?? [])],
+      [...variables(twin), ...(eager.optimiser.slots.momentum ?? [])],
     ] as const;
     for (const { x, y } of steps(20)) {
       states[1].forEach((variable, i) => {

@@ -156,6 +156,43 @@ describe('batches', () => {
     expect(Buffer.compare(before, cifarLike.images)).to.equal(0);
   });
 
+  it('mixes each image with the one before it, and tells the labels; of mixup and cutmix either, for each batch', () => {
+    const split = randomSplit(24, 6, 10, 2);
+    const statistics = { mean: [0.5, 0.4], std: [0.2, 0.3] };
+    const options = { batchSize: 5, seed: 3, epoch: 1, shuffle: true, ...statistics };
+    const plain = all(split, options);
+    const kinds = new Set<string>();
+    for (const augment of [{ mixup: 0.4 }, { cutmix: 1 }, { mixup: 0.4, cutmix: 1 }]) {
+      const mixed = all(split, { ...options, augment });
+      expect(all(split, { ...options, augment })).to.deep.equal(mixed);
+      mixed.forEach(({ images, labels: own, size, mix }, b) => {
+        const before = plain[b];
+        expect(own).to.deep.equal(before.labels);
+        const other = (i: number) => (i + size - 1) % size;
+        expect(mix?.labels).to.deep.equal(own.map((_, i) => own[other(i)]));
+        const { weight } = mix as { weight: number };
+        const pixels = images.length / size;
+        let [blended, pasted, kept] = [true, true, 0];
+        images.forEach((value, k) => {
+          const i = Math.floor(k / pixels);
+          const [a, c] = [before.images[k], before.images[other(i) * pixels + (k % pixels)]];
+          blended &&= Math.abs(value - (weight * a + (1 - weight) * c)) < 1e-5;
+          pasted &&= value === a || value === c;
+          if (value === a) kept++;
+        });
+        if (pasted) expect(kept / images.length).to.be.at.least(weight - 1e-9);
+        expect(blended || pasted).to.equal(true);
+        kinds.add(`${Object.keys(augment)} ${blended ? 'blended' : 'pasted'}`);
+      });
+    }
+    expect([...kinds].sort()).to.deep.equal([
+      'cutmix pasted',
+      'mixup blended',
+      'mixup,cutmix blended',
+      'mixup,cutmix pasted',
+    ]);
+  });
+
   const wrong: [string, Partial<BatchOptions>, Partial<ImageSplit>, string][] = [
     ['a batch size of 0', { batchSize: 0 }, {}, 'batchSize must be an integer from 1, 0 given'],
     ['a broken batch size', { batchSize: 1.5 }, {}, '1.5 given'],
@@ -163,6 +200,8 @@ describe('batches', () => {
     ['a mean that is no number', { mean: [0, 0, Number.NaN] }, {}, '[0, 0, NaN] given'],
     ['a std of 0', { std: [1, 0, 1] }, {}, 'std must be above 0 in every channel, [1, 0, 1] given'],
     ['a negative crop', { augment: { crop: -1 } }, {}, 'augment.crop is rows of padding, an integer from 0, -1 given'],
+    ['mixing by nothing', { augment: { mixup: 0 }, seed: 1, epoch: 0 }, {}, 'numbers above 0, 0 given'],
+    ['mixing without a seed', { augment: { cutmix: 1 } }, {}, 'need seed and epoch'],
     [
       'shuffling without a seed',
       { shuffle: true },

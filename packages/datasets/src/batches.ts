@@ -1,5 +1,6 @@
 import { checkSplit, type ImageSplit } from './dataset.js';
 import { stream } from './random.js';
+import { type Mix, type Mixing, mix } from './transform/tensor.js';
 
 /**
  * Mean and standard deviation of CIFAR-10's 50,000 training images (R, G, B; 255 is 1), as in
@@ -11,7 +12,7 @@ export const CIFAR10_MEAN: readonly number[] = [0.4914, 0.4822, 0.4465];
 export const CIFAR10_STD: readonly number[] = [0.247, 0.2435, 0.2616];
 
 /** Random changes of a training image; what is left out is not done. */
-export interface Augmentation {
+export interface Augmentation extends Mixing {
   /** Pads with so many rows and columns of zeros on every side, then cuts out the original size at random. */
   crop?: number;
   /** Mirrors left and right with probability 1/2. */
@@ -45,11 +46,14 @@ export interface Batch {
   /** `[size]`. */
   labels: Int32Array;
   size: number;
+  /** Only where the augmentation mixes images. */
+  mix?: Mix;
 }
 
 /**
  * One epoch of batches. The order depends on (seed, epoch) alone, and how an image is cropped and flipped on (seed,
- * epoch, index of the image in the split) alone, so neither changes with the batch size.
+ * epoch, index of the image in the split) alone, so neither changes with the batch size. How a batch is mixed depends on (seed, epoch,
+ * number of the batch).
  *
  * As torchvision's `RandomCrop(size, padding)`, `RandomHorizontalFlip()`, `ToTensor()`, `Normalize(mean, std)` do on
  * 8-bit images, the padding has pixel value 0 and is normalised with the rest: it is black, not grey.
@@ -94,6 +98,7 @@ function* generate(split: ImageSplit, options: BatchOptions): Generator<Batch, v
   const { batchSize, seed = 0, epoch = 0, shuffle, dropLast, augment, reuse } = options;
   const { count, height, width, channels } = split;
   const pixels = height * width * channels;
+  const mixes = augment?.mixup !== undefined || augment?.cutmix !== undefined;
   const table = normalisationTable(options.mean, options.std);
   const order = shuffle ? epochOrder(count, seed, epoch) : undefined;
   const padding = new Float32Array(augment?.crop ? pixels : 0);
@@ -114,9 +119,13 @@ function* generate(split: ImageSplit, options: BatchOptions): Generator<Batch, v
       writeImage(split, index, place, table, padding, images, i * pixels);
       labels[i] = split.labels[index];
     }
-    yield labels.length === size
-      ? { images, labels, size }
-      : { images: images.subarray(0, size * pixels), labels: labels.subarray(0, size), size };
+    const batch =
+      labels.length === size
+        ? { images, labels, size }
+        : { images: images.subarray(0, size * pixels), labels: labels.subarray(0, size), size };
+    yield mixes
+      ? { ...batch, mix: mix(batch, [height, width, channels], augment as Mixing, stream(seed, 'mix', epoch, b)) }
+      : batch;
   }
 }
 
@@ -189,7 +198,10 @@ function checkOptions(split: ImageSplit, options: BatchOptions): void {
   if (!std.every((value) => value > 0)) fail(`std must be above 0 in every channel, [${std.join(', ')}] given.`);
   const crop = augment?.crop ?? 0;
   if (!Number.isInteger(crop) || crop < 0) fail(`augment.crop is rows of padding, an integer from 0, ${crop} given.`);
-  if ((shuffle || crop > 0 || augment?.flip) && (seed === undefined || epoch === undefined)) {
+  const mixing = [augment?.mixup, augment?.cutmix].filter((alpha) => alpha !== undefined);
+  for (const alpha of mixing)
+    if (!(Number.isFinite(alpha) && alpha > 0)) fail(`augment.mixup and cutmix are numbers above 0, ${alpha} given.`);
+  if ((shuffle || crop > 0 || augment?.flip || mixing.length > 0) && (seed === undefined || epoch === undefined)) {
     fail(`shuffle and augment need seed and epoch, seed ${seed} and epoch ${epoch} given.`);
   }
   for (const [name, value] of Object.entries({ seed, epoch })) {

@@ -60,5 +60,5 @@ export { holdOut, selectImages, takeImages } from './select.js';
 export { channelStatistics } from './statistics.js';
 export { type SyntheticOptions, syntheticDataset } from './synthetic.js';
 export { IMAGENET_MEAN, IMAGENET_STD, parseTransform, type Transform } from './transform/parse.js';
-export type { Mix } from './transform/tensor.js';
+export type { Mix, Mixing } from './transform/tensor.js';
 export { type Verification, type VerifyOptions, verificationText, verifyDataset } from './verify.js';

@@ -3,7 +3,7 @@ import { ATTACKS } from '@refconv/analysis/robustness/attacks';
 import { BACKBONES, editDistance } from '@refconv/backbones';
 import { hashOf } from '@refconv/files';
 import { METHODS } from '@refconv/refconv';
-import { checkRecipe, PAPER_RECIPE } from '@refconv/training/recipe';
+import { checkRecipe, type LossChoice, PAPER_RECIPE, type ScheduleChoice } from '@refconv/training/recipe';
 import { z } from 'zod';
 
 export { shortHash } from './folder.js';
@@ -58,7 +58,34 @@ export const recipeSchema = z.strictObject({
   weightDecay: z.number().min(0),
   decayNormsAndBiases: z.boolean(),
   labelSmoothing: z.number().min(0).lt(1),
-  augment: z.strictObject({ crop: z.int().min(0), flip: z.boolean() }),
+  /** `mixup` and `cutmix`: α of the share by which an image is mixed with another. */
+  augment: z.strictObject({
+    crop: z.int().min(0),
+    flip: z.boolean(),
+    mixup: z.number().positive().optional(),
+    cutmix: z.number().positive().optional(),
+  }),
+  /** Left out: SGD. What there is: docs/training.md. */
+  optimiser: z
+    .strictObject({ id: z.string(), options: z.record(z.string(), z.union([z.number(), z.boolean()])).optional() })
+    .optional(),
+  clipNorm: z.number().positive().optional(),
+  accumulate: count.optional(),
+  averaging: z.strictObject({ decay: z.number().min(0).lt(1), warmUp: z.boolean().optional() }).optional(),
+  groups: z
+    .array(
+      z.strictObject({
+        match: z.string(),
+        rate: z.number().min(0).optional(),
+        weightDecay: z.number().min(0).optional(),
+      }),
+    )
+    .optional(),
+  rateByDepth: z.number().positive().max(1).optional(),
+  /** Left out: a cosine. */
+  schedule: z.custom<ScheduleChoice>().optional(),
+  /** Left out: softmax cross entropy. */
+  loss: z.custom<LossChoice>().optional(),
   /** Trains on attacked images: eps and step in 1/255. */
   adversarial: z.strictObject({ eps: z.number().positive(), step: z.number().positive().optional() }).optional(),
 });

@@ -12,3 +12,15 @@ export { logitMargin, predictedClass } from './logits.js';
 export { applyMomentum, type MomentumUpdate } from './momentum.js';
 export type { OperationTime } from './profile.js';
 export type { Result } from './structure.js';
+export {
+  type AdamUpdate,
+  applyAdam,
+  applyAverage,
+  applyDecay,
+  applyRmsProp,
+  applySubtract,
+  decayedGradient,
+  globalNorm,
+  type RmsPropUpdate,
+  zerosOf,
+} from './updates.js';

@@ -271,18 +271,22 @@ export class Recorder implements OperationRecorder {
   private assignments(before: Variable[], kept: Tensor[]): { updates: number[]; updated: StateVariable[] } {
     const updates: number[] = [];
     const updated: StateVariable[] = [];
-    before.forEach((variable, i) => {
-      if (variable.isDisposed || variable.dataId === kept[i]?.dataId) return;
+    const values = new Map<Variable, Output>();
+    const changed = before.filter((variable, i) => !variable.isDisposed && variable.dataId !== kept[i]?.dataId);
+    // All reads before any assignment: a variable may have been given the value that another one had.
+    for (const variable of changed)
+      if (variable.dataId !== this.track(variable).inPlace?.result) values.set(variable, this.resolve(variable));
+    for (const variable of changed) {
       const entry = this.track(variable);
       updated.push(entry.state);
-      if (variable.dataId === entry.inPlace?.result) {
-        updates.push(entry.inPlace.operation);
-        return;
+      const value = values.get(variable);
+      if (!value) {
+        updates.push((entry.inPlace as { operation: number }).operation);
+        continue;
       }
-      const value = this.resolve(variable);
       const controls = [entry.read?.[0], entry.inPlace?.operation].filter((control) => control !== undefined);
       updates.push(this.graph.assign(entry.state.handle, value, entry.state.dtype, controls));
-    });
+    }
     return { updates, updated };
   }
 }

@@ -32,6 +32,7 @@ describe('classifier', () => {
         withBatch((images, labels) => {
           const weights = variablesOf(model.trainableWeights);
           const program = classifier(model, { ...OPTIONS, decayNormsAndBiases });
+          const momentum = program.optimiser.slots.momentum as Variable[];
           for (let step = 0; step < 2; step++) {
             const expected = tf.tidy(() => {
               const cost = () => {
@@ -46,16 +47,16 @@ describe('classifier', () => {
               return weights.map((weight, i) => {
                 const decay = decayNormsAndBiases || weight.rank > 1 ? 0.1 : 0;
                 const gradient = tf.add(grads[weight.name] as never, tf.mul(weight, decay));
-                const buffer = tf.add(tf.mul(program.momentumBuffers[i] as Variable, 0.9), gradient);
+                const buffer = tf.add(tf.mul(momentum[i] as Variable, 0.9), gradient);
                 return Array.from(tf.sub(weight, tf.mul(buffer, 0.05)).dataSync());
               });
             });
             program.train(images, labels, 0.05).dispose();
             expectClose(values(weights), expected);
           }
-          program.resetMomentum();
+          program.optimiser.reset();
           expect(
-            values(program.momentumBuffers)
+            values(momentum)
               .flat()
               .every((value) => value === 0),
           ).to.equal(true);

@@ -1,17 +1,16 @@
 /** A classifier's training step and evaluation, compiled. */
 import { logitsOf, requireClassifier, requireTrainable } from '@refconv/layers';
-import { applyMomentum, compile, predictedClass, softmaxCrossEntropy, tf, withRandomSeed } from '@refconv/tensorflow';
-import type { LayersModel, Scalar, Tensor, Tensor1D, Tensor2D, Tensor4D, Variable } from '@tensorflow/tfjs';
+import { compile, predictedClass, softmaxCrossEntropy, tf, withRandomSeed } from '@refconv/tensorflow';
+import type { LayersModel, Scalar, Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs';
 import { adversarialImages } from './adversarial.js';
 import type { Normalisation } from './feed.js';
+import { type LossOptions, lossOf } from './loss.js';
+import { type OptimiserSettings, optimiserOf } from './optimiser/optimiser.js';
 import type { Recipe } from './recipe.js';
-import { refocusingRates } from './refocusingRate.js';
+import { checkTeacher } from './teacher.js';
 import { variablesOf } from './variables.js';
 
-export type StepOptions = Pick<
-  Recipe,
-  'momentum' | 'nesterov' | 'weightDecay' | 'decayNormsAndBiases' | 'labelSmoothing' | 'refocusingRate' | 'adversarial'
->;
+export type StepOptions = OptimiserSettings & LossOptions & Pick<Recipe, 'adversarial'>;
 
 export interface CompileChoice {
   /** Operation by operation, for debugging. Default: the environment variable REFCONV_EAGER is 1. */
@@ -21,18 +20,23 @@ export interface CompileChoice {
 export interface ClassifierChoice extends CompileChoice {
   /** How the images are normalised: adversarial training changes pixels, and needs it. */
   pixels?: Required<Normalisation>;
+  /** The network that the recipe distils from: images to logits or probabilities of as many classes. */
+  teacher?: LayersModel;
 }
 
 /**
- * A model's SGD step and its evaluation as one compiled program.
+ * A model's training step and its evaluation as one compiled program.
  *
  * - `train(images, labels, learningRate, seed?)`: one step; gives the mean loss before it. Labels are class numbers, int32 [n], or
  *   probabilities, float32 [n, classes]. `train.async` does it in another thread.
  *   `seed` ([2], int32) decides what dropout drops, see {@link withRandomSeed}, and where adversarial images start; other models need none.
  * - `evaluate(images, labels)`: in evaluation mode, of each image `prediction`, `confidence`, `rank` and `loss`, float32 [n], as
  *   `Prediction` says; the loss is without label smoothing.
- * - `momentumBuffers`: in the order of the model's trainable weights. `resetMomentum()` sets them to zero.
- * - `dispose()`: frees the graph and the buffers; the model keeps its weights.
+ * - `accumulate(images, labels, share, seed?)`: the same, but adds its share of the gradients to those that `apply(learningRate)` makes a
+ *   step with.
+ * - `exchange()`: weights and their averages change places, where the recipe averages.
+ * - `optimiser`: see {@link optimiserOf}.
+ * - `dispose()`: frees the graph and what the optimiser keeps; the model keeps its weights.
  *
  * @param model images [n, h, w, c] to logits [n, classes], or to the probabilities of a softmax.
  * @throws Error where it is no classifier, see `requireClassifier`.
@@ -40,45 +44,39 @@ export interface ClassifierChoice extends CompileChoice {
 export function classifier(model: LayersModel, options: StepOptions, choice: ClassifierChoice = {}) {
   requireClassifier(model);
   requireTrainable(model);
-  const { momentum, nesterov = false, weightDecay, decayNormsAndBiases, labelSmoothing } = options;
+  const { teacher } = choice;
+  checkTeacher(model, teacher, options);
   const weights = variablesOf(model.trainableWeights);
-  const rates = refocusingRates(model, options.refocusingRate);
-  const momentumBuffers = tf.tidy(() => weights.map((weight) => tf.variable(tf.zeros(weight.shape), false)));
-  const train = (images: Tensor4D, labels: Tensor1D | Tensor2D, learningRate: Scalar, seed?: Tensor1D): Scalar => {
+  const optimiser = optimiserOf(model, options);
+  const gradients = (images: Tensor4D, labels: Tensor1D | Tensor2D, seed?: Tensor1D) => {
     const { adversarial } = options;
     const shown = adversarial ? adversarialImages(model, images, labels, adversarial, { ...choice, seed }) : images;
+    const taught = teacher && logitsOf(teacher, shown);
     const loss = () => {
       const forward = () => logitsOf(model, shown, { training: true });
       const logits = seed ? withRandomSeed(seed, forward) : forward();
-      return tf.mean(softmaxCrossEntropy(logits, labels, { labelSmoothing })) as Scalar;
+      return lossOf(logits, labels, options, taught);
     };
-    const { value, grads } = tf.variableGrads(loss, weights);
-    weights.forEach((variable, i) => {
-      const factor = rates.get(variable);
-      applyMomentum({
-        variable,
-        accumulator: momentumBuffers[i] as Variable,
-        gradient: grads[variable.name] as Tensor,
-        learningRate: factor === undefined ? learningRate : tf.mul(learningRate, factor),
-        momentum: tf.scalar(momentum),
-        weightDecay: decayNormsAndBiases || variable.rank > 1 ? weightDecay : 0,
-        nesterov,
-      });
-    });
+    return tf.variableGrads(loss, weights);
+  };
+  const train = (images: Tensor4D, labels: Tensor1D | Tensor2D, learningRate: Scalar, seed?: Tensor1D): Scalar => {
+    const { value, grads } = gradients(images, labels, seed);
+    optimiser.update(grads, learningRate);
     return value;
   };
-  const program = compile({ train, evaluate: evaluation(model) }, choice);
+  const accumulate = (images: Tensor4D, labels: Tensor1D | Tensor2D, share: Scalar, seed?: Tensor1D): Scalar => {
+    const { value, grads } = gradients(images, labels, seed);
+    optimiser.accumulate(grads, share);
+    return value;
+  };
+  const { apply, exchange } = optimiser;
+  const program = compile({ train, accumulate, apply, exchange, evaluate: evaluation(model) }, choice);
   return {
     ...program,
-    momentumBuffers,
-    resetMomentum(): void {
-      tf.tidy(() => {
-        for (const buffer of momentumBuffers) buffer.assign(tf.zeros(buffer.shape) as never);
-      });
-    },
+    optimiser,
     dispose(): void {
       program.dispose();
-      tf.dispose(momentumBuffers);
+      optimiser.dispose();
     },
   };
 }

@@ -5,7 +5,9 @@ import type { Lock } from '@refconv/files';
 import { requireClassifier } from '@refconv/layers';
 import { tf } from '@refconv/tensorflow';
 import type { LayersModel, Scalar } from '@tensorflow/tfjs';
+import { partOf, trainBatch } from './accumulation.js';
 import { pixelStatistics } from './adversarial.js';
+import { averagedNumbers, averagesOf } from './averagedEvaluation.js';
 import { checkBatchNorms, neutralBatchNorms } from './batchNorms.js';
 import { checkpointClock } from './checkpointClock.js';
 import { type CompileChoice, classifier } from './classifier.js';
@@ -33,6 +35,7 @@ import { checkRecipe, type Recipe } from './recipe.js';
 import { NotFiniteError, Run } from './run.js';
 import { learningRateAt, scheduleOf } from './schedule.js';
 import { stopSignal } from './stop.js';
+import { teacherHash } from './teacher.js';
 import { batchTensors, stepSeed } from './tensors.js';
 
 export interface FitOptions extends CompileChoice, Normalisation {
@@ -40,6 +43,8 @@ export interface FitOptions extends CompileChoice, Normalisation {
   model: LayersModel;
   data: TrainingData;
   recipe: Recipe;
+  /** The network that the recipe distils from, where it does: takes the same images, in evaluation mode, and is not changed. */
+  teacher?: LayersModel;
   /**
    * Where checkpoints and metrics.csv go. If it holds a run, that is taken up where it stopped, and the model gets its weights.
    * Left out: nothing is written.
@@ -88,6 +93,8 @@ export interface FitResult {
    * earlier process finished the last epoch: `predict` makes them again.
    */
   predictions: Prediction[] | undefined;
+  /** The averages of the weights, in the order of `model.weights`, where the recipe averages and the training is finished. */
+  averaged?: Float32Array[];
   /** One for each epoch. */
   rows: MetricsRow[];
   /** Steps done since the training began, those of earlier processes included. */
@@ -131,18 +138,20 @@ export async function fit(options: FitOptions): Promise<FitResult> {
   const due = checkpointClock(options.checkpointEvery);
   const pixels = pixelStatistics(data.train, { mean, std });
   const program = classifier(model, recipe, { ...options, pixels });
-  const kernels = kernelWatch(model, stepsPerEpoch);
+  const { accumulate } = recipe;
+  const kernels = kernelWatch(model, Math.ceil(stepsPerEpoch / (accumulate ?? 1)));
   const stop = stopSignal(options);
   let lock: Lock | undefined;
   try {
     if (folder !== undefined && !options.folderLocked) lock = await lockTraining(folder);
-    const { momentumBuffers } = program;
+    const { state: optimiserState, averages } = program.optimiser;
     const { allowOtherThreads = false, allowOtherStart = false } = options;
-    const identity = { recipe, data: describeData(data, trainImages), mean, std };
+    const taught = options.teacher && { teacher: teacherHash(options.teacher) };
+    const identity = { recipe, data: describeData(data, trainImages), mean, std, ...taught };
     const length = { epochs: recipe.epochs, stepsPerEpoch };
     const choices = { allowOtherThreads, allowOtherStart, warn };
     const run = folder
-      ? new Run({ folder, model, momentumBuffers, identity, evaluated, length, ...choices })
+      ? new Run({ folder, model, optimiserState, identity, evaluated: { ...evaluated, averages }, length, ...choices })
       : undefined;
     const position: Position = structuredClone((await run?.open()) ?? START);
     let predictions: Prediction[] | undefined;
@@ -171,13 +180,14 @@ export async function fit(options: FitOptions): Promise<FitResult> {
           // Batches of which no image can be read are left out by the loader; each counts as a step.
           const step = batch.value.number === undefined ? position.step : epoch * stepsPerEpoch + batch.value.number;
           const isWarm = position.step <= schedule.warmUpSteps && schedule.warmUpSteps <= step;
-          if (recipe.resetMomentumAfterWarmUp && isWarm) program.resetMomentum();
+          if (recipe.resetMomentumAfterWarmUp && isWarm) program.optimiser.reset();
           position.step = step;
-          kernels.before(step - epoch * stepsPerEpoch);
-          const rate = learningRateAt(step, schedule);
+          const part = partOf(step, stepsPerEpoch, accumulate);
+          if (part.last) kernels.before(part.update);
+          const rate = learningRateAt(part.begin, schedule, lossesOf(position.rows));
           const { images, labels } = batchTensors(batch.value, trainImages.shape, data.classes.length);
           const seed = stepSeed(recipe.seed, step);
-          const trained = program.train.async(images, labels, rate, seed);
+          const trained = trainBatch(program, { images, labels, seed, rate }, part, accumulate);
           const { size } = batch.value;
           if (trainImages.ahead) batch = await feed.next(); // prepared while the step runs
           const loss = value(await trained);
@@ -189,7 +199,7 @@ export async function fit(options: FitOptions): Promise<FitResult> {
           position.lossSum += loss * size;
           position.images += size;
           position.seconds += (performance.now() - begin) / 1000;
-          const change = kernels.after();
+          const change = part.last ? kernels.after() : undefined;
           if (change !== undefined) {
             position.changeSum += change;
             position.changes++;
@@ -209,7 +219,11 @@ export async function fit(options: FitOptions): Promise<FitResult> {
       const row: MetricsRow = {
         epoch: epoch + 1,
         step: position.step,
-        learningRate: learningRateAt(position.step - 1, schedule),
+        learningRate: learningRateAt(
+          partOf(position.step - 1, stepsPerEpoch, accumulate).begin,
+          schedule,
+          lossesOf(position.rows),
+        ),
         trainLoss: position.lossSum / position.images,
         ...(position.changes > 0 && { kernelChange: position.changeSum / position.changes }),
         seconds: position.seconds,
@@ -228,6 +242,10 @@ export async function fit(options: FitOptions): Promise<FitResult> {
         if (broken) warn(`After epoch ${epoch + 1} ${broken} of the ${name} split; they count as wrong.`);
         if (isLast && split === final) predictions = found;
       }
+      if (averages) {
+        const splits = Object.fromEntries(splitsAfter(data, isLast).map((name) => [name, data[name]]));
+        Object.assign(row, await averagedNumbers(program, splits, { mean, std }));
+      }
       position.unread = unreadOf(data, position.unread);
       position.rows.push(row);
       Object.assign(position, { epoch: epoch + 1, ...NEW_EPOCH });
@@ -235,7 +253,8 @@ export async function fit(options: FitOptions): Promise<FitResult> {
       await run?.appendMetrics(row);
       log(epochLine(row, recipe.epochs));
     }
-    const fitted = result(position, data, { predictions });
+    const averaged = averages ? await averagesOf(program, model) : undefined;
+    const fitted = { ...result(position, data, { predictions }), ...(averaged && { averaged }) };
     for (const line of leftOutText(fitted.leftOut)) log(line);
     return fitted;
   } finally {
@@ -317,6 +336,10 @@ function checkData(
     );
   }
 }
+
+/** What a plateau of the learning rate is judged by; never the test images. */
+const lossesOf = (rows: readonly MetricsRow[]) =>
+  rows.map(({ validationLoss, trainLoss }) => validationLoss ?? trainLoss);
 
 function epochLine(row: MetricsRow, epochs: number): string {
   const measured = (['validation', 'test'] as const).map((name) => {

@@ -17,8 +17,13 @@ export { type BestEpoch, DivergedError, type FitOptions, type FitResult, fit } f
 export { lockTraining } from './folderLock.js';
 export { LEFT_OUT_FILE, type LeftImage, type LeftOut, leavesOut, leftOutText } from './leftOut.js';
 export { type LoadingOptions, type OpenLoaders, openLoaders, testLoader, trainingTransform } from './loaders.js';
+export { type LossOptions, lossOf } from './loss.js';
+export type { Distillation, LossChoice } from './lossChoice.js';
 export { METRICS_FILE, type MetricsRow } from './metrics.js';
 export { loadModel, type ModelNotes, saveModel } from './modelFolder.js';
+export { OPTIMISERS, type OptimiserChoice, type OptimiserFacts, type OptimiserOption } from './optimiser/choice.js';
+export { type MakeOptimiser, type OptimiserKind, registerOptimiser, type WeightUpdate } from './optimiser/kinds.js';
+export { type Optimiser, type OptimiserSettings, optimiserOf } from './optimiser/optimiser.js';
 export {
   type Evaluation,
   evaluationOf,
@@ -36,6 +41,8 @@ export {
   type Recipe,
   recipeHash,
 } from './recipe.js';
+export type { Averaging, ParameterGroup } from './recipeParts.js';
 export { learningRateAt, type Schedule, scheduleOf } from './schedule.js';
+export { SCHEDULES, type ScheduleChoice } from './scheduleChoice.js';
 export { threadCount } from './threads.js';
 export { variablesOf } from './variables.js';

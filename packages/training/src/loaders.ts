@@ -1,5 +1,6 @@
 /** Loaders for images in files, or for images in memory that are to have a transform. */
 import {
+  type Augmentation,
   type ImageDataset,
   type ImageFiles,
   type ImageSource,
@@ -14,7 +15,7 @@ import type { Recipe } from './recipe.js';
 export interface LoadingOptions {
   /** The transform of the test images: see `parseTransform`. */
   test: string;
-  /** That of the training images. Default: {@link trainingTransform} of the test images'. */
+  /** That of the training images. Default: {@link trainingTransform} of the test images', and the recipe's mixup and cutmix. */
   train?: string;
   /** Threads that decode. Default: one for each processor. */
   workers?: number;
@@ -37,19 +38,29 @@ export function trainingTransform(test: string): string {
   return [`randomResizedCrop(${size})`, 'flip', ...numbers].join('|');
 }
 
+/** The steps of a transform that mix as a recipe's augmentation says. */
+const mixingSteps = (augment: Augmentation = {}): string[] =>
+  (['mixup', 'cutmix'] as const).flatMap((name) => (augment[name] === undefined ? [] : [`${name}(${augment[name]})`]));
+
 /** Images of an evaluation's batch: so few that those that are kept ready do not fill the memory. */
 const TEST_BATCH = 50;
 
 const DECODER = import.meta.resolve('@refconv/tensorflow/jpeg');
 
 /**
- * Loaders for a training by a recipe, whose `augment` must be `{}`, as the transform takes its place.
+ * Loaders for a training by a recipe. The transform takes the place of its `augment`, of which nothing but mixup and cutmix is taken; `fit` is
+ * to have it without.
  * @throws {RangeError} if a transform is wrong or does not fit the images.
  */
 export function openLoaders(
   data: ImageDataset | ImageFiles,
-  { batchSize, dropLast, seed }: Pick<Recipe, 'batchSize' | 'dropLast' | 'seed'>,
-  { test, train = trainingTransform(test), ...options }: LoadingOptions,
+  {
+    batchSize,
+    dropLast,
+    seed,
+    augment,
+  }: Pick<Recipe, 'batchSize' | 'dropLast' | 'seed'> & Partial<Pick<Recipe, 'augment'>>,
+  { test, train = [trainingTransform(test), ...mixingSteps(augment)].join('|'), ...options }: LoadingOptions,
 ): OpenLoaders {
   const { name, classes } = data;
   const sourceOf = (images: ImageSplit | ImageSource) => ('place' in images ? images : memorySource(images, data));

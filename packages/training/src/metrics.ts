@@ -17,6 +17,11 @@ export interface MetricsRow {
   /** The same of the test images: with validation images in the row of the last epoch alone. */
   testLoss?: number;
   testTop1?: number;
+  /** The same of the averages of the weights, where the recipe averages. */
+  validationAveragedLoss?: number;
+  validationAveragedTop1?: number;
+  testAveragedLoss?: number;
+  testAveragedTop1?: number;
   /**
    * Mean over a few of the epoch's steps and over the spatial convolutions of ‖ΔW‖ / ‖W‖, with W the kernel that is convolved with. Undefined
    * where there is none, and in trainings begun before it was recorded.
@@ -38,18 +43,25 @@ const COLUMNS = {
   validationTop1: 'validation_top1',
   testLoss: 'test_loss',
   testTop1: 'test_top1',
+  validationAveragedLoss: 'validation_averaged_loss',
+  validationAveragedTop1: 'validation_averaged_top1',
+  testAveragedLoss: 'test_averaged_loss',
+  testAveragedTop1: 'test_averaged_top1',
   kernelChange: 'kernel_change',
   seconds: 'seconds',
 } satisfies Record<keyof MetricsRow, string>;
 
-/** What a training is evaluated on. */
-type Evaluated = Partial<Record<SplitName, unknown>>;
+/** What a training is evaluated on, and whether averages of its weights are too. */
+export type Evaluated = Partial<Record<SplitName, unknown>> & { averages?: boolean };
 
 /** The columns of the splits that are evaluated. */
 const columnsOf = (evaluated: Evaluated) =>
   Object.entries(COLUMNS)
     .filter(
-      ([key]) => (evaluated.validation || !key.startsWith('validation')) && (evaluated.test || !key.startsWith('test')),
+      ([key]) =>
+        (evaluated.validation || !key.startsWith('validation')) &&
+        (evaluated.test || !key.startsWith('test')) &&
+        (evaluated.averages || !key.includes('Averaged')),
     )
     .map(([key, header]) => ({ key, header }));
 const rounded = (rows: readonly MetricsRow[]) => rows.map((row) => ({ ...row, seconds: row.seconds.toFixed(2) }));

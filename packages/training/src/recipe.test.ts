@@ -17,12 +17,12 @@ describe('recipes', () => {
       epochs: 1.5,
       momentum: 1,
       weightDecay: -1,
-      augment: { crop: -1, mixup: 1 },
+      augment: { crop: -1, cutout: 1 } as never,
       lr: 0.1,
     };
     expect(() => checkRecipe(wrong as Recipe)).to.throw(
       RangeError,
-      /epochs must be an integer from 1; given 1.5.*momentum.*weightDecay.*augment\.crop.*augment\.mixup.*warmUpEpochs must be at most.*lr is no part/,
+      /epochs must be an integer from 1; given 1.5.*momentum.*weightDecay.*augment\.crop.*augment\.cutout.*warmUpEpochs must be at most.*lr is no part/,
     );
     const { learningRate: _, ...missing } = PAPER_RECIPE;
     expect(() => checkRecipe(missing as Recipe)).to.throw('learningRate must be a number above 0; given undefined');

@@ -1,8 +1,14 @@
 /** Recipes: everything that decides how a network is trained, as a plain value. */
 import type { Augmentation } from '@refconv/datasets';
 import { hashOf } from '@refconv/files';
+import { checkDistillation, checkLoss, type Distillation, type LossChoice } from './lossChoice.js';
+import { checkOptimiser, type OptimiserChoice } from './optimiser/choice.js';
+import { type Averaging, checkAmounts, checkAveraging, checkGroups, type ParameterGroup } from './recipeParts.js';
+import { checkSchedule, type ScheduleChoice } from './scheduleChoice.js';
 
 export { hashOf } from '@refconv/files';
+export type { Distillation, LossChoice } from './lossChoice.js';
+export type { ScheduleChoice } from './scheduleChoice.js';
 
 /** Adversarial training by FGSM with a random start (Wong, Rice and Kolter, 2020). */
 export interface Adversarial {
@@ -27,10 +33,25 @@ export interface Recipe {
    * of the plain network's kernel would be. Left out: 1, as in the paper.
    */
   refocusingRate?: number | 'matched';
+  /** Left out: SGD. */
+  optimiser?: OptimiserChoice;
+  /** The largest norm of the gradient of all weights together; a longer one is scaled down to it. Left out: any. */
+  clipNorm?: number;
+  /** Batches whose gradients' mean makes one step; an epoch's last step may have fewer. Left out: 1. */
+  accumulate?: number;
+  /** Keeps an average of the weights too, evaluates it and saves it. Left out: it does not. */
+  averaging?: Averaging;
+  /** Weights with a learning rate or weight decay of their own, by name. */
+  groups?: ParameterGroup[];
+  /** A factor on the learning rate for each block that a layer lies before the head (timm's layer decay). Left out: 1. */
+  rateByDepth?: number;
   /** The learning rate of the first step of the warm-up. */
   warmUpStart: number;
-  /** What the cosine falls to, from the end of the warm-up to the end of the training, step by step. */
+  /** What the learning rate does after its warm-up. Left out: a cosine. */
+  schedule?: ScheduleChoice;
+  /** What the cosine falls to, from the end of the warm-up to the end of the training, step by step; the least of a polynomial and of a plateau. */
   finalLearningRate: number;
+  /** Of SGD and RMSprop; the other optimisers have options of their own in its place. */
   momentum: number;
   /** Nesterov's form of momentum. Default: false. */
   nesterov?: boolean;
@@ -42,6 +63,10 @@ export interface Recipe {
   decayNormsAndBiases: boolean;
   /** ε of label smoothing: the target is 1 − ε on the label plus ε spread evenly over all classes. */
   labelSmoothing: number;
+  /** Left out: softmax cross entropy. */
+  loss?: LossChoice;
+  /** Learns from a teacher too, which is given to the training beside the recipe. */
+  distillation?: Distillation;
   /** Random changes of the training images. */
   augment: Augmentation;
   /** Trains on images that are attacked at each step, see {@link Adversarial}. Left out: on the images themselves. */
@@ -104,7 +129,19 @@ const NUMBERS = {
 const SWITCHES: readonly (keyof Recipe)[] = ['dropLast', 'decayNormsAndBiases', 'nesterov', 'resetMomentumAfterWarmUp'];
 
 /** What stays left out where it is: the checkpoints of most trainings do not know it. */
-const OPTIONAL = ['refocusingRate', 'adversarial'] as const satisfies (keyof Recipe)[];
+const OPTIONAL = [
+  'refocusingRate',
+  'adversarial',
+  'optimiser',
+  'clipNorm',
+  'accumulate',
+  'averaging',
+  'groups',
+  'rateByDepth',
+  'schedule',
+  'loss',
+  'distillation',
+] as const satisfies (keyof Recipe)[];
 type Optional = (typeof OPTIONAL)[number];
 type CompleteRecipe = Required<Omit<Recipe, Optional>> & Pick<Recipe, Optional>;
 
@@ -132,6 +169,20 @@ export function checkRecipe(recipe: Recipe): CompleteRecipe {
   );
   checkAugmentation(full.augment, expect);
   checkAdversarial(full.adversarial, expect);
+  checkOptimiser(full.optimiser, expect);
+  checkAveraging(full.averaging, expect);
+  checkGroups(full.groups, expect);
+  checkAmounts(full, expect);
+  checkSchedule(full.schedule, expect);
+  checkLoss(full.loss, expect);
+  checkDistillation(full.distillation, expect);
+  const mixes = full.augment?.mixup !== undefined || full.augment?.cutmix !== undefined;
+  expect(
+    'adversarial',
+    full.adversarial,
+    !(full.adversarial && mixes),
+    'left out: attacked images need one label each',
+  );
   if (full.warmUpEpochs > full.epochs) {
     problems.push(`warmUpEpochs must be at most epochs; given ${full.warmUpEpochs} of ${full.epochs}`);
   }
@@ -156,9 +207,11 @@ function checkAugmentation(
     expect('augment', augment, false, 'an object such as { crop: 4, flip: true }, or {} for none');
     return;
   }
-  const { crop = 0, flip = false, ...others } = augment;
+  const { crop = 0, flip = false, mixup, cutmix, ...others } = augment;
   expect('augment.crop', crop, Number.isSafeInteger(crop) && crop >= 0, 'an integer from 0');
   expect('augment.flip', flip, typeof flip === 'boolean', 'true or false');
+  for (const [name, alpha] of Object.entries({ mixup, cutmix }))
+    expect(`augment.${name}`, alpha, alpha === undefined || (Number.isFinite(alpha) && alpha > 0), 'a number above 0');
   for (const [name, value] of Object.entries(others))
     expect(`augment.${name}`, value, false, 'left out: it is unknown');
 }

@@ -4,8 +4,7 @@ import { appendWhole, canonicalJson, hashOf, writeAtomically } from '@refconv/fi
 import { loadedInstallation } from '@refconv/tensorflow';
 import type { LayersModel, Variable } from '@tensorflow/tfjs';
 import { CheckpointFolder } from './checkpoint.js';
-import type { SplitName } from './feed.js';
-import { METRICS_FILE, type MetricsRow, metricsCsv, metricsLines } from './metrics.js';
+import { type Evaluated, METRICS_FILE, type MetricsRow, metricsCsv, metricsLines } from './metrics.js';
 import { type Length, NEW_EPOCH, type Position, positionProblem, START } from './position.js';
 import { compareStart, type StartingWeights, startingWeights } from './startingWeights.js';
 import { namedState, notFinite, readState, writeState } from './tensors.js';
@@ -26,11 +25,12 @@ interface Meta extends Position {
 export interface RunOptions {
   folder: string;
   model: LayersModel;
-  momentumBuffers: readonly Variable[];
+  /** What the optimiser keeps, by name. */
+  optimiserState: ReadonlyMap<string, Variable>;
   identity: RunIdentity;
   length: Length;
   /** The splits whose numbers metrics.csv has. */
-  evaluated: Partial<Record<SplitName, unknown>>;
+  evaluated: Evaluated;
   allowOtherThreads: boolean;
   allowOtherStart: boolean;
   warn: (message: string) => void;
@@ -47,7 +47,7 @@ export class Run {
 
   constructor(private readonly options: RunOptions) {
     this.checkpoints = new CheckpointFolder(options.folder);
-    this.state = namedState(options.model, options.momentumBuffers);
+    this.state = namedState(options.model, options.optimiserState);
     const { model } = options;
     const folder = resolve(options.folder);
     const begun = BEGUN.get(model);
@@ -61,7 +61,7 @@ export class Run {
   }
 
   /**
-   * Takes up the training where the folder's last whole checkpoint left it: gives model and momentum buffers their values.
+   * Takes up the training where the folder's last whole checkpoint left it: gives model and optimiser their values.
    * In a folder without one it writes the first, so that a disk that is full or read-only shows before anything is computed. One from before
    * the first step holds nothing that was learned, and binds nobody: it is written anew.
    * @throws if the folder cannot be used, or holds a run with another recipe, data, model or number of threads.
@@ -165,12 +165,9 @@ function unusable(path: string, problem: string): Error {
 
 /** JSON has no NaN or infinity, and writes null: a loss of images that were evaluated may be one. */
 function withNaN(row: MetricsRow): MetricsRow {
-  const { testLoss = undefined, validationLoss = undefined } = row;
-  return {
-    ...row,
-    ...(testLoss === null && { testLoss: Number.NaN }),
-    ...(validationLoss === null && { validationLoss: Number.NaN }),
-  };
+  return Object.fromEntries(
+    Object.entries(row).map(([name, value]) => [name, value === null ? Number.NaN : value]),
+  ) as unknown as MetricsRow;
 }
 
 export class NotFiniteError extends Error {

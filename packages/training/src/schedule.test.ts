@@ -1,5 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
-import { OFFICIAL_CODE_RECIPE } from './recipe.js';
+import { checkRecipe, OFFICIAL_CODE_RECIPE, PAPER_RECIPE, type Recipe } from './recipe.js';
 import { learningRateAt, scheduleOf } from './schedule.js';
 
 describe('the learning rate', () => {
@@ -31,5 +32,54 @@ describe('the learning rate', () => {
     for (const step of [-1, 0.5, 1051, Number.NaN]) {
       expect(() => learningRateAt(step, schedule)).to.throw(RangeError, 'from 0 to 1050');
     }
+  });
+});
+
+/** Made by bench/pytorch/schedules.py. */
+interface Golden {
+  schedule: NonNullable<Recipe['schedule']>;
+  warmUpEpochs: number;
+  losses?: number[];
+  rates: number[];
+}
+
+describe('a schedule', () => {
+  const { cases, recipe, stepsPerEpoch } = JSON.parse(
+    readFileSync(new URL('../goldens/schedules.json', import.meta.url), 'utf8'),
+  ) as { cases: Golden[]; recipe: Partial<Recipe>; stepsPerEpoch: number };
+
+  for (const { schedule, warmUpEpochs, losses = [], rates } of cases) {
+    it(`has timm's learning rates step by step: ${JSON.stringify({ warmUpEpochs, ...schedule })}`, () => {
+      const epochs = rates.length / stepsPerEpoch;
+      const whole = checkRecipe({ ...PAPER_RECIPE, ...recipe, schedule, warmUpEpochs, epochs });
+      const found = scheduleOf(whole, stepsPerEpoch);
+      rates.forEach((rate, step) => {
+        const finished = losses.slice(0, Math.floor(step / stepsPerEpoch));
+        expect(learningRateAt(step, found, finished), `step ${step}`).to.be.closeTo(rate, 1e-11);
+      });
+    });
+  }
+
+  it('that cannot be is refused with all that is wrong', () => {
+    const wrong: [unknown, RegExp][] = [
+      [
+        { id: 'steps' },
+        /schedule must be an object such as .*one of cosine, constant, step, milestones, polynomial, oneCycle, plateau/,
+      ],
+      [
+        { id: 'step', factor: 2 },
+        /schedule\.every must be a number above 0; given undefined; schedule\.factor must be .* given 2/,
+      ],
+      [{ id: 'milestones', epochs: [3, 2], factor: 0.1 }, /schedule\.epochs must be rising numbers/],
+      [
+        { id: 'cosine', power: 2, perEpoch: 1 },
+        /perEpoch must be true or false.*schedule\.power must be left out: cosine has perEpoch/,
+      ],
+    ];
+    for (const [schedule, message] of wrong)
+      expect(() => checkRecipe({ ...PAPER_RECIPE, schedule: schedule as Recipe['schedule'] })).to.throw(
+        RangeError,
+        message,
+      );
   });
 });

@@ -1,16 +1,15 @@
 import { tf } from '@refconv/tensorflow';
 import type { LayersModel, Variable } from '@tensorflow/tfjs';
 import { expect } from 'chai';
+import { optimiserOf } from './optimiser/optimiser.js';
 import { namedState, notFinite, readState, writeState } from './tensors.js';
-import { weightsHash, withModel } from './testing/tiny.js';
+import { tinyRecipe, weightsHash, withModel } from './testing/tiny.js';
 
 /** Runs a body with a model's state and momentum buffers of ones. */
 function withState(model: LayersModel, body: (state: Map<string, Variable>) => void) {
-  const buffers = tf.tidy(() =>
-    model.trainableWeights.map(({ shape }) => tf.variable(tf.ones(shape as number[]), false)),
-  );
-  body(namedState(model, buffers));
-  tf.dispose(buffers);
+  const optimiser = optimiserOf(model, tinyRecipe());
+  body(namedState(model, optimiser.state));
+  optimiser.dispose();
 }
 
 describe("a model's state", () => {
@@ -56,7 +55,7 @@ describe("a model's state", () => {
     for (const layer of layers) layer.build([null, 1]); // outside of a model: the layer's name is not in the weight's
     const weights = layers.flatMap((layer) => layer.weights);
     const model = { weights, trainableWeights: [] } as unknown as LayersModel;
-    expect([...namedState(model, []).keys()]).to.deep.equal(['kernel', 'kernel#2']);
+    expect([...namedState(model, new Map()).keys()]).to.deep.equal(['kernel', 'kernel#2']);
     for (const weight of weights) weight.dispose();
     expect(tf.memory().numTensors).to.equal(before);
   });

@@ -34,25 +34,27 @@ export function stepSeed(seed: number, step: number) {
   return tf.tensor1d([(seed % 2 ** 31) ^ Math.floor(seed / 2 ** 31), step], 'int32');
 }
 
-/**
- * Every variable that training changes, by name: the model's weights (trainable or not) under their own names, the
- * momentum buffers under `momentum/` and the weight's name. Where two weights have the same name, the second has `#2` added.
- */
-export function namedState(model: LayersModel, momentumBuffers: readonly Variable[]): Map<string, Variable> {
-  const state = new Map<string, Variable>();
-  const nameOf = new Map<Variable, string>();
+/** A model's variables with their names; where two weights have the same one, the second has `#2` added. */
+export function weightNames(model: LayersModel): Map<Variable, string> {
+  const names = new Map<Variable, string>();
+  const taken = new Set<string>();
   const variables = variablesOf(model.weights);
   model.weights.forEach(({ originalName }, i) => {
-    const variable = variables[i] as Variable;
     let name = originalName;
-    for (let n = 2; state.has(name); n++) name = `${originalName}#${n}`;
-    state.set(name, variable);
-    nameOf.set(variable, name);
+    for (let n = 2; taken.has(name); n++) name = `${originalName}#${n}`;
+    taken.add(name);
+    names.set(variables[i] as Variable, name);
   });
-  variablesOf(model.trainableWeights).forEach((variable, i) => {
-    state.set(`momentum/${nameOf.get(variable)}`, momentumBuffers[i] as Variable);
-  });
-  return state;
+  return names;
+}
+
+/**
+ * Every variable that training changes, by name: the model's weights (trainable or not) under their own names, and what the optimiser
+ * keeps under its names, such as `momentum/` and the weight's name.
+ */
+export function namedState(model: LayersModel, optimiser: ReadonlyMap<string, Variable>): Map<string, Variable> {
+  const weights = Array.from(weightNames(model), ([variable, name]) => [name, variable] as const);
+  return new Map([...weights, ...optimiser]);
 }
 
 /** The values of variables, as a checkpoint stores them. */

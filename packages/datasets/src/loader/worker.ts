@@ -2,16 +2,17 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { JpegDecoder } from '../image/decode.js';
 import { stream } from '../random.js';
-import { parseTransform, type Step } from '../transform/parse.js';
+import { parseTransform } from '../transform/parse.js';
 import { Renderer } from '../transform/render.js';
-import { mix } from '../transform/tensor.js';
+import { type Mixing, mix } from '../transform/tensor.js';
 import { batchRange, Control, type EpochMessage, type Slot, type WorkerMessage, type WorkerSetUp } from './protocol.js';
 import { imageName, Reader } from './source.js';
 
-const { place, labels, size, batchSize, seed, slots, ...setUp } = workerData as WorkerSetUp;
+const { place, labels, size: imageSize, batchSize, seed, slots, ...setUp } = workerData as WorkerSetUp;
 const transform = parseTransform(setUp.transform);
-const mixing = transform.steps.find(({ name }) => name === 'mixup' || name === 'cutmix');
-const pixels = size[0] * size[1] * 3;
+const alphas = transform.steps.filter(({ name }) => name === 'mixup' || name === 'cutmix');
+const mixing: Mixing = Object.fromEntries(alphas.map(({ name, numbers }) => [name, numbers.alpha as number]));
+const pixels = imageSize[0] * imageSize[1] * 3;
 
 const jpeg: JpegDecoder | undefined = setUp.jpegDecoder && (await import(setUp.jpegDecoder)).createJpegDecoder();
 const { upright, maxPixels, exact } = setUp;
@@ -73,10 +74,8 @@ function finish(epoch: number, batch: number, { images, labels, indices }: Slot,
     }
     size++;
   }
-  const weight = mixing && size > 0 ? mixBatch(mixing, epoch, batch, images, size) : undefined;
+  const random = () => stream(seed, 'mix', epoch, batch);
+  const mixed = alphas.length > 0 && size > 0;
+  const { weight } = mixed ? mix({ images, labels, size }, [...imageSize, 3], mixing, random()) : { weight: undefined };
   post({ kind: 'batch', batch, size, weight });
-}
-
-function mixBatch(step: Step, epoch: number, batch: number, images: Float32Array, count: number): number {
-  return mix(images, count, size[0], step, stream(seed, 'mix', epoch, batch));
 }

@@ -52,7 +52,6 @@ describe('parseTransform', () => {
     ['normalize(mnist)', 'expects imagenet, cifar10, half, or mean and deviation'],
     ['normalize(0/0/0,1/0/1)', 'expects imagenet, cifar10, half, or mean and deviation'],
     ['normalize(half)|range255', 'range255 and normalize exclude each other'],
-    ['centerCrop(8)|mixup(0.2)|cutmix(1)', 'mixup and cutmix exclude each other'],
     ['centerCrop(8)|mixup(0)', 'alpha 0, which changes nothing'],
     ['centerCrop(8)|colorJitter(hue=0.7)', 'has hue 0.7; expected 0 to 0.5'],
     ['centerCrop(8)||flip', '"" is not known'],

@@ -115,7 +115,7 @@ export interface Transform {
  * | `normalize(imagenet)`, also `cifar10`, `half` or `normalize(0.5/0.5/0.5, 0.2/0.2/0.2)` | mean and deviation |
  * | `range255`, `bgr` | instead of 0 to 1; channels turned round |
  * | `randomErasing(p=0.5, scale=0.02..0.33, ratio=0.3..3.3)` | with the mean |
- * | `mixup(alpha)`, `cutmix(alpha)` | at most one of them |
+ * | `mixup(alpha)`, `cutmix(alpha)` | of both either for each batch |
  *
  * @throws {RangeError} names the step, what was given and what is expected.
  */
@@ -150,9 +150,6 @@ export function parseTransform(text: string): Transform {
   if (names.has('range255')) {
     if (names.has('normalize')) throw new RangeError(`transform "${text}": range255 and normalize exclude each other.`);
     std = [1 / 255, 1 / 255, 1 / 255];
-  }
-  if (names.has('mixup') && names.has('cutmix')) {
-    throw new RangeError(`transform "${text}": mixup and cutmix exclude each other.`);
   }
   const size = outputSize(text, steps);
   const canonical = written.join('|');

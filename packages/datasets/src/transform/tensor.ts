@@ -64,35 +64,76 @@ export interface Mix {
   labels: Int32Array;
 }
 
+/** How images are mixed: by one of the two, or for each batch by either, with the same chance. */
+export interface Mixing {
+  /** α of the Beta distribution that a batch's share is drawn from. */
+  mixup?: number;
+  cutmix?: number;
+}
+
 /**
  * Mixes each image of a batch with the one before it, in place, as torchvision.transforms.v2.MixUp and CutMix.
- * @returns the share of each image's own label.
+ * @param shape `[height, width, channels]` of an image.
+ * @returns what became of the labels.
  */
-export function mix(images: Float32Array, size: number, side: number, { name, numbers }: Step, random: Random): number {
-  const pixels = side * side * 3;
+export function mix(
+  { images, labels, size }: { images: Float32Array; labels: Int32Array; size: number },
+  shape: readonly [number, number, number],
+  mixing: Mixing,
+  random: Random,
+): Mix {
+  const { mixup, cutmix } = mixing;
+  const blends = mixup !== undefined && (cutmix === undefined || random.integer(2) === 0);
+  const weight = beta((blends ? mixup : cutmix) as number, random);
+  const part = { images, size, weight };
+  return { weight: blends ? blend(part, shape) : paste(part, shape, random), labels: turned(labels.subarray(0, size)) };
+}
+
+/** The labels of the images that are mixed in. */
+function turned(labels: Int32Array): Int32Array {
+  return labels.map((_, i) => labels[(i + labels.length - 1) % labels.length] as number);
+}
+
+interface Part {
+  images: Float32Array;
+  size: number;
+  weight: number;
+}
+
+/** The images before each one, also where that was mixed already: work from the end on. */
+function before({ images, size }: Part, pixels: number): (i: number) => Float32Array {
   const last = images.slice((size - 1) * pixels, size * pixels);
-  const other = (i: number) => (i === 0 ? last : images.subarray((i - 1) * pixels, i * pixels));
-  const weight = beta(numbers.alpha as number, random);
-  if (name === 'mixup') {
-    // From the end on, so that each is mixed with what the one before it was.
-    for (let i = size - 1; i >= 0; i--) {
-      const [own, from] = [images.subarray(i * pixels, (i + 1) * pixels), other(i)];
-      for (let k = 0; k < pixels; k++) own[k] = weight * (own[k] as number) + (1 - weight) * (from[k] as number);
-    }
-    return weight;
+  return (i) => (i === 0 ? last : images.subarray((i - 1) * pixels, i * pixels));
+}
+
+function blend(part: Part, [height, width, channels]: readonly [number, number, number]): number {
+  const { images, size, weight } = part;
+  const pixels = height * width * channels;
+  const other = before(part, pixels);
+  for (let i = size - 1; i >= 0; i--) {
+    const [own, from] = [images.subarray(i * pixels, (i + 1) * pixels), other(i)];
+    for (let k = 0; k < pixels; k++) own[k] = weight * (own[k] as number) + (1 - weight) * (from[k] as number);
   }
-  const half = 0.5 * Math.sqrt(1 - weight) * side;
-  const [x, y] = [random.integer(side), random.integer(side)];
-  const clip = (v: number) => Math.max(0, Math.min(side, Math.trunc(v)));
-  const [left, right, top, bottom] = [clip(x - half), clip(x + half), clip(y - half), clip(y + half)];
+  return weight;
+}
+
+function paste(part: Part, [height, width, channels]: readonly [number, number, number], random: Random): number {
+  const { images, size, weight } = part;
+  const pixels = height * width * channels;
+  const other = before(part, pixels);
+  const half = 0.5 * Math.sqrt(1 - weight);
+  const [x, y] = [random.integer(width), random.integer(height)];
+  const clip = (value: number, most: number) => Math.max(0, Math.min(most, Math.trunc(value)));
+  const [left, right] = [clip(x - half * width, width), clip(x + half * width, width)];
+  const [top, bottom] = [clip(y - half * height, height), clip(y + half * height, height)];
   for (let i = size - 1; i >= 0; i--) {
     const own = images.subarray(i * pixels, (i + 1) * pixels);
     for (let row = top; row < bottom; row++) {
-      const [from, to] = [3 * (row * side + left), 3 * (row * side + right)];
+      const [from, to] = [channels * (row * width + left), channels * (row * width + right)];
       own.set(other(i).subarray(from, to), from);
     }
   }
-  return 1 - ((right - left) * (bottom - top)) / (side * side);
+  return 1 - ((right - left) * (bottom - top)) / (height * width);
 }
 
 /** Beta(alpha, alpha). */
