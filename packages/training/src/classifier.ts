@@ -1,11 +1,11 @@
-/** A classifier's training step and evaluation, compiled. */
-import { logitsOf, requireClassifier, requireTrainable } from '@refconv/layers';
-import { applyMomentum, compile, predictedClass, softmaxCrossEntropy, tf, withRandomSeed } from '@refconv/tensorflow';
-import type { LayersModel, Scalar, Tensor, Tensor1D, Tensor2D, Tensor4D, Variable } from '@tensorflow/tfjs';
-import { adversarialImages } from './adversarial.js';
+/** A network's training step and evaluation, compiled. */
+import { applyMomentum, compile, tf, withRandomSeed } from '@refconv/tensorflow';
+import type { LayersModel, Scalar, Tensor, Tensor1D, Tensor4D, Variable } from '@tensorflow/tfjs';
+import { classification } from './classification.js';
 import type { Normalisation } from './feed.js';
 import type { Recipe } from './recipe.js';
 import { refocusingRates } from './refocusingRate.js';
+import type { Forward, ImageResult, Measured, Task } from './task.js';
 import { variablesOf } from './variables.js';
 
 export type StepOptions = Pick<
@@ -24,34 +24,52 @@ export interface ClassifierChoice extends CompileChoice {
 }
 
 /**
- * A model's SGD step and its evaluation as one compiled program.
- *
- * - `train(images, labels, learningRate, seed?)`: one step; gives the mean loss before it. Labels are class numbers, int32 [n], or
- *   probabilities, float32 [n, classes]. `train.async` does it in another thread.
- *   `seed` ([2], int32) decides what dropout drops, see {@link withRandomSeed}, and where adversarial images start; other models need none.
- * - `evaluate(images, labels)`: in evaluation mode, of each image `prediction`, `confidence`, `rank` and `loss`, float32 [n], as
- *   `Prediction` says; the loss is without label smoothing.
- * - `momentumBuffers`: in the order of the model's trainable weights. `resetMomentum()` sets them to zero.
- * - `dispose()`: frees the graph and the buffers; the model keeps its weights.
- *
+ * {@link trainer} for classification. Labels are class numbers, int32 [n], or probabilities, float32 [n, classes]; `evaluate` gives of each
+ * image `prediction`, `confidence`, `rank` and `loss`, float32 [n], as `Prediction` says; the loss is without label smoothing.
  * @param model images [n, h, w, c] to logits [n, classes], or to the probabilities of a softmax.
  * @throws Error where it is no classifier, see `requireClassifier`.
  */
 export function classifier(model: LayersModel, options: StepOptions, choice: ClassifierChoice = {}) {
-  requireClassifier(model);
-  requireTrainable(model);
-  const { momentum, nesterov = false, weightDecay, decayNormsAndBiases, labelSmoothing } = options;
+  return trainer(model, classification, options, choice);
+}
+
+export type Classifier = ReturnType<typeof classifier>;
+
+/**
+ * A model's SGD step for a task and its evaluation as one compiled program.
+ *
+ * - `train(images, target, learningRate, seed?, ...targets)`: one step; gives the mean loss before it. A task with several targets has the
+ *   others at the end. `train.async` does it in another thread.
+ *   `seed` ([2], int32) decides what dropout drops, see {@link withRandomSeed}, and where adversarial images start; other models need none.
+ * - `evaluate(images, ...targets)`: in evaluation mode, what the task measures of each image.
+ * - `momentumBuffers`: in the order of the model's trainable weights. `resetMomentum()` sets them to zero.
+ * - `dispose()`: frees the graph and the buffers; the model keeps its weights.
+ *
+ * @throws Error where the model or the options are not those of the task.
+ */
+export function trainer<P extends ImageResult, E extends Measured, V extends Record<string, Tensor>>(
+  model: LayersModel,
+  task: Task<P, E, V>,
+  options: StepOptions,
+  choice: ClassifierChoice = {},
+) {
+  task.checkModel(model);
+  task.checkTraining(model, options);
+  const { momentum, nesterov = false, weightDecay, decayNormsAndBiases } = options;
   const weights = variablesOf(model.trainableWeights);
   const rates = refocusingRates(model, options.refocusingRate);
   const momentumBuffers = tf.tidy(() => weights.map((weight) => tf.variable(tf.zeros(weight.shape), false)));
-  const train = (images: Tensor4D, labels: Tensor1D | Tensor2D, learningRate: Scalar, seed?: Tensor1D): Scalar => {
-    const { adversarial } = options;
-    const shown = adversarial ? adversarialImages(model, images, labels, adversarial, { ...choice, seed }) : images;
-    const loss = () => {
-      const forward = () => logitsOf(model, shown, { training: true });
-      const logits = seed ? withRandomSeed(seed, forward) : forward();
-      return tf.mean(softmaxCrossEntropy(logits, labels, { labelSmoothing })) as Scalar;
-    };
+  const train = (
+    images: Tensor4D,
+    target: Tensor,
+    learningRate: Scalar,
+    seed?: Tensor1D,
+    ...others: Tensor[]
+  ): Scalar => {
+    const targets = [target, ...others];
+    const shown = task.shown?.(model, images, targets, options, { ...choice, seed }) ?? images;
+    const forward: Forward = (pass) => (seed ? withRandomSeed(seed, pass) : pass());
+    const loss = () => task.loss(model, shown, targets, { ...options, forward });
     const { value, grads } = tf.variableGrads(loss, weights);
     weights.forEach((variable, i) => {
       const factor = rates.get(variable);
@@ -67,7 +85,7 @@ export function classifier(model: LayersModel, options: StepOptions, choice: Cla
     });
     return value;
   };
-  const program = compile({ train, evaluate: evaluation(model) }, choice);
+  const program = compile({ train, evaluate: task.evaluation(model) }, choice);
   return {
     ...program,
     momentumBuffers,
@@ -83,33 +101,21 @@ export function classifier(model: LayersModel, options: StepOptions, choice: Cla
   };
 }
 
-export type Classifier = ReturnType<typeof classifier>;
-
-/** The evaluation alone, compiled: no momentum buffers, no gradients. @throws Error where the model is no classifier. */
+/** The evaluation alone, compiled: no momentum buffers, no gradients. @throws Error where the model is not one of the task. */
 export function evaluator(model: LayersModel, choice: CompileChoice = {}) {
-  requireClassifier(model);
-  return compile({ evaluate: evaluation(model) }, choice);
+  return taskEvaluator(model, classification, choice);
 }
 
-export type Evaluator = Pick<ReturnType<typeof evaluator>, 'evaluate'>;
-
-/** What is computed of each image, in evaluation mode; all float32 [n]. */
-function evaluation(model: LayersModel) {
-  return (images: Tensor4D, labels: Tensor1D) => {
-    const logits = logitsOf(model, images);
-    const classes = logits.shape[1];
-    const index = tf.range(0, classes);
-    const own = tf.sum(tf.mul(logits, tf.oneHot(labels, classes)), 1, true);
-    const before = tf.less(index, tf.cast(tf.expandDims(labels, 1), 'float32'));
-    const ahead = tf.logicalOr(tf.greater(logits, own), tf.logicalAnd(tf.equal(logits, own), before));
-    // A comparison with NaN is false, which would make its image the best of all.
-    const finite = tf.all(tf.isFinite(logits), 1);
-    const whereFinite = (value: Tensor, otherwise: number) => tf.where(finite, value, otherwise) as Tensor1D;
-    return {
-      prediction: predictedClass(logits),
-      confidence: whereFinite(tf.max(tf.softmax(logits), 1), Number.NaN),
-      rank: whereFinite(tf.sum(tf.cast(ahead, 'float32'), 1), Number.NaN),
-      loss: whereFinite(softmaxCrossEntropy(logits, labels), Number.NaN),
-    };
-  };
+export function taskEvaluator<P extends ImageResult, E extends Measured, V extends Record<string, Tensor>>(
+  model: LayersModel,
+  task: Task<P, E, V>,
+  choice: CompileChoice = {},
+) {
+  task.checkModel(model);
+  return compile({ evaluate: task.evaluation(model) }, choice);
 }
+
+export type Evaluator<V extends Record<string, Tensor> = Record<string, Tensor>> = Pick<
+  ReturnType<typeof taskEvaluator<ImageResult, Measured, V>>,
+  'evaluate'
+>;

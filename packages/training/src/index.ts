@@ -3,6 +3,7 @@ export { type AttackedImages, adversarialImages } from './adversarial.js';
 export { neutralBatchNorms } from './batchNorms.js';
 export { type Checkpoint, CheckpointFolder } from './checkpoint.js';
 export { decodeCheckpoint, encodeCheckpoint, type StoredTensor } from './checkpointFile.js';
+export { classification } from './classification.js';
 export {
   type Classifier,
   type CompileChoice,
@@ -10,14 +11,23 @@ export {
   type Evaluator,
   evaluator,
   type StepOptions,
+  taskEvaluator,
+  trainer,
 } from './classifier.js';
-export { type EvaluationOptions, evaluate, predict, predictWith } from './evaluate.js';
-export { finalSplit, type LoadedDataset, type Normalisation, type SplitName, type TrainingData } from './feed.js';
+export { type EvaluationOptions, evaluate, predict, predictWith, resultsOf, type TaskChoice } from './evaluate.js';
+export {
+  type FeedBatch,
+  finalSplit,
+  type LoadedDataset,
+  type Normalisation,
+  type SplitName,
+  type TrainingData,
+} from './feed.js';
 export { type BestEpoch, DivergedError, type FitOptions, type FitResult, fit } from './fit.js';
 export { lockTraining } from './folderLock.js';
 export { LEFT_OUT_FILE, type LeftImage, type LeftOut, leavesOut, leftOutText } from './leftOut.js';
 export { type LoadingOptions, type OpenLoaders, openLoaders, testLoader, trainingTransform } from './loaders.js';
-export { METRICS_FILE, type MetricsRow } from './metrics.js';
+export { METRICS_FILE, type MetricsRow, scoreKey } from './metrics.js';
 export { loadModel, type ModelNotes, saveModel } from './modelFolder.js';
 export {
   type Evaluation,
@@ -37,5 +47,6 @@ export {
   recipeHash,
 } from './recipe.js';
 export { learningRateAt, type Schedule, scheduleOf } from './schedule.js';
+export type { Forward, ImageResult, LossContext, LossOptions, Measured, Task } from './task.js';
 export { threadCount } from './threads.js';
 export { variablesOf } from './variables.js';

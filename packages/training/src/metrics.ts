@@ -14,6 +14,8 @@ export interface MetricsRow {
   /** Mean cross entropy, without label smoothing, and share that is classified rightly, 0 to 1, of the validation images where there are some. */
   validationLoss?: number;
   validationTop1?: number;
+  /** The measure of another task than classification, such as `testMeanIou`. */
+  [score: `${SplitName}${string}`]: number | undefined;
   /** The same of the test images: with validation images in the row of the last epoch alone. */
   testLoss?: number;
   testTop1?: number;
@@ -28,38 +30,36 @@ export interface MetricsRow {
 
 export const METRICS_FILE = 'metrics.csv';
 
-/** The columns' names, by the rows' entries. */
-const COLUMNS = {
-  epoch: 'epoch',
-  step: 'step',
-  learningRate: 'learning_rate',
-  trainLoss: 'train_loss',
-  validationLoss: 'validation_loss',
-  validationTop1: 'validation_top1',
-  testLoss: 'test_loss',
-  testTop1: 'test_top1',
-  kernelChange: 'kernel_change',
-  seconds: 'seconds',
-} satisfies Record<keyof MetricsRow, string>;
+/** The entry of a row that has a split's measure, such as `testTop1`. */
+export const scoreKey = (split: SplitName, score: string) =>
+  `${split}${score[0]?.toUpperCase()}${score.slice(1)}` as const;
 
 /** What a training is evaluated on. */
 type Evaluated = Partial<Record<SplitName, unknown>>;
 
-/** The columns of the splits that are evaluated. */
-const columnsOf = (evaluated: Evaluated) =>
-  Object.entries(COLUMNS)
-    .filter(
-      ([key]) => (evaluated.validation || !key.startsWith('validation')) && (evaluated.test || !key.startsWith('test')),
-    )
-    .map(([key, header]) => ({ key, header }));
+const snake = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+
+/** The rows' entries in their order, with those of the splits that are evaluated. */
+const columnsOf = (evaluated: Evaluated, score: string) =>
+  [
+    ...['epoch', 'step', 'learningRate', 'trainLoss'],
+    ...(['validation', 'test'] as const).flatMap((split) =>
+      evaluated[split] ? [`${split}Loss`, scoreKey(split, score)] : [],
+    ),
+    ...['kernelChange', 'seconds'],
+  ].map((key) => ({ key, header: snake(key) }));
 const rounded = (rows: readonly MetricsRow[]) => rows.map((row) => ({ ...row, seconds: row.seconds.toFixed(2) }));
 
 /** Rows as lines of CSV. */
-export function metricsLines(rows: readonly MetricsRow[], evaluated: Evaluated = { test: true }): string {
-  return stringify(rounded(rows), { columns: columnsOf(evaluated) });
+export function metricsLines(
+  rows: readonly MetricsRow[],
+  evaluated: Evaluated = { test: true },
+  score = 'top1',
+): string {
+  return stringify(rounded(rows), { columns: columnsOf(evaluated, score) });
 }
 
 /** A whole CSV file. */
-export function metricsCsv(rows: readonly MetricsRow[], evaluated: Evaluated = { test: true }): string {
-  return stringify(rounded(rows), { columns: columnsOf(evaluated), header: true });
+export function metricsCsv(rows: readonly MetricsRow[], evaluated: Evaluated = { test: true }, score = 'top1'): string {
+  return stringify(rounded(rows), { columns: columnsOf(evaluated, score), header: true });
 }
