@@ -128,7 +128,15 @@ describe('openDataset', () => {
   });
 
   it('knows what is there without reading it', () => {
-    expect(DATASETS).to.deep.equal(['cifar10', 'cifar100', 'imagenet', 'folder', 'synthetic']);
+    expect(DATASETS).to.deep.equal([
+      'cifar10',
+      'cifar100',
+      'imagenet',
+      'folder',
+      'camvid',
+      'segmentation',
+      'synthetic',
+    ]);
     for (const name of ['cifar10', 'cifar100', 'imagenet']) expect(findDataset(name, nowhere()), name).to.equal(false);
     const there = ['synthetic', `folder:${at('own')}`, `imagenet:${at('some')}`, `imagenet:${at('some/val')}`];
     for (const name of there) expect(findDataset(name, nowhere()), name).to.equal(true);

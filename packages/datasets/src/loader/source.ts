@@ -19,9 +19,24 @@ export interface ImageSource {
   place: Place;
   /** Where it came from: a path, or how it was generated. */
   source: string;
+  /** What belongs to the images besides their labels, in the same order. */
+  annotations?: Annotations;
   /** Files among the images whose names' endings are not those of images; hidden ones are not told. */
   passedOver?: readonly string[];
 }
+
+/** For each image a PNG whose values are classes. */
+export interface LabelImages {
+  kind: 'labelImages';
+  root: string;
+  /** From `root` on. */
+  names: TextList;
+  /** `[256]`: the class of each value, `IGNORED` or `UNKNOWN` of annotations.ts. */
+  classOf: Uint8Array;
+}
+
+/** The kinds that there are. */
+export type Annotations = LabelImages;
 
 export type Place =
   | { kind: 'files'; root: string; names: TextList }
