@@ -69,6 +69,7 @@ export { type Picture, type PictureSheetOptions, pictureSheet } from './pictureS
 export { Random, type StreamKey, stream } from './random.js';
 export { CAMVID_CLASSES, findCamVid } from './segmentation/camvid.js';
 export { labelValues, segmentationSet } from './segmentation/labelSets.js';
+export { type ScenesOptions, scenes } from './segmentation/scenes.js';
 export { holdOut, selectImages, takeImages } from './select.js';
 export { channelStatistics } from './statistics.js';
 export { type SyntheticOptions, syntheticDataset } from './synthetic.js';

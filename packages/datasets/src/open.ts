@@ -11,6 +11,7 @@ import { findImageNet, loadImageNet, loadImageNetSplit } from './imagenet/imagen
 import { type ImageSource, memorySource } from './loader/source.js';
 import { findCamVid, loadCamVid, loadCamVidSplit } from './segmentation/camvid.js';
 import { segmentationSet, segmentationSplit } from './segmentation/labelSets.js';
+import { scenes } from './segmentation/scenes.js';
 import { channelStatistics } from './statistics.js';
 import { type SyntheticOptions, syntheticDataset } from './synthetic.js';
 import { IMAGENET_MEAN, IMAGENET_STD } from './transform/parse.js';
@@ -113,6 +114,11 @@ const SETS: Readonly<Record<string, Definition>> = {
     find: (folder) => folder !== undefined && existsSync(folder),
     open: async (folder) => segmented('segmentation', await segmentationSet(needed(folder))),
   },
+  scenes: {
+    usage: 'scenes',
+    find: () => true,
+    open: async (_, { synthetic = {} }) => segmented('scenes', scenes(synthetic)),
+  },
   synthetic: {
     usage: 'synthetic',
     find: () => true,
@@ -142,7 +148,7 @@ function needed(folder: string | undefined): string {
 
 /** Whether its images have label images, as semantic segmentation needs. */
 export const isSegmentationSet = (data: ImageDataset | ImageFiles): boolean =>
-  inFiles(data) && data.train.annotations?.kind === 'labelImages';
+  inFiles(data) && data.train.annotations !== undefined;
 
 /** What the folders of the splits are called, in whatever case. */
 const SPLITS = { train: ['train'], test: ['val', 'valid', 'validation', 'test'] };
@@ -208,7 +214,7 @@ function definitionOf(spec: string) {
 /** Whether a set's images lie in files, told by its name. @throws {Error} for another name. */
 export function isInFiles(spec: string): boolean {
   const { name } = definitionOf(spec);
-  return ['imagenet', 'folder', 'camvid', 'segmentation'].includes(name);
+  return ['imagenet', 'folder', 'camvid', 'segmentation', 'scenes'].includes(name);
 }
 
 /** Whether a set is there, without reading it. @throws {Error} for another name. */
@@ -246,6 +252,10 @@ export async function openImages(
         : await segmentationSplit(needed(place), split);
     if (!source) throw new Error(`${spec} has no ${split} images.`);
     return { source, statistics: IMAGENET_STATISTICS };
+  }
+  if (name === 'scenes') {
+    const { train, validation: val, test } = scenes(options.synthetic);
+    return { source: { train, val, test }[split], statistics: IMAGENET_STATISTICS };
   }
   if (split === 'val') throw new Error(`${spec} has no validation images of its own; there are train and test.`);
   if (name === 'imagenet') {

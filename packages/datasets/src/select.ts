@@ -1,6 +1,6 @@
 /** Parts of a set of images, in memory or in files. */
 import type { ImageSplit } from './dataset.js';
-import { type ImageSource, shared, type TextList, textAt, textList } from './loader/source.js';
+import { type Annotations, type ImageSource, shared, type TextList, textAt, textList } from './loader/source.js';
 import { stream } from './random.js';
 
 /**
@@ -79,7 +79,7 @@ function selectFiles(source: ImageSource, chosen: readonly number[]): ImageSourc
   const { annotations } = source;
   const base = {
     ...{ ...source, count: chosen.length, labels: pick(Int32Array, source.labels) },
-    ...(annotations && { annotations: { ...annotations, names: pickNames(annotations.names, chosen) } }),
+    ...(annotations && { annotations: selectAnnotations(annotations, chosen) }),
   };
   if (place.kind === 'memory') {
     const size = 3 * place.width * place.height;
@@ -93,6 +93,12 @@ function selectFiles(source: ImageSource, chosen: readonly number[]): ImageSourc
 }
 
 const pickNames = (names: TextList, chosen: readonly number[]) => textList(chosen.map((i) => textAt(names, i)));
+
+function selectAnnotations(annotations: Annotations, chosen: readonly number[]): Annotations {
+  if (annotations.kind === 'labelImages') return { ...annotations, names: pickNames(annotations.names, chosen) };
+  const size = annotations.width * annotations.height;
+  return { ...annotations, data: copied(annotations.data, shared(Uint8Array, chosen.length * size), chosen, size) };
+}
 
 function copied(from: Uint8Array, to: Uint8Array, chosen: readonly number[], size: number): Uint8Array {
   chosen.forEach((i, k) => {

@@ -29,7 +29,10 @@ export function targetShape(
   [height, width]: readonly [number, number, number],
   size: 'image' | 'own',
 ): readonly number[] {
-  return size === 'image' ? [height, width] : sizeOf(labelPath(annotations, 0));
+  if (size === 'image') return [height, width];
+  return annotations.kind === 'labelImages'
+    ? sizeOf(labelPath(annotations, 0))
+    : [annotations.height, annotations.width];
 }
 
 export const labelPath = ({ root, names }: LabelImages, index: number) =>
@@ -48,35 +51,42 @@ function sizeOf(path: string): readonly number[] {
   }
 }
 
-/** Reads one label image after the other. */
+/** Reads the classes of one image's pixels after the other's. */
 export class LabelReader {
-  private readonly reader: Reader;
+  private readonly reader: Reader | undefined;
 
   constructor(
-    private readonly annotations: LabelImages,
+    private readonly annotations: Annotations,
     private readonly limits: { maxBytes: number; maxPixels: number },
   ) {
+    if (annotations.kind === 'labelArrays') return;
     const { root, names } = annotations;
     this.reader = new Reader({ kind: 'files', root, names }, limits.maxBytes);
   }
 
   /**
-   * The classes of an image's pixels.
    * @param image the size of the image that they belong to.
    * @throws Error that names the label image, where it cannot be read, has another size, or a value that stands for no class.
    */
   read(index: number, image: { width: number; height: number }): LabelImage {
-    const fail = (what: string) => new Error(`its label image ${labelPath(this.annotations, index)} ${what}`);
+    const { annotations } = this;
+    if (annotations.kind === 'labelImages') return this.readFile(annotations, index, image);
+    const { width, height, data } = annotations;
+    return { width, height, data: data.subarray(index * width * height, (index + 1) * width * height) };
+  }
+
+  private readFile(annotations: LabelImages, index: number, image: { width: number; height: number }): LabelImage {
+    const fail = (what: string) => new Error(`its label image ${labelPath(annotations, index)} ${what}`);
     let labels: LabelImage;
     try {
-      labels = decodeLabelImage(this.reader.read(index) as Uint8Array, this.limits.maxPixels);
+      labels = decodeLabelImage(this.reader?.read(index) as Uint8Array, this.limits.maxPixels);
     } catch (error) {
       throw fail(`cannot be read: ${(error as Error).message.replace(/\.$/, '')}`);
     }
     const { data, width, height } = labels;
     if (width !== image.width || height !== image.height)
       throw fail(`is ${width} x ${height}, the image ${image.width} x ${image.height}`);
-    const { classOf } = this.annotations;
+    const { classOf } = annotations;
     for (let i = 0; i < data.length; i++) {
       const value = data[i] as number;
       const label = classOf[value] as number;

@@ -35,8 +35,17 @@ export interface LabelImages {
   classOf: Uint8Array;
 }
 
+/** The same in memory, as classes already. */
+export interface LabelArrays {
+  kind: 'labelArrays';
+  /** `[count, height, width]`, in memory that workers share. */
+  data: Uint8Array;
+  width: number;
+  height: number;
+}
+
 /** The kinds that there are. */
-export type Annotations = LabelImages;
+export type Annotations = LabelImages | LabelArrays;
 
 export type Place =
   | { kind: 'files'; root: string; names: TextList }
