@@ -27,7 +27,7 @@ const MAY_USE = {
   layers: [],
   refconv: ['layers'],
   backbones: ['layers'],
-  segmentation: ['layers', 'refconv', 'backbones'],
+  segmentation: ['files', 'layers', 'refconv', 'backbones', 'training'],
   detection: ['layers', 'refconv', 'backbones'],
   training: ['files', 'layers', 'refconv', 'backbones', 'tensorflow', 'datasets'],
   analysis: ['files', 'layers', 'refconv', 'backbones', 'tensorflow', 'datasets'],

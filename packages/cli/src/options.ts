@@ -7,7 +7,8 @@ import { assignment, count, mapKernel, numbers, outputStride, pattern, positive,
 const METHOD_IDS = ['refconv', 'acb', 'repvgg', 'dbb', 'wn', 'cwn', 'own'];
 
 export const IMAGES =
-  'cifar10[:DIR], cifar100[:DIR], imagenet[:DIR], synthetic, or folder:DIR, whose train and val (or valid, validation, test) have a folder for each class';
+  'cifar10[:DIR], cifar100[:DIR], imagenet[:DIR], synthetic, or folder:DIR, whose train and val (or valid, validation, test) have a folder for each class; for segmentation scenes, camvid[:DIR], or ' +
+  'segmentation:DIR with images and label images (docs/data.md)';
 
 export const MAX_PIXELS = 'images of more cannot be read; default: 179 million';
 

@@ -295,12 +295,13 @@ export function program(): Command {
       .command('verify')
       .description('Decode every image: counts, broken and duplicate files, sizes, mean and standard deviation.')
       .requiredOption('--data <set>', IMAGES)
-      .addOption(new Option('--split <name>', 'which images').choices(['train', 'test']).default('train'))
+      .addOption(new Option('--split <name>', 'which images').choices(['train', 'val', 'test']).default('train'))
       .option('--workers <n>', 'threads; default: one for each processor', count)
       .option('--max-pixels <n>', MAX_PIXELS, count)
       .option('--json', 'the whole result as JSON'),
     'data verify --data imagenet:/data/imagenet --split test --json',
     'data verify --data folder:photos',
+    'data verify --data camvid:/data/camvid',
   ).action(async (options) => (await import('./commands/data.js')).verify(options));
 
   examples(
@@ -309,7 +310,7 @@ export function program(): Command {
       .description('A contact sheet of a batch, as the network would see it.')
       .requiredOption('--data <set>', IMAGES)
       .requiredOption('--output <file>', 'a new .png')
-      .addOption(new Option('--split <name>', 'which images').choices(['train', 'test']).default('train'))
+      .addOption(new Option('--split <name>', 'which images').choices(['train', 'val', 'test']).default('train'))
       .option('--transform <text>', 'such as "randomResizedCrop(224)|flip|normalize(imagenet)"')
       .option('--images <n>', 'how many', count, 24)
       .option('--max-pixels <n>', 'images of more pixels count as broken; default: 100 million', count)
@@ -317,6 +318,7 @@ export function program(): Command {
       .option('--epoch <n>', 'whose augmentation', index, 0),
     'data show --data folder:photos --transform "randomResizedCrop(160)|flip|normalize(imagenet)" --output sheet.png',
     'data show --data cifar10 --output sheet.png',
+    'data show --data camvid:/data/camvid --output sheet.png',
   ).action(async (options) => (await import('./commands/data.js')).show(options));
 
   const report = root.command('report').description('Pages about runs.');

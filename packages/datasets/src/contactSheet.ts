@@ -1,4 +1,5 @@
 /** A picture of what a network is shown. */
+import { classColour, withClasses } from './image/classColours.js';
 import type { LoadedBatch } from './loader/loader.js';
 import { pictureSheet } from './pictureSheet.js';
 import type { Transform } from './transform/parse.js';
@@ -15,7 +16,8 @@ export interface ContactSheetOptions {
 }
 
 /**
- * Draws a batch as it is after augmentation, normalisation undone, with each image's class under it.
+ * Draws a batch as it is after augmentation, normalisation undone, with each image's class under it; or with its pixels' classes over it, and
+ * a tile for each class's colour at the end.
  * @returns a PNG.
  */
 export async function contactSheet(batch: LoadedBatch, options: ContactSheetOptions): Promise<Uint8Array> {
@@ -28,6 +30,7 @@ export async function contactSheet(batch: LoadedBatch, options: ContactSheetOpti
       `contactSheet: images and columns must be from 1, ${options.images} and ${options.columns} given.`,
     );
   }
+  const [target] = batch.targets ?? [];
   const pictures = Array.from({ length: count }, (_, i) => {
     const image = batch.images.subarray(i * height * width * 3, (i + 1) * height * width * 3);
     const pixels = image.map((_, at) => {
@@ -35,7 +38,13 @@ export async function contactSheet(batch: LoadedBatch, options: ContactSheetOpti
       const value = image[at - c + (transform.bgr ? 2 - c : c)] as number;
       return 255 * (value * (transform.std[c] as number) + (transform.mean[c] as number));
     });
-    return { pixels, caption: classes[batch.labels[i] as number] ?? `${batch.labels[i]}` };
+    if (!target) return { pixels, caption: classes[batch.labels[i] as number] ?? `${batch.labels[i]}` };
+    const labels = target.data.subarray(i * height * width, (i + 1) * height * width);
+    return { pixels: withClasses(pixels, labels), caption: `image ${batch.indices[i]}` };
   });
-  return pictureSheet(pictures, { height, width, columns });
+  const colours = target ? classes.map((name, label) => ({ pixels: tile(label, height * width), caption: name })) : [];
+  return pictureSheet([...pictures, ...colours], { height, width, columns });
 }
+
+const tile = (label: number, pixels: number) =>
+  Uint8Array.from({ length: 3 * pixels }, (_, i) => classColour(label)[i % 3] as number);

@@ -28,6 +28,7 @@ export { CIFAR100_CLASSES, findCifar100, loadCifar100 } from './cifar100.js';
 export { matchClasses, numbersOutOfOrder, relabelled } from './classes.js';
 export { type ContactSheetOptions, contactSheet } from './contactSheet.js';
 export { checkSplit, type ImageDataset, type ImageSplit } from './dataset.js';
+export { classColour, withClasses } from './image/classColours.js';
 export type { JpegDecoder } from './image/decode.js';
 export type { Rectangle, RgbImage } from './image/image.js';
 export { type ImageFolderOptions, imageFiles, imageFolder } from './imagenet/imageFolder.js';
@@ -39,23 +40,36 @@ export {
   loadImageNetSplit,
 } from './imagenet/imagenet.js';
 export { IMAGENET_WNIDS } from './imagenet/wnids.js';
+export { IGNORED, type Target } from './loader/annotations.js';
 export { type LoadedBatch, Loader, type LoaderOptions } from './loader/loader.js';
 export type { BrokenImage } from './loader/protocol.js';
-export { fileName, type ImageSource, imageName, memorySource } from './loader/source.js';
+export {
+  type Annotations,
+  fileName,
+  type ImageSource,
+  imageName,
+  type LabelImages,
+  memorySource,
+} from './loader/source.js';
 export {
   DATASETS,
   findDataset,
   type ImageFiles,
   inFiles,
   isInFiles,
+  isSegmentationSet,
   type OpenDataset,
   type OpenOptions,
   openDataset,
   openImages,
+  type SplitId,
   type Statistics,
 } from './open.js';
 export { type Picture, type PictureSheetOptions, pictureSheet } from './pictureSheet.js';
 export { Random, type StreamKey, stream } from './random.js';
+export { CAMVID_CLASSES, findCamVid } from './segmentation/camvid.js';
+export { labelValues, segmentationSet } from './segmentation/labelSets.js';
+export { type ScenesOptions, scenes } from './segmentation/scenes.js';
 export { holdOut, selectImages, takeImages } from './select.js';
 export { channelStatistics } from './statistics.js';
 export { type SyntheticOptions, syntheticDataset } from './synthetic.js';

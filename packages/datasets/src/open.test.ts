@@ -128,7 +128,16 @@ describe('openDataset', () => {
   });
 
   it('knows what is there without reading it', () => {
-    expect(DATASETS).to.deep.equal(['cifar10', 'cifar100', 'imagenet', 'folder', 'synthetic']);
+    expect(DATASETS).to.deep.equal([
+      'cifar10',
+      'cifar100',
+      'imagenet',
+      'folder',
+      'camvid',
+      'segmentation',
+      'scenes',
+      'synthetic',
+    ]);
     for (const name of ['cifar10', 'cifar100', 'imagenet']) expect(findDataset(name, nowhere()), name).to.equal(false);
     const there = ['synthetic', `folder:${at('own')}`, `imagenet:${at('some')}`, `imagenet:${at('some/val')}`];
     for (const name of there) expect(findDataset(name, nowhere()), name).to.equal(true);
@@ -140,7 +149,7 @@ describe('openDataset', () => {
     const failure = (spec: string) => errorOf(openDataset(spec, nowhere()));
     expect(await failure('cifar11')).to.equal(
       "There is no data set 'cifar11'. Expected cifar10:DIR, cifar10, cifar100:DIR, cifar100, imagenet:DIR, imagenet, " +
-        'folder:DIR or synthetic.',
+        'folder:DIR, camvid:DIR, camvid, segmentation:DIR, scenes or synthetic.',
     );
     expect(await failure('toString')).to.contain("no data set 'toString'");
     expect(await failure('folder')).to.contain('Which folder? Give folder:DIR');

@@ -9,9 +9,15 @@ import type { ImageDataset } from './dataset.js';
 import { classFolders, imageFolder } from './imagenet/imageFolder.js';
 import { findImageNet, loadImageNet, loadImageNetSplit } from './imagenet/imagenet.js';
 import { type ImageSource, memorySource } from './loader/source.js';
+import { findCamVid, loadCamVid, loadCamVidSplit } from './segmentation/camvid.js';
+import { segmentationSet, segmentationSplit } from './segmentation/labelSets.js';
+import { scenes } from './segmentation/scenes.js';
 import { channelStatistics } from './statistics.js';
 import { type SyntheticOptions, syntheticDataset } from './synthetic.js';
 import { IMAGENET_MEAN, IMAGENET_STD } from './transform/parse.js';
+
+/** Which images of a set; not all have `val`. */
+export type SplitId = 'train' | 'val' | 'test';
 
 /** Images in files, which a {@link Loader} reads. */
 export interface ImageFiles {
@@ -98,6 +104,21 @@ const SETS: Readonly<Record<string, Definition>> = {
       return { data: filesOf('folder', trainImages, testImages), ...IMAGENET_STATISTICS };
     },
   },
+  camvid: {
+    usage: 'camvid:DIR, camvid',
+    find: (folder, { environment }) => findCamVid(folder, environment) !== undefined,
+    open: async (folder, { environment }) => segmented('camvid', await loadCamVid(folder, environment)),
+  },
+  segmentation: {
+    usage: 'segmentation:DIR',
+    find: (folder) => folder !== undefined && existsSync(folder),
+    open: async (folder) => segmented('segmentation', await segmentationSet(needed(folder))),
+  },
+  scenes: {
+    usage: 'scenes',
+    find: () => true,
+    open: async (_, { synthetic = {} }) => segmented('scenes', scenes(synthetic)),
+  },
   synthetic: {
     usage: 'synthetic',
     find: () => true,
@@ -114,6 +135,20 @@ export const DATASETS: readonly string[] = Object.keys(SETS);
 function filesOf(name: string, train: ImageSource, test: ImageSource): ImageFiles {
   return { name, classes: train.classes, train, test, source: train.source };
 }
+
+function segmented(name: string, splits: Pick<ImageFiles, 'train' | 'validation' | 'test'>): OpenDataset<ImageFiles> {
+  const { classes, source } = splits.train;
+  return { data: { name, classes, source, ...splits }, ...IMAGENET_STATISTICS };
+}
+
+function needed(folder: string | undefined): string {
+  if (folder) return folder;
+  throw new Error('Which folder? Give segmentation:DIR, where DIR has images and their label images.');
+}
+
+/** Whether its images have label images, as semantic segmentation needs. */
+export const isSegmentationSet = (data: ImageDataset | ImageFiles): boolean =>
+  inFiles(data) && data.train.annotations !== undefined;
 
 /** What the folders of the splits are called, in whatever case. */
 const SPLITS = { train: ['train'], test: ['val', 'valid', 'validation', 'test'] };
@@ -179,7 +214,7 @@ function definitionOf(spec: string) {
 /** Whether a set's images lie in files, told by its name. @throws {Error} for another name. */
 export function isInFiles(spec: string): boolean {
   const { name } = definitionOf(spec);
-  return name === 'imagenet' || name === 'folder';
+  return ['imagenet', 'folder', 'camvid', 'segmentation', 'scenes'].includes(name);
 }
 
 /** Whether a set is there, without reading it. @throws {Error} for another name. */
@@ -191,7 +226,8 @@ export function findDataset(spec: string, options: OpenOptions = {}): boolean {
 /**
  * Opens a data set to train on.
  * @param spec `cifar10:DIR`, `cifar10` (looked for in REFCONV_DATA and the cache), the same of cifar100 and imagenet,
- *   `folder:DIR` with `train` and `val` (or `valid`, `validation`, `test`), each with a folder for each class, or `synthetic`.
+ *   `folder:DIR` with `train` and `val` (or `valid`, `validation`, `test`), each with a folder for each class, `camvid:DIR`,
+ *   `segmentation:DIR` with images and label images (docs/data.md), or `synthetic`.
  * @throws {Error} for another name, or where the images are not found or damaged.
  */
 export async function openDataset(spec: string, options: OpenOptions = {}): Promise<OpenDataset> {
@@ -205,10 +241,23 @@ export async function openDataset(spec: string, options: OpenOptions = {}): Prom
  */
 export async function openImages(
   spec: string,
-  split: 'train' | 'test',
+  split: SplitId,
   options: OpenOptions = {},
 ): Promise<{ source: ImageSource; statistics: Statistics }> {
   const { name, place, definition } = definitionOf(spec);
+  if (name === 'camvid' || name === 'segmentation') {
+    const source =
+      name === 'camvid'
+        ? await loadCamVidSplit(split, place, options.environment)
+        : await segmentationSplit(needed(place), split);
+    if (!source) throw new Error(`${spec} has no ${split} images.`);
+    return { source, statistics: IMAGENET_STATISTICS };
+  }
+  if (name === 'scenes') {
+    const { train, validation: val, test } = scenes(options.synthetic);
+    return { source: { train, val, test }[split], statistics: IMAGENET_STATISTICS };
+  }
+  if (split === 'val') throw new Error(`${spec} has no validation images of its own; there are train and test.`);
   if (name === 'imagenet') {
     const { log, environment } = options;
     const which = split === 'train' ? 'train' : 'val';

@@ -1,6 +1,6 @@
 /** Parts of a set of images, in memory or in files. */
 import type { ImageSplit } from './dataset.js';
-import { type ImageSource, shared, textAt, textList } from './loader/source.js';
+import { type Annotations, type ImageSource, shared, type TextList, textAt, textList } from './loader/source.js';
 import { stream } from './random.js';
 
 /**
@@ -76,16 +76,28 @@ function selectFiles(source: ImageSource, chosen: readonly number[]): ImageSourc
     });
     return to;
   };
-  const base = { ...source, count: chosen.length, labels: pick(Int32Array, source.labels) };
+  const { annotations } = source;
+  const base = {
+    ...{ ...source, count: chosen.length, labels: pick(Int32Array, source.labels) },
+    ...(annotations && { annotations: selectAnnotations(annotations, chosen) }),
+  };
   if (place.kind === 'memory') {
     const size = 3 * place.width * place.height;
     const images = copied(place.images, shared(Uint8Array, chosen.length * size), chosen, size);
     return { ...base, place: { ...place, images } };
   }
-  const names = textList(chosen.map((i) => textAt(place.names, i)));
+  const names = pickNames(place.names, chosen);
   if (place.kind === 'files') return { ...base, place: { ...place, names } };
   const [offsets, sizes] = [pick(Float64Array, place.offsets), pick(Uint32Array, place.sizes)];
   return { ...base, place: { ...place, names, offsets, sizes } };
+}
+
+const pickNames = (names: TextList, chosen: readonly number[]) => textList(chosen.map((i) => textAt(names, i)));
+
+function selectAnnotations(annotations: Annotations, chosen: readonly number[]): Annotations {
+  if (annotations.kind === 'labelImages') return { ...annotations, names: pickNames(annotations.names, chosen) };
+  const size = annotations.width * annotations.height;
+  return { ...annotations, data: copied(annotations.data, shared(Uint8Array, chosen.length * size), chosen, size) };
 }
 
 function copied(from: Uint8Array, to: Uint8Array, chosen: readonly number[], size: number): Uint8Array {

@@ -27,7 +27,10 @@ export interface Verification {
   /** Images, the broken ones among them. */
   count: number;
   bytes: number;
+  /** How many images each class has; of label images, how many show it. */
   classes: { name: string; count: number }[];
+  /** Of label images: the share of all pixels that each class has, and that of the pixels that do not count. */
+  pixels?: { classes: { name: string; share: number }[]; ignored: number };
   broken: BrokenImage[];
   /** Files among the images whose names' endings are not those of images. */
   passedOver: readonly string[];
@@ -59,9 +62,9 @@ const CHUNK = 16;
  */
 export async function verifyDataset(source: ImageSource, options: VerifyOptions = {}): Promise<Verification> {
   const { maxPixels = MAX_PIXELS, maxBytes = 2 ** 28, jpegDecoder, onProgress, signal } = options;
-  const { count, labels, place } = source;
+  const { count, labels, place, annotations } = source;
   const tally = new Tally(source);
-  const setUp: VerifySetUp = { place, maxPixels, maxBytes, jpegDecoder };
+  const setUp: VerifySetUp = { place, annotations, maxPixels, maxBytes, jpegDecoder };
   const workers = Array.from(
     { length: Math.min(options.workers ?? availableParallelism(), Math.ceil(count / CHUNK)) },
     () => new Worker(new URL('./verifyWorker.js', import.meta.url), { workerData: setUp, execArgv: [] }),
@@ -105,6 +108,8 @@ class Tally {
   private readonly squares = new Float64Array(3);
   /** 16 bytes of each image's hash. */
   private readonly hashes: BigUint64Array;
+  private readonly pixelsOf = new Float64Array(256);
+  private readonly imagesWith = new Uint32Array(256);
   private pixels = 0;
   private bytes = 0;
   private rotated = 0;
@@ -126,6 +131,10 @@ class Tally {
     increment(this.widths, width);
     increment(this.heights, height);
     if (rotated) this.rotated++;
+    report.pixelsOf?.forEach((pixels, label) => {
+      this.pixelsOf[label] = (this.pixelsOf[label] as number) + pixels;
+      if (pixels > 0) this.imagesWith[label] = (this.imagesWith[label] as number) + 1;
+    });
     this.pixels += width * height;
     for (let c = 0; c < 3; c++) {
       this.sums[c] = (this.sums[c] as number) + (sums[c] as number);
@@ -136,7 +145,10 @@ class Tally {
   result(labels: Int32Array): Verification {
     const { name, classes, count, source, passedOver = [] } = this.source;
     const perClass = new Array<number>(classes.length).fill(0);
-    for (const label of labels) perClass[label] = (perClass[label] ?? 0) + 1;
+    const share = (label: number) => (this.pixelsOf[label] as number) / this.pixels;
+    const { annotations } = this.source;
+    if (annotations) perClass.splice(0, classes.length, ...this.imagesWith.subarray(0, classes.length));
+    else for (const label of labels) perClass[label] = (perClass[label] ?? 0) + 1;
     const mean = Array.from(this.sums, (sum) => sum / this.pixels);
     const std = Array.from(this.squares, (sum, c) =>
       Math.sqrt(Math.max(0, sum / this.pixels - (mean[c] as number) ** 2)),
@@ -144,6 +156,9 @@ class Tally {
     return {
       ...{ name, source, count, bytes: this.bytes },
       classes: classes.map((className, i) => ({ name: className, count: perClass[i] as number })),
+      ...(annotations && {
+        pixels: { classes: classes.map((each, i) => ({ name: each, share: share(i) })), ignored: share(255) },
+      }),
       broken: this.broken.sort((a, b) => a.index - b.index),
       passedOver,
       duplicates: this.duplicates(labels),
@@ -199,11 +214,17 @@ export function verificationText(v: Verification): string {
   const empty = v.classes.filter(({ count }) => count === 0);
   const range = ({ least, median, greatest }: SizeStatistics) => `${least} to ${greatest}, median ${median}`;
   const channels = (values: number[]) => values.map((value) => value.toFixed(4)).join(' ');
+  const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
   const lines = [
     `${v.name} (${v.source})`,
     `${v.count} images, ${(v.bytes / 2 ** 20).toFixed(1)} MiB, ${v.classes.length} classes`,
     `a class has ${counts.reduce((a, b) => Math.min(a, b), v.count)} to ${counts.reduce((a, b) => Math.max(a, b), 0)} images`,
     ...(empty.length > 0 ? [`${empty.length} classes have none: ${some(empty.map(({ name }) => name))}`] : []),
+    ...(v.pixels
+      ? [
+          `pixels: ${v.pixels.classes.map(({ name, share }) => `${name} ${percent(share)}`).join(', ')}; ${percent(v.pixels.ignored)} do not count`,
+        ]
+      : []),
     `formats: ${Object.entries(v.formats)
       .map(([name, n]) => `${name} ${n}`)
       .join('; ')}`,

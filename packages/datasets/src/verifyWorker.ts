@@ -3,10 +3,12 @@ import { createHash } from 'node:crypto';
 import { parentPort, workerData } from 'node:worker_threads';
 import { type DecodeOptions, openImage } from './image/decode.js';
 import type { RgbImage } from './image/image.js';
-import { type Place, Reader } from './loader/source.js';
+import { LabelReader } from './loader/annotations.js';
+import { type Annotations, type Place, Reader } from './loader/source.js';
 
 export interface VerifySetUp {
   place: Place;
+  annotations: Annotations | undefined;
   maxPixels: number;
   maxBytes: number;
   jpegDecoder: string | undefined;
@@ -23,13 +25,16 @@ export type ImageReport = { index: number; bytes: number; hash: BigUint64Array }
       /** Of each channel's values, and of their squares. */
       sums: Float64Array;
       squares: Float64Array;
+      /** Where it has a label image: how many pixels of each class; 255 do not count. */
+      pixelsOf?: Uint32Array;
     }
 );
 
-const { place, maxPixels, maxBytes, jpegDecoder } = workerData as VerifySetUp;
+const { place, annotations, maxPixels, maxBytes, jpegDecoder } = workerData as VerifySetUp;
 const jpeg = jpegDecoder && (await import(jpegDecoder)).createJpegDecoder();
 const options: DecodeOptions = { upright: false, maxPixels, whole: true, jpeg };
 const reader = new Reader(place, maxBytes);
+const labels = annotations && new LabelReader(annotations, { maxBytes, maxPixels });
 
 parentPort?.on('message', async ([begin, end]: [number, number]) => {
   const reports: ImageReport[] = [];
@@ -52,10 +57,17 @@ async function look(index: number): Promise<ImageReport> {
     }
     const { width, height, rotated, format, pixels } = await openImage(read, options);
     const { image } = await pixels({ left: 0, top: 0, width, height });
-    return { index, bytes, hash, format, width, height, rotated, ...sumsOf(image) };
+    const marked = labels && { pixelsOf: countOf(labels.read(index, { width, height }).data) };
+    return { index, bytes, hash, format, width, height, rotated, ...sumsOf(image), ...marked };
   } catch (error) {
     return { index, bytes, hash, reason: error instanceof Error ? error.message : String(error) };
   }
+}
+
+function countOf(classes: Uint8Array): Uint32Array {
+  const counts = new Uint32Array(256);
+  for (const label of classes) counts[label] = (counts[label] as number) + 1;
+  return counts;
 }
 
 function sumsOf({ data }: RgbImage): { sums: Float64Array; squares: Float64Array } {

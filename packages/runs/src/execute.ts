@@ -138,7 +138,7 @@ async function train(root: string, hash: Hash, spec: Spec, options: ExecuteOptio
       hash,
       spec,
       ...{ top1, top5, testLoss: loss },
-      best,
+      best: { epoch: best.epoch, top1: best.score, chosenOn: best.chosenOn },
       trainLoss: last.trainLoss,
       mergedTop1: merged ? (await evaluate(merged, finalSplit(data), normalisation)).top1 : top1,
       parametersInTraining: cost.trainable,

@@ -30,7 +30,7 @@ export interface Result {
   top5: number;
   testLoss: number;
   /** The epoch with the highest top-1. Chosen on the test images it is no result, as it is too high: `top1` is. */
-  best: BestEpoch;
+  best: Omit<BestEpoch, 'score'> & { top1: number };
   trainLoss: number;
   /** Top-1 of the merged network, on the same images. */
   mergedTop1: number;

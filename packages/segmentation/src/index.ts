@@ -7,3 +7,4 @@ export {
   segmentationMetrics,
 } from './metrics.js';
 export { buildSegmenter, fromTorchvision, type HeadId, inBackbone, type SegmenterOptions } from './segmenter.js';
+export { type SegmentationEvaluation, type SegmentedImage, segmentation } from './task.js';

@@ -18,7 +18,7 @@ const NONE_COUNTS = (ignore: number) =>
  * @throws Error where no pixel counts (PyTorch gives NaN), where a label is no class, and where the shapes do not fit.
  */
 export function pixelCrossEntropy(logits: tf.Tensor4D, labels: tf.Tensor3D, ignore = IGNORED): tf.Scalar {
-  const [n, height, width, classes] = logits.shape;
+  const [n, height, width] = logits.shape;
   if (labels.dtype !== 'int32' || String(labels.shape) !== String([n, height, width])) {
     throw new Error(
       `The loss of segmentation was given logits [${logits.shape}] and labels ${labels.dtype} [${labels.shape}]; expected labels int32 ` +
@@ -26,15 +26,23 @@ export function pixelCrossEntropy(logits: tf.Tensor4D, labels: tf.Tensor3D, igno
     );
   }
   return tf.tidy(() => {
-    const flat = tf.reshape(labels, [-1]) as tf.Tensor1D;
-    const counts = tf.notEqual(flat, ignore);
-    const mask = tf.cast(counts, 'float32');
-    const losses = crossEntropy(
-      tf.reshape(logits, [-1, classes]) as tf.Tensor2D,
-      tf.where(counts, flat, tf.zerosLike(flat)),
-    );
-    return tf.mul(tf.sum(tf.mul(losses, mask)), oneOver(tf.sum(mask), NONE_COUNTS(ignore))) as tf.Scalar;
+    const { losses, mask } = pixelLosses(logits, labels, ignore);
+    return tf.mul(tf.sum(losses), oneOver(tf.sum(mask), NONE_COUNTS(ignore))) as tf.Scalar;
   });
+}
+
+/**
+ * Cross entropy of each pixel, 0 where it does not count, and 1 where it counts; both [n · h · w].
+ * @param logits [n, h, w, classes].
+ * @param labels class numbers, int32 [n, h, w].
+ */
+export function pixelLosses(logits: tf.Tensor4D, labels: tf.Tensor3D, ignore = IGNORED) {
+  const flat = tf.reshape(labels, [-1]) as tf.Tensor1D;
+  const counts = tf.notEqual(flat, ignore);
+  const mask = tf.cast(counts, 'float32') as tf.Tensor1D;
+  const rows = tf.reshape(logits, [-1, logits.shape[3]]) as tf.Tensor2D;
+  const losses = crossEntropy(rows, tf.where(counts, flat, tf.zerosLike(flat)));
+  return { losses: tf.mul(losses, mask) as tf.Tensor1D, mask };
 }
 
 /** How much the auxiliary loss counts, as in torchvision's recipe. */

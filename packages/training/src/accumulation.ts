@@ -1,5 +1,5 @@
 /** Several batches that make one step of the optimiser together. */
-import type { Scalar, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs';
+import type { Scalar, Tensor, Tensor1D, Tensor4D } from '@tensorflow/tfjs';
 import type { Classifier } from './classifier.js';
 
 /** Where a batch stands among those that make one step. */
@@ -26,7 +26,8 @@ export function partOf(step: number, stepsPerEpoch: number, accumulate = 1): Par
 /** A batch as tensors. */
 export interface StepInputs {
   images: Tensor4D;
-  labels: Tensor1D | Tensor2D;
+  /** The task's. */
+  targets: Tensor[];
   seed: Tensor1D;
   rate: number;
 }
@@ -36,12 +37,13 @@ export interface StepInputs {
  */
 export async function trainBatch(
   program: Pick<Classifier, 'train' | 'accumulate' | 'apply'>,
-  { images, labels, seed, rate }: StepInputs,
+  { images, targets, seed, rate }: StepInputs,
   { size, last }: Part,
   accumulate = 1,
 ): Promise<Scalar> {
-  if (accumulate === 1) return program.train.async(images, labels, rate, seed);
-  const loss = await program.accumulate.async(images, labels, 1 / size, seed);
+  const [target, ...others] = targets as [Tensor, ...Tensor[]];
+  if (accumulate === 1) return program.train.async(images, target, rate, seed, ...others);
+  const loss = await program.accumulate.async(images, target, 1 / size, seed, ...others);
   if (last) await program.apply.async(rate);
   return loss;
 }

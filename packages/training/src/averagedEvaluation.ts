@@ -2,10 +2,10 @@
 import type { ImageSplit, Loader } from '@refconv/datasets';
 import type { LayersModel } from '@tensorflow/tfjs';
 import type { Classifier } from './classifier.js';
-import { predictWith } from './evaluate.js';
-import type { Normalisation, SplitName } from './feed.js';
-import type { MetricsRow } from './metrics.js';
-import { evaluationOf } from './predictions.js';
+import { type EvaluationOptions, resultsOf } from './evaluate.js';
+import type { SplitName } from './feed.js';
+import { type MetricsRow, scoreKey } from './metrics.js';
+import type { ImageResult, Measured, Task } from './task.js';
 
 type Program = Pick<Classifier, 'exchange' | 'evaluate'>;
 
@@ -20,17 +20,18 @@ async function withAverages<T>(program: Program, body: () => T | Promise<T>): Pr
 }
 
 /** The averages' numbers of splits, as a row of metrics has them. */
-export function averagedNumbers(
+export function averagedNumbers<P extends ImageResult, E extends Measured>(
   program: Program,
+  task: Task<P, E>,
   splits: Partial<Record<SplitName, ImageSplit | Loader>>,
-  normalisation: Normalisation,
+  options: EvaluationOptions & { classes: number },
 ): Promise<Partial<MetricsRow>> {
   return withAverages(program, async () => {
     const row: Partial<MetricsRow> = {};
     for (const [name, split] of Object.entries(splits) as [SplitName, ImageSplit | Loader][]) {
-      const { loss, top1 } = evaluationOf(await predictWith(program, split, normalisation));
-      row[`${name}AveragedLoss`] = loss;
-      row[`${name}AveragedTop1`] = top1;
+      const found = task.evaluationOf(await resultsOf(program, task, split, options));
+      row[`${name}AveragedLoss`] = found.loss;
+      row[scoreKey(`${name}Averaged`, task.score.name)] = found[task.score.name] as number;
     }
     return row;
   });

@@ -2,9 +2,12 @@
 import { fileName, type ImageSplit, Loader } from '@refconv/datasets';
 import { tf } from '@refconv/tensorflow';
 import type { LayersModel } from '@tensorflow/tfjs';
-import { type CompileChoice, type Evaluator, evaluator } from './classifier.js';
+import { classification } from './classification.js';
+import { type CompileChoice, type Evaluator, taskEvaluator } from './classifier.js';
 import { type Normalisation, testFeed } from './feed.js';
-import { type Evaluation, evaluationOf, type Prediction, requireFinite } from './predictions.js';
+import { type Evaluation, type Prediction, requireFinite } from './predictions.js';
+import type { ImageResult, Measured, Task } from './task.js';
+import { imageTensor } from './tensors.js';
 
 export interface EvaluationOptions extends Normalisation {
   /** Images a call; a loader has its own number. Default: 250. */
@@ -13,65 +16,76 @@ export interface EvaluationOptions extends Normalisation {
   onBatch?: (done: number) => void;
 }
 
+export interface TaskChoice<P extends ImageResult = Prediction, E extends Measured = Evaluation> {
+  /** What the network is for. Default: classification. */
+  task?: Task<P, E>;
+}
+
+/** The task that was chosen. */
+export const taskOf = <P extends ImageResult, E extends Measured>({ task }: TaskChoice<P, E>): Task<P, E> =>
+  task ?? (classification as unknown as Task<P, E>);
+
 /**
- * Accuracy and loss of a model over a split; compiles it for this one use.
- * @param model images [n, h, w, c] to logits [n, classes].
+ * Accuracy and loss of a model over a split, or what else the task measures; compiles it for this one use.
+ * @param model of the task: for classification images [n, h, w, c] to logits [n, classes].
  * @throws if logits are NaN or infinite, or no image can be read.
  */
-export async function evaluate(
+export async function evaluate<P extends ImageResult = Prediction, E extends Measured = Evaluation>(
   model: LayersModel,
   split: ImageSplit | Loader,
-  options: EvaluationOptions & CompileChoice,
-): Promise<Evaluation> {
-  return requireFinite(evaluationOf(await predict(model, split, options)));
+  options: EvaluationOptions & CompileChoice & TaskChoice<P, E>,
+): Promise<E> {
+  return requireFinite(taskOf(options).evaluationOf(await predict(model, split, options)));
 }
 
 /**
  * What a model makes of each image, in evaluation mode and in the order of the split; compiles it for this one use.
- * @param model images [n, h, w, c] to logits [n, classes].
+ * @param model of the task: for classification images [n, h, w, c] to logits [n, classes].
  * @throws if no image can be read.
  */
-export async function predict(
+export async function predict<P extends ImageResult = Prediction, E extends Measured = Evaluation>(
   model: LayersModel,
   split: ImageSplit | Loader,
-  options: EvaluationOptions & CompileChoice,
-): Promise<Prediction[]> {
-  const program = evaluator(model, options);
+  options: EvaluationOptions & CompileChoice & TaskChoice<P, E>,
+): Promise<P[]> {
+  const task = taskOf(options);
+  const program = taskEvaluator(model, task, options);
   try {
-    return await predictWith(program, split, options);
+    return await resultsOf(program, task, split, { ...options, classes: task.classesOf(model) });
   } finally {
     program.dispose();
   }
 }
 
-/** The same by a program that is already compiled. */
+/** {@link predict} for classification by a program that is already compiled. */
 export async function predictWith(
   program: Evaluator,
   split: ImageSplit | Loader,
   options: EvaluationOptions,
 ): Promise<Prediction[]> {
+  return resultsOf(program, classification, split, options);
+}
+
+/** The same for any task. */
+export async function resultsOf<P extends ImageResult, E extends Measured>(
+  program: Evaluator,
+  task: Task<P, E>,
+  split: ImageSplit | Loader,
+  { classes = 0, ...options }: EvaluationOptions & { classes?: number | undefined },
+): Promise<P[]> {
   const feed = testFeed(split, options, options.batchSize);
-  const found: Prediction[] = [];
+  const found: P[] = [];
   for await (const batch of feed.epoch(0, 0)) {
-    const images = tf.tensor4d(batch.images, [batch.size, ...feed.shape]);
-    const labels = tf.tensor1d(batch.labels, 'int32');
-    const result = await program.evaluate.async(images, labels);
-    const [prediction, confidence, rank, loss] = [result.prediction, result.confidence, result.rank, result.loss].map(
-      (tensor) => tensor.dataSync<'float32'>(),
-    ) as [Float32Array, Float32Array, Float32Array, Float32Array];
-    for (let i = 0; i < batch.size; i++) {
+    const images = imageTensor(batch, feed.shape);
+    const targets = task.targets(batch, classes);
+    const result = await program.evaluate.async(images, ...targets);
+    const values = Object.entries(result).map(([name, tensor]) => [name, tensor.dataSync<'float32' | 'int32'>()]);
+    task.results(Object.fromEntries(values), batch, classes).forEach((value, i) => {
       const file =
         split instanceof Loader && batch.indices ? fileName(split.source, batch.indices[i] as number) : undefined;
-      found.push({
-        ...(file !== undefined && { file }),
-        label: batch.labels[i] as number,
-        prediction: prediction[i] as number,
-        confidence: confidence[i] as number,
-        rank: rank[i] as number,
-        loss: loss[i] as number,
-      });
-    }
-    tf.dispose([images, labels, result]);
+      found.push({ ...(file !== undefined && { file }), ...value });
+    });
+    tf.dispose([images, targets, result]);
     options.onBatch?.(found.length);
   }
   if (found.length === 0) throw nothingRead(split, feed.count);

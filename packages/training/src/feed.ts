@@ -46,7 +46,7 @@ export interface Normalisation {
 }
 
 /** A loader's batches have numbers, as those that cannot be read are left out, and are mixed where its transform has mixup or cutmix. */
-export type FeedBatch = Batch & Pick<LoadedBatch, 'mix'> & Partial<Pick<LoadedBatch, 'number' | 'indices'>>;
+export type FeedBatch = Batch & Pick<LoadedBatch, 'mix'> & Partial<Pick<LoadedBatch, 'number' | 'indices' | 'targets'>>;
 
 /** One split, an epoch at a time. */
 export interface Feed {

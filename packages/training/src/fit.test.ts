@@ -74,7 +74,7 @@ describe('fit', () => {
       expect({ step, stopped, rows: rows.length }).to.deep.equal({ step: 192, stopped: false, rows: 6 });
       // With six seeds 0.29 to 0.35 of the first loss, and 83 to 97 %; by chance 25 %.
       expect(rows[5]?.trainLoss).to.be.below(0.6 * (rows[0]?.trainLoss as number));
-      expect(best?.top1).to.be.above(0.55);
+      expect(best?.score).to.be.above(0.55);
       expect(last).to.equal(rows[5]);
       expect(lines[5]).to.match(/^epoch 6\/6: train loss \d\.\d{4}, test loss \d\.\d{4}, top-1 \d+\.\d\d %, \d\.\d s$/);
       const again = await evaluate(model, large.test, { mean, std, batchSize: 25 });
@@ -163,7 +163,7 @@ describe('fit', () => {
       expect(rows.map(({ testTop1 }) => testTop1 === undefined)).to.deep.equal([true, true, false]);
       const highest = Math.max(...rows.map(({ validationTop1 }) => validationTop1 as number));
       expect(best).to.deep.equal({
-        ...{ top1: highest, chosenOn: 'validation' },
+        ...{ score: highest, chosenOn: 'validation' },
         epoch: 1 + rows.findIndex(({ validationTop1 }) => validationTop1 === highest),
       });
       expect(evaluationOf(predictions as Prediction[])).to.include({ top1: last?.testTop1, loss: last?.testLoss });
@@ -195,7 +195,7 @@ describe('fit', () => {
       expect(lines.join()).to.match(
         /Warning: After epoch 1 the network's logits are NaN or infinite for 64 of 64 images of the test/,
       );
-      expect([last?.testTop1, best?.top1]).to.deep.equal([0, 0]);
+      expect([last?.testTop1, best?.score]).to.deep.equal([0, 0]);
       expect(last?.testLoss).to.be.NaN;
       expect((await train({ model, folder, recipe: tinyRecipe({ epochs: 1 }) })).last?.testLoss).to.be.NaN;
     }),

@@ -2,7 +2,6 @@
 import { setImmediate as breathe } from 'node:timers/promises';
 import { counted, listed } from '@refconv/datasets/text';
 import type { Lock } from '@refconv/files';
-import { requireClassifier } from '@refconv/layers';
 import { tf } from '@refconv/tensorflow';
 import type { LayersModel, Scalar } from '@tensorflow/tfjs';
 import { partOf, trainBatch } from './accumulation.js';
@@ -10,8 +9,8 @@ import { pixelStatistics } from './adversarial.js';
 import { averagedNumbers, averagesOf } from './averagedEvaluation.js';
 import { checkBatchNorms, neutralBatchNorms } from './batchNorms.js';
 import { checkpointClock } from './checkpointClock.js';
-import { type CompileChoice, classifier } from './classifier.js';
-import { nothingRead, predictWith } from './evaluate.js';
+import { type CompileChoice, trainer } from './classifier.js';
+import { nothingRead, resultsOf, type TaskChoice, taskOf } from './evaluate.js';
 import {
   describeData,
   evaluationSplits,
@@ -26,20 +25,24 @@ import {
 import { lockTraining } from './folderLock.js';
 import { kernelWatch } from './kernelChange.js';
 import { type LeftOut, leftOutText, passedOverIn, unreadOf } from './leftOut.js';
-import type { MetricsRow } from './metrics.js';
+import { type MetricsRow, scoreKey } from './metrics.js';
 import { sharedNames } from './modelFolder.js';
 import { NEW_EPOCH, type Position, START } from './position.js';
-import { evaluationOf, notFiniteMessage, type Prediction } from './predictions.js';
+import { type Evaluation, notFiniteMessage, type Prediction } from './predictions.js';
 import { progress } from './progress.js';
 import { checkRecipe, type Recipe } from './recipe.js';
 import { NotFiniteError, Run } from './run.js';
 import { learningRateAt, scheduleOf } from './schedule.js';
 import { stopSignal } from './stop.js';
+import type { ImageResult, Measured, Task } from './task.js';
 import { teacherHash } from './teacher.js';
-import { batchTensors, stepSeed } from './tensors.js';
+import { imageTensor, stepSeed } from './tensors.js';
 
-export interface FitOptions extends CompileChoice, Normalisation {
-  /** Images [n, height, width, channels] to logits [n, classes]. Is trained in place. */
+export interface FitOptions<P extends ImageResult = Prediction, E extends Measured = Evaluation>
+  extends CompileChoice,
+    Normalisation,
+    TaskChoice<P, E> {
+  /** Of the task: for classification images [n, height, width, channels] to logits [n, classes]. Is trained in place. */
   model: LayersModel;
   data: TrainingData;
   recipe: Recipe;
@@ -73,18 +76,19 @@ export interface FitOptions extends CompileChoice, Normalisation {
   showProgress?: boolean;
 }
 
-/** The first epoch with the highest top-1, 0 to 1. */
+/** The first epoch with the highest score. */
 export interface BestEpoch {
   epoch: number;
-  top1: number;
+  /** The task's measure, 0 to 1: of classification top-1. */
+  score: number;
   /**
-   * The images that chose it, and that its top-1 is of: the validation split where there is one. Chosen on the test images it is
+   * The images that chose it, and that its score is of: the validation split where there is one. Chosen on the test images it is
    * higher than what such an epoch reaches on new ones, and no result: {@link FitResult.last} is.
    */
   chosenOn: SplitName;
 }
 
-export interface FitResult {
+export interface FitResult<P extends ImageResult = Prediction> {
   /** Undefined if no epoch was finished. */
   best: BestEpoch | undefined;
   last: MetricsRow | undefined;
@@ -92,7 +96,7 @@ export interface FitResult {
    * Of the images of {@link finalSplit}, by the pass that gave the last row its numbers. Undefined if it was stopped, or where an
    * earlier process finished the last epoch: `predict` makes them again.
    */
-  predictions: Prediction[] | undefined;
+  predictions: P[] | undefined;
   /** The averages of the weights, in the order of `model.weights`, where the recipe averages and the training is finished. */
   averaged?: Float32Array[];
   /** One for each epoch. */
@@ -111,20 +115,24 @@ export class DivergedError extends Error {
 }
 
 /**
- * Trains a classifier by a recipe, evaluates it after each epoch, and keeps checkpoints. A run that is stopped or killed and
+ * Trains a network for its task by a recipe, evaluates it after each epoch, and keeps checkpoints. A run that is stopped or killed and
  * started again with the same options ends bit-equal to an undisturbed one (on a CPU, with the same number of threads).
  *
  * @throws before anything is computed: if the recipe, the data or the folder cannot be used, or another process trains into it.
  * @throws {DivergedError} if the loss becomes NaN or infinite.
  * @throws if a checkpoint cannot be written; the one before is kept.
  */
-export async function fit(options: FitOptions): Promise<FitResult> {
+export async function fit<P extends ImageResult = Prediction, E extends Measured = Evaluation>(
+  options: FitOptions<P, E>,
+): Promise<FitResult<P>> {
   const { model, data, mean, std, folder, log = console.log, onStep, showProgress = true } = options;
+  const task = taskOf(options);
+  const classes = data.classes.length;
   const recipe = checkRecipe(options.recipe);
   const trainImages = trainFeed(data.train, recipe, { mean, std });
   const final = finalSplit(data);
   const evaluated = evaluationSplits(data, (split) => testFeed(split, { mean, std }));
-  checkData(model, data.classes, { train: trainImages, ...evaluated }, recipe);
+  checkData(model, task, classes, { train: trainImages, ...evaluated }, recipe);
   const { count } = trainImages;
   checkBatchNorms(model, [
     Math.min(recipe.batchSize, count),
@@ -137,7 +145,7 @@ export async function fit(options: FitOptions): Promise<FitResult> {
   const schedule = scheduleOf(recipe, stepsPerEpoch);
   const due = checkpointClock(options.checkpointEvery);
   const pixels = pixelStatistics(data.train, { mean, std });
-  const program = classifier(model, recipe, { ...options, pixels });
+  const program = trainer(model, task, recipe, { ...options, pixels });
   const { accumulate } = recipe;
   const kernels = kernelWatch(model, Math.ceil(stepsPerEpoch / (accumulate ?? 1)));
   const stop = stopSignal(options);
@@ -147,14 +155,16 @@ export async function fit(options: FitOptions): Promise<FitResult> {
     const { state: optimiserState, averages } = program.optimiser;
     const { allowOtherThreads = false, allowOtherStart = false } = options;
     const taught = options.teacher && { teacher: teacherHash(options.teacher) };
-    const identity = { recipe, data: describeData(data, trainImages), mean, std, ...taught };
+    // Checkpoints of classification are older than other tasks, and do not name theirs.
+    const named = options.task && options.task.id !== 'classification' && { task: task.id };
+    const identity = { recipe, data: describeData(data, trainImages), mean, std, ...taught, ...named };
     const length = { epochs: recipe.epochs, stepsPerEpoch };
-    const choices = { allowOtherThreads, allowOtherStart, warn };
+    const choices = { allowOtherThreads, allowOtherStart, warn, score: task.score.name };
     const run = folder
       ? new Run({ folder, model, optimiserState, identity, evaluated: { ...evaluated, averages }, length, ...choices })
       : undefined;
     const position: Position = structuredClone((await run?.open()) ?? START);
-    let predictions: Prediction[] | undefined;
+    let predictions: P[] | undefined;
     const neutral = position.step === 0 ? neutralBatchNorms(model) : [];
     if (neutral.length > 0) {
       warn(
@@ -174,7 +184,7 @@ export async function fit(options: FitOptions): Promise<FitResult> {
           if (stop.requested) {
             position.unread = unreadOf(data, position.unread);
             await save(run, position);
-            return result(position, data, { stopped: true });
+            return result(position, data, task.score.name, { stopped: true });
           }
           const begin = performance.now();
           // Batches of which no image can be read are left out by the loader; each counts as a step.
@@ -185,14 +195,15 @@ export async function fit(options: FitOptions): Promise<FitResult> {
           const part = partOf(step, stepsPerEpoch, accumulate);
           if (part.last) kernels.before(part.update);
           const rate = learningRateAt(part.begin, schedule, lossesOf(position.rows));
-          const { images, labels } = batchTensors(batch.value, trainImages.shape, data.classes.length);
+          const images = imageTensor(batch.value, trainImages.shape);
+          const targets = task.targets(batch.value, classes);
           const seed = stepSeed(recipe.seed, step);
-          const trained = trainBatch(program, { images, labels, seed, rate }, part, accumulate);
+          const trained = trainBatch(program, { images, targets, seed, rate }, part, accumulate);
           const { size } = batch.value;
           if (trainImages.ahead) batch = await feed.next(); // prepared while the step runs
           const loss = value(await trained);
           if (!trainImages.ahead) batch = await feed.next();
-          tf.dispose([images, labels, seed]);
+          tf.dispose([images, targets, seed]);
           if (!Number.isFinite(loss)) throw diverged(`The loss became ${loss}`, position, rate, run);
 
           position.step++;
@@ -231,30 +242,30 @@ export async function fit(options: FitOptions): Promise<FitResult> {
       const isLast = epoch + 1 === recipe.epochs;
       for (const name of splitsAfter(data, isLast)) {
         const split = data[name] as typeof final;
-        const found = await predictWith(program, split, { mean, std }).catch(async (error) => {
+        const found = await resultsOf(program, task, split, { mean, std, classes }).catch(async (error) => {
           await save(run, position); // so that the epoch need not be trained again
           throw error;
         });
-        const evaluation = evaluationOf(found);
+        const evaluation = task.evaluationOf(found);
         row[`${name}Loss`] = evaluation.loss;
-        row[`${name}Top1`] = evaluation.top1;
+        row[scoreKey(name, task.score.name)] = evaluation[task.score.name] as number;
         const broken = notFiniteMessage(evaluation);
         if (broken) warn(`After epoch ${epoch + 1} ${broken} of the ${name} split; they count as wrong.`);
         if (isLast && split === final) predictions = found;
       }
       if (averages) {
         const splits = Object.fromEntries(splitsAfter(data, isLast).map((name) => [name, data[name]]));
-        Object.assign(row, await averagedNumbers(program, splits, { mean, std }));
+        Object.assign(row, await averagedNumbers(program, task, splits, { mean, std, classes }));
       }
       position.unread = unreadOf(data, position.unread);
       position.rows.push(row);
       Object.assign(position, { epoch: epoch + 1, ...NEW_EPOCH });
       await save(run, position);
       await run?.appendMetrics(row);
-      log(epochLine(row, recipe.epochs));
+      log(epochLine(row, recipe.epochs, task.score));
     }
     const averaged = averages ? await averagesOf(program, model) : undefined;
-    const fitted = { ...result(position, data, { predictions }), ...(averaged && { averaged }) };
+    const fitted = { ...result(position, data, task.score.name, { predictions }), ...(averaged && { averaged }) };
     for (const line of leftOutText(fitted.leftOut)) log(line);
     return fitted;
   } finally {
@@ -296,30 +307,31 @@ function splitsAfter({ validation, test }: TrainingData, isLast: boolean): Split
   ];
 }
 
-function result(
+function result<P extends ImageResult>(
   { rows, step, unread = [] }: Position,
   data: TrainingData,
-  { stopped = false, predictions }: { stopped?: boolean; predictions?: Prediction[] },
-): FitResult {
+  measure: string,
+  { stopped = false, predictions }: { stopped?: boolean; predictions?: P[] | undefined },
+): FitResult<P> {
   const chosenOn = data.validation ? 'validation' : 'test';
   const epochs = rows.map(
-    (row) => ({ epoch: row.epoch, top1: row[`${chosenOn}Top1`] ?? Number.NaN, chosenOn }) as const,
+    (row) => ({ epoch: row.epoch, score: row[scoreKey(chosenOn, measure)] ?? Number.NaN, chosenOn }) as const,
   );
-  const best = epochs.reduce<BestEpoch | undefined>((a, b) => (a && a.top1 >= b.top1 ? a : b), undefined);
+  const best = epochs.reduce<BestEpoch | undefined>((a, b) => (a && a.score >= b.score ? a : b), undefined);
   const leftOut = { images: unread, files: passedOverIn(data) };
   return { best, last: rows.at(-1), predictions, rows, step, stopped, leftOut };
 }
 
 /** @throws where model, data and recipe do not fit together. */
-function checkData(
+function checkData<P extends ImageResult, E extends Measured>(
   model: LayersModel,
-  classes: readonly string[],
+  task: Task<P, E>,
+  wanted: number,
   splits: { train: Feed } & Partial<Record<SplitName, Feed>>,
   { batchSize, dropLast }: Recipe,
 ): void {
-  requireClassifier(model);
-  const wanted = classes.length;
-  const given = model.outputs[0]?.shape.at(-1);
+  task.checkModel(model);
+  const given = task.classesOf(model);
   if (given !== wanted) {
     throw new Error(`The model has ${given} logits and the data ${wanted} classes; give the model ${wanted} classes.`);
   }
@@ -341,12 +353,12 @@ function checkData(
 const lossesOf = (rows: readonly MetricsRow[]) =>
   rows.map(({ validationLoss, trainLoss }) => validationLoss ?? trainLoss);
 
-function epochLine(row: MetricsRow, epochs: number): string {
+function epochLine(row: MetricsRow, epochs: number, { name: measure, title }: { name: string; title: string }): string {
   const measured = (['validation', 'test'] as const).map((name) => {
-    const [loss, top1] = [row[`${name}Loss`], row[`${name}Top1`]];
-    return loss === undefined || top1 === undefined
+    const [loss, score] = [row[`${name}Loss`], row[scoreKey(name, measure)]];
+    return loss === undefined || score === undefined
       ? ''
-      : `, ${name} loss ${loss.toFixed(4)}, top-1 ${(100 * top1).toFixed(2)} %`;
+      : `, ${name} loss ${loss.toFixed(4)}, ${title} ${(100 * score).toFixed(2)} %`;
   });
   return `epoch ${row.epoch}/${epochs}: train loss ${row.trainLoss.toFixed(4)}${measured.join('')}, ${row.seconds.toFixed(1)} s`;
 }

@@ -3,6 +3,7 @@ export { type AttackedImages, adversarialImages } from './adversarial.js';
 export { neutralBatchNorms } from './batchNorms.js';
 export { type Checkpoint, CheckpointFolder } from './checkpoint.js';
 export { decodeCheckpoint, encodeCheckpoint, type StoredTensor } from './checkpointFile.js';
+export { classification } from './classification.js';
 export {
   type Classifier,
   type CompileChoice,
@@ -10,16 +11,25 @@ export {
   type Evaluator,
   evaluator,
   type StepOptions,
+  taskEvaluator,
+  trainer,
 } from './classifier.js';
-export { type EvaluationOptions, evaluate, predict, predictWith } from './evaluate.js';
-export { finalSplit, type LoadedDataset, type Normalisation, type SplitName, type TrainingData } from './feed.js';
+export { type EvaluationOptions, evaluate, predict, predictWith, resultsOf, type TaskChoice } from './evaluate.js';
+export {
+  type FeedBatch,
+  finalSplit,
+  type LoadedDataset,
+  type Normalisation,
+  type SplitName,
+  type TrainingData,
+} from './feed.js';
 export { type BestEpoch, DivergedError, type FitOptions, type FitResult, fit } from './fit.js';
 export { lockTraining } from './folderLock.js';
 export { LEFT_OUT_FILE, type LeftImage, type LeftOut, leavesOut, leftOutText } from './leftOut.js';
 export { type LoadingOptions, type OpenLoaders, openLoaders, testLoader, trainingTransform } from './loaders.js';
-export { type LossOptions, lossOf } from './loss.js';
+export { lossOf } from './loss.js';
 export type { Distillation, LossChoice } from './lossChoice.js';
-export { METRICS_FILE, type MetricsRow } from './metrics.js';
+export { METRICS_FILE, type MetricsRow, scoreKey } from './metrics.js';
 export { loadModel, type ModelNotes, saveModel } from './modelFolder.js';
 export { OPTIMISERS, type OptimiserChoice, type OptimiserFacts, type OptimiserOption } from './optimiser/choice.js';
 export { type MakeOptimiser, type OptimiserKind, registerOptimiser, type WeightUpdate } from './optimiser/kinds.js';
@@ -44,5 +54,6 @@ export {
 export type { Averaging, ParameterGroup } from './recipeParts.js';
 export { learningRateAt, type Schedule, scheduleOf } from './schedule.js';
 export { SCHEDULES, type ScheduleChoice } from './scheduleChoice.js';
+export type { Forward, ImageResult, LossContext, LossOptions, Measured, Task } from './task.js';
 export { threadCount } from './threads.js';
 export { variablesOf } from './variables.js';

@@ -42,8 +42,9 @@ export function trainingTransform(test: string): string {
 const mixingSteps = (augment: Augmentation = {}): string[] =>
   (['mixup', 'cutmix'] as const).flatMap((name) => (augment[name] === undefined ? [] : [`${name}(${augment[name]})`]));
 
-/** Images of an evaluation's batch: so few that those that are kept ready do not fill the memory. */
+/** Images of an evaluation's batch: so few that those that are kept ready do not fill the memory; of label images fewer, for their logits. */
 const TEST_BATCH = 50;
+const LABELLED_BATCH = 8;
 
 const DECODER = import.meta.resolve('@refconv/tensorflow/jpeg');
 
@@ -78,11 +79,17 @@ export function openLoaders(
   return { name, classes, ...loaders, close };
 }
 
-/** A loader for an evaluation: every image once, in the order of the source, with the pixels that torchvision gives. */
+/**
+ * A loader for an evaluation: every image once, in the order of the source, with the pixels that torchvision gives. Label images stay as they
+ * are where the transform only resizes, so that what a network gives is compared at their size.
+ */
 export function testLoader(
   source: ImageSource,
   options: { transform: string; batchSize?: number } & Omit<LoadingOptions, 'train' | 'test'>,
 ): Loader {
-  const batchSize = Math.min(TEST_BATCH, source.count);
-  return new Loader(source, { batchSize, jpegDecoder: DECODER, exact: true, ...options });
+  const { annotations } = source;
+  const batchSize = Math.min(annotations ? LABELLED_BATCH : TEST_BATCH, source.count);
+  const resizes = annotations && parseTransform(options.transform).steps.every(({ name }) => name === 'resize');
+  const labelSize = resizes ? ('own' as const) : ('image' as const);
+  return new Loader(source, { batchSize, labelSize, jpegDecoder: DECODER, exact: true, ...options });
 }

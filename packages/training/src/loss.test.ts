@@ -4,8 +4,9 @@ import type { Tensor2D } from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import { classifier } from './classifier.js';
 import { fit } from './fit.js';
-import { type LossOptions, lossOf } from './loss.js';
+import { lossOf } from './loss.js';
 import { checkRecipe, type Recipe } from './recipe.js';
+import type { LossOptions } from './task.js';
 import { messageOf, tinyData, tinyModel, tinyRecipe, weightsHash } from './testing/tiny.js';
 
 const [N, CLASSES] = [3, 4];

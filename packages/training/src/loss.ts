@@ -3,8 +3,6 @@ import { softmaxCrossEntropy, tf } from '@refconv/tensorflow';
 import type { Scalar, Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs';
 import type { Recipe } from './recipe.js';
 
-export type LossOptions = Pick<Recipe, 'labelSmoothing' | 'loss' | 'distillation'>;
-
 /**
  * The loss of a batch.
  * @param logits [n, classes].
@@ -16,7 +14,7 @@ export type LossOptions = Pick<Recipe, 'labelSmoothing' | 'loss' | 'distillation
 export function lossOf(
   logits: Tensor2D,
   labels: Tensor1D | Tensor2D,
-  { labelSmoothing, loss, distillation }: LossOptions,
+  { labelSmoothing, loss, distillation }: Pick<Recipe, 'labelSmoothing' | 'loss' | 'distillation'>,
   teacher?: Tensor2D,
 ): Scalar {
   const own =

@@ -14,6 +14,8 @@ export interface MetricsRow {
   /** Mean cross entropy, without label smoothing, and share that is classified rightly, 0 to 1, of the validation images where there are some. */
   validationLoss?: number;
   validationTop1?: number;
+  /** The measure of another task than classification, such as `testMeanIou`. */
+  [score: `${SplitName}${string}`]: number | undefined;
   /** The same of the test images: with validation images in the row of the last epoch alone. */
   testLoss?: number;
   testTop1?: number;
@@ -33,45 +35,38 @@ export interface MetricsRow {
 
 export const METRICS_FILE = 'metrics.csv';
 
-/** The columns' names, by the rows' entries. */
-const COLUMNS = {
-  epoch: 'epoch',
-  step: 'step',
-  learningRate: 'learning_rate',
-  trainLoss: 'train_loss',
-  validationLoss: 'validation_loss',
-  validationTop1: 'validation_top1',
-  testLoss: 'test_loss',
-  testTop1: 'test_top1',
-  validationAveragedLoss: 'validation_averaged_loss',
-  validationAveragedTop1: 'validation_averaged_top1',
-  testAveragedLoss: 'test_averaged_loss',
-  testAveragedTop1: 'test_averaged_top1',
-  kernelChange: 'kernel_change',
-  seconds: 'seconds',
-} satisfies Record<keyof MetricsRow, string>;
+/** The entry of a row that has a split's measure, such as `testTop1`. */
+export const scoreKey = (split: SplitName | `${SplitName}Averaged`, score: string) =>
+  `${split}${score[0]?.toUpperCase()}${score.slice(1)}` as const;
 
 /** What a training is evaluated on, and whether averages of its weights are too. */
 export type Evaluated = Partial<Record<SplitName, unknown>> & { averages?: boolean };
 
-/** The columns of the splits that are evaluated. */
-const columnsOf = (evaluated: Evaluated) =>
-  Object.entries(COLUMNS)
-    .filter(
-      ([key]) =>
-        (evaluated.validation || !key.startsWith('validation')) &&
-        (evaluated.test || !key.startsWith('test')) &&
-        (evaluated.averages || !key.includes('Averaged')),
-    )
-    .map(([key, header]) => ({ key, header }));
+const snake = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+
+const SPLITS = ['validation', 'test'] as const;
+
+/** The rows' entries in their order, with those of the splits that are evaluated. */
+const columnsOf = (evaluated: Evaluated, score: string) => {
+  const splits = SPLITS.filter((split) => evaluated[split]);
+  const averaged = evaluated.averages ? splits.map((split) => `${split}Averaged` as const) : [];
+  const measured = [...splits, ...averaged].flatMap((split) => [`${split}Loss`, scoreKey(split, score)]);
+  return ['epoch', 'step', 'learningRate', 'trainLoss', ...measured, 'kernelChange', 'seconds'].map((key) => ({
+    ...{ key, header: snake(key) },
+  }));
+};
 const rounded = (rows: readonly MetricsRow[]) => rows.map((row) => ({ ...row, seconds: row.seconds.toFixed(2) }));
 
 /** Rows as lines of CSV. */
-export function metricsLines(rows: readonly MetricsRow[], evaluated: Evaluated = { test: true }): string {
-  return stringify(rounded(rows), { columns: columnsOf(evaluated) });
+export function metricsLines(
+  rows: readonly MetricsRow[],
+  evaluated: Evaluated = { test: true },
+  score = 'top1',
+): string {
+  return stringify(rounded(rows), { columns: columnsOf(evaluated, score) });
 }
 
 /** A whole CSV file. */
-export function metricsCsv(rows: readonly MetricsRow[], evaluated: Evaluated = { test: true }): string {
-  return stringify(rounded(rows), { columns: columnsOf(evaluated), header: true });
+export function metricsCsv(rows: readonly MetricsRow[], evaluated: Evaluated = { test: true }, score = 'top1'): string {
+  return stringify(rounded(rows), { columns: columnsOf(evaluated, score), header: true });
 }

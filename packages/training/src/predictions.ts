@@ -2,10 +2,9 @@
 import { join } from 'node:path';
 import { writeAtomically } from '@refconv/files';
 import { stringify } from 'csv-stringify/sync';
+import type { ImageResult, Measured } from './task.js';
 
-export interface Prediction {
-  /** The image's path in its folder, where it is in a file. */
-  file?: string;
+export interface Prediction extends ImageResult {
   /** The right class. */
   label: number;
   /** The class with the highest logit, the first of equal ones; -1 where a logit is NaN or infinite. */
@@ -21,7 +20,7 @@ export interface Prediction {
   loss: number;
 }
 
-export interface Evaluation {
+export interface Evaluation extends Measured {
   /** Share of the images whose highest logit is the label's: 0 to 1. */
   top1: number;
   /** Share of the images whose label is among the five highest logits; of equal ones those of lower numbers come first. */
@@ -51,12 +50,12 @@ export function evaluationOf(predictions: readonly Prediction[]): Evaluation {
 }
 
 /** Undefined where all logits were finite; else for how many images they were not. */
-export function notFiniteMessage({ notFinite, count }: Pick<Evaluation, 'notFinite' | 'count'>): string | undefined {
+export function notFiniteMessage({ notFinite, count }: Pick<Measured, 'notFinite' | 'count'>): string | undefined {
   return notFinite === 0 ? undefined : `the network's logits are NaN or infinite for ${notFinite} of ${count} images`;
 }
 
 /** @throws if a logit was not finite: such a network has no accuracy. */
-export function requireFinite(evaluation: Evaluation): Evaluation {
+export function requireFinite<E extends Measured>(evaluation: E): E {
   const message = notFiniteMessage(evaluation);
   if (message === undefined) return evaluation;
   throw new Error(

@@ -31,6 +31,8 @@ export interface RunOptions {
   length: Length;
   /** The splits whose numbers metrics.csv has. */
   evaluated: Evaluated;
+  /** The measure that metrics.csv has beside the loss. */
+  score: string;
   allowOtherThreads: boolean;
   allowOtherStart: boolean;
   warn: (message: string) => void;
@@ -120,12 +122,14 @@ export class Run {
   }
 
   async appendMetrics(row: MetricsRow): Promise<void> {
-    await appendWhole(join(this.options.folder, METRICS_FILE), metricsLines([row], this.options.evaluated));
+    const { evaluated, score } = this.options;
+    await appendWhole(join(this.options.folder, METRICS_FILE), metricsLines([row], evaluated, score));
   }
 
   /** The checkpoint's rows are what counts: a row that was written after it, or half written, goes. */
   private writeMetrics(rows: MetricsRow[]): Promise<void> {
-    return writeAtomically(join(this.options.folder, METRICS_FILE), [metricsCsv(rows, this.options.evaluated)]);
+    const { evaluated, score } = this.options;
+    return writeAtomically(join(this.options.folder, METRICS_FILE), [metricsCsv(rows, evaluated, score)]);
   }
 
   private checkStart(there: StartingWeights | undefined): void {

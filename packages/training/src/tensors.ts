@@ -1,21 +1,18 @@
 /** Batches as tensors, and a model's state as arrays by name. */
 import type { Mix } from '@refconv/datasets';
 import { tf } from '@refconv/tensorflow';
-import type { LayersModel, Variable } from '@tensorflow/tfjs';
+import type { LayersModel, Tensor1D, Tensor2D, Tensor4D, Variable } from '@tensorflow/tfjs';
 import type { StoredTensor } from './checkpointFile.js';
 import type { FeedBatch } from './feed.js';
 import { variablesOf } from './variables.js';
 
-/**
- * The images of a batch, and its labels; those of a mixed batch as probabilities.
- * @param shape `[height, width, channels]` of an image.
- */
-export function batchTensors(batch: FeedBatch, shape: readonly [number, number, number], classes: number) {
-  const { images, labels, size, mix } = batch;
-  return {
-    images: tf.tensor4d(images, [size, ...shape]),
-    labels: mix ? tf.tensor2d(mixedTargets(labels, mix, classes), [size, classes]) : tf.tensor1d(labels, 'int32'),
-  };
+/** The images of a batch. @param shape `[height, width, channels]` of an image. */
+export const imageTensor = ({ images, size }: FeedBatch, shape: readonly [number, number, number]): Tensor4D =>
+  tf.tensor4d(images, [size, ...shape]);
+
+/** The labels of a batch, int32 [n]; those of a mixed one as probabilities, float32 [n, classes]. */
+export function labelTensor({ labels, size, mix }: FeedBatch, classes: number): Tensor1D | Tensor2D {
+  return mix ? tf.tensor2d(mixedTargets(labels, mix, classes), [size, classes]) : tf.tensor1d(labels, 'int32');
 }
 
 /** `[size, classes]`: each image's own label with the share `weight`, that of the image mixed in with the rest. */

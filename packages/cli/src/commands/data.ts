@@ -1,10 +1,10 @@
-import { contactSheet, Loader, openImages, verificationText, verifyDataset } from '@refconv/datasets';
+import { contactSheet, Loader, openImages, type SplitId, verificationText, verifyDataset } from '@refconv/datasets';
 import { progress, writeAtomically } from '@refconv/training';
 import { openOptions } from '../data.js';
 
 interface VerifyOptions {
   data: string;
-  split: 'train' | 'test';
+  split: SplitId;
   workers?: number;
   maxPixels?: number;
   json?: boolean;
@@ -26,9 +26,12 @@ export async function verify({ data, split, workers, maxPixels, json }: VerifyOp
   if (result.broken.length) process.exitCode = 1;
 }
 
+/** A usual training's of label images: see docs/data.md. */
+const SEGMENTATION = 'randomResize(180..480)|randomCrop(240x320,padIfSmaller=1)|flip|normalize(imagenet)';
+
 interface ShowOptions {
   data: string;
-  split: 'train' | 'test';
+  split: SplitId;
   output: string;
   transform?: string;
   maxPixels?: number;
@@ -42,8 +45,9 @@ export async function show(options: ShowOptions): Promise<void> {
   const { source, statistics } = await openImages(data, split, openOptions());
   const { mean, std } = statistics;
   const { place } = source;
-  const usual =
-    place.kind === 'memory'
+  const usual = source.annotations
+    ? SEGMENTATION
+    : place.kind === 'memory'
       ? `randomCrop(${place.height},4)|flip|normalize(${mean.join('/')},${std.join('/')})`
       : PHOTOGRAPHS;
   const loader = new Loader(source, {

@@ -222,6 +222,6 @@ async function trainInto(finished: string, options: TrainOptions): Promise<void>
   const { best } = fitted;
   if (best) {
     const warning = best.chosenOn === 'test' ? ' (chosen on test images, so no result: see --validation)' : '';
-    console.log(`Best epoch by ${best.chosenOn} images: ${best.epoch}, top-1 ${percent(best.top1)}${warning}`);
+    console.log(`Best epoch by ${best.chosenOn} images: ${best.epoch}, top-1 ${percent(best.score)}${warning}`);
   }
 }

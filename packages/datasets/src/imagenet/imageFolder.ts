@@ -105,10 +105,10 @@ export async function imageFolder(folder: string, options: ImageFolderOptions = 
 
 /**
  * Images to look at: files, and folders with all that is in them. They have no classes, and label 0.
+ * @param root what their names start from.
  * @throws {Error} where there is no such file or folder, or none is an image.
  */
-export async function imageFiles(paths: readonly string[]): Promise<ImageSource> {
-  const root = process.cwd();
+export async function imageFiles(paths: readonly string[], root = process.cwd()): Promise<ImageSource> {
   const names: string[] = [];
   const passedOver: string[] = [];
   for (const path of paths) {

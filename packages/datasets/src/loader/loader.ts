@@ -5,6 +5,7 @@ import { type Batch, batchCount, epochOrder } from '../batches.js';
 import { type JpegDecoder, MAX_PIXELS } from '../image/decode.js';
 import { parseTransform, type Transform } from '../transform/parse.js';
 import type { Mix } from '../transform/tensor.js';
+import { type Target, targetShape } from './annotations.js';
 import {
   type BatchMessage,
   type BrokenImage,
@@ -40,6 +41,11 @@ export interface LoaderOptions {
    * Otherwise decoding may leave out what lies outside of a crop, which changes a few pixels at its edges. Default false.
    */
   exact?: boolean;
+  /**
+   * Of label images: `image`, they are resized and cropped with the images; `own`, they stay as they are, to be compared with what a network
+   * gives for an image that was resized. Default: `image`.
+   */
+  labelSize?: 'image' | 'own';
   /** Turns images upright by their Exif tag; torchvision does not. Default false. */
   upright?: boolean;
   /** Images of more pixels are broken. Default 179 million, as Pillow's. */
@@ -55,6 +61,8 @@ export interface LoadedBatch extends Batch {
   indices: Int32Array;
   /** The number of the batch in its epoch, from 0. */
   number: number;
+  /** Where the source has annotations. */
+  targets?: readonly Target[];
   /** Only where the transform has mixup or cutmix. */
   mix?: Mix;
 }
@@ -67,6 +75,7 @@ const DEFAULTS = {
   shard: { rank: 0, of: 1 },
   onBroken: 'fail' as 'fail' | 'skip',
   exact: false,
+  labelSize: 'image' as 'image' | 'own',
   upright: false,
   maxPixels: MAX_PIXELS,
   maxBytes: 2 ** 28,
@@ -89,6 +98,8 @@ export class Loader {
 
   /** As given, and the defaults of what was not. */
   readonly options: Readonly<typeof DEFAULTS & LoaderOptions & { workers: number }>;
+  /** Of an image's targets, where the source has annotations. */
+  readonly targetShape: readonly number[] | undefined;
   private readonly slots: Slot[];
   private workers: Worker[] = [];
   private running = false;
@@ -104,6 +115,9 @@ export class Loader {
     this.transform = parseTransform(options.transform);
     this.imageShape = shapeOf(source, this.transform);
     checkOptions(source, this.options);
+    const { annotations } = source;
+    if (annotations) checkAnnotated(this.transform, this.options);
+    this.targetShape = annotations && targetShape(annotations, this.imageShape, this.options.labelSize);
     const { batchSize, dropLast, prefetch, shard } = this.options;
     this.imagesPerEpoch = shardCount(source.count, shard, dropLast);
     this.batchesPerEpoch = batchCount(this.imagesPerEpoch, batchSize, dropLast);
@@ -117,6 +131,7 @@ export class Loader {
       images: shared(Float32Array, batchSize * height * width * 3),
       labels: shared(Int32Array, batchSize),
       indices: shared(Int32Array, batchSize),
+      ...(this.targetShape && { targets: shared(Uint8Array, batchSize * sizeOf(this.targetShape)) }),
     }));
   }
 
@@ -168,7 +183,8 @@ export class Loader {
   }
 
   private view(number: number, size: number, weight: number | undefined): LoadedBatch {
-    const { images, labels, indices } = this.slots[number % this.slots.length] as Slot;
+    const { images, labels, indices, targets } = this.slots[number % this.slots.length] as Slot;
+    const shape = this.targetShape;
     const [height, width, channels] = this.imageShape;
     const batch = {
       images: images.subarray(0, size * height * width * channels),
@@ -176,6 +192,7 @@ export class Loader {
       indices: indices.subarray(0, size),
       size,
       number,
+      ...(targets && shape && { targets: [{ data: targets.subarray(0, size * sizeOf(shape)), shape }] }),
     };
     if (weight === undefined) return batch;
     const turned = Int32Array.from({ length: size }, (_, i) => labels[(i + size - 1) % size] as number);
@@ -193,12 +210,12 @@ export class Loader {
 
   private startWorkers(): Worker[] {
     if (this.workers.length > 0) return this.workers;
-    const { place, labels } = this.source;
-    const { batchSize, seed, exact, upright, maxPixels, maxBytes, jpegDecoder } = this.options;
+    const { place, labels, annotations } = this.source;
+    const { batchSize, seed, exact, upright, labelSize, maxPixels, maxBytes, jpegDecoder } = this.options;
     const [height, width] = this.imageShape;
     const workerData: WorkerSetUp = {
       ...{ place, labels, batchSize, seed, exact, upright, maxPixels, maxBytes, jpegDecoder },
-      ...{ transform: this.transform.text, size: [height, width], slots: this.slots },
+      ...{ annotations, labelSize, transform: this.transform.text, size: [height, width], slots: this.slots },
     };
     const url = new URL('./worker.js', import.meta.url);
     this.workers = Array.from({ length: this.options.workers }, () => {
@@ -317,15 +334,28 @@ function shardCount(count: number, { rank, of }: { rank: number; of: number }, e
   return even ? Math.floor(count / of) : Math.ceil((count - rank) / of);
 }
 
-function shapeOf({ place }: ImageSource, { size, steps }: Transform): readonly [number, number, number] {
-  if (size !== undefined) return [size, size, 3];
-  if (place.kind !== 'memory') {
+function shapeOf({ place }: ImageSource, { shape, steps }: Transform): readonly [number, number, number] {
+  if (shape === undefined && place.kind !== 'memory') {
     fail('the images of files have many sizes; begin the transform with randomResizedCrop, or resize and a crop.');
   }
-  const { height, width } = place as Extract<typeof place, { kind: 'memory' }>;
+  const own = place as Extract<typeof place, { kind: 'memory' }>;
+  const [height, width] = shape ?? [own.height, own.width];
   const square = steps.find(({ name }) => name === 'randomErasing' || name === 'mixup' || name === 'cutmix');
   if (square && height !== width) fail(`${square.name} needs square images, ${height} x ${width} given.`);
   return [height, width, 3];
+}
+
+const sizeOf = (shape: readonly number[]) => shape.reduce((product, side) => product * side, 1);
+
+/** Steps that label images cannot follow. */
+const ALONE: readonly string[] = ['randAugment', 'randomErasing', 'mixup', 'cutmix'];
+
+function checkAnnotated({ steps, text }: Transform, { labelSize, upright }: typeof DEFAULTS): void {
+  const wrong = steps.find(({ name }) => ALONE.includes(name));
+  if (wrong) fail(`the label images cannot follow the images through ${wrong.name}; leave it out of "${text}".`);
+  if (upright) fail('the label images cannot be turned upright with the images; leave upright out.');
+  if (labelSize === 'own' && steps.some(({ name }) => name !== 'resize'))
+    fail(`label images that stay as they are belong to whole images; "${text}" does more than to resize them.`);
 }
 
 function checkOptions(source: ImageSource, options: typeof DEFAULTS & LoaderOptions & { workers: number }): void {

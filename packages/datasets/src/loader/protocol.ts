@@ -1,5 +1,5 @@
 /** What a loader and its workers tell each other. */
-import type { Place } from './source.js';
+import type { Annotations, Place } from './source.js';
 
 /** Given to a worker when it starts. */
 export interface WorkerSetUp {
@@ -12,6 +12,8 @@ export interface WorkerSetUp {
   batchSize: number;
   seed: number;
   slots: Slot[];
+  annotations: Annotations | undefined;
+  labelSize: 'image' | 'own';
   upright: boolean;
   exact: boolean;
   maxPixels: number;
@@ -24,6 +26,8 @@ export interface WorkerSetUp {
 export interface Slot {
   images: Float32Array;
   labels: Int32Array;
+  /** Where the images have annotations: those of a batch. */
+  targets?: Uint8Array;
   /** Each image's index in the source; -1 where it is broken. */
   indices: Int32Array;
 }

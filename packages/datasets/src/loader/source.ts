@@ -19,9 +19,33 @@ export interface ImageSource {
   place: Place;
   /** Where it came from: a path, or how it was generated. */
   source: string;
+  /** What belongs to the images besides their labels, in the same order. */
+  annotations?: Annotations;
   /** Files among the images whose names' endings are not those of images; hidden ones are not told. */
   passedOver?: readonly string[];
 }
+
+/** For each image a PNG whose values are classes. */
+export interface LabelImages {
+  kind: 'labelImages';
+  root: string;
+  /** From `root` on. */
+  names: TextList;
+  /** `[256]`: the class of each value, `IGNORED` or `UNKNOWN` of annotations.ts. */
+  classOf: Uint8Array;
+}
+
+/** The same in memory, as classes already. */
+export interface LabelArrays {
+  kind: 'labelArrays';
+  /** `[count, height, width]`, in memory that workers share. */
+  data: Uint8Array;
+  width: number;
+  height: number;
+}
+
+/** The kinds that there are. */
+export type Annotations = LabelImages | LabelArrays;
 
 export type Place =
   | { kind: 'files'; root: string; names: TextList }

@@ -3,8 +3,9 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { JpegDecoder } from '../image/decode.js';
 import { stream } from '../random.js';
 import { parseTransform } from '../transform/parse.js';
-import { Renderer } from '../transform/render.js';
+import { type Placed, Renderer } from '../transform/render.js';
 import { type Mixing, mix } from '../transform/tensor.js';
+import { LabelReader, placeLabels } from './annotations.js';
 import { batchRange, Control, type EpochMessage, type Slot, type WorkerMessage, type WorkerSetUp } from './protocol.js';
 import { imageName, Reader } from './source.js';
 
@@ -18,6 +19,8 @@ const jpeg: JpegDecoder | undefined = setUp.jpegDecoder && (await import(setUp.j
 const { upright, maxPixels, exact } = setUp;
 const renderer = new Renderer(transform, { upright, maxPixels, whole: exact, jpeg });
 const reader = new Reader(place, setUp.maxBytes);
+const { annotations, labelSize } = setUp;
+const labelReader = annotations && new LabelReader(annotations, setUp);
 
 const post = (message: WorkerMessage) => parentPort?.postMessage(message);
 parentPort?.on('message', run);
@@ -54,7 +57,8 @@ async function load(epoch: number, index: number, batch: number, slot: Slot, at:
   slot.indices[at] = index;
   try {
     const out = slot.images.subarray(at * pixels, (at + 1) * pixels);
-    await renderer.render(reader.read(index), stream(seed, 'augment', epoch, index), out);
+    const placed = await renderer.render(reader.read(index), stream(seed, 'augment', epoch, index), out);
+    if (labelReader) writeLabels(labelReader, index, placed, targetOf(slot, at));
   } catch (error) {
     slot.indices[at] = -1;
     const reason = error instanceof Error ? error.message : String(error);
@@ -62,8 +66,28 @@ async function load(epoch: number, index: number, batch: number, slot: Slot, at:
   }
 }
 
+/** One image's part of the batch's targets. */
+function targetOf({ targets = new Uint8Array() }: Slot, at: number): Uint8Array {
+  const length = targets.length / batchSize;
+  return targets.subarray(at * length, (at + 1) * length);
+}
+
+function writeLabels(labels: LabelReader, index: number, placed: Placed, out: Uint8Array): void {
+  const read = labels.read(index, placed.source);
+  if (labelSize === 'image') {
+    placeLabels(read, placed, out);
+    return;
+  }
+  if (read.data.length !== out.length)
+    throw new Error(
+      `its label image is ${read.width} x ${read.height}, unlike the first; compare at the network's size instead, by a crop in the transform`,
+    );
+  out.set(read.data);
+}
+
 /** What concerns a batch as a whole is done by whoever finished its last image. */
-function finish(epoch: number, batch: number, { images, labels, indices }: Slot, count: number): void {
+function finish(epoch: number, batch: number, slot: Slot, count: number): void {
+  const { images, labels, indices } = slot;
   let size = 0;
   for (let i = 0; i < count; i++) {
     if (indices[i] === -1) continue;
@@ -71,6 +95,7 @@ function finish(epoch: number, batch: number, { images, labels, indices }: Slot,
       images.copyWithin(size * pixels, i * pixels, (i + 1) * pixels);
       labels[size] = labels[i] as number;
       indices[size] = indices[i] as number;
+      if (slot.targets) targetOf(slot, size).set(targetOf(slot, i));
     }
     size++;
   }

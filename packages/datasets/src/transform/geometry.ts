@@ -25,25 +25,34 @@ export interface Placement {
 export function placeImage(image: Size, steps: readonly Step[], random: Random): Placement {
   let placement = whole(image);
   for (const { name, numbers, ranges, interpolation = 'bilinear' } of steps) {
-    const side = numbers.size as number;
+    const { height, width } = numbers as { height: number; width: number };
+    const sides = { height, width };
     if (name === 'randomResizedCrop') {
       const crop = randomResizedCrop(image, ranges as Record<'scale' | 'ratio', readonly [number, number]>, random);
-      const window = { left: 0, top: 0, width: side, height: side };
-      const square = { width: side, height: side };
-      placement = { crop, resize: { ...square, window, interpolation }, size: square, offset: { left: 0, top: 0 } };
+      const window = { left: 0, top: 0, ...sides };
+      placement = { crop, resize: { ...sides, window, interpolation }, size: sides, offset: { left: 0, top: 0 } };
     } else if (name === 'resize') {
-      placement = whole(image, shorterSide(image, side), interpolation);
+      const { side } = numbers;
+      placement = whole(image, side === undefined ? sides : shorterSide(image, side), interpolation);
+    } else if (name === 'randomResize') {
+      const [least, greatest] = ranges.size as readonly [number, number];
+      placement = whole(image, shorterSide(image, least + random.integer(greatest - least + 1)), interpolation);
     } else if (name === 'centerCrop') {
-      const { width, height } = placement.resize;
-      const at = { left: roundHalfEven((width - side) / 2), top: roundHalfEven((height - side) / 2) };
-      placement = cut(placement, at, side, 0);
+      const { resize } = placement;
+      checkFits(placement, sides, 0);
+      const at = {
+        left: roundHalfEven((resize.width - width) / 2),
+        top: roundHalfEven((resize.height - height) / 2),
+      };
+      placement = cut(placement, at, sides);
     } else if (name === 'randomCrop') {
-      const { width, height } = placement.resize;
+      const { resize } = placement;
       const padding = numbers.padding as number;
-      const [rows, columns] = [height + 2 * padding - side + 1, width + 2 * padding - side + 1];
-      checkFits(placement, side, padding);
+      if (numbers.padIfSmaller !== 1) checkFits(placement, sides, padding);
+      const rows = Math.max(0, resize.height + 2 * padding - height) + 1;
+      const columns = Math.max(0, resize.width + 2 * padding - width) + 1;
       const top = random.integer(rows) - padding;
-      placement = cut(placement, { top, left: random.integer(columns) - padding }, side, padding);
+      placement = cut(placement, { top, left: random.integer(columns) - padding }, sides);
     }
   }
   return placement;
@@ -92,33 +101,32 @@ function whole(image: Size, size: Size = image, interpolation: Interpolation = '
   };
 }
 
-/** A square out of the resized image; what lies outside of that is padding. */
-function cut(placement: Placement, at: { left: number; top: number }, side: number, padding: number): Placement {
-  checkFits(placement, side, padding);
+/** A part of the resized image; what lies outside of that is padding. */
+function cut(placement: Placement, at: { left: number; top: number }, sides: Size): Placement {
   const { resize } = placement;
   const { width, height } = resize;
   const [left, top] = [Math.max(0, at.left), Math.max(0, at.top)];
   const window = {
     left,
     top,
-    width: Math.min(width, at.left + side) - left,
-    height: Math.min(height, at.top + side) - top,
+    width: Math.min(width, at.left + sides.width) - left,
+    height: Math.min(height, at.top + sides.height) - top,
   };
   return {
     crop: placement.crop,
     resize: { ...resize, window },
-    size: { width: side, height: side },
+    size: sides,
     offset: { left: left - at.left, top: top - at.top },
   };
 }
 
-function checkFits({ resize: { width, height } }: Placement, side: number, padding: number): void {
-  if (Math.min(width, height) + 2 * padding < side) {
-    throw new Error(
-      `the image is ${width} x ${height} where a square of ${side} is to be cut out` +
-        `${padding > 0 ? `, ${padding} pixels of padding around it` : ''}; put resize(${side}) before it`,
-    );
-  }
+function checkFits({ resize: { width, height } }: Placement, sides: Size, padding: number): void {
+  if (width + 2 * padding >= sides.width && height + 2 * padding >= sides.height) return;
+  const what = sides.width === sides.height ? `a square of ${sides.width}` : `${sides.width} x ${sides.height}`;
+  throw new Error(
+    `the image is ${width} x ${height} where ${what} is to be cut out` +
+      `${padding > 0 ? `, ${padding} pixels of padding around it` : ''}; put resize(${Math.max(sides.width, sides.height)}) before it`,
+  );
 }
 
 /** As Python's round(). */

@@ -13,6 +13,8 @@ describe('parseTransform', () => {
     expect(short.size).to.equal(224);
     expect(short.mean).to.deep.equal([0.485, 0.456, 0.406]);
     expect(parseTransform('resize(9,interpolation=bilinear)|centerCrop(8)').text).to.equal('resize(9)|centerCrop(8)');
+    expect(parseTransform('resize(20)|centerCrop(8x8)').text).to.equal('resize(20)|centerCrop(8)');
+    expect(parseTransform('resize(180x240)')).to.deep.include({ shape: [180, 240], size: undefined });
     expect(parseTransform('randomResizedCrop(192)|flip|normalize(imagenet)').hash).to.not.equal(short.hash);
   });
 
@@ -23,6 +25,9 @@ describe('parseTransform', () => {
       'randomCrop(32,4)|flip|normalize(cifar10)',
       'resize(248,interpolation=bicubic)|centerCrop(224)|normalize(imagenet)',
       'randomResizedCrop(160,scale=0.35..1)|flip(0.3)|colorJitter(0.4,0.4,0.4,0.1)|randAugment(magnitude=5)|range255|bgr',
+      'randomResize(260..1040)|randomCrop(360x480,padIfSmaller=1)|flip',
+      'resize(180x240)|normalize(half)',
+      'resize(180x180)',
       'centerCrop(8)|normalize(0.5/0.5/0.5,0.2/0.2/0.2)|randomErasing(0.25)|mixup(0.2)',
     ]) {
       const { text: printed, ...rest } = parseTransform(text);
@@ -40,6 +45,10 @@ describe('parseTransform', () => {
     ['crop(224)', '"crop(224)" is not known. There are randomResizedCrop, resize'],
     ['randomResizedCrop', 'lacks size; it takes size, scale, ratio'],
     ['randomResizedCrop(0)', 'has size 0; expected an integer from 1 to 8192'],
+    ['resize(180x240x3)', 'or height and width such as 180x240'],
+    ['randomResize(260..1040)|flip', 'by resize to height and width'],
+    ['randomResize(0.5..2)|centerCrop(8)', 'a range of integers'],
+    ['randomCrop(8,padIfSmaller=2)', 'expected 0 or 1'],
     ['randomResizedCrop(224,scale=1..0.5)', 'expected a range above 0'],
     ['randomResizedCrop(224,scale=0.5..2)', 'a share of the image is at most 1'],
     ['resize(9,lanczos)|centerCrop(8)', 'has interpolation lanczos; expected bilinear, bicubic, opencv'],

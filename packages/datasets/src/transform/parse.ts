@@ -15,8 +15,18 @@ const STATISTICS: Readonly<Record<string, { mean: readonly number[]; std: readon
   half: { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] },
 };
 
-/** A number, a range `0.08..1`, or a list `0.485/0.456/0.406`. */
-type Kind = 'size' | 'count' | 'share' | 'factor' | 'range' | 'statistics' | 'magnitude' | 'interpolation';
+/** A number, a size `224` or `180x240` (height × width), a range `0.08..1`, or a list `0.485/0.456/0.406`. */
+type Kind =
+  | 'size'
+  | 'sides'
+  | 'count'
+  | 'share'
+  | 'factor'
+  | 'switch'
+  | 'range'
+  | 'statistics'
+  | 'magnitude'
+  | 'interpolation';
 
 interface Argument {
   name: string;
@@ -48,8 +58,15 @@ const STEPS = {
     argument('interpolation', 'interpolation', 'bilinear'),
   ),
   resize: step(GEOMETRY, false, argument('size', 'size'), argument('interpolation', 'interpolation', 'bilinear')),
+  randomResize: step(GEOMETRY, true, argument('size', 'sides'), argument('interpolation', 'interpolation', 'bilinear')),
   centerCrop: step(GEOMETRY, false, argument('size', 'size')),
-  randomCrop: step(GEOMETRY, true, argument('size', 'size'), argument('padding', 'count', '0')),
+  randomCrop: step(
+    GEOMETRY,
+    true,
+    argument('size', 'size'),
+    argument('padding', 'count', '0'),
+    argument('padIfSmaller', 'switch', '0'),
+  ),
   flip: step(PIXELS, true, argument('p', 'share', '0.5')),
   colorJitter: step(
     PIXELS,
@@ -88,7 +105,9 @@ export interface Step {
 /** A transform that was read and found right. */
 export interface Transform {
   steps: readonly Step[];
-  /** `[size, size]` of what comes out; undefined where it is the size of what goes in. */
+  /** `[height, width]` of what comes out; undefined where it is that of what goes in. */
+  shape: readonly [number, number] | undefined;
+  /** Height and width, where they are the same. */
   size: number | undefined;
   /** Subtracted, then divided by, channel by channel in the order R, G, B, in units where 255 is 1. */
   mean: readonly number[];
@@ -108,8 +127,10 @@ export interface Transform {
  * | --- | --- |
  * | `randomResizedCrop(size, scale=0.08..1, ratio=0.75..1.3333333333333333)` | torchvision's law |
  * | `resize(size)` | the shorter side |
+ * | `resize(180x240)` | height and width; sizes of crops may be given so too |
+ * | `randomResize(260..1040)` | the shorter side, an integer of these |
  * | `resize(size, interpolation=bicubic)`, also of `randomResizedCrop` | see {@link Interpolation} |
- * | `centerCrop(size)`, `randomCrop(size, padding=0)` | |
+ * | `centerCrop(size)`, `randomCrop(size, padding=0, padIfSmaller=0)` | smaller images are padded at the right and at the bottom where it is 1 |
  * | `flip(p=0.5)` | left and right |
  * | `colorJitter(brightness=0, contrast=0, saturation=0, hue=0)`, `randAugment(operations=2, magnitude=9)` | |
  * | `normalize(imagenet)`, also `cifar10`, `half` or `normalize(0.5/0.5/0.5, 0.2/0.2/0.2)` | mean and deviation |
@@ -151,11 +172,12 @@ export function parseTransform(text: string): Transform {
     if (names.has('normalize')) throw new RangeError(`transform "${text}": range255 and normalize exclude each other.`);
     std = [1 / 255, 1 / 255, 1 / 255];
   }
-  const size = outputSize(text, steps);
+  const shape = outputShape(text, steps);
   const canonical = written.join('|');
   const hash = createHash('sha256').update(canonical).digest('hex').slice(0, 16);
   const random = steps.some(({ name }) => STEPS[name].random);
-  return { steps, size, mean, std, bgr: names.has('bgr'), random, text: canonical, hash };
+  const size = shape && shape[0] === shape[1] ? shape[0] : undefined;
+  return { steps, shape, size, mean, std, bgr: names.has('bgr'), random, text: canonical, hash };
 }
 
 function isStep(name: string): name is StepName {
@@ -188,13 +210,17 @@ function readArguments(
 }
 
 const CHECKS: Record<
-  Exclude<Kind, 'range' | 'statistics' | 'interpolation'>,
+  Exclude<Kind, 'range' | 'sides' | 'statistics' | 'interpolation'>,
   { test: (value: number) => boolean; expected: string }
 > = {
-  size: { test: (v) => Number.isInteger(v) && v >= 1 && v <= 8192, expected: 'an integer from 1 to 8192' },
+  size: {
+    test: (v) => Number.isInteger(v) && v >= 1 && v <= 8192,
+    expected: 'an integer from 1 to 8192, or height and width such as 180x240',
+  },
   count: { test: (v) => Number.isInteger(v) && v >= 0 && v <= 1024, expected: 'an integer from 0' },
   share: { test: (v) => v >= 0 && v <= 1, expected: 'a number from 0 to 1' },
   factor: { test: (v) => v >= 0 && v < 1000, expected: 'a number from 0' },
+  switch: { test: (v) => v === 0 || v === 1, expected: '0 or 1' },
   magnitude: { test: (v) => Number.isInteger(v) && v >= 0 && v <= 30, expected: 'an integer from 0 to 30' },
 };
 
@@ -209,7 +235,22 @@ function asStep(
   let interpolation: Interpolation | undefined;
   for (const { name: key, kind } of definition.arguments) {
     const value = values.get(key) as string;
-    if (kind === 'range') {
+    if (kind === 'size') {
+      const [height, width = height] = value.split('x').map(toNumber) as [number, number?];
+      const { test, expected } = CHECKS.size;
+      if (value.split('x').length > 2 || !test(height) || !test(width))
+        fail(`has ${key} ${value}; expected ${expected}.`);
+      // Of a resize one number is the shorter side, two are both sides.
+      const asSquare = height === width && !(name === 'resize' && value.includes('x'));
+      Object.assign(numbers, name === 'resize' && asSquare ? { side: height } : { height, width });
+      values.set(key, asSquare ? `${height}` : `${height}x${width}`);
+    } else if (kind === 'sides') {
+      const [low = Number.NaN, high = Number.NaN] = value.split('..').map(toNumber);
+      if (!CHECKS.size.test(low) || !CHECKS.size.test(high) || low > high)
+        fail(`has ${key} ${value}; expected a range of integers, such as 260..1040.`);
+      ranges[key] = [low, high];
+      values.set(key, `${low}..${high}`);
+    } else if (kind === 'range') {
       const [low = Number.NaN, high = Number.NaN] = value.split('..').map(toNumber);
       if (!(low > 0 && low <= high)) fail(`has ${key} ${value}; expected a range above 0, such as 0.08..1.`);
       if (key === 'scale' && high > 1) fail(`has ${key} ${value}; a share of the image is at most 1.`);
@@ -261,19 +302,22 @@ function print(name: string, definition: Definition, values: Map<string, string>
   return pieces.length === 0 ? name : `${name}(${pieces.join(',')})`;
 }
 
-function outputSize(text: string, steps: readonly Step[]): number | undefined {
+/** What the last step of geometry makes, where images of all sizes become one. */
+function outputShape(text: string, steps: readonly Step[]): readonly [number, number] | undefined {
   const geometry = steps.filter(({ name }) => STEPS[name].stage === GEOMETRY);
   const [first, second, third] = geometry.map(({ name }) => name);
   const crop = (name: string | undefined) => name === 'centerCrop' || name === 'randomCrop';
+  const { height, width } = geometry.at(-1)?.numbers ?? {};
+  const scales = first === 'resize' || first === 'randomResize';
   const fine =
     first === undefined ||
-    (second === undefined && first !== 'resize') ||
-    (first === 'resize' && crop(second) && third === undefined);
+    (second === undefined && height !== undefined) ||
+    (scales && crop(second) && third === undefined);
   if (!fine) {
     throw new RangeError(
-      `transform "${text}": images must all get one size: by randomResizedCrop, by centerCrop or randomCrop, ` +
-        'or by resize and then one of these two.',
+      `transform "${text}": images must all get one size: by randomResizedCrop, by centerCrop or randomCrop, by resize to height and width ` +
+        '(180x240), or by resize or randomResize and then one of these two crops.',
     );
   }
-  return geometry.at(-1)?.numbers.size;
+  return height === undefined || width === undefined ? undefined : [height, width];
 }

@@ -20,17 +20,20 @@ export function isMirrored({ numbers }: Step, random: Random): boolean {
   return p === 0.5 ? random.integer(2) === 1 : random.uniform() < p;
 }
 
-/** Applies flip, colorJitter and randAugment in place. */
-export function changePixels(image: RgbImage, steps: readonly Step[], random: Random): void {
+/** Applies flip, colorJitter and randAugment in place. @returns whether left and right are exchanged. */
+export function changePixels(image: RgbImage, steps: readonly Step[], random: Random): boolean {
+  let mirrored = false;
   for (const step of steps) {
     const { name, numbers } = step;
     if (name === 'flip') {
-      if (isMirrored(step, random)) mirror(image);
+      mirrored = isMirrored(step, random);
+      if (mirrored) mirror(image);
     } else if (name === 'colorJitter') colorJitter(image, numbers, random);
     else if (name === 'randAugment') {
       for (let i = 0; i < (numbers.operations as number); i++) augment(image, numbers.magnitude as number, random);
     }
   }
+  return mirrored;
 }
 
 function mirror({ data, width, height }: RgbImage): void {

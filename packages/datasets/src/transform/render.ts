@@ -15,6 +15,15 @@ export interface RawImage {
   image: RgbImage;
 }
 
+/** Where an image went. */
+export interface Placed {
+  placement: Placement;
+  /** Left and right of the result are exchanged. */
+  mirrored: boolean;
+  /** The size of the image as it was. */
+  source: { width: number; height: number };
+}
+
 /** Applies a transform to one image after the other. */
 export class Renderer {
   private readonly normaliser: Normaliser;
@@ -35,27 +44,33 @@ export class Renderer {
   }
 
   /**
-   * @param out takes `[size, size, 3]`.
+   * @param out takes `[height, width, 3]`.
+   * @returns where the image went, for what belongs to it.
    * @throws {Error} if the bytes cannot be decoded, or do not give an image of the size that `out` has.
    */
-  async render(source: Uint8Array | RawImage, random: Random, out: Float32Array): Promise<void> {
-    const image = await this.pixels(source, random);
+  async render(source: Uint8Array | RawImage, random: Random, out: Float32Array): Promise<Placed> {
+    const { image, placed } = await this.placed(source, random);
     if (image.data.length !== out.length) {
       throw new Error(`it is ${image.width} x ${image.height}, which the transform does not change, unlike the others`);
     }
     this.normaliser.write(image, out);
     if (this.erasing) erase(out, image.width, this.erasing, random);
+    return placed;
   }
 
   /** As {@link render}, before normalisation. Valid until the next call. */
   async pixels(source: Uint8Array | RawImage, random: Random): Promise<RgbImage> {
+    return (await this.placed(source, random)).image;
+  }
+
+  private async placed(source: Uint8Array | RawImage, random: Random): Promise<{ image: RgbImage; placed: Placed }> {
     const { steps } = this.transform;
     const open = source instanceof Uint8Array ? await openImage(source, this.options) : raw(source.image);
     const placement = placeImage(open, steps, random);
     const mirror = this.flip !== undefined && isMirrored(this.flip, random);
     const image = await cutOut(open, placement, mirror);
-    changePixels(image, this.changes, random);
-    return image;
+    const mirrored = changePixels(image, this.changes, random) !== mirror;
+    return { image, placed: { placement, mirrored, source: { width: open.width, height: open.height } } };
   }
 }
 

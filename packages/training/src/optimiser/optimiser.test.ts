@@ -75,10 +75,15 @@ async function train({ optimiser, options, rate }: Golden, eager: boolean) {
     { eager },
   );
   for (let i = 0; i < STEPS * accumulate; i++) {
-    const inputs = batch(i);
+    const { labels, ...inputs } = batch(i);
     const part = partOf(i, STEPS * accumulate, accumulate);
-    const loss = await trainBatch(program, { ...inputs, rate: rate * (1 - part.update / 40) }, part, accumulate);
-    tf.dispose([inputs, loss]);
+    const loss = await trainBatch(
+      program,
+      { ...inputs, targets: [labels], rate: rate * (1 - part.update / 40) },
+      part,
+      accumulate,
+    );
+    tf.dispose([inputs, labels, loss]);
   }
   const weights = valuesOf(model);
   program.exchange();
