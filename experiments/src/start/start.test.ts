@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { channelStatistics, syntheticDataset } from '@refconv/datasets';
 import { tf } from '@refconv/tensorflow';
 import { expect } from 'chai';
+import { keptBaseline } from './baseline.js';
 import { CURVES, type StartResult } from './result.js';
 import { type StartOptions, start, startRecipe } from './start.js';
 
@@ -63,6 +64,39 @@ describe('the job of npm start', () => {
     merged.dispose();
     expect(tf.memory().numTensors).to.equal(tensors);
   }).timeout(300_000);
+
+  it('begins with the baseline that is kept, and leaves it as it is', async () => {
+    const tensors = tf.memory().numTensors;
+    const images = syntheticDataset({ size: 32, train: 16, test: 20, seed: 3 });
+    const baseline = await keptBaseline();
+    const before = baseline.model.getWeights().map((weight) => weight.dataSync().slice());
+    const settings = { width: 0.25, epochs: 1, init: 'zero', refocusingRate: 'matched' } as const;
+    const log: string[] = [];
+    const whole = (await run('kept', {
+      ...{ data: images, ...channelStatistics(images.train), baseline, log: (line) => log.push(line), ...settings },
+    })) as StartResult;
+    expect(whole.curves.baseline).to.deep.equal([]);
+    expect(whole.baseline).to.include({ epochs: 105, run: baseline.hash });
+    expect(whole.baseline.testTop1).to.be.within(0, 1);
+    expect(whole).to.have.nested.property('recipe.refocusingRate', 'matched');
+    expect(log.join('\n')).to.contain(`trained before, for 105 epochs (run ${baseline.hash.slice(0, 12)})`);
+    const after = baseline.model.getWeights().map((weight) => weight.dataSync().slice());
+    expect(after).to.deep.equal(before);
+    baseline.model.dispose();
+    expect(tf.memory().numTensors).to.equal(tensors);
+  }).timeout(120_000);
+
+  it('is that of the run which its spec names', async () => {
+    const { model, spec, hash } = await keptBaseline();
+    expect(spec).to.deep.include({
+      seed: 1,
+      from: null,
+      method: null,
+      network: { id: 'mobilenetv1', variant: 'cifar', width: 0.25 },
+    });
+    expect(hash).to.match(/^729e28ae8143/);
+    model.dispose();
+  });
 
   it('refuses a folder with another run, and frees what it made', async () => {
     const tensors = tf.memory().numTensors;
