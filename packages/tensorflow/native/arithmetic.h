@@ -7,17 +7,25 @@ namespace refconv {
 
 enum class Activation { kNone = 0, kRelu = 1, kRelu6 = 2 };
 
-// Mean, biased variance of x [rows, channels] per channel.
-void BatchStatistics(const float* x, int64_t rows, int64_t channels, float* mean, float* variance);
+// Mean, biased variance of x [pixels, channels] per channel.
+void BatchStatistics(const float* x, int64_t pixels, int64_t channels, float* mean, float* variance);
 
-// y = activation((x − mean)·factor + offset), per channel.
-void ScaleAndActivate(const float* x, int64_t rows, int64_t channels, const float* mean, const float* factor,
-                      const float* offset, Activation activation, float* y);
+// A normalisation, each [channels]; inverse is 1/√(variance + ε).
+struct NormParameters {
+  const float *scale, *offset, *mean, *inverse;
+  Activation activation;
+};
 
-// Gradients of activation(batch norm): with z = (x − mean)·inverse·scale + offset, g = dy where the activation passes z, else 0.
-void BatchNormGradient(const float* dy, const float* x, int64_t rows, int64_t channels, const float* scale,
-                       const float* offset, const float* mean, const float* inverse, Activation activation, float* dx,
+// z = activation((x − mean)·(scale·inverse) + offset).
+void Normalize(const float* x, int64_t pixels, int64_t channels, const NormParameters& norm, float* z);
+
+// Gradients through it and through the statistics of x.
+void NormalizeGradient(const float* dz, const float* x, int64_t pixels, int64_t channels, const NormParameters& norm, float* dx,
                        float* dscale, float* doffset);
+
+// Those of scale and offset alone.
+void NormalizeSums(const float* dz, const float* x, int64_t pixels, int64_t channels, const NormParameters& norm, float* dscale,
+                   float* doffset);
 
 // c [rows, n] = a·b for a [rows, depth] and b [depth, n], or, transposed, b [n, depth].
 void Product(const float* a, const float* b, bool transposed, int64_t rows, int64_t depth, int64_t n, float* c);
@@ -37,6 +45,44 @@ void DepthwiseInputGradient(const float* dy, const float* kernel, const Depthwis
 
 // Gradient [kernel, kernel, channels] of a depthwise kernel, for x [batch, height, width, channels] and dy.
 void DepthwiseKernelGradient(const float* x, const float* dy, const DepthwiseShape& shape, float* gradient);
+
+// ---- Convolutions with the batch norms around them ----
+
+// The images that a convolution takes: x, or x normalised where there is a norm.
+struct NormalizedImages {
+  const float* x;
+  const NormParameters* norm;
+};
+
+// Where the mean and the biased variance of a result go; null: they are not wanted.
+struct StatisticsResult {
+  float *mean, *variance;
+};
+
+// A convolution's result y and what was made of it: the gradient of its normalised value, and those of scale and offset.
+struct NormalizedResult {
+  const float *dz, *y;
+  NormParameters norm;
+  const float *dscale, *doffset;
+};
+
+// The gradients of the images that a convolution takes (of normalised ones where they are), of its kernel, and, where they are
+// normalised, of the scale and offset of that.
+struct ConvolutionGradients {
+  float *dx, *dkernel, *dscale, *doffset;
+};
+
+void FusedPointwise(const NormalizedImages& x, const float* kernel, int64_t pixels, int64_t depth, int64_t n, float* y,
+                    const StatisticsResult& statistics);
+void FusedDepthwise(const NormalizedImages& x, const float* kernel, const DepthwiseShape& shape, float* y,
+                    const StatisticsResult& statistics);
+
+// For a kernel [m, n].
+void PointwiseBackward(const NormalizedResult& result, const float* kernel, const NormalizedImages& x, int64_t pixels, int64_t m,
+                       int64_t n, const ConvolutionGradients& gradients);
+// Padding is at least 0 and less than the kernel's reach, and no window lies beyond the image.
+void DepthwiseBackward(const NormalizedResult& result, const float* kernel, const NormalizedImages& x, const DepthwiseShape& shape,
+                       const ConvolutionGradients& gradients);
 
 // Kernels [height, width, slices], and a filter [kernel, kernel, slices] for each slice, of odd size.
 struct SlicesShape {

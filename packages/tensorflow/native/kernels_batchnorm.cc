@@ -1,12 +1,8 @@
 // Batch norm with an activation inside, forward and backward. Compiled for the very processor (-march=native).
 
-#include <algorithm>
 #include <cmath>
-#include <numeric>
-#include <vector>
 
-#include "arithmetic.h"
-#include "vectors.h"
+#include "blocks.h"
 #include "workers.h"
 
 namespace refconv {
@@ -23,113 +19,65 @@ constexpr int64_t kChunk = 2;
 // A few sums are taken in single precision, all in double.
 constexpr int64_t kSingleRows = 16;
 
-// Parts depend on the sizes alone, never on the number of threads: so do the results.
-constexpr int64_t kPartElements = 1 << 16;
-
-// Images of few channels are taken as rows of `group` pixels, which fill vectors.
-struct Rows {
-  int64_t rows, channels, group = 1;
-
-  Rows(int64_t rows, int64_t channels) : rows(rows), channels(channels) {
-    int64_t fitting = std::lcm(channels, kChunk * kWidth) / channels;
-    if (fitting * channels <= 2048 && rows >= kSingleRows * fitting) group = fitting;
-  }
-  int64_t width() const { return group * channels; }
-  int64_t wholeRows() const { return rows / group; }
-  int64_t partSize() const { return std::clamp<int64_t>(kPartElements / width(), 1, std::max<int64_t>(1, wholeRows())); }
-  // The last part has the pixels that do not fill a row too.
-  int64_t parts() const { return std::max<int64_t>(1, (wholeRows() + partSize() - 1) / partSize()); }
-
-  // body(part, first row, last row), in the rows of `width`.
-  template <typename Body>
-  void Run(Body body) const {
-    Workers::Get().Run(parts(), [&](int64_t part) {
-      body(part, part * partSize(), std::min(wholeRows(), (part + 1) * partSize()));
-    });
-  }
-
-  // A value of each channel, as many times as there are pixels in a row.
-  std::vector<float> Repeated(const float* values) const {
-    std::vector<float> repeated(width());
-    for (int64_t i = 0; i < group; ++i) std::copy(values, values + channels, repeated.data() + i * channels);
-    return repeated;
-  }
-};
-
-// Sums of two terms for each channel. add(column of the width, row of it, first sum, second sum) is called with a vector's sums,
-// or with a single number's where Number is float.
+// Adds sums of two terms over pixels to total [2, width]. term(first number of the row, column, first sum, second sum) is called with
+// a vector's sums, or with a single number's.
 template <typename Term>
-std::vector<double> SumBoth(const Rows& shape, const Term& term) {
-  int64_t width = shape.width(), channels = shape.channels;
-  std::vector<double> parts(shape.parts() * 2 * width);
-  shape.Run([&](int64_t part, int64_t first, int64_t last) {
-    double* total = parts.data() + part * 2 * width;
-    float few[2][kChunk * kWidth];
-    for (int64_t begin = first; begin < last; begin += kSingleRows) {
-      int64_t end = std::min(last, begin + kSingleRows), column = 0;
-      auto flush = [&](int64_t count) {
-        for (int64_t i = 0; i < count; ++i) total[column + i] += few[0][i];
-        for (int64_t i = 0; i < count; ++i) total[width + column + i] += few[1][i];
-      };
-      for (; column + kChunk * kWidth <= width; column += kChunk * kWidth) {
-        V sum[kChunk] = {}, product[kChunk] = {};
-        for (int64_t row = begin; row < end; ++row) {
+void AddBoth(const Grouping& grouping, int64_t pixels, double* total, const Term& term) {
+  int64_t width = grouping.width, channels = grouping.channels, rows = pixels / grouping.group;
+  float few[2][kChunk * kWidth];
+  for (int64_t begin = 0; begin < rows; begin += kSingleRows) {
+    int64_t end = std::min(rows, begin + kSingleRows), column = 0;
+    auto flush = [&](int64_t count) {
+      for (int64_t i = 0; i < count; ++i) total[column + i] += few[0][i];
+      for (int64_t i = 0; i < count; ++i) total[width + column + i] += few[1][i];
+    };
+    for (; column + kChunk * kWidth <= width; column += kChunk * kWidth) {
+      V sum[kChunk] = {}, product[kChunk] = {};
+      for (int64_t row = begin; row < end; ++row) {
 #pragma GCC unroll 4
-          for (int64_t i = 0; i < kChunk; ++i) term(row * width, column + i * kWidth, sum[i], product[i]);
-        }
-        for (int64_t i = 0; i < kChunk; ++i) {
-          Store(few[0] + i * kWidth, sum[i]);
-          Store(few[1] + i * kWidth, product[i]);
-        }
-        flush(kChunk * kWidth);
+        for (int64_t i = 0; i < kChunk; ++i) term(row * width, column + i * kWidth, sum[i], product[i]);
       }
-      for (; column + kWidth <= width; column += kWidth) {
-        V sum = {}, product = {};
-        for (int64_t row = begin; row < end; ++row) term(row * width, column, sum, product);
-        Store(few[0], sum);
-        Store(few[1], product);
-        flush(kWidth);
+      for (int64_t i = 0; i < kChunk; ++i) {
+        Store(few[0] + i * kWidth, sum[i]);
+        Store(few[1] + i * kWidth, product[i]);
       }
-      for (; column < width; ++column) {
-        few[0][0] = few[1][0] = 0.0f;
-        for (int64_t row = begin; row < end; ++row) term(row * width, column, few[0][0], few[1][0]);
-        flush(1);
-      }
+      flush(kChunk * kWidth);
     }
-    if (part + 1 < shape.parts()) return;
-    for (int64_t pixel = shape.wholeRows() * shape.group; pixel < shape.rows; ++pixel) {
-      for (int64_t c = 0; c < channels; ++c) {
-        float sum = 0.0f, product = 0.0f;
-        term(pixel * channels, c, sum, product);
-        total[c] += sum;
-        total[width + c] += product;
-      }
+    for (; column + kWidth <= width; column += kWidth) {
+      V sum = {}, product = {};
+      for (int64_t row = begin; row < end; ++row) term(row * width, column, sum, product);
+      Store(few[0], sum);
+      Store(few[1], product);
+      flush(kWidth);
     }
-  });
-  std::vector<double> wide(2 * width), sums(2 * channels);
-  SumParts(parts, shape.parts(), 2 * width, wide.data());
-  for (int64_t i = 0; i < width; ++i) {
-    sums[i % channels] += wide[i];
-    sums[channels + i % channels] += wide[width + i];
+    for (; column < width; ++column) {
+      few[0][0] = few[1][0] = 0.0f;
+      for (int64_t row = begin; row < end; ++row) term(row * width, column, few[0][0], few[1][0]);
+      flush(1);
+    }
   }
-  return sums;
+  for (int64_t pixel = rows * grouping.group; pixel < pixels; ++pixel) {
+    for (int64_t c = 0; c < channels; ++c) {
+      float sum = 0.0f, product = 0.0f;
+      term(pixel * channels, c, sum, product);
+      total[c] += sum;
+      total[width + c] += product;
+    }
+  }
 }
 
-// map(place of the row, column) for all, in vectors where they fit: map.template operator()<V or float>.
+// map(first number of the row, column, vector or number) for all pixels, in vectors where they fit.
 template <typename Map>
-void MapAll(const Rows& shape, const Map& map) {
-  int64_t width = shape.width();
-  shape.Run([&](int64_t part, int64_t first, int64_t last) {
-    for (int64_t row = first; row < last; ++row) {
-      int64_t column = 0;
-      for (; column + kWidth <= width; column += kWidth) map(row * width, column, V{});
-      for (; column < width; ++column) map(row * width, column, 0.0f);
-    }
-    if (part + 1 < shape.parts()) return;
-    for (int64_t pixel = shape.wholeRows() * shape.group; pixel < shape.rows; ++pixel) {
-      for (int64_t c = 0; c < shape.channels; ++c) map(pixel * shape.channels, c, 0.0f);
-    }
-  });
+void MapAll(const Grouping& grouping, int64_t pixels, const Map& map) {
+  int64_t width = grouping.width, rows = pixels / grouping.group;
+  for (int64_t row = 0; row < rows; ++row) {
+    int64_t column = 0;
+    for (; column + kWidth <= width; column += kWidth) map(row * width, column, V{});
+    for (; column < width; ++column) map(row * width, column, 0.0f);
+  }
+  for (int64_t pixel = rows * grouping.group; pixel < pixels; ++pixel) {
+    for (int64_t c = 0; c < grouping.channels; ++c) map(pixel * grouping.channels, c, 0.0f);
+  }
 }
 
 template <typename T>
@@ -177,90 +125,174 @@ inline V Gate(V dy, V z) {
   return open ? dy : V{};
 }
 
-template <Activation activation>
-void Scale(const float* x, const Rows& shape, const float* mean, const float* factor, const float* offset, float* y) {
-  auto means = shape.Repeated(mean), factors = shape.Repeated(factor), offsets = shape.Repeated(offset);
-  const float *m = means.data(), *f = factors.data(), *o = offsets.data();
-  MapAll(shape, [=](int64_t place, int64_t c, auto kind) {
-    using T = decltype(kind);
-    T z = (Read<T>(x + place + c) - Read<T>(m + c)) * Read<T>(f + c) + Read<T>(o + c);
-    Write(y + place + c, Activate<activation>(z));
-  });
-}
-
-template <Activation activation>
-void Gradient(const float* dy, const float* x, const Rows& shape, const float* scale, const float* offset, const float* mean,
-              const float* inverse, float* dx, float* dscale, float* doffset) {
-  int64_t channels = shape.channels, rows = shape.rows;
-  // z = (x − m)·f + o, as in the forward pass, to the last bit.
-  std::vector<float> factor(channels);
-  for (int64_t c = 0; c < channels; ++c) factor[c] = scale[c] * inverse[c];
-  auto means = shape.Repeated(mean), factors = shape.Repeated(factor.data()), offsets = shape.Repeated(offset);
-  const float *m = means.data(), *f = factors.data(), *o = offsets.data();
-
-  auto sums = SumBoth(shape, [=](int64_t place, int64_t c, auto& sum, auto& product) {
-    using T = std::remove_reference_t<decltype(sum)>;
-    T centred = Read<T>(x + place + c) - Read<T>(m + c);
-    T g = Gate<activation>(Read<T>(dy + place + c), centred * Read<T>(f + c) + Read<T>(o + c));
-    sum += g;
-    product += g * centred;
-  });
-
-  // dx = f·(g − mean of g − x̂·mean of g·x̂), as g·f + (x − m)·slope + constant.
-  std::vector<float> slope(channels), constant(channels);
-  for (int64_t c = 0; c < channels; ++c) {
-    double product = sums[channels + c] * inverse[c];
-    doffset[c] = static_cast<float>(sums[c]);
-    dscale[c] = static_cast<float>(product);
-    double k = -static_cast<double>(factor[c]) * inverse[c] * product / rows;
-    slope[c] = static_cast<float>(k);
-    constant[c] = static_cast<float>(-factor[c] * sums[c] / rows);
+// Parts of the pixels depend on the sizes alone, never on the number of threads: so do the results.
+struct Parts {
+  int64_t pixels, size, count;
+  Parts(const Grouping& grouping, int64_t pixels) : pixels(pixels) {
+    size = std::max<int64_t>(1, (1 << 16) / grouping.width) * grouping.group;
+    count = (pixels + size - 1) / size;
   }
-  auto slopes = shape.Repeated(slope.data()), constants = shape.Repeated(constant.data());
-  const float *a = slopes.data(), *b = constants.data();
-  MapAll(shape, [=](int64_t place, int64_t c, auto kind) {
-    using T = decltype(kind);
-    T centred = Read<T>(x + place + c) - Read<T>(m + c), factor = Read<T>(f + c);
-    T g = Gate<activation>(Read<T>(dy + place + c), centred * factor + Read<T>(o + c));
-    Write(dx + place + c, g * factor + (centred * Read<T>(a + c) + Read<T>(b + c)));
-  });
-}
+  // body(part, first pixel, number of pixels)
+  template <typename Body>
+  void Run(Body body) const {
+    Workers::Get().Run(count, [&](int64_t part) { body(part, part * size, std::min(size, pixels - part * size)); });
+  }
+};
 
 }  // namespace
 
-void BatchStatistics(const float* x, int64_t rows, int64_t channels, float* mean, float* variance) {
-  Rows shape(rows, channels);
-  // Sums of differences from the first row: without that, squares of large means would cancel.
-  auto origins = shape.Repeated(x);
-  const float* origin = origins.data();
-  auto sums = SumBoth(shape, [=](int64_t place, int64_t c, auto& sum, auto& square) {
+Grouping::Grouping(int64_t channels) : channels(channels) {
+  int64_t fitting = std::lcm(channels, kChunk * kWidth) / channels;
+  group = fitting * channels <= 2048 ? fitting : 1;
+  width = group * channels;
+}
+
+std::vector<float> Grouping::Repeated(const float* values) const {
+  std::vector<float> repeated(width);
+  for (int64_t i = 0; i < group; ++i) std::copy(values, values + channels, repeated.data() + i * channels);
+  return repeated;
+}
+
+std::vector<double> Grouping::Folded(const std::vector<double>& parts) const {
+  std::vector<double> wide(2 * width), sums(2 * channels);
+  SumParts(parts, parts.size() / (2 * width), 2 * width, wide.data());
+  for (int64_t i = 0; i < width; ++i) {
+    sums[i % channels] += wide[i];
+    sums[channels + i % channels] += wide[width + i];
+  }
+  return sums;
+}
+
+void AddStatistics(const Grouping& grouping, const float* x, const float* origin, int64_t pixels, double* sums) {
+  AddBoth(grouping, pixels, sums, [=](int64_t place, int64_t c, auto& sum, auto& square) {
     using T = std::remove_reference_t<decltype(sum)>;
     T d = Read<T>(x + place + c) - Read<T>(origin + c);
     sum += d;
     square += d * d;
   });
+}
+
+void FinishStatistics(const std::vector<double>& sums, const float* origin, int64_t pixels, int64_t channels, float* mean,
+                      float* variance) {
   for (int64_t c = 0; c < channels; ++c) {
-    double m = sums[c] / rows;
-    mean[c] = static_cast<float>(x[c] + m);
-    variance[c] = static_cast<float>(std::max(0.0, sums[channels + c] / rows - m * m));
+    double m = sums[c] / pixels;
+    mean[c] = static_cast<float>(origin[c] + m);
+    variance[c] = static_cast<float>(std::max(0.0, sums[channels + c] / pixels - m * m));
   }
 }
 
-void ScaleAndActivate(const float* x, int64_t rows, int64_t channels, const float* mean, const float* factor,
-                      const float* offset, Activation activation, float* y) {
-  auto run = activation == Activation::kNone   ? Scale<Activation::kNone>
-             : activation == Activation::kRelu ? Scale<Activation::kRelu>
-                                               : Scale<Activation::kRelu6>;
-  run(x, Rows(rows, channels), mean, factor, offset, y);
+Normalizer::Normalizer(const NormParameters& given, int64_t channels)
+    : grouping_(channels), activation_(given.activation), inverse_(given.inverse, given.inverse + channels) {
+  std::vector<float> factor(channels);
+  for (int64_t c = 0; c < channels; ++c) factor[c] = given.scale[c] * given.inverse[c];
+  mean_ = grouping_.Repeated(given.mean);
+  factor_ = grouping_.Repeated(factor.data());
+  offset_ = grouping_.Repeated(given.offset);
 }
 
-void BatchNormGradient(const float* dy, const float* x, int64_t rows, int64_t channels, const float* scale,
-                       const float* offset, const float* mean, const float* inverse, Activation activation, float* dx,
+template <typename Body>
+void Normalizer::WithActivation(Body body) const {
+  if (activation_ == Activation::kNone) body(std::integral_constant<Activation, Activation::kNone>());
+  if (activation_ == Activation::kRelu) body(std::integral_constant<Activation, Activation::kRelu>());
+  if (activation_ == Activation::kRelu6) body(std::integral_constant<Activation, Activation::kRelu6>());
+}
+
+void Normalizer::Normalize(const float* x, int64_t pixels, float* out) const {
+  const float *m = mean_.data(), *f = factor_.data(), *o = offset_.data();
+  WithActivation([&](auto activation) {
+    MapAll(grouping_, pixels, [=](int64_t place, int64_t c, auto kind) {
+      using T = decltype(kind);
+      T z = (Read<T>(x + place + c) - Read<T>(m + c)) * Read<T>(f + c) + Read<T>(o + c);
+      Write(out + place + c, Activate<activation()>(z));
+    });
+  });
+}
+
+void Normalizer::AddSums(const float* dz, const float* x, int64_t pixels, double* sums) const {
+  const float *m = mean_.data(), *f = factor_.data(), *o = offset_.data();
+  WithActivation([&](auto activation) {
+    AddBoth(grouping_, pixels, sums, [=](int64_t place, int64_t c, auto& sum, auto& product) {
+      using T = std::remove_reference_t<decltype(sum)>;
+      T centred = Read<T>(x + place + c) - Read<T>(m + c);
+      T g = Gate<activation()>(Read<T>(dz + place + c), centred * Read<T>(f + c) + Read<T>(o + c));
+      sum += g;
+      product += g * centred;
+    });
+  });
+}
+
+void Normalizer::FinishSums(const std::vector<double>& sums, float* dscale, float* doffset) const {
+  int64_t channels = grouping_.channels;
+  for (int64_t c = 0; c < channels; ++c) {
+    doffset[c] = static_cast<float>(sums[c]);
+    dscale[c] = static_cast<float>(sums[channels + c] * inverse_[c]);
+  }
+}
+
+// dx = f·(g − mean of g − x̂·mean of g·x̂), as g·f + (x − m)·slope + constant.
+void Normalizer::SetGradients(const float* dscale, const float* doffset, int64_t pixels) {
+  int64_t channels = grouping_.channels;
+  std::vector<float> slope(channels), constant(channels);
+  for (int64_t c = 0; c < channels; ++c) {
+    double f = factor_[c];
+    slope[c] = static_cast<float>(-f * inverse_[c] * dscale[c] / pixels);
+    constant[c] = static_cast<float>(-f * doffset[c] / pixels);
+  }
+  slope_ = grouping_.Repeated(slope.data());
+  constant_ = grouping_.Repeated(constant.data());
+}
+
+void Normalizer::Gradient(const float* dz, const float* x, int64_t pixels, float* dx) const {
+  const float *m = mean_.data(), *f = factor_.data(), *o = offset_.data(), *a = slope_.data(), *b = constant_.data();
+  WithActivation([&](auto activation) {
+    MapAll(grouping_, pixels, [=](int64_t place, int64_t c, auto kind) {
+      using T = decltype(kind);
+      T centred = Read<T>(x + place + c) - Read<T>(m + c), factor = Read<T>(f + c);
+      T g = Gate<activation()>(Read<T>(dz + place + c), centred * factor + Read<T>(o + c));
+      Write(dx + place + c, g * factor + (centred * Read<T>(a + c) + Read<T>(b + c)));
+    });
+  });
+}
+
+void BatchStatistics(const float* x, int64_t pixels, int64_t channels, float* mean, float* variance) {
+  Grouping grouping(channels);
+  Parts parts(grouping, pixels);
+  // Sums of differences from the first pixel: without that, squares of large means would cancel.
+  auto origin = grouping.Repeated(x);
+  std::vector<double> sums(parts.count * 2 * grouping.width);
+  parts.Run([&](int64_t part, int64_t first, int64_t count) {
+    AddStatistics(grouping, x + first * channels, origin.data(), count, sums.data() + part * 2 * grouping.width);
+  });
+  FinishStatistics(grouping.Folded(sums), x, pixels, channels, mean, variance);
+}
+
+void Normalize(const float* x, int64_t pixels, int64_t channels, const NormParameters& norm, float* z) {
+  Normalizer normalizer(norm, channels);
+  Parts(normalizer.grouping(), pixels).Run([&](int64_t, int64_t first, int64_t count) {
+    normalizer.Normalize(x + first * channels, count, z + first * channels);
+  });
+}
+
+void NormalizeSums(const float* dz, const float* x, int64_t pixels, int64_t channels, const NormParameters& norm, float* dscale,
+                   float* doffset) {
+  Normalizer normalizer(norm, channels);
+  const Grouping& grouping = normalizer.grouping();
+  Parts parts(grouping, pixels);
+  std::vector<double> sums(parts.count * 2 * grouping.width);
+  parts.Run([&](int64_t part, int64_t first, int64_t count) {
+    normalizer.AddSums(dz + first * channels, x + first * channels, count, sums.data() + part * 2 * grouping.width);
+  });
+  normalizer.FinishSums(grouping.Folded(sums), dscale, doffset);
+}
+
+void NormalizeGradient(const float* dz, const float* x, int64_t pixels, int64_t channels, const NormParameters& norm, float* dx,
                        float* dscale, float* doffset) {
-  auto run = activation == Activation::kNone   ? Gradient<Activation::kNone>
-             : activation == Activation::kRelu ? Gradient<Activation::kRelu>
-                                               : Gradient<Activation::kRelu6>;
-  run(dy, x, Rows(rows, channels), scale, offset, mean, inverse, dx, dscale, doffset);
+  NormalizeSums(dz, x, pixels, channels, norm, dscale, doffset);
+  Normalizer normalizer(norm, channels);
+  normalizer.SetGradients(dscale, doffset, pixels);
+  Parts(normalizer.grouping(), pixels).Run([&](int64_t, int64_t first, int64_t count) {
+    normalizer.Gradient(dz + first * channels, x + first * channels, count, dx + first * channels);
+  });
 }
 
 }  // namespace refconv

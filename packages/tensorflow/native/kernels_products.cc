@@ -2,10 +2,8 @@
 
 #include <algorithm>
 #include <cstring>
-#include <vector>
 
-#include "arithmetic.h"
-#include "vectors.h"
+#include "blocks.h"
 #include "workers.h"
 
 namespace refconv {
@@ -150,47 +148,57 @@ constexpr int64_t kDepth = 256, kDepthStride = kDepth + 16;
 
 }  // namespace
 
-void Product(const float* a, const float* b, bool transposed, int64_t rows, int64_t depth, int64_t n, float* c) {
-  int64_t panels = (n + kPanel - 1) / kPanel, width = panels * kPanel;
-  // All of b, one block of the depth after the other.
-  std::vector<float> packed(width * depth);
-  auto panelOf = [&](int64_t first, int64_t size, int64_t panel) { return packed.data() + width * first + panel * kPanel * size; };
+PackedMatrix::PackedMatrix(const float* b, bool transposed, int64_t depth, int64_t n)
+    : depth_(depth), n_(n), panels_((n + kPanel - 1) / kPanel), packed_(panels_ * kPanel * depth) {
   int64_t blocks = (depth + kDepth - 1) / kDepth;
   Workers::Get().Run(blocks, [&](int64_t block) {
     int64_t first = block * kDepth, size = std::min(kDepth, depth - first);
-    for (int64_t panel = 0; panel < panels; ++panel) {
+    for (int64_t panel = 0; panel < panels_; ++panel) {
       int64_t column = panel * kPanel, columns = std::min(kPanel, n - column);
       if (transposed) {
-        PackPanelTransposed(b + column * depth + first, depth, size, columns, panelOf(first, size, panel));
+        PackPanelTransposed(b + column * depth + first, depth, size, columns, PanelAt(first, size, panel));
       } else {
-        PackPanel(b + first * n + column, n, size, columns, panelOf(first, size, panel));
+        PackPanel(b + first * n + column, n, size, columns, PanelAt(first, size, panel));
       }
     }
   });
+}
+
+// One block of the depth lies after the other.
+float* PackedMatrix::PanelAt(int64_t first, int64_t size, int64_t panel) {
+  return packed_.data() + panels_ * kPanel * first + panel * kPanel * size;
+}
+
+void PackedMatrix::Multiply(const float* a, int64_t rows, float* c) const {
   auto wide = kManyRegisters ? ProductPanel<12, 2, 2> : ProductPanel<6, 2, 1>;
   auto narrow = kManyRegisters ? ProductPanel<16, 1, 4> : ProductPanel<8, 1, 2>;
-  bool copied = depth > kDepth;
-  // Some rows whose part of a and c the second cache holds.
-  int64_t partRows = std::clamp<int64_t>(65536 / (std::min(depth, kDepth) + n) / 48 * 48, 96, 1536);
-  Workers::Get().Run((rows + partRows - 1) / partRows, [&](int64_t part) {
-    int64_t firstRow = part * partRows, count = std::min(partRows, rows - firstRow);
-    thread_local std::vector<float> copy;
-    if (copied) copy.resize(partRows * kDepthStride);
-    for (int64_t first = 0; first < depth; first += kDepth) {
-      int64_t size = std::min(kDepth, depth - first), stride = copied ? kDepthStride : depth;
-      const float* block = a + firstRow * depth + first;
-      if (copied) {
-        for (int64_t row = 0; row < count; ++row) {
-          std::memcpy(copy.data() + row * kDepthStride, block + row * depth, size * sizeof(float));
-        }
-        block = copy.data();
+  thread_local std::vector<float> copy;
+  bool copied = depth_ > kDepth;
+  if (copied) copy.resize(rows * kDepthStride);
+  for (int64_t first = 0; first < depth_; first += kDepth) {
+    int64_t size = std::min(kDepth, depth_ - first), stride = copied ? kDepthStride : depth_;
+    const float* block = a + first;
+    if (copied) {
+      for (int64_t row = 0; row < rows; ++row) {
+        std::memcpy(copy.data() + row * kDepthStride, block + row * depth_, size * sizeof(float));
       }
-      for (int64_t panel = 0; panel < panels; ++panel) {
-        int64_t column = panel * kPanel, columns = std::min(kPanel, n - column);
-        auto product = PanelVectors(columns) == 2 ? wide : narrow;
-        product(block, stride, count, panelOf(first, size, panel), size, first > 0, c + firstRow * n + column, n, columns);
-      }
+      block = copy.data();
     }
+    for (int64_t panel = 0; panel < panels_; ++panel) {
+      int64_t column = panel * kPanel, columns = std::min(kPanel, n_ - column);
+      auto product = PanelVectors(columns) == 2 ? wide : narrow;
+      product(block, stride, rows, PanelAt(first, size, panel), size, first > 0, c + column, n_, columns);
+    }
+  }
+}
+
+void Product(const float* a, const float* b, bool transposed, int64_t rows, int64_t depth, int64_t n, float* c) {
+  PackedMatrix packed(b, transposed, depth, n);
+  // Some rows whose part of a and c the second cache holds.
+  int64_t size = std::clamp<int64_t>(65536 / (std::min(depth, kDepth) + n) / 48 * 48, 96, 1536);
+  Workers::Get().Run((rows + size - 1) / size, [&](int64_t part) {
+    int64_t first = part * size;
+    packed.Multiply(a + first * depth, std::min(size, rows - first), c + first * n);
   });
 }
 
@@ -230,8 +238,10 @@ int64_t TileColumns(int64_t left) {
   return left >= most ? most : left >= 4 ? 4 : left >= 2 ? 2 : 1;
 }
 
-// c [m, n] += aᵀ·b over some rows; n columns of b and c, whose rows lie `strideB` and `strideC` apart.
-void Accumulate(const float* a, int64_t m, const float* b, int64_t strideB, int64_t n, int64_t rows, float* c, int64_t strideC) {
+}  // namespace
+
+void AddTransposedProduct(const float* a, int64_t m, const float* b, int64_t strideB, int64_t n, int64_t rows, float* c,
+                          int64_t strideC) {
   constexpr int64_t kRows = 128;
   bool packsA = n > kPanel && m > 8, packsB = m > 16 && n > kPanel;
   thread_local std::vector<float> packedA, packedB;
@@ -277,8 +287,6 @@ void Accumulate(const float* a, int64_t m, const float* b, int64_t strideB, int6
   }
 }
 
-}  // namespace
-
 void TransposedProduct(const float* a, const float* b, int64_t rows, int64_t m, int64_t n, float* c) {
   // Parts over the rows, whose results are summed, and over columns of the result.
   constexpr int64_t kParts = 16, kRows = 1024, kColumns = 256;
@@ -293,7 +301,7 @@ void TransposedProduct(const float* a, const float* b, int64_t rows, int64_t m, 
     int64_t rowCount = std::min(rowSize, rows - firstRow), columnCount = std::min(columnSize, n - firstColumn);
     if (rowCount <= 0 || columnCount <= 0) return;
     float* target = part < columnParts ? c : extra.data() + (part / columnParts - 1) * m * n;
-    Accumulate(a + firstRow * m, m, b + firstRow * n + firstColumn, n, columnCount, rowCount, target + firstColumn, n);
+    AddTransposedProduct(a + firstRow * m, m, b + firstRow * n + firstColumn, n, columnCount, rowCount, target + firstColumn, n);
   });
   for (int64_t part = 0; part + 1 < rowParts; ++part) {
     const float* __restrict more = extra.data() + part * m * n;

@@ -60,7 +60,7 @@ int64_t Rows(TF_Tensor* tensor) { return TF_TensorElementCount(tensor) / Channel
 
 struct Attributes {
   float epsilon = 0, averageFactor = 1;
-  int64_t activation = 0, identity = 0, kernel = 0, stride = 0, dilation = 1, padTop = 0, padLeft = 0;
+  int64_t activation = 0, imageActivation = 0, statistics = 0, identity = 0, kernel = 0, stride = 0, dilation = 1, padTop = 0, padLeft = 0;
 };
 
 void* ReadAttributes(TF_OpKernelConstruction* construction, const std::vector<const char*>& names) {
@@ -72,6 +72,8 @@ void* ReadAttributes(TF_OpKernelConstruction* construction, const std::vector<co
     if (name == "epsilon") real(&attributes->epsilon);
     if (name == "average_factor") real(&attributes->averageFactor);
     if (name == "activation") integer(&attributes->activation);
+    if (name == "image_activation") integer(&attributes->imageActivation);
+    if (name == "statistics") integer(&attributes->statistics);
     if (name == "identity") integer(&attributes->identity);
     if (name == "kernel") integer(&attributes->kernel);
     if (name == "stride") integer(&attributes->stride);
@@ -86,42 +88,55 @@ void* ReadAttributes(TF_OpKernelConstruction* construction, const std::vector<co
 
 void DeleteAttributes(void* kernel) { delete static_cast<Attributes*>(kernel); }
 
-// x, running mean, running variance: mean, 1/√(variance + ε), and the running ones moved by the factor towards the batch's mean
-// and unbiased variance.
-void ComputeStatistics(void* kernel, TF_OpKernelContext* context) {
-  auto& attributes = *static_cast<Attributes*>(kernel);
-  Call call(context);
-  TF_Tensor* x = call.Input(0);
-  const float* runningMean = call.Data(call.Input(1));
-  const float* runningVariance = call.Data(call.Input(2));
-  int64_t rows = Rows(x), channels = Channels(x);
-  float* mean = call.Output(0, {channels});
+// The mean and variance of some pixels, with running ones in the inputs from `first` on: mean, 1/√(variance + ε), and the running ones
+// moved by the factor towards the mean and the unbiased variance.
+void FinishStatistics(const Attributes& attributes, Call& call, int first, const float* mean, const float* variance,
+                      int64_t pixels, int64_t channels) {
+  const float* runningMean = call.Data(call.Input(first));
+  const float* runningVariance = call.Data(call.Input(first + 1));
+  float* meanOut = call.Output(0, {channels});
   float* inverse = call.Output(1, {channels});
   float* nextMean = call.Output(2, {channels});
   float* nextVariance = call.Output(3, {channels});
-  std::vector<float> variance(channels);
-  BatchStatistics(call.Data(x), rows, channels, mean, variance.data());
   float factor = attributes.averageFactor;
-  double unbiased = rows > 1 ? static_cast<double>(rows) / (rows - 1) : 1.0;
+  double unbiased = pixels > 1 ? static_cast<double>(pixels) / (pixels - 1) : 1.0;
   for (int64_t c = 0; c < channels; ++c) {
+    meanOut[c] = mean[c];
     inverse[c] = static_cast<float>(1.0 / std::sqrt(static_cast<double>(variance[c]) + attributes.epsilon));
     nextMean[c] = (1 - factor) * runningMean[c] + factor * mean[c];
     nextVariance[c] = static_cast<float>((1 - factor) * runningVariance[c] + factor * (variance[c] * unbiased));
   }
 }
 
+// x, running mean, running variance.
+void ComputeStatistics(void* kernel, TF_OpKernelContext* context) {
+  Call call(context);
+  TF_Tensor* x = call.Input(0);
+  int64_t pixels = Rows(x), channels = Channels(x);
+  std::vector<float> mean(channels), variance(channels);
+  BatchStatistics(call.Data(x), pixels, channels, mean.data(), variance.data());
+  FinishStatistics(*static_cast<Attributes*>(kernel), call, 1, mean.data(), variance.data(), pixels, channels);
+}
+
+// x, running mean, running variance, and the mean and variance of x, which came with it.
+void ComputeFinishStatistics(void* kernel, TF_OpKernelContext* context) {
+  Call call(context);
+  TF_Tensor* x = call.Input(0);
+  const float *mean = call.Data(call.Input(3)), *variance = call.Data(call.Input(4));
+  FinishStatistics(*static_cast<Attributes*>(kernel), call, 1, mean, variance, Rows(x), Channels(x));
+}
+
+NormParameters Parameters(Call& call, int first, int64_t activation) {
+  auto at = [&](int index) { return call.Data(call.Input(first + index)); };
+  return {at(0), at(1), at(2), at(3), static_cast<Activation>(activation)};
+}
+
 // x, scale, offset, mean, inverse: the activation of the normalised x.
 void ComputeNormalize(void* kernel, TF_OpKernelContext* context) {
   Call call(context);
   TF_Tensor* x = call.Input(0);
-  const float *scale = call.Data(call.Input(1)), *offset = call.Data(call.Input(2));
-  const float *mean = call.Data(call.Input(3)), *inverse = call.Data(call.Input(4));
-  int64_t channels = Channels(x);
-  std::vector<float> factor(channels);
-  for (int64_t c = 0; c < channels; ++c) factor[c] = scale[c] * inverse[c];
-  auto activation = static_cast<Activation>(static_cast<Attributes*>(kernel)->activation);
-  float* y = call.Output(0, Shape(x));
-  ScaleAndActivate(call.Data(x), Rows(x), channels, mean, factor.data(), offset, activation, y);
+  NormParameters norm = Parameters(call, 1, static_cast<Attributes*>(kernel)->activation);
+  Normalize(call.Data(x), Rows(x), Channels(x), norm, call.Output(0, Shape(x)));
 }
 
 // dy, x, scale, offset, mean, inverse: the gradients of x, scale and offset.
@@ -129,14 +144,22 @@ void ComputeNormalizeGradient(void* kernel, TF_OpKernelContext* context) {
   Call call(context);
   const float* dy = call.Data(call.Input(0));
   TF_Tensor* x = call.Input(1);
-  const float *scale = call.Data(call.Input(2)), *offset = call.Data(call.Input(3));
-  const float *mean = call.Data(call.Input(4)), *inverse = call.Data(call.Input(5));
+  NormParameters norm = Parameters(call, 2, static_cast<Attributes*>(kernel)->activation);
   int64_t channels = Channels(x);
   float* dx = call.Output(0, Shape(x));
   float* dscale = call.Output(1, {channels});
   float* doffset = call.Output(2, {channels});
-  auto activation = static_cast<Activation>(static_cast<Attributes*>(kernel)->activation);
-  BatchNormGradient(dy, call.Data(x), Rows(x), channels, scale, offset, mean, inverse, activation, dx, dscale, doffset);
+  NormalizeGradient(dy, call.Data(x), Rows(x), channels, norm, dx, dscale, doffset);
+}
+
+// dy, x, scale, offset, mean, inverse: the gradients of scale and offset.
+void ComputeNormalizeSums(void* kernel, TF_OpKernelContext* context) {
+  Call call(context);
+  TF_Tensor *dy = call.Input(0), *x = call.Input(1);
+  NormParameters norm = Parameters(call, 2, static_cast<Attributes*>(kernel)->activation);
+  int64_t channels = Channels(x);
+  float* dscale = call.Output(0, {channels});
+  NormalizeSums(call.Data(dy), call.Data(x), Rows(x), channels, norm, dscale, call.Output(1, {channels}));
 }
 
 // x [.., depth], kernel [1, 1, depth, n]: x·kernel.
@@ -192,6 +215,75 @@ void ComputeDepthwiseGradient(void* kernel, TF_OpKernelContext* context) {
   TF_Tensor *x = call.Input(0), *dy = call.Input(1);
   DepthwiseShape shape = DepthwiseShapeOf(kernel, Shape(x), TF_Dim(dy, 1), TF_Dim(dy, 2));
   DepthwiseKernelGradient(call.Data(x), call.Data(dy), shape, call.Output(0, Shape(call.Input(2))));
+}
+
+// Images at `index` of the inputs, whose normalisation is the four from `first` on, if there are so many.
+class Images {
+ public:
+  Images(Call& call, TF_OpKernelContext* context, int index, int first, int64_t activation) : tensor(call.Input(index)) {
+    images_ = {call.Data(tensor), nullptr};
+    if (TF_NumInputs(context) == first) return;
+    norm_ = Parameters(call, first, activation);
+    images_.norm = &norm_;
+  }
+  TF_Tensor* const tensor;
+  const NormalizedImages& images() const { return images_; }
+
+ private:
+  NormParameters norm_;
+  NormalizedImages images_;
+};
+
+StatisticsResult StatisticsOutputs(Call& call, const Attributes& attributes, int64_t channels) {
+  int64_t count = attributes.statistics ? channels : 0;
+  float* mean = call.Output(1, {count});
+  float* variance = call.Output(2, {count});
+  return attributes.statistics ? StatisticsResult{mean, variance} : StatisticsResult{nullptr, nullptr};
+}
+
+// x, kernel, perhaps x's normalisation: x·kernel, perhaps its mean and variance.
+void ComputeFusedPointwise(void* kernel, TF_OpKernelContext* context) {
+  auto& attributes = *static_cast<Attributes*>(kernel);
+  Call call(context);
+  Images x(call, context, 0, 2, attributes.imageActivation);
+  TF_Tensor* filter = call.Input(1);
+  std::vector<int64_t> shape = Shape(x.tensor);
+  shape.back() = Channels(filter);
+  float* y = call.Output(0, shape);
+  auto statistics = StatisticsOutputs(call, attributes, shape.back());
+  FusedPointwise(x.images(), call.Data(filter), Rows(x.tensor), Channels(x.tensor), shape.back(), y, statistics);
+}
+
+// x, kernel, size, perhaps x's normalisation: the depthwise convolution, perhaps its mean and variance.
+void ComputeFusedDepthwise(void* kernel, TF_OpKernelContext* context) {
+  Call call(context);
+  Images x(call, context, 0, 3, static_cast<Attributes*>(kernel)->imageActivation);
+  TF_Tensor *filter = call.Input(1), *size = call.Input(2);
+  DepthwiseShape shape = DepthwiseShapeOf(kernel, Shape(x.tensor), TF_Dim(size, 0), TF_Dim(size, 1));
+  float* y = call.Output(0, {shape.batch, shape.outHeight, shape.outWidth, shape.channels});
+  auto statistics = StatisticsOutputs(call, *static_cast<Attributes*>(kernel), shape.channels);
+  FusedDepthwise(x.images(), call.Data(filter), shape, y, statistics);
+}
+
+// dz, y, its scale, offset, mean, inverse, dscale, doffset, kernel, x, perhaps x's normalisation: gradients of x, of the kernel, and
+// perhaps of the scale and offset of x's normalisation.
+template <bool depthwise>
+void ComputeBackward(void* kernel, TF_OpKernelContext* context) {
+  auto& attributes = *static_cast<Attributes*>(kernel);
+  Call call(context);
+  TF_Tensor *y = call.Input(1), *filter = call.Input(8);
+  NormalizedResult result{call.Data(call.Input(0)), call.Data(y), Parameters(call, 2, attributes.activation),
+                          call.Data(call.Input(6)), call.Data(call.Input(7))};
+  Images x(call, context, 9, 10, attributes.imageActivation);
+  int64_t m = Channels(x.tensor), count = x.images().norm ? m : 0;
+  ConvolutionGradients gradients{call.Output(0, Shape(x.tensor)), call.Output(1, Shape(filter)), call.Output(2, {count}),
+                                 call.Output(3, {count})};
+  if (depthwise) {
+    DepthwiseShape shape = DepthwiseShapeOf(kernel, Shape(x.tensor), TF_Dim(y, 1), TF_Dim(y, 2));
+    DepthwiseBackward(result, call.Data(filter), x.images(), shape, gradients);
+  } else {
+    PointwiseBackward(result, call.Data(filter), x.images(), Rows(y), m, Channels(y), gradients);
+  }
 }
 
 // x [n, h, w, c], rows [h', h], columns [w', w]: rows·x·columnsᵀ, [n, h', w', c].
@@ -288,6 +380,32 @@ void DepthwiseShapes(TF_ShapeInferenceContext* context, TF_Status* status) {
 }
 void ThirdInputShapes(TF_ShapeInferenceContext* context, TF_Status* status) { Inference(context, status).Like(0, 2); }
 
+// The channels of an input, as a shape.
+void ChannelsShape(TF_ShapeInferenceContext* context, TF_Status* status, int output, int input) {
+  TF_ShapeHandle* shape = TF_NewShapeHandle();
+  TF_ShapeInferenceContextGetInput(context, input, shape, status);
+  TF_ShapeInferenceContextSubshape(context, shape, -1, INT64_MAX, shape, status);
+  TF_ShapeInferenceContextSetOutput(context, output, shape, status);
+  TF_DeleteShapeHandle(shape);
+}
+void FusedPointwiseShapes(TF_ShapeInferenceContext* context, TF_Status* status) {
+  PointwiseShapes(context, status);
+  for (int output : {1, 2}) ChannelsShape(context, status, output, 1);
+}
+void FusedDepthwiseShapes(TF_ShapeInferenceContext* context, TF_Status* status) {
+  DepthwiseShapes(context, status);
+  for (int output : {1, 2}) ChannelsShape(context, status, output, 0);
+}
+void NormalizeSumsShapes(TF_ShapeInferenceContext* context, TF_Status* status) {
+  Inference(context, status).Like(0, 2);
+  Inference(context, status).Like(1, 3);
+}
+void BackwardShapes(TF_ShapeInferenceContext* context, TF_Status* status) {
+  Inference(context, status).Like(0, 9);
+  Inference(context, status).Like(1, 8);
+  for (int output : {2, 3}) ChannelsShape(context, status, output, 9);
+}
+
 using Compute = void (*)(void*, TF_OpKernelContext*);
 using Create = void* (*)(TF_OpKernelConstruction*);
 
@@ -295,7 +413,10 @@ void Register(const char* name, const std::vector<const char*>& inputs, const st
               const std::vector<const char*>& attributes, void (*shapes)(TF_ShapeInferenceContext*, TF_Status*),
               Create create, Compute compute) {
   TF_OpDefinitionBuilder* definition = TF_NewOpDefinitionBuilder(name);
-  for (std::string input : inputs) TF_OpDefinitionBuilderAddInput(definition, (input + ": float").c_str());
+  for (std::string input : inputs) {
+    bool typed = input.find(':') != std::string::npos;
+    TF_OpDefinitionBuilderAddInput(definition, (typed ? input : input + ": float").c_str());
+  }
   for (std::string output : outputs) TF_OpDefinitionBuilderAddOutput(definition, (output + ": float").c_str());
   for (const char* attribute : attributes) TF_OpDefinitionBuilderAddAttr(definition, attribute);
   TF_OpDefinitionBuilderSetShapeInferenceFunction(definition, shapes);
@@ -334,6 +455,37 @@ void RegisterOperations() {
            ComputeDepthwiseInput);
   Register("RefconvDepthwiseKernelGrad", {"x", "dy", "like"}, {"gradient"}, placement, ThirdInputShapes, placed,
            ComputeDepthwiseGradient);
+  std::vector<const char*> fused{"count: int >= 0", "image_activation: int = 0"};
+  auto with = [](std::vector<const char*> some, const std::vector<const char*>& more) {
+    some.insert(some.end(), more.begin(), more.end());
+    return some;
+  };
+  auto all = [](TF_OpKernelConstruction* c) { return ReadAttributes(c, {"image_activation", "statistics"}); };
+  auto allPlaced = [](TF_OpKernelConstruction* c) {
+    return ReadAttributes(c, {"image_activation", "statistics", "kernel", "stride", "dilation", "pad_top", "pad_left"});
+  };
+  auto back = [](TF_OpKernelConstruction* c) { return ReadAttributes(c, {"image_activation", "activation"}); };
+  auto backPlaced = [](TF_OpKernelConstruction* c) {
+    return ReadAttributes(c, {"image_activation", "activation", "kernel", "stride", "dilation", "pad_top", "pad_left"});
+  };
+  std::vector<const char*> forward = with(fused, {"statistics: int = 0"}), backward = with(fused, {"activation: int = 0"});
+  Register("RefconvFusedPointwise", {"x", "filter", "norm: count * float"}, {"y", "mean", "variance"}, forward,
+           FusedPointwiseShapes, all, ComputeFusedPointwise);
+  Register("RefconvFusedDepthwise", {"x", "filter", "size", "norm: count * float"}, {"y", "mean", "variance"},
+           with(forward, placement), FusedDepthwiseShapes, allPlaced, ComputeFusedDepthwise);
+  std::vector<const char*> result{"dz",      "y",       "scale",  "offset", "result_mean",
+                                  "inverse", "dscale",  "doffset", "filter", "x", "norm: count * float"};
+  std::vector<const char*> gradients{"dx", "dfilter", "image_dscale", "image_doffset"};
+  Register("RefconvPointwiseBackward", result, gradients, backward, BackwardShapes, back, ComputeBackward<false>);
+  Register("RefconvDepthwiseBackward", result, gradients, with(backward, placement), BackwardShapes, backPlaced,
+           ComputeBackward<true>);
+  Register("RefconvNormalizeSums", {"dy", "x", "scale", "offset", "mean", "inverse"}, {"dscale", "doffset"},
+           {"activation: int = 0"}, NormalizeSumsShapes,
+           [](TF_OpKernelConstruction* c) { return ReadAttributes(c, {"activation"}); }, ComputeNormalizeSums);
+  Register("RefconvFinishStatistics", {"x", "running_mean", "running_variance", "batch_mean", "batch_variance"},
+           {"mean", "inverse", "next_mean", "next_variance"}, {"epsilon: float", "average_factor: float = 1.0"},
+           StatisticsShapes, [](TF_OpKernelConstruction* c) { return ReadAttributes(c, {"epsilon", "average_factor"}); },
+           ComputeFinishStatistics);
   Register("RefconvResize", {"x", "rows", "columns"}, {"y"}, {}, ResizeShapes, none, ComputeResize);
   Register("RefconvMapSlices", {"basis", "map"}, {"mapped"}, {"identity: int"}, NormalizeShapes,
            [](TF_OpKernelConstruction* c) { return ReadAttributes(c, {"identity"}); }, ComputeMapSlices);

@@ -1,8 +1,8 @@
 /**
- * Moves activations into batch norm while a function is recorded. The operations that are then used no more stay in the graph
- * without a reader, and TensorFlow leaves them out.
+ * Puts fused operations in the place of what is recorded. Operations that are then used no more stay in the graph without a reader, and
+ * TensorFlow leaves them out.
  */
-import { Attr, type Attribute, type Output } from './native.js';
+import { Attr, type Attribute, type NativeTensor, type Output } from './native.js';
 
 export interface RecordedOperation {
   op: string;
@@ -10,42 +10,222 @@ export interface RecordedOperation {
   attributes: Attribute[];
 }
 
+/** What has been recorded so far. */
+export interface RecordedGraph {
+  /** The operation that made an output. */
+  producer(output: Output): RecordedOperation | undefined;
+  shape(output: Output): number[];
+  /** The value of a small constant. */
+  constant(output: Output): NativeTensor | undefined;
+  /** Whether any operation reads it. */
+  isRead(output: Output): boolean;
+  /** The operations that read it. */
+  readers(output: Output): number[];
+  /** Adds an operation, and gives the first output's place. */
+  add(operation: RecordedOperation): Output;
+  /** Lets whatever asks for an output from now on have another one, of the same value. */
+  replace(output: Output, by: Output): void;
+}
+
 /** The activations that the normalisation kernel knows, and their gradients, by its numbers. */
 const ACTIVATIONS: Record<string, number> = { Relu: 1, Relu6: 2 };
 const GRADIENTS: Record<string, number> = { ReluGrad: 1, Relu6Grad: 2 };
 
-/**
- * What to record in the place of an operation:
- * activation(normalize(x)) becomes normalize(x) with the activation inside, and the gradient of a normalisation whose dy comes
- * through that activation's gradient takes the dy before it.
- * @param producer the operation that made an output.
- */
-export function fuse(
-  given: RecordedOperation,
-  producer: (output: Output) => RecordedOperation | undefined,
-): RecordedOperation {
-  const { op, inputs } = given;
-  const [first] = inputs;
-  const source = first && producer(first);
-  if (!source) return given;
+const FORWARD: Record<string, string> = {
+  RefconvPointwise: 'RefconvFusedPointwise',
+  RefconvDepthwise: 'RefconvFusedDepthwise',
+};
+const KERNEL_GRADIENTS: Record<string, { inputGradient: string; fused: string }> = {
+  RefconvPointwiseKernelGrad: { inputGradient: 'RefconvPointwiseInputGrad', fused: 'RefconvPointwiseBackward' },
+  RefconvDepthwiseKernelGrad: { inputGradient: 'RefconvDepthwiseInputGrad', fused: 'RefconvDepthwiseBackward' },
+};
 
-  const activation = ACTIVATIONS[op];
-  if (activation && source.op === 'RefconvNormalize' && activationOf(source) === 0) {
-    return { ...source, attributes: [activationAttribute(activation)] };
+/** 1×1 kernels with more elements than this are bound by arithmetic, and their gradients need parts that fit into no cache. */
+const LARGEST_KERNEL = 2 ** 16;
+
+const numberOf = ({ attributes }: RecordedOperation, wanted: string, otherwise = 0) =>
+  Number(attributes.find(({ name }) => name === wanted)?.value ?? otherwise);
+const integer = (name: string, value: number): Attribute => ({ name, type: Attr.int, value });
+const activationOf = (operation: RecordedOperation) => numberOf(operation, 'activation');
+const same = (a: unknown, b: unknown) => String(a) === String(b);
+const other = ([operation]: Output, index: number): Output => [operation, index];
+
+/** Finds what can be fused with an operation that is to be recorded; one for each recording. */
+export class Fusion {
+  /** Gradients of images with zeros around them, for which there are gradients of the images themselves. */
+  private readonly unpadded = new Map<string, { image: Output; begin: number[]; size: number[] }>();
+
+  constructor(private readonly graph: RecordedGraph) {}
+
+  /** What to record in the place of an operation, or outputs that are there already. */
+  fuse(given: RecordedOperation): RecordedOperation | Output[] {
+    return (
+      this.activation(given) ??
+      this.activationGradient(given) ??
+      this.convolution(given) ??
+      this.statistics(given) ??
+      this.kernelGradient(given) ??
+      this.slice(given) ??
+      given
+    );
   }
 
-  const gradient = GRADIENTS[source.op];
-  if (op === 'RefconvNormalizeGrad' && gradient) {
+  /** activation(normalize(x)) becomes normalize(x) with the activation inside. */
+  private activation({ op, inputs }: RecordedOperation): RecordedOperation | undefined {
+    const activation = ACTIVATIONS[op];
+    const source = activation ? this.graph.producer(inputs[0] as Output) : undefined;
+    if (!activation || source?.op !== 'RefconvNormalize' || activationOf(source) !== 0) return undefined;
+    return { ...source, attributes: [integer('activation', activation)] };
+  }
+
+  /** The gradient of a normalisation whose dy comes through its activation's gradient takes the dy before it. */
+  private activationGradient({ op, inputs }: RecordedOperation): RecordedOperation | undefined {
+    if (op !== 'RefconvNormalizeGrad') return undefined;
+    const source = this.graph.producer(inputs[0] as Output);
+    const gradient = source && GRADIENTS[source.op];
+    if (!gradient) return undefined;
     const [dy, activated] = source.inputs as [Output, Output];
-    const forward = producer(activated);
+    const forward = this.graph.producer(activated);
     // The same normalisation: of this x, with these scale, offset and statistics.
-    const same = forward?.op === 'RefconvNormalize' && String(forward.inputs) === String(inputs.slice(1));
-    if (same && activationOf(forward) === gradient) {
-      return { op, inputs: [dy, ...inputs.slice(1)], attributes: [activationAttribute(gradient)] };
-    }
+    if (forward?.op !== 'RefconvNormalize' || !same(forward.inputs, inputs.slice(1))) return undefined;
+    if (activationOf(forward) !== gradient) return undefined;
+    return { op, inputs: [dy, ...inputs.slice(1)], attributes: [integer('activation', gradient)] };
   }
-  return given;
-}
 
-const activationAttribute = (value: number): Attribute => ({ name: 'activation', type: Attr.int, value });
-const activationOf = ({ attributes }: RecordedOperation) => attributes.find(({ name }) => name === 'activation')?.value;
+  /** A convolution takes what its images are normalised and padded from. */
+  private convolution(given: RecordedOperation): RecordedOperation | undefined {
+    const { op, inputs } = given;
+    const fused = FORWARD[op];
+    if (!fused) return undefined;
+    const [x, filter, ...rest] = inputs as [Output, Output, ...Output[]];
+    const { images, placed } = this.unpad(x, given);
+    const { image, norm, activation } = this.isSmall(filter)
+      ? this.denormalized(images)
+      : { image: images, norm: [], activation: 0 };
+    if (image === x) return undefined;
+    return {
+      op: fused,
+      inputs: [image, filter, ...rest, ...norm],
+      attributes: [...placed, integer('count', norm.length), integer('image_activation', activation)],
+    };
+  }
+
+  /** Statistics of a convolution's result are summed while it is computed. */
+  private statistics({ op, inputs, attributes }: RecordedOperation): RecordedOperation | undefined {
+    if (op !== 'RefconvBatchStatistics') return undefined;
+    const [x, ...running] = inputs as [Output, ...Output[]];
+    const source = this.graph.producer(x);
+    const fused = source && (FORWARD[source.op] ?? Object.values(FORWARD).find((name) => name === source.op));
+    if (!fused || this.graph.isRead(x)) return undefined;
+    const count = source.op === fused ? [] : [integer('count', 0)];
+    const y = this.graph.add({
+      op: fused,
+      inputs: source.inputs,
+      attributes: [...source.attributes, ...count, integer('statistics', 1)],
+    });
+    this.graph.replace(x, y);
+    return { op: 'RefconvFinishStatistics', inputs: [y, ...running, other(y, 1), other(y, 2)], attributes };
+  }
+
+  /**
+   * The gradients of a convolution's images and of its kernel are computed together, from the gradient of its result's normalised
+   * value, and beside them the sums that the normalisation of the images needs.
+   */
+  private kernelGradient(given: RecordedOperation): Output[] | undefined {
+    const kinds = KERNEL_GRADIENTS[given.op];
+    if (!kinds) return undefined;
+    const [x, dy, filter] = given.inputs as [Output, Output, Output];
+    const norm = this.graph.producer(dy);
+    if (norm?.op !== 'RefconvNormalizeGrad' || dy[1] !== 0 || !this.isSmall(filter)) return undefined;
+    const [dscale, doffset] = [other(dy, 1), other(dy, 2)];
+    // The gradient of the images has been recorded just before, and nothing else looks at what is replaced.
+    const [reader, ...more] = this.graph.readers(dy);
+    if (reader === undefined || more.length > 0) return undefined;
+    const dx: Output = [reader, 0];
+    const before = this.graph.producer(dx);
+    if (before?.op !== kinds.inputGradient || !same(before.inputs, [dy, filter, x])) return undefined;
+    if ([dx, dscale, doffset].some((output) => this.graph.isRead(output))) return undefined;
+
+    const { images, placed, pads } = this.unpad(x, given);
+    const { image, norm: imageNorm, activation: imageActivation } = this.denormalized(images);
+    if (given.op === 'RefconvDepthwiseKernelGrad' && !this.staysInside(placed, images, dy)) return undefined;
+    const sums = this.sumsOf(norm);
+    const fused = this.graph.add({
+      op: kinds.fused,
+      inputs: [...norm.inputs, ...sums, filter, image, ...imageNorm],
+      attributes: [
+        ...placed,
+        integer('activation', activationOf(norm)),
+        integer('count', imageNorm.length),
+        integer('image_activation', imageActivation),
+      ],
+    });
+    this.graph.replace(dscale, sums[0]);
+    this.graph.replace(doffset, sums[1]);
+    if (pads) this.unpadded.set(String(dx), { image: fused, begin: pads, size: this.graph.shape(images) });
+    else this.graph.replace(dx, fused);
+    return [other(fused, 1)];
+  }
+
+  /** The gradient of padding. */
+  private slice({ op, inputs }: RecordedOperation): Output[] | undefined {
+    if (op !== 'Slice') return undefined;
+    const [x, begin, size] = inputs as [Output, Output, Output];
+    const known = this.unpadded.get(String(x));
+    if (!known) return undefined;
+    const values = (output: Output) => this.graph.constant(output)?.data;
+    return same(values(begin), known.begin) && same(values(size), known.size) ? [known.image] : undefined;
+  }
+
+  private isSmall(filter: Output): boolean {
+    return this.graph.shape(filter).reduce((a, b) => a * b) <= LARGEST_KERNEL;
+  }
+
+  /** What images are normalised from, and how. */
+  private denormalized(images: Output): { image: Output; norm: Output[]; activation: number } {
+    const source = this.graph.producer(images);
+    if (source?.op !== 'RefconvNormalize') return { image: images, norm: [], activation: 0 };
+    const [image, ...norm] = source.inputs as [Output, ...Output[]];
+    return { image, norm, activation: activationOf(source) };
+  }
+
+  /** The images before zeros were put around them, and the attributes of a depthwise kernel with the zeros in them. */
+  private unpad(x: Output, given: RecordedOperation): { images: Output; placed: Attribute[]; pads?: number[] } {
+    const none = { images: x, placed: given.attributes };
+    const source = given.op.startsWith('RefconvDepthwise') ? this.graph.producer(x) : undefined;
+    if (source?.op !== 'Pad' && source?.op !== 'PadV2') return none;
+    const [images, paddings, value] = source.inputs as [Output, Output, Output | undefined];
+    const numbers = this.graph.constant(paddings)?.data as Int32Array | undefined;
+    const filling = value ? (this.graph.constant(value)?.data as Float32Array | undefined) : [0];
+    if (!numbers || filling?.[0] !== 0 || [0, 1, 6, 7].some((i) => numbers[i] !== 0)) return none;
+    const [top, left] = [numbers[2] as number, numbers[4] as number];
+    const moved = { pad_top: top, pad_left: left } as Record<string, number>;
+    const placed = given.attributes.map((attribute) =>
+      integer(attribute.name, Number(attribute.value) + (moved[attribute.name] ?? 0)),
+    );
+    return { images, placed, pads: [0, top, left, 0] };
+  }
+
+  /** Whether every window of a depthwise kernel meets the image, as the fused gradient needs it. */
+  private staysInside(attributes: Attribute[], images: Output, dy: Output): boolean {
+    const number = (name: string, otherwise?: number) => numberOf({ op: '', inputs: [], attributes }, name, otherwise);
+    const [stride, reach] = [number('stride'), (number('kernel') - 1) * number('dilation', 1)];
+    const [image, result] = [this.graph.shape(images), this.graph.shape(dy)];
+    return ['pad_top', 'pad_left'].every((name, axis) => {
+      const [before, size, count] = [number(name), image[axis + 1] as number, result[axis + 1] as number];
+      return before >= 0 && before <= reach && (count - 1) * stride - before < size;
+    });
+  }
+
+  /** The gradients of scale and offset of a normalisation, perhaps from the operation that made its dy. */
+  private sumsOf(norm: RecordedOperation): [Output, Output] {
+    const [dz, y, ...parameters] = norm.inputs as [Output, Output, ...Output[]];
+    const source = this.graph.producer(dz);
+    if (source && dz[1] === 0 && Object.values(KERNEL_GRADIENTS).some(({ fused }) => fused === source.op)) {
+      const known = same(source.inputs.slice(9), [y, ...parameters]) && numberOf(source, 'count') === parameters.length;
+      if (known && numberOf(source, 'image_activation') === activationOf(norm)) return [other(dz, 2), other(dz, 3)];
+    }
+    const sums = this.graph.add({ ...norm, op: 'RefconvNormalizeSums' });
+    return [sums, other(sums, 1)];
+  }
+}

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { DataId, DataType, Tensor, TensorInfo, Variable } from '@tensorflow/tfjs';
 import { backend, type OperationRecorder, symbolicTensor, symbolicValue, withRecorder } from './backend.js';
-import { fuse, type RecordedOperation } from './fusion.js';
+import { Fusion, type RecordedOperation } from './fusion.js';
 import type { Graph, GraphOperation } from './graph.js';
 import { tf } from './load.js';
 import { type Attribute, DType, dtypeNumber, type NativeTensor, type Output } from './native.js';
@@ -60,7 +60,15 @@ export class Recorder implements OperationRecorder {
   private readonly tracked = new Map<Variable, TrackedVariable>();
   /** Which variable held which data when the recording began. */
   private readonly variableOf = new Map<DataId, Variable>();
-  private readonly recorded = new Map<number, RecordedOperation>();
+  private readonly recorded = new Map<number, RecordedOperation & { outputs: GraphOperation['outputs'] }>();
+  /** Which operations read an output. */
+  private readonly reading = new Map<string, number[]>();
+  /** Outputs in whose place others are taken from now on. */
+  private readonly replaced = new Map<string, Output>();
+  /** Of constants, variables and arguments. */
+  private readonly shapes = new Map<number, number[]>();
+  private readonly smallConstants = new Map<string, NativeTensor>();
+  private readonly fusion: Fusion;
   /** What operations wait for besides their inputs. */
   private awaited: number[] = [];
   readonly journal: JournalEntry[] = [];
@@ -73,6 +81,16 @@ export class Recorder implements OperationRecorder {
     private readonly frozen = false,
   ) {
     this.stockOperations = frozen;
+    this.fusion = new Fusion({
+      producer: ([operation]) => this.recorded.get(operation),
+      shape: ([operation, index]) =>
+        this.recorded.get(operation)?.outputs[index]?.shape ?? this.shapes.get(operation) ?? [],
+      constant: (output) => this.smallConstants.get(String(output)),
+      isRead: (output) => this.reading.has(String(output)),
+      readers: (output) => this.reading.get(String(output)) ?? [],
+      add: (operation) => [this.addRecorded(operation).operation, 0],
+      replace: (output, by) => this.replaced.set(String(output), by),
+    });
     for (const variable of Object.values(tf.engine().registeredVariables)) {
       separate(variable);
       this.variableOf.set(variable.dataId, variable);
@@ -80,11 +98,10 @@ export class Recorder implements OperationRecorder {
   }
 
   execute(op: string, attributes: Attribute[], inputs: TensorInfo[], outputs: number): Tensor[] {
-    const asked = { op, inputs: inputs.map((input) => this.resolve(input)), attributes };
-    const recorded = fuse(asked, ([operation]) => this.recorded.get(operation));
-    const made = this.add(recorded.op, recorded.inputs, recorded.attributes, this.awaited);
-    this.recorded.set(made.operation, recorded);
-    return made.outputs.slice(0, outputs).map(({ dtype, shape: inferred }, index) => {
+    const fused = this.fusion.fuse({ op, inputs: inputs.map((input) => this.resolve(input)), attributes });
+    const places = Array.isArray(fused) ? fused : this.outputsOf(fused);
+    return places.slice(0, outputs).map((output, index) => {
+      const { dtype, shape: inferred } = this.described(output);
       const shape = OPAQUE_OUTPUT[op] === index ? [0] : inferred;
       if (!shape || shape.includes(-1)) {
         throw new Error(
@@ -92,8 +109,29 @@ export class Recorder implements OperationRecorder {
             'and a compiled graph needs every shape beforehand. Do this step outside of the compiled function.',
         );
       }
-      return symbolicTensor({ owner: this, output: [made.operation, index], dtype }, shape);
+      return symbolicTensor({ owner: this, output, dtype }, shape);
     });
+  }
+
+  private outputsOf(operation: RecordedOperation): Output[] {
+    const made = this.addRecorded(operation);
+    return made.outputs.map((_, index): Output => [made.operation, index]);
+  }
+
+  private described([operation, index]: Output) {
+    return this.recorded.get(operation)?.outputs[index] as GraphOperation['outputs'][number];
+  }
+
+  /** Adds an operation that fusions may look at. */
+  private addRecorded(operation: RecordedOperation): GraphOperation {
+    const made = this.add(operation.op, operation.inputs, operation.attributes, this.awaited);
+    this.recorded.set(made.operation, { ...operation, outputs: made.outputs });
+    for (const input of operation.inputs) {
+      const readers = this.reading.get(String(input));
+      if (readers) readers.push(made.operation);
+      else this.reading.set(String(input), [made.operation]);
+    }
+    return made;
   }
 
   /** Adds an operation, and compares it with the same place of an earlier recording. */
@@ -133,7 +171,7 @@ export class Recorder implements OperationRecorder {
         throw new Error(
           'A tensor of an earlier recording was used; a compiled function must not keep tensors between calls.',
         );
-      return symbolic.output;
+      return this.current(symbolic.output);
     }
     const variable = this.variableOf.get(input.dataId);
     if (variable && !this.frozen) return this.readOf(variable);
@@ -145,6 +183,11 @@ export class Recorder implements OperationRecorder {
     return output;
   }
 
+  private current(output: Output): Output {
+    const by = this.replaced.get(String(output));
+    return by ? this.current(by) : output;
+  }
+
   private constant(tensor: NativeTensor): Output {
     const bytes = ArrayBuffer.isView(tensor.data) ? tensor.data.byteLength : 0;
     if (bytes > LARGEST_CONSTANT_BYTES) {
@@ -154,7 +197,10 @@ export class Recorder implements OperationRecorder {
       );
     }
     this.note('Const', `${tensor.dtype} [${tensor.shape}] ${fingerprint(tensor.data)}`);
-    return this.graph.constant(tensor);
+    const output = this.graph.constant(tensor);
+    this.shapes.set(output[0], tensor.shape);
+    if (bytes <= 64) this.smallConstants.set(String(output), tensor);
+    return output;
   }
 
   private track(variable: Variable): TrackedVariable {
@@ -176,6 +222,7 @@ export class Recorder implements OperationRecorder {
       }
       this.note('ReadVariableOp', variable.name);
       entry.read = this.graph.read(entry.state.handle, entry.state.dtype);
+      this.shapes.set(entry.read[0], variable.shape);
     }
     return entry.read;
   }
@@ -223,6 +270,9 @@ export class Recorder implements OperationRecorder {
   record(body: Body, specs: ArgumentSpec[]): Recording {
     const engine = tf.engine();
     const placeholders = specs.map(({ dtype, shape }) => this.graph.placeholder(dtypeNumber(dtype), shape));
+    placeholders.forEach(([operation], i) => {
+      this.shapes.set(operation, specs[i]?.shape as number[]);
+    });
     const before = [...this.variableOf.values()];
     // Clones share the data and keep it alive, so that an assignment during the recording can be taken back.
     const kept = before.map((variable) => tf.keep(variable.clone()));

@@ -1,7 +1,9 @@
 /** Prints a hash of what the CPU kernels compute, for the test that the number of threads does not change a bit. */
 import { createHash } from 'node:crypto';
-import type { Tensor } from '@tensorflow/tfjs';
+import type { Tensor, Tensor4D } from '@tensorflow/tfjs';
+import { compile } from '../index.js';
 import { tf } from '../load.js';
+import { batchNormTraining } from './batchNorm.js';
 import {
   batchStatistics,
   depthwise,
@@ -42,4 +44,22 @@ statistics.forEach(add);
 const parameters: Parameters<typeof normalize>[1] = [ones, zeros, statistics[0], statistics[1]];
 add(normalize(x, parameters));
 normalizeGradient(x, x, parameters).forEach(add);
+
+// Convolutions between batch norms, which a compiled function computes together.
+const [first, second] = [normal([1, 1, 70, 40], 7), normal([3, 3, 40, 1], 8)];
+const program = compile({
+  step: (images: Tensor) => {
+    const norm = (x: Tensor) =>
+      tf.relu6(
+        batchNormTraining(x as Tensor4D, tf.ones([x.shape[3] as number]), tf.zeros([x.shape[3] as number]), 1e-3)[0],
+      );
+    const network = (images: Tensor, first: Tensor, second: Tensor) =>
+      norm(
+        tf.depthwiseConv2d(norm(tf.conv2d(norm(images), first as Tensor4D, 1, 'same')), second as Tensor4D, 2, 'same'),
+      );
+    return tf.grads(network)([images, first, second]);
+  },
+});
+for (const gradient of program.step(x)) add(gradient as Tensor);
+program.dispose();
 process.stdout.write(hash.digest('hex'));
