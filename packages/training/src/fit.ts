@@ -24,6 +24,7 @@ import {
   trainFeed,
 } from './feed.js';
 import { lockTraining } from './folderLock.js';
+import { freezeLayers } from './freeze.js';
 import { kernelWatch } from './kernelChange.js';
 import { type LeftOut, leftOutText, passedOverIn, unreadOf } from './leftOut.js';
 import type { MetricsRow } from './metrics.js';
@@ -119,8 +120,17 @@ export class DivergedError extends Error {
  * @throws if a checkpoint cannot be written; the one before is kept.
  */
 export async function fit(options: FitOptions): Promise<FitResult> {
-  const { model, data, mean, std, folder, log = console.log, onStep, showProgress = true } = options;
   const recipe = checkRecipe(options.recipe);
+  const thaw = freezeLayers(options.model, recipe.freeze);
+  try {
+    return await train(options, recipe);
+  } finally {
+    thaw();
+  }
+}
+
+async function train(options: FitOptions, recipe: ReturnType<typeof checkRecipe>): Promise<FitResult> {
+  const { model, data, mean, std, folder, log = console.log, onStep, showProgress = true } = options;
   const trainImages = trainFeed(data.train, recipe, { mean, std });
   const final = finalSplit(data);
   const evaluated = evaluationSplits(data, (split) => testFeed(split, { mean, std }));

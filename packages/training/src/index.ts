@@ -15,6 +15,7 @@ export { type EvaluationOptions, evaluate, predict, predictWith } from './evalua
 export { finalSplit, type LoadedDataset, type Normalisation, type SplitName, type TrainingData } from './feed.js';
 export { type BestEpoch, DivergedError, type FitOptions, type FitResult, fit } from './fit.js';
 export { lockTraining } from './folderLock.js';
+export { freezeLayers, inEvaluation } from './freeze.js';
 export { LEFT_OUT_FILE, type LeftImage, type LeftOut, leavesOut, leftOutText } from './leftOut.js';
 export { type LoadingOptions, type OpenLoaders, openLoaders, testLoader, trainingTransform } from './loaders.js';
 export { type LossOptions, lossOf } from './loss.js';
@@ -42,6 +43,8 @@ export {
   recipeHash,
 } from './recipe.js';
 export type { Averaging, ParameterGroup } from './recipeParts.js';
+export { readRecipe } from './recipes/file.js';
+export { type NamedRecipe, RECIPES } from './recipes/named.js';
 export { learningRateAt, type Schedule, scheduleOf } from './schedule.js';
 export { SCHEDULES, type ScheduleChoice } from './scheduleChoice.js';
 export { threadCount } from './threads.js';
