@@ -193,6 +193,31 @@ export function program(): Command {
   ).action(async (images, options) => (await import('./commands/predict.js')).predictCommand(images, options));
 
   examples(
+    withDecoding(
+      withNetwork(
+        root
+          .command('features')
+          .description(
+            'What a network makes of images before its head, or after any layer, as an array in a .npy file.',
+          ),
+      ),
+    )
+      .argument('[images...]', 'files, and folders with all images in them; or --data')
+      .option('--data <set>', `${IMAGES}; without DIR looked for in REFCONV_DATA and the cache`)
+      .option('--download', 'fetch CIFAR (170 MB) into the cache where it is not found')
+      .addOption(new Option('--split <name>', 'which images of --data').choices(['train', 'test']).default('test'))
+      .option('--layer <name>', 'whose output; default: what the layer of the logits is given')
+      .requiredOption(
+        '--output <file>',
+        'a .npy: float32 [n, channels], or of spatial outputs [n, channels, height, width]',
+      )
+      .option('--labels <file>', 'a .npy for the labels of --data: int32 [n]')
+      .option('--batch-size <n>', 'images a call; default: 250, of images in files 50', count),
+    'features --model runs/photos/model --data folder:photos --output features.npy --labels labels.npy',
+    'features --backbone mobilenetv2 --weights mobilenet_v2-b0353104.pth photos/new --output features.npy',
+  ).action(async (images, options) => (await import('./commands/features.js')).featuresCommand(images, options));
+
+  examples(
     withNormalisation(
       withNetwork(
         root

@@ -12,6 +12,7 @@ export {
   type StepOptions,
 } from './classifier.js';
 export { type EvaluationOptions, evaluate, predict, predictWith } from './evaluate.js';
+export { type FeatureOptions, type Features, features } from './features.js';
 export { finalSplit, type LoadedDataset, type Normalisation, type SplitName, type TrainingData } from './feed.js';
 export { type BestEpoch, DivergedError, type FitOptions, type FitResult, fit } from './fit.js';
 export { lockTraining } from './folderLock.js';
