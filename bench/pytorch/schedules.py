@@ -63,7 +63,7 @@ for options in ({}, {"rise": 0.4, "start": 10, "end": 100}):
         found.append(sgd.param_groups[0]["lr"])
         sgd.step()
         cycle.step()
-    cases.append({"schedule": {"id": "oneCycle", **options}, "warmUpEpochs": 0, "rates": found})
+    cases.append({"schedule": {"id": "one-cycle", **options}, "warmUpEpochs": 0, "rates": found})
 
 for warm_up in (0, 2):
     for options in ({"patience": 1}, {"patience": 0, "factor": 0.5, "cooldown": 1, "threshold": 0.01}):

@@ -1,6 +1,7 @@
 import { median, pairedRatios } from '@refconv/analysis/statistics';
 import { expect } from 'chai';
 import { parseMethodOptions } from './methods.js';
+import { parseOptimiserOptions } from './optimisers.js';
 import { parseOptions } from './options.js';
 import type { CaseResult, Measurement } from './runCase.js';
 import { grouped, rows, verdicts } from './summary.js';
@@ -41,6 +42,15 @@ describe('the command line of the methods', () => {
     expect(() => parseMethodOptions(['--batch', '0'])).to.throw(
       '--batch must be a whole number of at least 1; given 0.',
     );
+  });
+});
+
+describe('the command line of the optimisers', () => {
+  it('takes contestants in their order, and always SGD; refuses what it does not know', () => {
+    const { contestants, batch } = parseOptimiserOptions(['--contestants', 'lamb; adamw', '--batch', '8']);
+    expect({ contestants, batch }).to.deep.equal({ contestants: ['sgd', 'adamw', 'lamb'], batch: 8 });
+    expect(() => parseOptimiserOptions(['--contestants', 'lion'])).to.throw('does not know lion; it knows sgd; adam;');
+    expect(() => parseOptimiserOptions(['--rounds', '1'])).to.throw('--rounds cannot be 1');
   });
 });
 

@@ -7,6 +7,7 @@ import { CASES, type Case, quickened } from './cases.js';
 import { findPython, type MachineLimits, machine, measureLimits } from './machine.js';
 import { benchMethods } from './methods.js';
 import { benchNetworks } from './networks.js';
+import { benchOptimisers } from './optimisers.js';
 import { type Options, parseOptions, USAGE } from './options.js';
 import { type Findings, report, versionsOf } from './report.js';
 import { type CaseResult, runCase } from './runCase.js';
@@ -56,6 +57,7 @@ async function write(findings: Findings): Promise<void> {
 async function main(): Promise<void> {
   if (process.argv[2] === 'methods') return benchMethods(process.argv.slice(3), log);
   if (process.argv[2] === 'attacks') return benchAttacks(process.argv.slice(3), log);
+  if (process.argv[2] === 'optimisers') return benchOptimisers(process.argv.slice(3), log);
   if (process.argv[2] === 'networks') return benchNetworks(log);
   let options: Options;
   try {

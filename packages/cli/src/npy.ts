@@ -72,10 +72,11 @@ function parse<Data>(bytes: Uint8Array, types: NumberTypes<Data>): NpyArray<Data
   return { shape, data: numbers.from(new Uint8Array(data).buffer) };
 }
 
-/** A float32 array as the bytes of a .npy file. */
-export function formatNpy({ shape, data }: NpyArray): Uint8Array {
+/** A float32 or int32 array as the bytes of a .npy file. */
+export function formatNpy({ shape, data }: NpyArray<Float32Array | Int32Array>): Uint8Array {
+  const type = data instanceof Int32Array ? '<i4' : '<f4';
   const tuple = shape.length === 1 ? `${shape[0]},` : shape.join(', ');
-  const text = `{'descr': '<f4', 'fortran_order': False, 'shape': (${tuple}), }`;
+  const text = `{'descr': '${type}', 'fortran_order': False, 'shape': (${tuple}), }`;
   // Padded so that the data begin at a multiple of 64.
   const header = `${text.padEnd(64 * Math.ceil((text.length + 11) / 64) - 11)}\n`;
   const start = Buffer.alloc(10);
@@ -102,6 +103,6 @@ async function read<Data>(path: string, types: NumberTypes<Data>): Promise<NpyAr
   }
 }
 
-export async function writeNpy(path: string, array: NpyArray): Promise<void> {
+export async function writeNpy(path: string, array: NpyArray<Float32Array | Int32Array>): Promise<void> {
   await writeAtomically(path, [formatNpy(array)]);
 }

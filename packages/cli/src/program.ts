@@ -66,12 +66,12 @@ export function program(): Command {
         'keep the body of --weights or --model and begin with new classes; by itself where their number is another',
       )
       .requiredOption('--output <dir>', 'the run: metrics.csv, checkpoints, and in the end the model in DIR/model')
-      .addOption(
-        new Option('--recipe <name>', "the paper's, or what its official code does instead")
-          .choices(['paper', 'official'])
-          .default('paper'),
+      .option('--recipe <name>', 'by its name (`refconv recipe` lists them), or a .json file of your own', 'paper')
+      .option(
+        '--epochs <n>',
+        "epochs in all; a shorter training than the recipe's has a warm-up of at most a tenth, and steps of the learning rate in proportion",
+        count,
       )
-      .option('--epochs <n>', 'epochs in all', count)
       .option(
         '--validation <n>',
         'so many training images, the same ones for every seed, are held out: each epoch is evaluated on them, and the test images ' +
@@ -86,8 +86,31 @@ export function program(): Command {
         positiveOrMatched,
       )
       .option('--warm-up-epochs <n>', 'epochs of linear warm-up, part of --epochs', notNegative)
-      .option('--momentum <share>', 'of SGD', share)
+      .option('--momentum <share>', 'of SGD and RMSprop', share)
       .option('--weight-decay <factor>', 'on every parameter', notNegative)
+      .option(
+        '--optimiser <id>',
+        "sgd, adam, adamw, rmsprop, rmsprop-tf (TensorFlow's form) or lamb; give it a --learning-rate of its own, adamw such as 0.001",
+      )
+      .option('--clip-norm <length>', 'the largest norm of the gradient of all weights together', positive)
+      .option('--accumulate <n>', 'batches whose mean gradient makes one step', count)
+      .option(
+        '--average <decay>',
+        'keep an average of the weights too, such as 0.9998: evaluated, and in DIR/averaged',
+        share,
+      )
+      .option('--mixup <alpha>', 'mix images; with --cutmix too, either for each batch', positive)
+      .option('--cutmix <alpha>', 'put a part of an image into another', positive)
+      .option('--teacher <dir>', 'a model folder to learn from, with --distillation')
+      .option('--distillation <weight>', "of the teacher's part in the loss, to 1", positive)
+      .option('--temperature <T>', "what teacher's and student's logits are divided by; default: 1", positive)
+      .option('--freeze <regexp>', 'layers that are not trained, such as "^(?!classifier)" for all but the head')
+      .option('--rate-by-depth <factor>', 'on the learning rate, for each block before the head', positive)
+      .option(
+        '--set <path=value>',
+        'any other entry of the recipe, such as optimiser.options.beta2=0.95; can be repeated. See docs/training.md',
+        (text: string, before: string[] = []) => [...before, text],
+      )
       .option('--keep-last-batch', "train on an epoch's last batch too, where it is smaller than the others")
       .option('--spare-norms-and-biases', 'no weight decay on norms and biases')
       .option('--label-smoothing <share>', 'share of the target that is spread over all classes', share)
@@ -111,7 +134,18 @@ export function program(): Command {
     'train --backbone mobilenetv1 --data cifar10 --epochs 30 --warm-up-epochs 2 --output runs/baseline',
     'train --backbone mobilenetv2 --data folder:photos --transform "randomResizedCrop(160)|flip|normalize(imagenet)" --input-size 160 --output runs/photos',
     'train --model runs/baseline/model --method refconv --data cifar10 --epochs 30 --warm-up-epochs 2 --output runs/refconv',
+    'train --backbone mobilenetv3_small --data cifar10 --recipe my.json --average 0.999 --output runs/own',
+    'train --backbone mobilenetv2 --weights mobilenet_v2.safetensors --data folder:photos --new-head --freeze "^(?!classifier)" --epochs 10 --output runs/head',
   ).action(async (options) => (await import('./commands/train.js')).train(options));
+
+  examples(
+    root
+      .command('recipe')
+      .description('A recipe as a whole, as JSON: to read, and to change for --recipe FILE.json.')
+      .argument('[name]', 'default: lists them'),
+    'recipe',
+    'recipe convnext > my.json',
+  ).action(async (name) => (await import('./commands/recipe.js')).recipe(name));
 
   examples(
     withRefConv(
@@ -157,6 +191,31 @@ export function program(): Command {
     'predict --model runs/photos/model photos/new --output predictions.csv',
     'predict --backbone mobilenetv2 --weights mobilenet_v2-b0353104.pth dog.jpg cat.jpg',
   ).action(async (images, options) => (await import('./commands/predict.js')).predictCommand(images, options));
+
+  examples(
+    withDecoding(
+      withNetwork(
+        root
+          .command('features')
+          .description(
+            'What a network makes of images before its head, or after any layer, as an array in a .npy file.',
+          ),
+      ),
+    )
+      .argument('[images...]', 'files, and folders with all images in them; or --data')
+      .option('--data <set>', `${IMAGES}; without DIR looked for in REFCONV_DATA and the cache`)
+      .option('--download', 'fetch CIFAR (170 MB) into the cache where it is not found')
+      .addOption(new Option('--split <name>', 'which images of --data').choices(['train', 'test']).default('test'))
+      .option('--layer <name>', 'whose output; default: what the layer of the logits is given')
+      .requiredOption(
+        '--output <file>',
+        'a .npy: float32 [n, channels], or of spatial outputs [n, channels, height, width]',
+      )
+      .option('--labels <file>', 'a .npy for the labels of --data: int32 [n]')
+      .option('--batch-size <n>', 'images a call; default: 250, of images in files 50', count),
+    'features --model runs/photos/model --data folder:photos --output features.npy --labels labels.npy',
+    'features --backbone mobilenetv2 --weights mobilenet_v2-b0353104.pth photos/new --output features.npy',
+  ).action(async (images, options) => (await import('./commands/features.js')).featuresCommand(images, options));
 
   examples(
     withNormalisation(

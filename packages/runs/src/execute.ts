@@ -12,6 +12,7 @@ import {
   type FitResult,
   finalSplit,
   fit,
+  inEvaluation,
   type LeftOut,
   leavesOut,
   leftOutText,
@@ -167,8 +168,7 @@ function freezeBatchNorms({ layers }: LayersModel): void {
   for (const layer of layers) {
     if (layer.getClassName() !== 'BatchNormalization') continue;
     layer.trainable = false;
-    const call = layer.call.bind(layer);
-    layer.call = (inputs, kwargs) => call(inputs, { ...kwargs, training: false });
+    inEvaluation(layer);
   }
 }
 

@@ -82,6 +82,8 @@ export const recipeSchema = z.strictObject({
     )
     .optional(),
   rateByDepth: z.number().positive().max(1).optional(),
+  /** Layers whose names match are not trained. */
+  freeze: z.string().optional(),
   /** Left out: a cosine. */
   schedule: z.custom<ScheduleChoice>().optional(),
   /** Left out: softmax cross entropy. */

@@ -50,7 +50,7 @@ export const segmentation: Task<SegmentedImage, SegmentationEvaluation, Measures
     );
   },
   checkTraining(_, { labelSmoothing, ...others }) {
-    const classification = { loss: others.loss?.id === 'binaryCrossEntropy', distillation: others.distillation };
+    const classification = { loss: others.loss?.id === 'binary-cross-entropy', distillation: others.distillation };
     const given = { labelSmoothing: labelSmoothing > 0, adversarial: others.adversarial, ...classification };
     const wrong = Object.entries(given).find(([, asked]) => asked)?.[0];
     if (wrong) throw new RangeError(`The loss of segmentation has no ${wrong}; leave it out of the recipe.`);

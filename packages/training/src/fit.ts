@@ -23,6 +23,7 @@ import {
   trainFeed,
 } from './feed.js';
 import { lockTraining } from './folderLock.js';
+import { freezeLayers } from './freeze.js';
 import { kernelWatch } from './kernelChange.js';
 import { type LeftOut, leftOutText, passedOverIn, unreadOf } from './leftOut.js';
 import { type MetricsRow, scoreKey } from './metrics.js';
@@ -125,10 +126,22 @@ export class DivergedError extends Error {
 export async function fit<P extends ImageResult = Prediction, E extends Measured = Evaluation>(
   options: FitOptions<P, E>,
 ): Promise<FitResult<P>> {
+  const recipe = checkRecipe(options.recipe);
+  const thaw = freezeLayers(options.model, recipe.freeze);
+  try {
+    return await train(options, recipe);
+  } finally {
+    thaw();
+  }
+}
+
+async function train<P extends ImageResult, E extends Measured>(
+  options: FitOptions<P, E>,
+  recipe: ReturnType<typeof checkRecipe>,
+): Promise<FitResult<P>> {
   const { model, data, mean, std, folder, log = console.log, onStep, showProgress = true } = options;
   const task = taskOf(options);
   const classes = data.classes.length;
-  const recipe = checkRecipe(options.recipe);
   const trainImages = trainFeed(data.train, recipe, { mean, std });
   const final = finalSplit(data);
   const evaluated = evaluationSplits(data, (split) => testFeed(split, { mean, std }));

@@ -15,6 +15,7 @@ export {
   trainer,
 } from './classifier.js';
 export { type EvaluationOptions, evaluate, predict, predictWith, resultsOf, type TaskChoice } from './evaluate.js';
+export { type FeatureOptions, type Features, features } from './features.js';
 export {
   type FeedBatch,
   finalSplit,
@@ -25,6 +26,7 @@ export {
 } from './feed.js';
 export { type BestEpoch, DivergedError, type FitOptions, type FitResult, fit } from './fit.js';
 export { lockTraining } from './folderLock.js';
+export { freezeLayers, inEvaluation } from './freeze.js';
 export { LEFT_OUT_FILE, type LeftImage, type LeftOut, leavesOut, leftOutText } from './leftOut.js';
 export { type LoadingOptions, type OpenLoaders, openLoaders, testLoader, trainingTransform } from './loaders.js';
 export { lossOf } from './loss.js';
@@ -52,6 +54,8 @@ export {
   recipeHash,
 } from './recipe.js';
 export type { Averaging, ParameterGroup } from './recipeParts.js';
+export { readRecipe } from './recipes/file.js';
+export { type NamedRecipe, RECIPES } from './recipes/named.js';
 export { learningRateAt, type Schedule, scheduleOf } from './schedule.js';
 export { SCHEDULES, type ScheduleChoice } from './scheduleChoice.js';
 export type { Forward, ImageResult, LossContext, LossOptions, Measured, Task } from './task.js';

@@ -15,7 +15,7 @@ import type { Recipe } from './recipe.js';
 export interface LoadingOptions {
   /** The transform of the test images: see `parseTransform`. */
   test: string;
-  /** That of the training images. Default: {@link trainingTransform} of the test images', and the recipe's mixup and cutmix. */
+  /** That of the training images, see {@link trainingTransform}. The recipe's mixup and cutmix are added, where it does not mix. */
   train?: string;
   /** Threads that decode. Default: one for each processor. */
   workers?: number;
@@ -30,17 +30,32 @@ export interface OpenLoaders extends LoadedDataset {
   close(): Promise<void>;
 }
 
-/** The paper's for ImageNet: a random resized crop, mirroring; size and normalisation are the evaluation's. */
-export function trainingTransform(test: string): string {
+/** The paper's for ImageNet: a random resized crop, mirroring. */
+const PAPER_TRANSFORM = 'randomResizedCrop(SIZE)|flip|NORMALIZE';
+
+/**
+ * A transform of training images.
+ * @param test that of the test images: its size takes the place of SIZE, and its normalisation that of NORMALIZE.
+ */
+export function trainingTransform(test: string, pattern = PAPER_TRANSFORM): string {
   const { size, text } = parseTransform(test);
-  if (size === undefined) throw new RangeError(`transform "${text}": it has no crop whose size a training could have.`);
+  if (size === undefined && pattern.includes('SIZE'))
+    throw new RangeError(`transform "${text}": it has no crop whose size a training could have.`);
   const numbers = text.split('|').filter((step) => /^(normalize|range255|bgr)\b/.test(step));
-  return [`randomResizedCrop(${size})`, 'flip', ...numbers].join('|');
+  return pattern
+    .replaceAll('SIZE', String(size))
+    .replace('NORMALIZE', numbers.join('|'))
+    .split('|')
+    .filter((step) => step !== '')
+    .join('|');
 }
 
-/** The steps of a transform that mix as a recipe's augmentation says. */
-const mixingSteps = (augment: Augmentation = {}): string[] =>
-  (['mixup', 'cutmix'] as const).flatMap((name) => (augment[name] === undefined ? [] : [`${name}(${augment[name]})`]));
+/** A transform that mixes as a recipe's augmentation says, where it does not mix already. */
+function mixed(transform: string, augment: Augmentation = {}): string {
+  if (/\b(mixup|cutmix)\(/.test(transform)) return transform;
+  const steps = (['mixup', 'cutmix'] as const).filter((name) => augment[name] !== undefined);
+  return [transform, ...steps.map((name) => `${name}(${augment[name]})`)].join('|');
+}
 
 /** Images of an evaluation's batch: so few that those that are kept ready do not fill the memory; of label images fewer, for their logits. */
 const TEST_BATCH = 50;
@@ -61,13 +76,20 @@ export function openLoaders(
     seed,
     augment,
   }: Pick<Recipe, 'batchSize' | 'dropLast' | 'seed'> & Partial<Pick<Recipe, 'augment'>>,
-  { test, train = [trainingTransform(test), ...mixingSteps(augment)].join('|'), ...options }: LoadingOptions,
+  { test, train, ...options }: LoadingOptions,
 ): OpenLoaders {
   const { name, classes } = data;
   const sourceOf = (images: ImageSplit | ImageSource) => ('place' in images ? images : memorySource(images, data));
   const loaders = {
     train: new Loader(sourceOf(data.train), {
-      ...{ transform: train, batchSize, dropLast, seed, shuffle: true, jpegDecoder: DECODER },
+      ...{
+        transform: mixed(trainingTransform(test, train), augment),
+        batchSize,
+        dropLast,
+        seed,
+        shuffle: true,
+        jpegDecoder: DECODER,
+      },
       ...options,
     }),
     ...(data.validation && { validation: testLoader(sourceOf(data.validation), { transform: test, ...options }) }),

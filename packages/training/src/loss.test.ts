@@ -48,7 +48,7 @@ describe('a loss', () => {
   }
 
   it('is finite for logits of any size, and has a slope at zero', () => {
-    const options: LossOptions = { labelSmoothing: 0, loss: { id: 'binaryCrossEntropy', sumClasses: true } };
+    const options: LossOptions = { labelSmoothing: 0, loss: { id: 'binary-cross-entropy', sumClasses: true } };
     tf.tidy(() => {
       const slope = (value: number) =>
         Array.from(
@@ -64,8 +64,8 @@ describe('a loss', () => {
 
   it('that cannot be is refused', () => {
     const wrong: [Partial<Recipe>, RegExp][] = [
-      [{ loss: { id: 'focal' } as never }, /loss must be \{ id: 'crossEntropy' \} or/],
-      [{ loss: { id: 'crossEntropy', threshold: 0.1 } as never }, /loss\.threshold must be .*of binaryCrossEntropy/],
+      [{ loss: { id: 'focal' } as never }, /loss must be \{ id: 'cross-entropy' \} or/],
+      [{ loss: { id: 'cross-entropy', threshold: 0.1 } as never }, /loss\.threshold must be .*of binary-cross-entropy/],
       [{ distillation: { weight: 0 } }, /distillation\.weight must be a number above 0 to 1; given 0/],
       [{ augment: { mixup: 0 } }, /augment\.mixup must be a number above 0; given 0/],
       [{ augment: { cutmix: 1 }, adversarial: { eps: 8 } }, /adversarial must be left out/],
@@ -90,7 +90,7 @@ describe('a training with mixed images and a teacher', () => {
 
   it('learns from images mixed in memory, by binary cross entropy too', async () => {
     const augment = { crop: 1, flip: true, mixup: 0.2, cutmix: 1 };
-    const recipe = tinyRecipe({ epochs: 1, augment, loss: { id: 'binaryCrossEntropy', threshold: 0.2 } });
+    const recipe = tinyRecipe({ epochs: 1, augment, loss: { id: 'binary-cross-entropy', threshold: 0.2 } });
     const [first, again] = [await train(recipe), await train(recipe)];
     expect(again).to.deep.equal(first);
     expect(first.trainLoss).to.be.within(0.01, 1.5);

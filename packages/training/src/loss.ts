@@ -18,7 +18,7 @@ export function lossOf(
   teacher?: Tensor2D,
 ): Scalar {
   const own =
-    loss?.id === 'binaryCrossEntropy'
+    loss?.id === 'binary-cross-entropy'
       ? binaryCrossEntropy(logits, labels, { ...loss, labelSmoothing })
       : (tf.mean(softmaxCrossEntropy(logits, labels, { labelSmoothing })) as Scalar);
   if (!distillation || !teacher) return own;

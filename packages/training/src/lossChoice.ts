@@ -2,12 +2,12 @@
 import type { Expect } from './recipeParts.js';
 
 export type LossChoice =
-  | { id: 'crossEntropy' }
+  | { id: 'cross-entropy' }
   /**
    * Each class by itself, as images with several labels need and mixed ones may have: the mean over images and classes. `threshold`: targets above it
    * count as 1, the others as 0. `sumClasses`: the sum over the classes, and the mean over images. As timm's BinaryCrossEntropy.
    */
-  | { id: 'binaryCrossEntropy'; threshold?: number; sumClasses?: boolean };
+  | { id: 'binary-cross-entropy'; threshold?: number; sumClasses?: boolean };
 
 /** Learning from what another network makes of the same images: Hinton et al., arXiv 1503.02531. */
 export interface Distillation {
@@ -22,25 +22,25 @@ const isNumber = (value: unknown): value is number => typeof value === 'number' 
 export function checkLoss(loss: unknown, expect: Expect): void {
   if (loss === undefined) return;
   const { id, ...given } = (typeof loss === 'object' && loss !== null ? loss : {}) as Record<string, unknown>;
-  if (id !== 'crossEntropy' && id !== 'binaryCrossEntropy') {
-    expect('loss', loss, false, "{ id: 'crossEntropy' } or { id: 'binaryCrossEntropy' }");
+  if (id !== 'cross-entropy' && id !== 'binary-cross-entropy') {
+    expect('loss', loss, false, "{ id: 'cross-entropy' } or { id: 'binary-cross-entropy' }");
     return;
   }
   const { threshold, sumClasses, ...others } = given;
-  const binary = id === 'binaryCrossEntropy';
+  const binary = id === 'binary-cross-entropy';
   const share = isNumber(threshold) && threshold >= 0 && threshold < 1;
   expect(
     'loss.threshold',
     threshold,
     threshold === undefined || (binary && share),
-    'a number from 0 to below 1, of binaryCrossEntropy',
+    'a number from 0 to below 1, of binary-cross-entropy',
   );
   const yesOrNo = typeof sumClasses === 'boolean';
   expect(
     'loss.sumClasses',
     sumClasses,
     sumClasses === undefined || (binary && yesOrNo),
-    'true or false, of binaryCrossEntropy',
+    'true or false, of binary-cross-entropy',
   );
   for (const [name, value] of Object.entries(others)) expect(`loss.${name}`, value, false, 'left out: it is unknown');
 }

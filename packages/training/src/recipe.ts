@@ -3,7 +3,14 @@ import type { Augmentation } from '@refconv/datasets';
 import { hashOf } from '@refconv/files';
 import { checkDistillation, checkLoss, type Distillation, type LossChoice } from './lossChoice.js';
 import { checkOptimiser, type OptimiserChoice } from './optimiser/choice.js';
-import { type Averaging, checkAmounts, checkAveraging, checkGroups, type ParameterGroup } from './recipeParts.js';
+import {
+  type Averaging,
+  checkAmounts,
+  checkAveraging,
+  checkGroups,
+  checkPattern,
+  type ParameterGroup,
+} from './recipeParts.js';
 import { checkSchedule, type ScheduleChoice } from './scheduleChoice.js';
 
 export { hashOf } from '@refconv/files';
@@ -45,6 +52,8 @@ export interface Recipe {
   groups?: ParameterGroup[];
   /** A factor on the learning rate for each block that a layer lies before the head (timm's layer decay). Left out: 1. */
   rateByDepth?: number;
+  /** Layers whose names match this regular expression are not trained, and their batch norms keep their statistics. Left out: none. */
+  freeze?: string;
   /** The learning rate of the first step of the warm-up. */
   warmUpStart: number;
   /** What the learning rate does after its warm-up. Left out: a cosine. */
@@ -138,6 +147,7 @@ const OPTIONAL = [
   'averaging',
   'groups',
   'rateByDepth',
+  'freeze',
   'schedule',
   'loss',
   'distillation',
@@ -173,6 +183,7 @@ export function checkRecipe(recipe: Recipe): CompleteRecipe {
   checkAveraging(full.averaging, expect);
   checkGroups(full.groups, expect);
   checkAmounts(full, expect);
+  if (full.freeze !== undefined) checkPattern('freeze', full.freeze, expect);
   checkSchedule(full.schedule, expect);
   checkLoss(full.loss, expect);
   checkDistillation(full.distillation, expect);

@@ -64,7 +64,7 @@ describe('a schedule', () => {
     const wrong: [unknown, RegExp][] = [
       [
         { id: 'steps' },
-        /schedule must be an object such as .*one of cosine, constant, step, milestones, polynomial, oneCycle, plateau/,
+        /schedule must be an object such as .*one of cosine, constant, step, milestones, polynomial, one-cycle, plateau/,
       ],
       [
         { id: 'step', factor: 2 },

@@ -66,7 +66,7 @@ function rateAfterWarmUp(
       return learningRate * shape.factor ** shape.epochs.filter((epoch) => epoch * stepsPerEpoch <= t).length;
     case 'polynomial':
       return finalLearningRate + (learningRate - finalLearningRate) * (1 - done) ** (shape.power ?? 0.5);
-    case 'oneCycle':
+    case 'one-cycle':
       return oneCycle(t, total, learningRate, shape);
     case 'plateau': {
       const measured = losses.slice(Math.ceil(warmUpSteps / stepsPerEpoch));
@@ -87,7 +87,7 @@ function oneCycle(
   t: number,
   total: number,
   highest: number,
-  { rise = 0.3, start = 25, end = 1e4 }: Extract<ScheduleChoice, { id: 'oneCycle' }>,
+  { rise = 0.3, start = 25, end = 1e4 }: Extract<ScheduleChoice, { id: 'one-cycle' }>,
 ): number {
   const top = rise * total - 1;
   const first = highest / start;

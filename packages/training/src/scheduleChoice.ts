@@ -19,7 +19,7 @@ export type ScheduleChoice = {
    * Smith and Topin, arXiv 1708.07120, as torch.optim.lr_scheduler.OneCycleLR: a cosine from learningRate / start up to it, for the share `rise`
    * of the steps, then one down to learningRate / start / end. Defaults: 0.3, 25, 10⁴.
    */
-  | { id: 'oneCycle'; rise?: number; start?: number; end?: number }
+  | { id: 'one-cycle'; rise?: number; start?: number; end?: number }
   /**
    * Times `factor` where the loss has not fallen by the share `threshold` for more than `patience` epochs; then waits for `cooldown` epochs. The loss is
    * that of the validation images, where there are some, else of training; never of the test images. Defaults: 0.1, 10, 10⁻⁴, 0.
@@ -53,7 +53,7 @@ const ENTRIES: Record<ScheduleChoice['id'], Record<string, Kind>> = {
   step: { every: 'positive', factor: 'share' },
   milestones: { epochs: 'epochs', factor: 'share' },
   polynomial: { 'power?': 'positive' },
-  oneCycle: { 'rise?': 'share', 'start?': 'above one', 'end?': 'above one' },
+  'one-cycle': { 'rise?': 'share', 'start?': 'above one', 'end?': 'above one' },
   plateau: { 'factor?': 'share', 'patience?': 'count', 'threshold?': 'share', 'cooldown?': 'count' },
 };
 

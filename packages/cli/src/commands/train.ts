@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { holdOut, inFiles, type OpenDataset, openDataset, relabelled } from '@refconv/datasets';
 import { requireWritable } from '@refconv/files';
 import type { LeftLayer, MethodId } from '@refconv/refconv';
+import { tf } from '@refconv/tensorflow';
 import {
   evaluationOf,
   type FitResult,
@@ -11,15 +12,13 @@ import {
   type LeftOut,
   leavesOut,
   leftOutText,
+  loadModel,
   lockTraining,
   type ModelNotes,
   type Normalisation,
-  OFFICIAL_CODE_RECIPE,
   openLoaders,
-  PAPER_RECIPE,
   type Prediction,
   predict,
-  type Recipe,
   requireFinite,
   saveModel,
   writeAtomically,
@@ -29,9 +28,10 @@ import type { LayersModel } from '@tensorflow/tfjs';
 import { forClasses, type Prepared } from '../classes.js';
 import { askedSize, inputSizeOf, normalisation, openOptions, testTransform } from '../data.js';
 import { type MethodFlags, reparameterized } from '../method.js';
+import { type RecipeFlags, recipeOf } from '../recipe.js';
 import { openSource, type SourceOptions, sourceOptions } from '../source.js';
 
-interface TrainOptions extends SourceOptions, MethodFlags {
+interface TrainOptions extends SourceOptions, MethodFlags, RecipeFlags {
   data: string;
   validation?: number;
   download?: boolean;
@@ -45,46 +45,11 @@ interface TrainOptions extends SourceOptions, MethodFlags {
   newHead?: boolean;
   output: string;
   method?: MethodId;
-  recipe: 'paper' | 'official';
-  epochs?: number;
-  batchSize?: number;
-  learningRate?: number;
-  refocusingRate?: number | 'matched';
-  warmUpEpochs?: number;
-  momentum?: number;
-  weightDecay?: number;
-  keepLastBatch?: boolean;
-  spareNormsAndBiases?: boolean;
-  labelSmoothing?: number;
-  adversarial?: number;
-  crop?: number;
-  flip: boolean;
+  teacher?: string;
   seed: number;
   eager?: boolean;
   allowOtherStart?: boolean;
   allowOtherThreads?: boolean;
-}
-
-const RECIPES = { paper: PAPER_RECIPE, official: OFFICIAL_CODE_RECIPE };
-
-/** The named recipe with what the command line changes. */
-function recipeOf(options: TrainOptions): Recipe {
-  const recipe = RECIPES[options.recipe];
-  const { epochs = recipe.epochs, batchSize, learningRate, momentum, weightDecay, labelSmoothing, seed } = options;
-  const { refocusingRate } = options;
-  const changes = { batchSize, learningRate, refocusingRate, momentum, weightDecay, labelSmoothing };
-  return {
-    ...recipe,
-    ...Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined)),
-    epochs,
-    // A short training has a warm-up of at most a tenth, unless it is told otherwise.
-    warmUpEpochs: options.warmUpEpochs ?? Math.min(recipe.warmUpEpochs, epochs / 10),
-    dropLast: !options.keepLastBatch,
-    decayNormsAndBiases: !options.spareNormsAndBiases,
-    ...(options.adversarial !== undefined && { adversarial: { eps: options.adversarial } }),
-    augment: { crop: options.crop ?? recipe.augment.crop, flip: options.flip },
-    seed,
-  };
 }
 
 /** So many of the training images are held out, to choose by. */
@@ -99,9 +64,15 @@ function heldOut({ data, ...statistics }: OpenDataset, validation: number | unde
  * What is trained on: arrays in memory; or loaders, for images in files, or where a transform is given. With what `fit` and the
  * model's notes have of it.
  */
-function imagesOf({ data, ...ofData }: OpenDataset, model: LayersModel, notes: ModelNotes, options: TrainOptions) {
-  const recipe = recipeOf(options);
-  const { transform, workers, skipBroken, maxPixels } = options;
+async function imagesOf(
+  { data, ...ofData }: OpenDataset,
+  model: LayersModel,
+  notes: ModelNotes,
+  options: TrainOptions,
+) {
+  const { recipe, transform: ofRecipe } = await recipeOf(options);
+  const { workers, skipBroken, maxPixels } = options;
+  const transform = options.transform ?? (inFiles(data) ? ofRecipe : undefined);
   if (!inFiles(data) && transform === undefined && options.testTransform === undefined) {
     const statistics = normalisation(options, notes, ofData);
     const size = data.train.height;
@@ -117,6 +88,7 @@ function imagesOf({ data, ...ofData }: OpenDataset, model: LayersModel, notes: M
   const { text, ...used } = loaders.test.transform;
   return {
     ...{ data: loaders, size, close: loaders.close },
+    // The transform takes its place.
     fit: { recipe: { ...recipe, augment: {} } },
     notes: { mean: used.mean, std: used.std, transform: text },
   };
@@ -177,7 +149,7 @@ async function trainInto(finished: string, options: TrainOptions): Promise<void>
     console.log(leftOutText({ layers }).join('\n'));
   };
   const model = method ? await reparameterized(source.model, method, options, onLeft) : source.model;
-  const images = imagesOf(opened, model, source.notes, options);
+  const images = await imagesOf(opened, model, source.notes, options);
   const { train: trainImages, validation, test, name } = images.data;
   const countOf = (split: typeof test) => ('count' in split ? split.count : split.source.count);
   const held = validation ? `, ${countOf(validation)} validation` : '';
@@ -185,6 +157,7 @@ async function trainInto(finished: string, options: TrainOptions): Promise<void>
     `${name}: ${countOf(trainImages)} training${held} and ${countOf(test)} test images of ${images.size}×${images.size}`,
   );
   const { mean, std } = images.fit as Normalisation;
+  const teacher = options.teacher === undefined ? undefined : (await loadModel(options.teacher)).model;
   const choice = { ...(eager !== undefined && { eager }) };
   let fitted: FitResult;
   let predictions: Prediction[] = [];
@@ -192,6 +165,7 @@ async function trainInto(finished: string, options: TrainOptions): Promise<void>
     fitted = await fit({
       model,
       ...images.fit,
+      ...(teacher && { teacher }),
       data: images.data,
       ...{ folder: output, folderLocked: true },
       stopOnInterrupt: true,
@@ -207,6 +181,7 @@ async function trainInto(finished: string, options: TrainOptions): Promise<void>
         await writeAtomically(join(output, LEFT_OUT_FILE), [`${JSON.stringify(leftOut, undefined, 2)}\n`]);
     }
   } finally {
+    teacher?.dispose();
     await images.close();
   }
   if (fitted.stopped) {
@@ -214,14 +189,42 @@ async function trainInto(finished: string, options: TrainOptions): Promise<void>
     process.exitCode = 130;
     return;
   }
-  await saveModel(model, finished, { ...source.notes, ...images.notes, classes });
+  const kept = { ...source.notes, ...images.notes, classes };
+  // The model comes last: it tells that the training is finished.
+  if (fitted.averaged) await saveAverages(model, fitted.averaged, join(output, 'averaged'), kept);
+  await saveModel(model, finished, kept);
   console.log(`Model folder: ${finished}`);
   const { top1, top5 } = requireFinite(evaluationOf(predictions));
   const percent = (share: number) => `${(100 * share).toFixed(2)} %`;
   console.log(`Test images after the last epoch: top-1 ${percent(top1)}, top-5 ${percent(top5)}`);
-  const { best } = fitted;
+  const { best, last } = fitted;
+  if (last?.testAveragedTop1 !== undefined)
+    console.log(
+      `Averages of the weights: top-1 ${percent(last.testAveragedTop1)}; model folder: ${join(output, 'averaged')}`,
+    );
   if (best) {
     const warning = best.chosenOn === 'test' ? ' (chosen on test images, so no result: see --validation)' : '';
     console.log(`Best epoch by ${best.chosenOn} images: ${best.epoch}, top-1 ${percent(best.score)}${warning}`);
   }
+}
+
+/** The same network with the averages for weights. */
+async function saveAverages(
+  model: LayersModel,
+  averages: readonly Float32Array[],
+  folder: string,
+  notes: ModelNotes,
+): Promise<void> {
+  const exchange = (values: readonly Float32Array[]) => {
+    const own = model.weights.map((weight) => weight.read().dataSync<'float32'>().slice());
+    tf.tidy(() =>
+      model.weights.forEach((weight, i) => {
+        weight.write(tf.tensor(values[i] as Float32Array, weight.shape as number[]));
+      }),
+    );
+    return own;
+  };
+  const own = exchange(averages);
+  await saveModel(model, folder, notes, { replace: true });
+  exchange(own);
 }
