@@ -56,8 +56,10 @@ export function program(): Command {
   examples(
     withMethod(
       withData(
-        withNetwork(
-          root.command('train').description('Train a network; an interrupted training goes on by the same command.'),
+        withTask(
+          withNetwork(
+            root.command('train').description('Train a network; an interrupted training goes on by the same command.'),
+          ),
         ),
       ),
     )
@@ -67,9 +69,10 @@ export function program(): Command {
       )
       .requiredOption('--output <dir>', 'the run: metrics.csv, checkpoints, and in the end the model in DIR/model')
       .addOption(
-        new Option('--recipe <name>', "the paper's, or what its official code does instead")
-          .choices(['paper', 'official'])
-          .default('paper'),
+        new Option(
+          '--recipe <name>',
+          "the paper's, or what its official code does instead; default: the paper's, for segmentation one for small sets (docs/segmentation.md)",
+        ).choices(['paper', 'official']),
       )
       .option('--epochs <n>', 'epochs in all', count)
       .option(
@@ -111,6 +114,7 @@ export function program(): Command {
     'train --backbone mobilenetv1 --data cifar10 --epochs 30 --warm-up-epochs 2 --output runs/baseline',
     'train --backbone mobilenetv2 --data folder:photos --transform "randomResizedCrop(160)|flip|normalize(imagenet)" --input-size 160 --output runs/photos',
     'train --model runs/baseline/model --method refconv --data cifar10 --epochs 30 --warm-up-epochs 2 --output runs/refconv',
+    'train --task segmentation --backbone mobilenetv1 --width 0.25 --weights mobilenetv1.safetensors --data camvid:camvid --image-size 180x240 --output runs/camvid',
   ).action(async (options) => (await import('./commands/train.js')).train(options));
 
   examples(
@@ -139,22 +143,39 @@ export function program(): Command {
   ).action(async (options) => (await import('./commands/merge.js')).mergeCommand(options));
 
   examples(
-    withData(withNetwork(root.command('evaluate').description('Accuracy on the test images.')))
+    withData(
+      withTask(
+        withNetwork(root.command('evaluate').description('Accuracy on the test images; of segmentation mean IoU.')),
+      ),
+    )
+      .addOption(
+        new Option('--split <name>', 'of segmentation: which images; default: test').choices(['train', 'val', 'test']),
+      )
       .option('--batch-size <n>', 'images a call; default: 250, of images in files 50', count)
       .option('--json', 'print the result as JSON: top1 is a fraction'),
     'evaluate --model merged --data cifar10',
+    'evaluate --model runs/camvid/model --data camvid:camvid',
     'evaluate --backbone mobilenetv2 --weights mobilenet_v2-b0353104.pth --data imagenet:/data/imagenet',
     'evaluate --backbone resnet20_cifar --weights resnet20.th --data cifar10:data --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 --json',
   ).action(async (options) => (await import('./commands/evaluate.js')).evaluateCommand(options));
 
   examples(
     withDecoding(
-      withNetwork(root.command('predict').description('What a network makes of images: a CSV with their names.')),
+      withTask(
+        withNetwork(
+          root
+            .command('predict')
+            .description(
+              'What a network makes of images: a CSV with their names; of segmentation label images and pictures.',
+            ),
+        ),
+      ),
     )
       .argument('<images...>', 'files, and folders with all images in them')
       .option('--batch-size <n>', 'images a call; default: 50', count)
-      .option('--output <file>', 'a .csv; default: to the terminal'),
+      .option('--output <path>', 'a .csv; default: to the terminal; of segmentation a folder'),
     'predict --model runs/photos/model photos/new --output predictions.csv',
+    'predict --model runs/camvid/model streets --output segmented',
     'predict --backbone mobilenetv2 --weights mobilenet_v2-b0353104.pth dog.jpg cat.jpg',
   ).action(async (images, options) => (await import('./commands/predict.js')).predictCommand(images, options));
 

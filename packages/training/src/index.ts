@@ -28,7 +28,7 @@ export { lockTraining } from './folderLock.js';
 export { LEFT_OUT_FILE, type LeftImage, type LeftOut, leavesOut, leftOutText } from './leftOut.js';
 export { type LoadingOptions, type OpenLoaders, openLoaders, testLoader, trainingTransform } from './loaders.js';
 export { METRICS_FILE, type MetricsRow, scoreKey } from './metrics.js';
-export { loadModel, type ModelNotes, saveModel } from './modelFolder.js';
+export { loadModel, type ModelNotes, modelTask, saveModel } from './modelFolder.js';
 export {
   type Evaluation,
   evaluationOf,
