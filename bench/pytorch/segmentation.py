@@ -179,7 +179,7 @@ def main() -> None:
         random.seed(seed)
         model = build(options.weights)
         optimizer = torch.optim.SGD(model.parameters(), lr=1.0, momentum=0.9, weight_decay=1e-6, fused=True)
-        loader = DataLoader(train, options.batch_size, shuffle=True, drop_last=True, num_workers=2, persistent_workers=True)
+        loader = DataLoader(train, options.batch_size, shuffle=True, drop_last=True, num_workers=1, persistent_workers=True)
         steps, warm_up, step = options.epochs * len(loader), len(loader), 0
         first, last, highest = 5e-4, 5e-6, options.learning_rate
         for epoch in range(options.epochs):

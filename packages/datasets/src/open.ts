@@ -11,7 +11,7 @@ import { findImageNet, loadImageNet, loadImageNetSplit } from './imagenet/imagen
 import { type ImageSource, memorySource } from './loader/source.js';
 import { CAMVID_SHAPE, findCamVid, loadCamVid, loadCamVidSplit } from './segmentation/camvid.js';
 import { segmentationSet, segmentationSplit } from './segmentation/labelSets.js';
-import { scenes } from './segmentation/scenes.js';
+import { type ScenesOptions, scenes } from './segmentation/scenes.js';
 import { channelStatistics } from './statistics.js';
 import { type SyntheticOptions, syntheticDataset } from './synthetic.js';
 import { IMAGENET_MEAN, IMAGENET_STD } from './transform/parse.js';
@@ -50,8 +50,8 @@ export interface OpenOptions {
   /** Fetches CIFAR into the cache where it is not found. Default: false. */
   download?: boolean;
   log?: (message: string) => void;
-  /** Of the set that is drawn. */
-  synthetic?: SyntheticOptions;
+  /** Of the sets that are drawn. */
+  synthetic?: SyntheticOptions & ScenesOptions;
   /** Default: the process's. */
   environment?: Environment;
 }
