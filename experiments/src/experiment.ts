@@ -14,6 +14,8 @@ import {
   recipeSchema,
   type Spec,
   type SpecInput,
+  taskSchema,
+  weightsSchema,
 } from '@refconv/runs';
 import { z } from 'zod';
 
@@ -25,8 +27,14 @@ export const settingsSchema = z.strictObject({
   networks: z.array(networkSettings).min(1),
   /** Some of the experiment's arms; left out: all. What they start from comes along. */
   arms: z.array(z.string()).min(1).optional(),
+  /** Left out: classification. */
+  task: taskSchema.optional(),
   data: dataSchema,
+  /** What the arms start from that start from no other. */
+  weights: weightsSchema.optional(),
   recipe: recipeSchema,
+  /** Of an experiment with another task: what its classifiers are trained on. */
+  classification: z.strictObject({ data: dataSchema, recipe: recipeSchema }).optional(),
   /** Changes to the recipe of all that starts from the baseline. */
   refocusing: recipeSchema.partial().default({}),
   seeds: z.array(z.int().min(0)).min(1),
@@ -52,6 +60,10 @@ export interface Arm {
   after?: string;
   method?: SpecInput['method'];
   freezeBatchNorm?: boolean;
+  /** It is a classifier, trained as the settings' `classification` says, that arms of another task start from. */
+  classifier?: boolean;
+  /** It is the first training of its task, although it starts from another arm: the settings' changes for second stages do not count. */
+  firstStage?: boolean;
   /** What it changes in the settings' recipe, and in the data. */
   recipe?: (recipe: Spec['recipe'], settings: Settings) => Partial<Spec['recipe']>;
   data?: (data: Spec['data']) => Partial<Spec['data']>;
@@ -124,10 +136,18 @@ export function specOf(
   seed: number,
 ): SpecInput & Pick<Spec, 'data' | 'recipe'> {
   const { name: _, ...ofNetwork } = network;
-  const { threads, data } = settings;
-  const recipe = { ...settings.recipe, ...(arm.after && settings.refocusing) };
+  const { threads, task, weights, classification } = settings;
+  if (arm.classifier && !classification)
+    throw new RangeError(
+      'The settings do not say what classifiers are trained on: set classification to data and recipe.',
+    );
+  const { data, recipe: usual } = (arm.classifier && classification) || settings;
+  const isSecond = arm.after !== undefined && !arm.firstStage && !arm.classifier;
+  const recipe = { ...usual, ...(isSecond && settings.refocusing) };
   return {
     network: ofNetwork,
+    ...(task && !arm.classifier && { task }),
+    ...(weights && !arm.after && !arm.classifier && { weights }),
     data: { ...data, ...arm.data?.(data) },
     method: arm.method ?? null,
     freezeBatchNorm: arm.freezeBatchNorm ?? false,

@@ -93,6 +93,8 @@ const TRAINING_IMAGES: Record<string, number> = {
   cifar100: 50_000,
   synthetic: 5000,
   imagenet: 1_281_167,
+  camvid: 367,
+  scenes: 500,
 };
 
 /** How many images a training has, or would have of the whole set. @throws RangeError where that is not known. */

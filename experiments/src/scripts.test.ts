@@ -54,6 +54,17 @@ const ARMS: Record<string, string[]> = {
   landscape: ['refconv', 'landscape of baseline', 'landscape of refconv'],
   robustness: ['refconv', 'retraining', 'robustness of baseline', 'robustness of retraining', 'robustness of refconv'],
   cost: ['refconv'],
+  segmentation: [
+    'baseline, as long as both stages',
+    'retraining',
+    'refconv',
+    'classifier',
+    'classifier, retrained',
+    'classifier, refocused',
+    'over the classifier',
+    'over the retrained classifier',
+    'over the refocused classifier',
+  ],
 };
 
 /** Runs of each preset: networks × arms × seeds, and for the cost × batch sizes. */
@@ -70,6 +81,7 @@ const COUNTS: Record<string, Record<Preset, number>> = {
   landscape: { paper: 2 * 4, cifar: 2 * 4 * 5, cores: 4 * 3, pocket: 4, smoke: 4 },
   robustness: { paper: 2 * 6, cifar: 2 * 6 * 5, cores: 6 * 3, pocket: 6 * 5, smoke: 6 },
   cost: { paper: 16 * 2 * 3, cifar: 16 * 2 * 3, cores: 16 * 2, pocket: 16 * 2 * 2, smoke: 2 },
+  segmentation: { paper: 3 * 10 * 3, cifar: 3 * 4 * 5, cores: 4 * 3, pocket: 4 * 2, smoke: 4 },
 };
 
 describe('the scripts', () => {
@@ -89,6 +101,18 @@ describe('the scripts', () => {
           const chosen = experiment.presets[preset].arms;
           const all = ['baseline', ...(ARMS[name] as string[])];
           expect(arms).to.deep.equal(chosen ? all.filter((arm) => chosen.includes(arm)) : all);
+        }
+        if (name === 'segmentation') {
+          const of = (task: string) =>
+            new Set(
+              Object.values(runs).flatMap((run) =>
+                (run.task?.id ?? 'classification') === task ? [run.data.name] : [],
+              ),
+            );
+          expect([...of('segmentation')]).to.deep.equal([preset === 'smoke' ? 'scenes' : 'camvid']);
+          const others = { paper: ['imagenet'], smoke: ['synthetic'], cifar: [], cores: [], pocket: [] };
+          expect([...of('classification')]).to.deep.equal(others[preset]);
+          continue;
         }
         const sets = [...new Set(Object.values(runs).map(({ data }) => data.name))];
         const onImageNet = preset === 'paper' && !['landscape', 'robustness'].includes(name);

@@ -56,7 +56,7 @@ describe('matched tuning', () => {
   it('takes the highest top-1, not a rate at which training failed', () => {
     const candidate = (learningRate: number, top1?: number, loss = 2): Candidate => ({
       ...{ network: 'a', arm: 'b', hash: '', learningRate },
-      ...(top1 !== undefined && { found: { top1, loss } }),
+      ...(top1 !== undefined && { found: { score: top1, loss } }),
     });
     expect(bestOf([candidate(0.1, 0.4), candidate(0.2, 0.5), candidate(0.4)])).to.equal(0.2);
     expect(bestOf([candidate(0.1, 0.5, 1.5), candidate(0.2, 0.5, 1.4)])).to.equal(0.2);

@@ -8,6 +8,8 @@ import {
   readResult,
   type Spec,
   type SpecInput,
+  scoreOf,
+  scoreValue,
 } from '@refconv/runs';
 import {
   chosenArms,
@@ -28,7 +30,7 @@ export interface Candidate {
   learningRate: number;
   hash: Hash;
   /** On the images held out; undefined where the training failed, as it does where the rate is too high. */
-  found?: { top1: number; loss: number };
+  found?: { score: number; loss: number };
 }
 
 /**
@@ -96,7 +98,7 @@ export type Launch = (grid: Grid) => Promise<void>;
 
 /**
  * Searches arm by arm, first those that others start from.
- * @returns the rates of the highest top-1, and what a table says about them; undefined where runs are still to be done.
+ * @returns the rates of the highest top-1 (or mean IoU), and what a table says about them; undefined where runs are still to be done.
  * @throws Error where all of an arm's trainings failed.
  */
 export async function tune(
@@ -117,7 +119,7 @@ export async function tune(
     if (!isSettled(await gridStatus(root, grid))) return undefined;
     for (const candidate of candidates) {
       const result = await readResult(root, candidate.hash);
-      if (result) candidate.found = { top1: result.top1, loss: result.testLoss };
+      if (result) candidate.found = { score: scoreValue(result), loss: result.testLoss };
     }
     for (const { network, arm } of candidates) {
       rates[network] = { ...rates[network], [arm]: bestOf(ofArm(candidates, network, arm)) };
@@ -125,11 +127,11 @@ export async function tune(
   }
 }
 
-/** The rate of the highest top-1; of several with that, of the least loss. */
+/** The rate of the highest score; of several with that, of the least loss. */
 export function bestOf(candidates: readonly Candidate[]): number {
   const [best] = candidates
     .flatMap(({ found, learningRate }) => (found ? [{ ...found, learningRate }] : []))
-    .sort((a, b) => b.top1 - a.top1 || a.loss - b.loss);
+    .sort((a, b) => b.score - a.score || a.loss - b.loss);
   if (best) return best.learningRate;
   const [{ network, arm }] = candidates as [Candidate];
   throw new Error(`All trainings of the search for ${network}, ${arm} failed or were cancelled: try smaller factors.`);
@@ -145,7 +147,7 @@ function describe(settings: Settings, factors: readonly number[], rates: Rates, 
   });
   const atEdge = chosen.some((text) => text.includes(TRIED));
   return (
-    `Learning rates were chosen for every arm of its own rate × ${factors.join(', × ')}, by top-1 on ${heldOut(settings)} training ` +
+    `Learning rates were chosen for every arm of its own rate × ${factors.join(', × ')}, by ${scoreOf(settings).title} on ${heldOut(settings)} training ` +
     `images that the search held out, with seed ${settings.seeds[0]}; test images had no part in it. ${chosen.join('; ')}.${atEdge ? ' A better rate may lie beyond those at the edge of the search: --tune with further factors tells.' : ''}`
   );
 }

@@ -16,6 +16,7 @@ export const SCRIPTS = [
   'landscape',
   'robustness',
   'cost',
+  'segmentation',
 ];
 
 export async function experimentOf(name: string): Promise<Experiment> {

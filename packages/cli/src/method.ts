@@ -7,6 +7,7 @@ import {
   type ReparameterizeOptions,
   refconv,
   reparameterize,
+  type Selection,
 } from '@refconv/refconv';
 import { leftOutText } from '@refconv/training/leftOut';
 import type { LayersModel } from '@tensorflow/tfjs';
@@ -25,20 +26,24 @@ export function refconvOptions({ mapKernel, init, identity, basis, trainableBasi
 
 /**
  * A copy of the model with the method's layers in the place of its convolutions; the given model is disposed.
- * @param onLeft is told of the layers that stay as they are; by default they are printed.
+ * @param choice.onLeft is told of the layers that stay as they are; by default they are printed.
+ * @param choice.select the convolutions that are taken where the command line does not say. Default: all spatial ones.
  */
 export async function reparameterized(
   model: LayersModel,
   id: MethodId,
   flags: MethodFlags,
-  onLeft = (layers: readonly LeftLayer[]) => console.log(leftOutText({ layers: [...layers] }).join('\n')),
+  choice: Pick<ReparameterizeOptions, 'onLeft'> & { select?: Selection | undefined } = {},
 ): Promise<LayersModel> {
   const { select, start, withoutBatchNorm, seed, option = {} } = flags;
   if ('seed' in option) throw new Error('--option seed=… is no option of a method; `refconv train` has --seed.');
   if (id === 'refconv' && Object.keys(option).length)
     throw new Error('--option is for other methods; RefConv has options of its own, such as --map-kernel.');
   const method = id === 'refconv' ? refconv(refconvOptions(flags)) : buildMethod(id, option);
-  const named = select && { select: ({ name }: { name: string }) => select.test(name) };
+  const print = (left: readonly LeftLayer[]) => console.log(leftOutText({ layers: [...left] }).join('\n'));
+  const onLeft = choice.onLeft ?? print;
+  const chosen = select ? ({ name }: { name: string }) => select.test(name) : choice.select;
+  const named = chosen && { select: chosen };
   const result = await reparameterize(model, method, { start, withoutBatchNorm, seed, onLeft, ...named });
   model.dispose();
   return result;

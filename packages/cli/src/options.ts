@@ -1,7 +1,17 @@
 /** Options that several commands share. */
 import { type Command, Option } from 'commander';
 import type { TaskId } from './source.js';
-import { assignment, count, mapKernel, numbers, outputStride, pattern, positive, positives } from './values.js';
+import {
+  assignment,
+  count,
+  imageSize,
+  mapKernel,
+  numbers,
+  outputStride,
+  pattern,
+  positive,
+  positives,
+} from './values.js';
 
 /** Those of packages/refconv, which is loaded later. */
 const METHOD_IDS = ['refconv', 'acb', 'repvgg', 'dbb', 'wn', 'cwn', 'own'];
@@ -36,15 +46,22 @@ export function withNetwork(command: Command): Command {
 export function withTask(command: Command, only?: TaskId): Command {
   return command
     .addOption(
-      new Option('--task <name>', 'what the network is for')
+      new Option('--task <name>', 'what the network is for; default: as the model folder says, or classification')
         .choices(only ? [only] : ['classification', 'segmentation', 'detection'])
-        .default(only ?? 'classification'),
+        .default(only, only),
     )
     .addOption(
       new Option(
         '--output-stride <n>',
         'of segmentation: the largest stride of a feature; default: 16, or 32 where the network has no dilated form',
       ).argParser(outputStride),
+    )
+    .addOption(new Option('--head <name>', 'of segmentation; default: lraspp').choices(['lraspp', 'fcn', 'deeplabv3']))
+    .option('--auxiliary', 'of segmentation: a second loss, of fcn and deeplabv3')
+    .option(
+      '--image-size <size>',
+      'of segmentation: height and width to which images are resized, such as 180x240; default: as the transform or the data have',
+      imageSize,
     );
 }
 

@@ -56,8 +56,10 @@ export function program(): Command {
   examples(
     withMethod(
       withData(
-        withNetwork(
-          root.command('train').description('Train a network; an interrupted training goes on by the same command.'),
+        withTask(
+          withNetwork(
+            root.command('train').description('Train a network; an interrupted training goes on by the same command.'),
+          ),
         ),
       ),
     )
@@ -66,7 +68,10 @@ export function program(): Command {
         'keep the body of --weights or --model and begin with new classes; by itself where their number is another',
       )
       .requiredOption('--output <dir>', 'the run: metrics.csv, checkpoints, and in the end the model in DIR/model')
-      .option('--recipe <name>', 'by its name (`refconv recipe` lists them), or a .json file of your own', 'paper')
+      .option(
+        '--recipe <name>',
+        'by its name (`refconv recipe` lists them), or a .json file of your own; default: paper, for segmentation one for small sets (docs/segmentation.md)',
+      )
       .option(
         '--epochs <n>',
         "epochs in all; a shorter training than the recipe's has a warm-up of at most a tenth, and steps of the learning rate in proportion",
@@ -136,6 +141,7 @@ export function program(): Command {
     'train --model runs/baseline/model --method refconv --data cifar10 --epochs 30 --warm-up-epochs 2 --output runs/refconv',
     'train --backbone mobilenetv3_small --data cifar10 --recipe my.json --average 0.999 --output runs/own',
     'train --backbone mobilenetv2 --weights mobilenet_v2.safetensors --data folder:photos --new-head --freeze "^(?!classifier)" --epochs 10 --output runs/head',
+    'train --task segmentation --backbone mobilenetv1 --width 0.25 --weights mobilenetv1.safetensors --data camvid:camvid --image-size 180x240 --output runs/camvid',
   ).action(async (options) => (await import('./commands/train.js')).train(options));
 
   examples(
@@ -173,22 +179,39 @@ export function program(): Command {
   ).action(async (options) => (await import('./commands/merge.js')).mergeCommand(options));
 
   examples(
-    withData(withNetwork(root.command('evaluate').description('Accuracy on the test images.')))
+    withData(
+      withTask(
+        withNetwork(root.command('evaluate').description('Accuracy on the test images; of segmentation mean IoU.')),
+      ),
+    )
+      .addOption(
+        new Option('--split <name>', 'of segmentation: which images; default: test').choices(['train', 'val', 'test']),
+      )
       .option('--batch-size <n>', 'images a call; default: 250, of images in files 50', count)
       .option('--json', 'print the result as JSON: top1 is a fraction'),
     'evaluate --model merged --data cifar10',
+    'evaluate --model runs/camvid/model --data camvid:camvid',
     'evaluate --backbone mobilenetv2 --weights mobilenet_v2-b0353104.pth --data imagenet:/data/imagenet',
     'evaluate --backbone resnet20_cifar --weights resnet20.th --data cifar10:data --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 --json',
   ).action(async (options) => (await import('./commands/evaluate.js')).evaluateCommand(options));
 
   examples(
     withDecoding(
-      withNetwork(root.command('predict').description('What a network makes of images: a CSV with their names.')),
+      withTask(
+        withNetwork(
+          root
+            .command('predict')
+            .description(
+              'What a network makes of images: a CSV with their names; of segmentation label images and pictures.',
+            ),
+        ),
+      ),
     )
       .argument('<images...>', 'files, and folders with all images in them')
       .option('--batch-size <n>', 'images a call; default: 50', count)
-      .option('--output <file>', 'a .csv; default: to the terminal'),
+      .option('--output <path>', 'a .csv; default: to the terminal; of segmentation a folder'),
     'predict --model runs/photos/model photos/new --output predictions.csv',
+    'predict --model runs/camvid/model streets --output segmented',
     'predict --backbone mobilenetv2 --weights mobilenet_v2-b0353104.pth dog.jpg cat.jpg',
   ).action(async (images, options) => (await import('./commands/predict.js')).predictCommand(images, options));
 

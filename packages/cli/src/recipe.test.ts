@@ -1,10 +1,11 @@
 import { writeFileSync } from 'node:fs';
+import { PAPER_RECIPE } from '@refconv/training';
 import { expect } from 'chai';
 import { type RecipeFlags, recipeOf } from './recipe.js';
 import { fail, succeed, temporaryFolder } from './testing.js';
 
 const FLAGS: RecipeFlags & { seed: number } = { recipe: 'paper', flip: true, seed: 5 };
-const recipe = async (flags: Partial<RecipeFlags>) => (await recipeOf({ ...FLAGS, ...flags })).recipe;
+const recipe = async (flags: Partial<RecipeFlags>) => (await recipeOf({ ...FLAGS, ...flags }, PAPER_RECIPE)).recipe;
 const messageOf = (promise: Promise<unknown>) =>
   promise.then(
     () => expect.fail('nothing was thrown'),
@@ -20,7 +21,8 @@ describe('refconv recipe', () => {
       const printed = succeed('recipe', name);
       const file = path(`${name}.json`);
       writeFileSync(file, printed);
-      expect(await recipeOf({ ...FLAGS, recipe: file })).to.deep.equal(await recipeOf({ ...FLAGS, recipe: name }));
+      const [own, named] = [file, name].map((recipe) => recipeOf({ ...FLAGS, recipe }, PAPER_RECIPE));
+      expect(await own).to.deep.equal(await named);
       expect(JSON.parse(printed)).to.include.keys('source', 'differences');
     }
     expect(fail('recipe', 'a4')).to.match(/no recipe a4; there are paper, official, cifar/);

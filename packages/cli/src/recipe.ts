@@ -4,8 +4,8 @@ import { checkRecipe, type NamedRecipe, type Recipe, readRecipe } from '@refconv
 
 /** Options that change a recipe. */
 export interface RecipeFlags {
-  /** A name, or a .json file. */
-  recipe: string;
+  /** A name, or a .json file. Default: the task's. */
+  recipe?: string;
   set?: string[];
   epochs?: number;
   batchSize?: number;
@@ -45,11 +45,13 @@ function stretched(schedule: Recipe['schedule'], factor: number): Recipe['schedu
  */
 export async function recipeOf(
   flags: RecipeFlags & { seed: number },
+  usual: Recipe,
 ): Promise<{ recipe: Recipe } & Pick<NamedRecipe, 'transform'>> {
-  const { recipe, transform } = await readRecipe(flags.recipe);
+  const { recipe, transform }: Pick<NamedRecipe, 'recipe' | 'transform'> =
+    flags.recipe === undefined ? { recipe: usual } : await readRecipe(flags.recipe);
   const { epochs = recipe.epochs, seed, adversarial, average, distillation, temperature } = flags;
   const { batchSize, learningRate, refocusingRate, momentum, weightDecay, labelSmoothing } = flags;
-  const { clipNorm, accumulate, freeze, rateByDepth, crop = recipe.augment.crop, mixup, cutmix } = flags;
+  const { clipNorm, accumulate, freeze, rateByDepth, crop, mixup, cutmix } = flags;
   const schedule = stretched(recipe.schedule, epochs / recipe.epochs);
   const changes = {
     ...{ batchSize, learningRate, refocusingRate, momentum, weightDecay, labelSmoothing },
@@ -71,7 +73,7 @@ export async function recipeOf(
     augment: {
       ...recipe.augment,
       ...defined({ crop, mixup, cutmix }),
-      flip: flags.flip && recipe.augment.flip === true,
+      ...(!flags.flip && { flip: false }),
     },
     seed,
   };

@@ -1,7 +1,17 @@
 /** Segmentation as the commands have it: which network, and labels from files. */
-import { featureTaps, type TorchState } from '@refconv/backbones';
+import {
+  type BackboneOptions,
+  evaluationTransform,
+  featureTaps,
+  loadClassifier,
+  publishedPreprocessing,
+  type TorchState,
+  torchState,
+} from '@refconv/backbones';
+import { parseTransform } from '@refconv/datasets';
 import { buildSegmenter, fromTorchvision, IGNORED } from '@refconv/segmentation';
 import { tf } from '@refconv/tensorflow';
+import type { ModelNotes } from '@refconv/training';
 import type { LayersModel, Tensor3D } from '@tensorflow/tfjs';
 import type { ImageArray } from './images.js';
 import { readLabels } from './npy.js';
@@ -9,23 +19,92 @@ import type { SourceOptions } from './source.js';
 
 const LOGITS = 'classifier.high_classifier.weight';
 
-/** The plain segmenter for images of this size, and the weights under its keys. @throws Error where options are missing. */
+/**
+ * The plain segmenter for images of this size, and the weights under its keys where they are not given to it yet: those of a classifier go
+ * into its backbone.
+ * @throws Error where options are missing.
+ */
 export async function openSegmenter(
   options: SourceOptions & { backbone: string },
   images: { height?: number; width?: number } | undefined,
   given: TorchState | undefined,
-): Promise<{ model: LayersModel; state?: TorchState }> {
+): Promise<{ model: LayersModel; state?: TorchState | undefined }> {
   featureTaps(options.backbone);
   const state = given && fromTorchvision(given);
-  const { backbone, variant, width, activation, seed, stochasticDepth, outputStride, inputSize } = options;
+  const isClassifier = state !== undefined && ![...state.keys()].some((key) => key.startsWith('backbone.'));
+  const { backbone, variant, width, activation, seed, stochasticDepth, outputStride, inputSize, imageSize } = options;
   const classes = options.classes ?? state?.get(LOGITS)?.shape[0];
-  const [height, columns] = [images?.height ?? inputSize, images?.width ?? inputSize];
+  const [height, columns] = images?.height
+    ? [images.height, images.width ?? images.height]
+    : (imageSize ?? [inputSize, inputSize]);
   if (classes === undefined) throw new Error('How many classes? Give --classes.');
-  if (height === undefined || columns === undefined) throw new Error('Which size have the images? Give --input-size.');
-  const chosen = { variant, width, activation, seed, stochasticDepth };
+  if (height === undefined || columns === undefined)
+    throw new Error('Which size have the images? Give --image-size, such as 180x240.');
+  const chosen = {
+    variant,
+    width,
+    activation,
+    seed,
+    stochasticDepth,
+    head: options.head,
+    auxiliary: options.auxiliary,
+  };
   const present = Object.fromEntries(Object.entries(chosen).filter(([, value]) => value !== undefined));
   const model = await buildSegmenter({ backbone, classes, outputStride, inputSize: [height, columns], ...present });
-  return { model, state };
+  if (!isClassifier) return { model, state };
+  loadClassifier(model, state);
+  return { model };
+}
+
+/** A segmenter over a trained classifier's body, as the folder of a plain or merged one has it. @throws Error where it is not known which network it is. */
+export async function segmenterOver(
+  { model: classifier, notes }: { model: LayersModel; notes: ModelNotes },
+  options: SourceOptions,
+  images: { height?: number; width?: number } | undefined,
+): Promise<{ model: LayersModel; notes: ModelNotes }> {
+  if (!notes.backbone)
+    throw new Error(
+      `${options.model} does not say which network of this project it is, so that its features are not known; give --backbone and --weights.`,
+    );
+  const { id, options: built } = notes.backbone;
+  const { inputSize: _, classes: __, ...network } = built as BackboneOptions;
+  const state = torchState(classifier);
+  classifier.dispose();
+  const { model } = await openSegmenter({ ...options, ...network, backbone: id }, images, state);
+  // The body's images are normalised as the classifier's were, and of another size.
+  const { mean, std } = notes;
+  return { model, notes: { ...(mean && { mean }), ...(std && { std }), backbone: { id, options: { ...network } } } };
+}
+
+/** Height and width of the images that a segmenter takes. */
+export function shapeOf(model: LayersModel): readonly [number, number] {
+  const [, height, width] = model.inputs[0]?.shape ?? [];
+  if (height && width) return [height, width];
+  throw new Error(`${model.name} takes images of any size; segmentation needs one for images of a fixed size.`);
+}
+
+/** The size that is asked for: by `--image-size` or `--input-size`, or else by a transform that makes images of it. */
+export function askedShape(options: SourceOptions & { transform?: string; testTransform?: string }) {
+  const { imageSize, inputSize, transform, testTransform } = options;
+  if (imageSize) return imageSize;
+  if (inputSize) return [inputSize, inputSize] as const;
+  const texts = [transform, testTransform].filter((text) => text !== undefined);
+  return texts.map((text) => parseTransform(text).shape).find((shape) => shape !== undefined);
+}
+
+/** The last steps of a transform: as the command line says, else as the model was trained with, else as the backbone's published weights were. */
+export function normalisationSteps(
+  { mean, std, weights }: { mean?: number[]; std?: number[]; weights?: string },
+  notes: ModelNotes,
+): string {
+  if ((mean === undefined) !== (std === undefined)) throw new Error('Give --mean and --std together.');
+  const given = mean && std ? { mean, std } : notes;
+  if (given.mean && given.std) return `normalize(${given.mean.join('/')},${given.std.join('/')})`;
+  const usual = evaluationTransform(publishedPreprocessing(notes.backbone?.id, weights));
+  return usual
+    .split('|')
+    .filter((step) => /^(normalize|range255|bgr)\b/.test(step))
+    .join('|');
 }
 
 /** Class numbers [n, h, w] that belong to the images. @throws Error where shape or numbers do not fit. */

@@ -1,9 +1,10 @@
 /** The network that a command works on: a model folder, or a backbone of packages/backbones with weights from a file. */
 import { type BackboneOptions, buildBackbone, loadTorchState, readWeights } from '@refconv/backbones';
-import { loadModel, type ModelNotes } from '@refconv/training';
+import type { HeadId } from '@refconv/segmentation';
+import { loadModel, type ModelNotes, modelTask } from '@refconv/training';
 import type { LayersModel } from '@tensorflow/tfjs';
 import { openDetector } from './detection.js';
-import { openSegmenter } from './segmentation.js';
+import { openSegmenter, segmenterOver } from './segmentation.js';
 import { openWeights, refocusedFor, SMALL_IMAGE, variantsOf, withoutUndefined } from './weights.js';
 
 /** What the network is for. */
@@ -14,6 +15,11 @@ export interface SourceOptions extends BackboneOptions {
   task?: TaskId;
   /** Of segmentation. */
   outputStride?: 16 | 32;
+  head?: HeadId;
+  /** A second loss, of FCN and DeepLabV3. */
+  auxiliary?: boolean;
+  /** Height and width, of segmentation. */
+  imageSize?: readonly [number, number];
   /** A model folder. */
   model?: string;
   backbone?: string;
@@ -25,10 +31,19 @@ export interface SourceOptions extends BackboneOptions {
   identity?: boolean;
 }
 
+/** The task that is asked for, or else that a model folder says it was trained for. */
+export async function taskOf({ task, model }: SourceOptions): Promise<TaskId> {
+  if (task !== undefined) return task;
+  return model === undefined
+    ? 'classification'
+    : (((await modelTask(model)) as TaskId | undefined) ?? 'classification');
+}
+
 /** The options that say which network, of all that a command has. */
 export function sourceOptions(options: SourceOptions): SourceOptions {
-  const { model, backbone, weights, refconv, identity } = options;
-  return { model, backbone, weights, refconv, identity, ...buildOptions(options) };
+  const { model, backbone, weights, refconv, identity, task, outputStride, head, auxiliary, imageSize } = options;
+  const dense = withoutUndefined({ task, outputStride, head, auxiliary, imageSize });
+  return { model, backbone, weights, refconv, identity, ...dense, ...buildOptions(options) };
 }
 
 function buildOptions(options: SourceOptions): { [Name in keyof BackboneOptions]: BackboneOptions[Name] | undefined } {
@@ -69,7 +84,8 @@ export async function openSource(
     if (backbone || weights) throw new Error('Give either --model, or --backbone with --weights; not both.');
     const source = await loadModel(folder);
     requireAgreement(folder, source, options);
-    return source;
+    const isClassifier = source.model.outputs[0]?.shape.length === 2;
+    return options.task === 'segmentation' && isClassifier ? segmenterOver(source, options, images) : source;
   }
   if (options.task === 'segmentation' || options.task === 'detection') return openDense(options, images);
   const given = withoutUndefined(buildOptions(options)) as BackboneOptions;
@@ -92,15 +108,17 @@ async function openDense(options: SourceOptions, images: Images | undefined): Pr
   const { task, backbone, weights, refconv = false, identity = true } = options;
   if (!backbone) throw new Error(WHICH);
   const given = weights === undefined ? undefined : await readWeights(weights);
+  const { variant, width, activation } = options;
+  const notes = { backbone: { id: backbone, options: withoutUndefined({ variant, width, activation }) } };
   const open = task === 'detection' ? openDetector : openSegmenter;
   const { model: plain, state } = await open({ ...options, backbone }, images, given);
   if (weights === undefined || !state) {
     if (refconv) throw new Error(WITHOUT_WEIGHTS);
-    return { model: plain, notes: {} };
+    return { model: plain, notes };
   }
   const model = await refocusedFor(state, plain, { refconv, weights, identity });
   loadTorchState(model, state);
-  return { model, notes: {} };
+  return { model, notes };
 }
 
 /** @throws Error where an option says another thing of the network than its folder, in which it is fixed. */

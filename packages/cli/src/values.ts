@@ -50,6 +50,13 @@ export const outputStride: Parser<16 | 32> = (text) => {
   return text === '16' ? 16 : 32;
 };
 
+/** Height and width. */
+export const imageSize: Parser<readonly [number, number]> = (text) => {
+  const [, height, width] = /^([1-9]\d*)x([1-9]\d*)$/.exec(text) ?? [];
+  if (!height || !width) throw new InvalidArgumentError(`Expected height and width, such as 180x240; given '${text}'.`);
+  return [Number(height), Number(width)];
+};
+
 /** Names with commas between. */
 export const texts: Parser<string[]> = (text) => {
   const values = text.split(',').map((value) => value.trim());

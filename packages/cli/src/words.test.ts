@@ -12,6 +12,7 @@ const PACKAGES = fileURLToPath(new URL('../..', import.meta.url));
 /** Words of the command too: steps of a transform, layouts of layers, a site, keys of a model.json. */
 const KNOWN = new Set([
   'randomResizedCrop',
+  'randomResize',
   'centerCrop',
   'randomCrop',
   'channelsFirst',

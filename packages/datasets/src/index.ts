@@ -31,6 +31,8 @@ export { checkSplit, type ImageDataset, type ImageSplit } from './dataset.js';
 export { classColour, withClasses } from './image/classColours.js';
 export type { JpegDecoder } from './image/decode.js';
 export type { Rectangle, RgbImage } from './image/image.js';
+export { decodeLabelImage, encodeLabelImage, type LabelImage } from './image/labelImage.js';
+export { encodePicture, readPicture } from './image/picture.js';
 export { type ImageFolderOptions, imageFiles, imageFolder } from './imagenet/imageFolder.js';
 export {
   findImageNet,

@@ -9,9 +9,9 @@ import type { ImageDataset } from './dataset.js';
 import { classFolders, imageFolder } from './imagenet/imageFolder.js';
 import { findImageNet, loadImageNet, loadImageNetSplit } from './imagenet/imagenet.js';
 import { type ImageSource, memorySource } from './loader/source.js';
-import { findCamVid, loadCamVid, loadCamVidSplit } from './segmentation/camvid.js';
+import { CAMVID_SHAPE, findCamVid, loadCamVid, loadCamVidSplit } from './segmentation/camvid.js';
 import { segmentationSet, segmentationSplit } from './segmentation/labelSets.js';
-import { scenes } from './segmentation/scenes.js';
+import { type ScenesOptions, scenes } from './segmentation/scenes.js';
 import { channelStatistics } from './statistics.js';
 import { type SyntheticOptions, syntheticDataset } from './synthetic.js';
 import { IMAGENET_MEAN, IMAGENET_STD } from './transform/parse.js';
@@ -31,6 +31,8 @@ export interface ImageFiles {
   test: ImageSource;
   /** Where it came from. */
   source: string;
+  /** Height and width, where all images have the same. */
+  shape?: readonly [number, number];
 }
 
 /** Of each channel, in units where 255 is 1. */
@@ -48,8 +50,8 @@ export interface OpenOptions {
   /** Fetches CIFAR into the cache where it is not found. Default: false. */
   download?: boolean;
   log?: (message: string) => void;
-  /** Of the set that is drawn. */
-  synthetic?: SyntheticOptions;
+  /** Of the sets that are drawn. */
+  synthetic?: SyntheticOptions & ScenesOptions;
   /** Default: the process's. */
   environment?: Environment;
 }
@@ -107,7 +109,7 @@ const SETS: Readonly<Record<string, Definition>> = {
   camvid: {
     usage: 'camvid:DIR, camvid',
     find: (folder, { environment }) => findCamVid(folder, environment) !== undefined,
-    open: async (folder, { environment }) => segmented('camvid', await loadCamVid(folder, environment)),
+    open: async (folder, { environment }) => segmented('camvid', await loadCamVid(folder, environment), CAMVID_SHAPE),
   },
   segmentation: {
     usage: 'segmentation:DIR',
@@ -117,7 +119,11 @@ const SETS: Readonly<Record<string, Definition>> = {
   scenes: {
     usage: 'scenes',
     find: () => true,
-    open: async (_, { synthetic = {} }) => segmented('scenes', scenes(synthetic)),
+    open: async (_, { synthetic = {} }) => {
+      const drawn = scenes(synthetic);
+      const { place } = drawn.train;
+      return segmented('scenes', drawn, 'height' in place ? [place.height, place.width] : undefined);
+    },
   },
   synthetic: {
     usage: 'synthetic',
@@ -136,9 +142,13 @@ function filesOf(name: string, train: ImageSource, test: ImageSource): ImageFile
   return { name, classes: train.classes, train, test, source: train.source };
 }
 
-function segmented(name: string, splits: Pick<ImageFiles, 'train' | 'validation' | 'test'>): OpenDataset<ImageFiles> {
+function segmented(
+  name: string,
+  splits: Pick<ImageFiles, 'train' | 'validation' | 'test'>,
+  shape?: readonly [number, number],
+): OpenDataset<ImageFiles> {
   const { classes, source } = splits.train;
-  return { data: { name, classes, source, ...splits }, ...IMAGENET_STATISTICS };
+  return { data: { name, classes, source, ...splits, ...(shape && { shape }) }, ...IMAGENET_STATISTICS };
 }
 
 function needed(folder: string | undefined): string {

@@ -43,7 +43,7 @@ export async function loadData(data: Spec['data']): Promise<RunData> {
 async function openData(spec: Spec['data']): Promise<OpenDataset> {
   const { train, test, size, validation } = spec;
   checkData(spec);
-  const synthetic = { train, test, size };
+  const synthetic = { train, test, size, ...(spec.name === 'scenes' && { validation: test }) };
   const opened = await openDataset(nameOf(spec), { log: (line) => console.log(line), synthetic });
   if (spec.name === 'synthetic') {
     if (validation === undefined) return opened;
@@ -84,7 +84,7 @@ export interface RunImages {
   normalisation: Partial<Statistics>;
   recipe: Recipe;
   /** Height and width. */
-  size: number;
+  shape: readonly [number, number];
   source: string;
   /** For the folders of the run's models. */
   notes: Pick<ModelNotes, 'mean' | 'std' | 'transform'>;
@@ -97,9 +97,11 @@ export interface RunImages {
  * the network's published weights are, and trained on with the paper's transform.
  * @throws Error as {@link loadData}, and where a transform is wrong.
  */
-export async function openRunImages({ data: spec, network, recipe, seed, threads }: Spec): Promise<RunImages> {
+export async function openRunImages(whole: Spec): Promise<RunImages> {
+  const { data: spec, network, recipe, seed, threads } = whole;
   const { data, mean, std } = await openData(spec);
   const own = { ...recipe, seed };
+  if (whole.task && inFiles(data)) return labelledImages(whole, data);
   const preprocessing = publishedPreprocessing(network.id);
   const size = inFiles(data) ? (spec.size ?? preprocessing.crop) : data.train.height;
   const named = ({ test, ...others }: TrainingData): TrainingData =>
@@ -107,7 +109,16 @@ export async function openRunImages({ data: spec, network, recipe, seed, threads
   if (!inFiles(data) && spec.transform === undefined && spec.testTransform === undefined) {
     const normalisation = { mean, std };
     const { source } = data;
-    return { data: named(data), normalisation, recipe: own, size, source, notes: normalisation, close: async () => {} };
+    const shape = [size, size] as const;
+    return {
+      data: named(data),
+      normalisation,
+      recipe: own,
+      shape,
+      source,
+      notes: normalisation,
+      close: async () => {},
+    };
   }
   const usual = inFiles(data)
     ? evaluationTransform(preprocessing, size)
@@ -120,7 +131,47 @@ export async function openRunImages({ data: spec, network, recipe, seed, threads
   });
   const { text, ...used } = loaders.test.transform;
   return {
-    ...{ data: named(loaders), normalisation: {}, recipe: { ...own, augment: {} }, size, source: data.source },
+    ...{
+      data: named(loaders),
+      normalisation: {},
+      recipe: { ...own, augment: {} },
+      shape: [size, size],
+      source: data.source,
+    },
     ...{ notes: { mean: used.mean, std: used.std, transform: text }, close: loaders.close },
+  };
+}
+
+/**
+ * Loaders for images with label images. Validation images of the set's own are evaluated after each epoch; where the spec holds some out, they
+ * take the place of both.
+ */
+async function labelledImages(
+  { data: spec, network, recipe, seed, threads }: Spec,
+  data: ImageFiles,
+): Promise<RunImages> {
+  const shape = spec.imageSize ?? data.shape;
+  if (!shape) throw new Error(`Which size have the images of ${data.name}? Set data.imageSize, such as [180,240].`);
+  const numbers = evaluationTransform(publishedPreprocessing(network.id)).split('|');
+  const [{ segmentationTransforms }, { openLoaders }] = [
+    await import('@refconv/segmentation'),
+    await import('@refconv/training'),
+  ];
+  const usual = segmentationTransforms(
+    shape,
+    numbers.filter((step) => /^(normalize|range255|bgr)\b/.test(step)).join('|'),
+  );
+  const own = { ...recipe, seed, augment: {} };
+  const { validation, ...others } = data;
+  const loaders = openLoaders(spec.validation === undefined && validation ? { ...others, validation } : others, own, {
+    test: spec.testTransform ?? usual.test,
+    ...{ train: spec.transform ?? usual.train, workers: threads ?? undefined },
+  });
+  const { text, mean, std } = loaders.test.transform;
+  const { test, ...rest } = loaders;
+  return {
+    data: spec.validation === undefined ? loaders : { ...rest, validation: test },
+    ...{ normalisation: {}, recipe: own, shape, source: data.source },
+    ...{ notes: { mean, std, transform: text }, close: loaders.close },
   };
 }

@@ -8,19 +8,19 @@ import { merge } from '@refconv/refconv';
 import {
   type BestEpoch,
   evaluate,
-  evaluationOf,
   type FitResult,
   finalSplit,
   fit,
+  type ImageResult,
   inEvaluation,
   type LeftOut,
   leavesOut,
   leftOutText,
+  type Measured,
   type MetricsRow,
   predict,
   requireFinite,
   saveModel,
-  writePredictions,
 } from '@refconv/training';
 import type { LayersModel } from '@tensorflow/tfjs';
 import { analyse } from './analyses/analyse.js';
@@ -42,8 +42,9 @@ import {
 } from './folder.js';
 import { appendToLedger, checkLedger } from './ledger.js';
 import { startingModel } from './network.js';
-import type { AnalysisResult, Result } from './result.js';
+import { type AnalysisResult, type Result, scoreOf } from './result.js';
 import { type Hash, hashOfSpec, type Spec, shortHash } from './spec.js';
+import { type RunTask, withTask } from './task.js';
 import { checkVersion, versionOf } from './version.js';
 
 export interface ExecuteOptions {
@@ -84,7 +85,7 @@ export async function execute(
     const trained = await readResult(root, hash);
     if (!trained) await checkVersions(root, hash, spec);
     if (spec.analysis) return await analyse(root, hash, spec, { ...options, signal });
-    const result = trained ?? (await train(root, hash, spec, { ...options, signal }));
+    const result = trained ?? (await withTask(spec, (task) => train(root, hash, spec, task, { ...options, signal })));
     if (result) await appendToLedger(root, result);
     return result;
   } finally {
@@ -99,7 +100,13 @@ async function checkVersions(root: string, hash: Hash, spec: Spec): Promise<void
   if (start) versionOf(`The run ${shortHash(hash)} with the one that it starts from`, [start, spec]);
 }
 
-async function train(root: string, hash: Hash, spec: Spec, options: ExecuteOptions): Promise<Result | undefined> {
+async function train<P extends ImageResult, E extends Measured>(
+  root: string,
+  hash: Hash,
+  spec: Spec,
+  { task, write, measures }: RunTask<P, E>,
+  options: ExecuteOptions,
+): Promise<Result | undefined> {
   const { log = console.log, signal } = options;
   const folder = runFolder(root, hash);
   const images = await openRunImages(spec);
@@ -113,35 +120,41 @@ async function train(root: string, hash: Hash, spec: Spec, options: ExecuteOptio
     const onLeft = (left: Readonly<LeftOut['layers']>) => {
       layers.push(...left);
     };
-    model = await startingModel(root, spec, { classes: data.classes.length, height: images.size, onLeft });
+    model = await startingModel(root, spec, { classes: data.classes.length, shape: images.shape, onLeft });
     for (const line of leftOutText({ layers })) log(line);
     if (spec.freezeBatchNorm) freezeBatchNorms(model);
     const checkpointEvery = { seconds: CHECKPOINT };
     const fitted = await fit({
-      ...{ model, data, ...normalisation, recipe, folder, checkpointEvery, signal, log },
+      ...{ model, task, data, ...normalisation, recipe, folder, checkpointEvery, signal, log },
       showProgress: false,
     });
     if (fitted.stopped || signal?.aborted) return undefined;
     const peakMemory = 1024 * process.resourceUsage().maxRSS;
 
-    const notes = { ...images.notes, classes: data.classes };
+    const { id, ...network } = spec.network;
+    const segmenter = spec.task && { task: spec.task.id, backbone: { id, options: network } };
+    const notes = { ...images.notes, classes: data.classes, ...segmenter };
     await saveModel(model, join(folder, MODEL), notes, { replace: true });
     merged = spec.method ? await merge(model) : undefined;
     if (merged) await saveModel(merged, join(folder, MERGED), notes, { replace: true });
-    const predictions = fitted.predictions ?? (await predict(model, finalSplit(data), normalisation));
-    await writePredictions(folder, predictions);
-    const { top1, top5, loss } = requireFinite(evaluationOf(predictions));
+    const passed = { ...normalisation, task };
+    const predictions = fitted.predictions ?? (await predict(model, finalSplit(data), passed));
+    const evaluation = requireFinite(task.evaluationOf(predictions));
+    await write(folder, predictions, evaluation, data.classes);
+    const { entry, merged: mergedEntry } = scoreOf(spec);
+    const final = measures(evaluation);
+    const mergedScore = merged ? measures(await evaluate(merged, finalSplit(data), passed))[entry] : final[entry];
     const cost = trainingCost(model);
     const trainSeconds = fitted.rows.reduce((sum, { seconds }) => sum + seconds, 0);
-    const { last, best } = fitted as FitResult & { last: MetricsRow; best: BestEpoch };
+    const { last, best } = fitted as FitResult<P> & { last: MetricsRow; best: BestEpoch };
     const leftOut: LeftOut = { ...fitted.leftOut, layers };
     const result: Result = {
       hash,
       spec,
-      ...{ top1, top5, testLoss: loss },
-      best: { epoch: best.epoch, top1: best.score, chosenOn: best.chosenOn },
+      ...{ ...final, testLoss: evaluation.loss },
+      best: { epoch: best.epoch, [entry]: best.score, chosenOn: best.chosenOn },
       trainLoss: last.trainLoss,
-      mergedTop1: merged ? (await evaluate(merged, finalSplit(data), normalisation)).top1 : top1,
+      [mergedEntry]: mergedScore,
       parametersInTraining: cost.trainable,
       parameters: trainingCost(merged ?? model).trainable,
       flopsPerStep: stepCost(model, recipe.batchSize, { attacked: recipe.adversarial !== undefined }).total,

@@ -4,7 +4,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mean } from '@refconv/analysis/statistics';
 import { type Holder, hashOf, holderOf, makeFolder, readCsv, readJson, writeAtomically } from '@refconv/files';
-import type { AnalysisResult, Result } from './result.js';
+import { type AnalysisResult, type Result, scoreOf, scoreValue } from './result.js';
 import { readResultFile } from './resultFile.js';
 import type { Hash, Spec } from './spec.js';
 
@@ -31,10 +31,10 @@ export interface Failure {
 }
 
 export type State =
-  /** Top-1 of a training: that of its final weights. */
-  | { state: 'done'; top1?: number }
+  /** Top-1 of a training, or its task's measure: that of its final weights. */
+  | { state: 'done'; score?: number }
   /** Epochs are 0 for an analysis, which has none. */
-  | { state: 'running'; holder: Holder; epoch: number; epochs: number; secondsLeft?: number; top1?: number }
+  | { state: 'running'; holder: Holder; epoch: number; epochs: number; secondsLeft?: number; score?: number }
   /** Inherited: what it starts from failed. */
   | { state: 'failed'; reason: string; inherited?: boolean }
   | { state: 'cancelled' }
@@ -94,21 +94,21 @@ export async function stateOf(root: string, hash: Hash, spec: Spec): Promise<Sta
   const folder = runFolder(root, hash);
   const result = readResultFile(folder, hash);
   if (result && 'result' in result) {
-    const { top1 } = { top1: undefined, ...result.result };
-    return { state: 'done', ...(top1 !== undefined && { top1 }) };
+    const score = 'rows' in result.result ? undefined : scoreValue(result.result);
+    return { state: 'done', ...(score !== undefined && { score }) };
   }
   const holder = await holderOf(join(folder, LOCK));
   const epochs = spec.analysis ? 0 : spec.recipe.epochs;
-  if (holder) return { state: 'running', holder, ...(await progressOf(folder, epochs)) };
+  if (holder) return { state: 'running', holder, ...(await progressOf(folder, epochs, spec)) };
   const failure = await readFailure(folder);
   if (failure) return { state: 'failed', reason: failure.reason };
   if (result) return { state: 'failed', reason: result.problem };
   if (existsSync(join(folder, CANCELLED))) return { state: 'cancelled' };
-  const { epoch } = await progressOf(folder, epochs);
+  const { epoch } = await progressOf(folder, epochs, spec);
   return { state: 'waiting', epoch, epochs };
 }
 
-async function progressOf(folder: string, epochs: number) {
+async function progressOf(folder: string, epochs: number, spec: Spec) {
   // What is damaged of it the next process writes anew from its checkpoint.
   const rows = (await readCsv(join(folder, 'metrics.csv')).catch(() => undefined)) ?? [];
   const last = rows.at(-1);
@@ -117,7 +117,9 @@ async function progressOf(folder: string, epochs: number) {
   const usual = rows.length > 1 ? rows.slice(1) : rows;
   const perEpoch = mean(usual.map(({ seconds }) => Number(seconds)));
   const secondsLeft = perEpoch * (epochs - rows.length);
-  return { epoch: rows.length, epochs, secondsLeft, top1: Number(last.validation_top1 ?? last.test_top1) };
+  const { column } = scoreOf(spec);
+  const score = Number(last[`validation_${column}`] ?? last[`test_${column}`]);
+  return { epoch: rows.length, epochs, secondsLeft, score };
 }
 
 /** Why a run failed; undefined where it did not. */

@@ -17,10 +17,10 @@ export {
   writeGrid,
 } from './grid.js';
 export { type LaunchOptions, launch, writeTables } from './launch.js';
-export { appendToLedger, type LedgerRow, ledgerOfRuns, readLedger, rebuildLedger } from './ledger.js';
+export { appendToLedger, type LedgerRow, ledgerOfRuns, readLedger, rebuildLedger, scoreOfRow } from './ledger.js';
 export { placeOf } from './place.js';
 export { type Outcome, type QueueOptions, runQueue, workersFor } from './queue.js';
-export type { AnalysisResult, AnalysisRow, Environment, Result } from './result.js';
+export { type AnalysisResult, type AnalysisRow, type Environment, type Result, scoreOf, scoreValue } from './result.js';
 export { type Difference, differences, withSettings } from './settings.js';
 export {
   type Analysis,
@@ -38,6 +38,8 @@ export {
   type Spec,
   type SpecInput,
   shortHash,
+  taskSchema,
+  weightsSchema,
 } from './spec.js';
 export { gridStatus, isSettled, type RowState, statusText } from './status.js';
 export {

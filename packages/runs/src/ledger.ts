@@ -12,6 +12,7 @@ import { readResultFile } from './resultFile.js';
 const COLUMNS = {
   hash: ({ hash }) => hash,
   network: ({ spec }) => spec.network.id,
+  task: ({ spec }) => spec.task?.id ?? 'classification',
   method: ({ spec }) => spec.method?.id ?? '',
   from: ({ spec }) => spec.from ?? '',
   data: ({ spec }) => spec.data.name,
@@ -20,13 +21,16 @@ const COLUMNS = {
   batch_size: ({ spec }) => spec.recipe.batchSize,
   learning_rate: ({ spec }) => spec.recipe.learningRate,
   evaluated_on: ({ spec }) => evaluatedOn(spec),
-  top1: ({ top1 }) => top1,
-  top5: ({ top5 }) => top5,
+  top1: ({ top1 = '' }) => top1,
+  top5: ({ top5 = '' }) => top5,
+  mean_iou: ({ meanIou = '' }) => meanIou,
+  pixel_accuracy: ({ pixelAccuracy = '' }) => pixelAccuracy,
   test_loss: ({ testLoss }) => testLoss,
-  best_top1_on_test: ({ best }) => (best.chosenOn === 'test' ? best.top1 : ''),
+  best_top1_on_test: ({ best }) => (best.chosenOn === 'test' ? (best.top1 ?? '') : ''),
   best_epoch_on_test: ({ best }) => (best.chosenOn === 'test' ? best.epoch : ''),
   train_loss: ({ trainLoss }) => trainLoss,
-  merged_top1: ({ mergedTop1 }) => mergedTop1,
+  merged_top1: ({ mergedTop1 = '' }) => mergedTop1,
+  merged_mean_iou: ({ mergedMeanIou = '' }) => mergedMeanIou,
   parameters_in_training: ({ parametersInTraining }) => parametersInTraining,
   parameters: ({ parameters }) => parameters,
   flops_per_step: ({ flopsPerStep }) => flopsPerStep,
@@ -46,6 +50,9 @@ const COLUMNS = {
 } as const satisfies Record<string, (result: Result) => string | number>;
 
 export type LedgerRow = Record<keyof typeof COLUMNS, string>;
+
+/** The number by which a run is compared with others of its task; 0 to 1. */
+export const scoreOfRow = (row: LedgerRow): number => Number(row.task === 'segmentation' ? row.mean_iou : row.top1);
 
 const names = Object.keys(COLUMNS) as (keyof typeof COLUMNS)[];
 const rowOf = (result: Result) => names.map((name) => COLUMNS[name](result));

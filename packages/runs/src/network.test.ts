@@ -13,7 +13,7 @@ import { hashOfSpec, parseSpec } from './spec.js';
 import { resultFor } from './testing/result.js';
 import { temporaryFolder, tinySpec } from './testing/tiny.js';
 
-const SET = { classes: 10, height: 16 };
+const SET = { classes: 10, shape: [16, 16] } as const;
 /** The weights that a method draws over trained kernels; the weight methods none. */
 const DRAWN: Record<keyof typeof METHODS, RegExp | undefined> = {
   refconv: /convmap$/,

@@ -1,8 +1,18 @@
 /** The networks that runs begin with. */
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { buildBackbone } from '@refconv/backbones';
+import {
+  buildBackbone,
+  loadClassifier,
+  loadTorchState,
+  readWeights,
+  type TorchState,
+  torchState,
+} from '@refconv/backbones';
+import { readBytes } from '@refconv/files';
 import { buildMethod, type ReparameterizeOptions, reparameterize } from '@refconv/refconv';
+import { buildSegmenter, inBackbone } from '@refconv/segmentation';
 import { loadModel } from '@refconv/training';
 import type { LayersModel } from '@tensorflow/tfjs';
 import { isDone, MERGED, MODEL, runFolder } from './folder.js';
@@ -12,16 +22,17 @@ import { type Hash, type Spec, shortHash } from './spec.js';
 export async function startingModel(
   root: string,
   spec: Spec,
-  { classes, height, onLeft }: { classes: number; height: number } & Pick<ReparameterizeOptions, 'onLeft'>,
+  {
+    classes,
+    shape,
+    onLeft,
+  }: { classes: number; shape: readonly [number, number] } & Pick<ReparameterizeOptions, 'onLeft'>,
 ): Promise<LayersModel> {
-  const { method, seed, from } = spec;
-  const { id, ...options } = spec.network;
-  let plain: LayersModel;
-  if (from) {
-    plain = (await loadModel(finishedModel(root, from, [MERGED, MODEL]))).model;
-  } else {
-    plain = buildBackbone(id, { ...options, classes, inputSize: height, seed });
-  }
+  const { method, seed, from, task } = spec;
+  const build = task ? segmenter : classifier;
+  const plain = from
+    ? await startingFrom((await loadModel(finishedModel(root, from, [MERGED, MODEL]))).model, spec, { classes, shape })
+    : await build(spec, { classes, shape }, spec.weights && (await weightsOf(spec.weights)));
   if (!method) return plain;
   try {
     const { start, withoutBatchNorm } = method;
@@ -30,10 +41,60 @@ export async function startingModel(
       withoutBatchNorm,
       seed,
       onLeft,
+      // The heads of segmenters stay as they are.
+      ...(task && { select: inBackbone }),
     });
   } finally {
     plain.dispose();
   }
+}
+
+interface Wanted {
+  classes: number;
+  /** Height and width of the images. */
+  shape: readonly [number, number];
+}
+
+async function classifier({ network, seed }: Spec, { classes, shape }: Wanted, weights: TorchState | undefined) {
+  const { id, ...options } = network;
+  const model = buildBackbone(id, { ...options, classes, inputSize: shape[0], seed });
+  if (weights) loadTorchState(model, weights);
+  return model;
+}
+
+/** @param weights its own, or those of a classifier, whose body it takes. */
+async function segmenter({ network, task, seed }: Spec, { classes, shape }: Wanted, weights: TorchState | undefined) {
+  // Dropout of a spec's network is that of its classifier's head.
+  const { id, dropout: _, ...options } = network;
+  const { head, outputStride } = task ?? {};
+  const model = await buildSegmenter({ ...options, backbone: id, head, outputStride, classes, inputSize: shape, seed });
+  const isOwn = weights && [...weights.keys()].some((key) => key.startsWith('backbone.'));
+  if (weights && isOwn) loadTorchState(model, weights);
+  else if (weights) loadClassifier(model, weights);
+  return model;
+}
+
+/** The model of another run; of a classifier a segmenter takes the body. */
+async function startingFrom(model: LayersModel, spec: Spec, wanted: Wanted): Promise<LayersModel> {
+  if (!spec.task || model.outputs[0]?.shape.length !== 2) return model;
+  const state = torchState(model);
+  model.dispose();
+  return segmenter(spec, wanted, state);
+}
+
+/** @throws Error where the file is not found, or is not the one that the spec means. */
+async function weightsOf({ file, sha256 }: NonNullable<Spec['weights']>): Promise<TorchState> {
+  const { REFCONV_DATA } = process.env;
+  const paths = [file, ...(REFCONV_DATA ? [join(REFCONV_DATA, 'weights', file)] : [])];
+  const path = paths.find((each) => existsSync(each));
+  if (!path)
+    throw new Error(`The weights ${file} were not found: set REFCONV_DATA to the folder that has them in weights/.`);
+  const found = createHash('sha256')
+    .update(await readBytes(path))
+    .digest('hex');
+  if (found !== sha256)
+    throw new Error(`${path} is not the file that the spec means: its SHA-256 is ${found}, expected ${sha256}.`);
+  return readWeights(path);
 }
 
 /**

@@ -89,7 +89,8 @@ describe('publishing', () => {
     expect([here.equal, here.sameMachine, agrees(here)]).to.deep.equal([false, true, false]);
     expect(rerunText(here)).to.contain('NOT EQUAL');
     const elsewhere: Rerun = { ...here, sameMachine: false, deviation: 0.01 };
-    const top1 = (by: number) => agrees({ ...elsewhere, again: { ...here.again, top1: here.published.top1 + by } });
+    const top1 = (by: number) =>
+      agrees({ ...elsewhere, again: { ...here.again, top1: (here.published.top1 as number) + by } });
     expect([top1(0.029), top1(-0.031)]).to.deep.equal([true, false]);
     expect(agrees({ ...elsewhere, deviation: undefined })).to.equal(undefined);
   });

@@ -6,7 +6,7 @@ import { namesIn } from '@refconv/files';
 import { readResult, readSpec, runFolder } from './folder.js';
 import { type GridRow, readGrid } from './grid.js';
 import { type QueueOptions, runQueue } from './queue.js';
-import type { Result } from './result.js';
+import { type Result, scoreOf, scoreValue } from './result.js';
 import { type Hash, parseSpec, type Spec, shortHash } from './spec.js';
 
 export interface Rerun {
@@ -90,7 +90,7 @@ async function deviationOf(root: string, hash: Hash): Promise<number | undefined
     if (!own) continue;
     const seeds = rows.filter(({ network, arm }) => network === own.network && arm === own.arm);
     const results = await Promise.all(seeds.map((row) => readResult(root, row.hash)));
-    const deviation = meanInterval(results.flatMap((result) => result?.top1 ?? []))?.deviation;
+    const deviation = meanInterval(results.flatMap((result) => (result ? [scoreValue(result)] : [])))?.deviation;
     if (deviation !== undefined) return deviation;
   }
   return undefined;
@@ -101,7 +101,7 @@ export function agrees({ equal, sameMachine, deviation, published, again }: Reru
   if (equal) return true;
   if (sameMachine) return false;
   if (deviation === undefined) return undefined;
-  return Math.abs(published.top1 - again.top1) <= 3 * deviation;
+  return Math.abs(scoreValue(published) - scoreValue(again)) <= 3 * deviation;
 }
 
 /** What came out, as lines for a person. */
@@ -117,8 +117,8 @@ export function rerunText(rerun: Rerun): string {
   }[String(agrees(rerun)) as 'true'];
   return [
     `run ${shortHash(hash)}, seed ${published.spec.seed}`,
-    `published: top-1 ${percent(published.top1)}, commit ${published.environment.commit.slice(0, 12)}, ${published.environment.cpu}`,
-    `again:     top-1 ${percent(again.top1)}, commit ${again.environment.commit.slice(0, 12)}, ${again.environment.cpu}`,
+    `published: ${scoreOf(published.spec).title} ${percent(scoreValue(published))}, commit ${published.environment.commit.slice(0, 12)}, ${published.environment.cpu}`,
+    `again:     ${scoreOf(again.spec).title} ${percent(scoreValue(again))}, commit ${again.environment.commit.slice(0, 12)}, ${again.environment.cpu}`,
     `${verdict}${deviation === undefined ? '' : ` (standard deviation over seeds ${(100 * deviation).toFixed(2)} points)`}`,
   ].join('\n');
 }

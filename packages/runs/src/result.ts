@@ -25,15 +25,20 @@ export interface Environment {
 export interface Result {
   hash: Hash;
   spec: Spec;
-  /** Of the final weights, by one pass over the images that {@link evaluatedOn} names; 0 to 1. */
-  top1: number;
-  top5: number;
+  /** Of the final weights, by one pass over the images that {@link evaluatedOn} names; 0 to 1. Of classification. */
+  top1?: number;
+  top5?: number;
+  /** Of segmentation, of one confusion matrix over all pixels that count; `iou` has an entry for each class, null where it has none. */
+  meanIou?: number;
+  pixelAccuracy?: number;
+  iou?: (number | null)[];
   testLoss: number;
-  /** The epoch with the highest top-1. Chosen on the test images it is no result, as it is too high: `top1` is. */
-  best: Omit<BestEpoch, 'score'> & { top1: number };
+  /** The epoch with the highest top-1, or mean IoU. Chosen on the test images it is no result, as it is too high: the final one is. */
+  best: Omit<BestEpoch, 'score'> & { top1?: number; meanIou?: number };
   trainLoss: number;
-  /** Top-1 of the merged network, on the same images. */
-  mergedTop1: number;
+  /** Of the merged network, on the same images. */
+  mergedTop1?: number;
+  mergedMeanIou?: number;
   /** Numbers that are trained, and that the plain network has afterwards. */
   parametersInTraining: number;
   parameters: number;
@@ -65,3 +70,14 @@ export interface AnalysisResult {
 }
 
 export type AnalysisRow = Record<string, string | number>;
+
+/** The measure that runs of a spec's task are compared by: its entry in a {@link Result}, its column in metrics.csv and the ledger, and its title. */
+export const SCORES = {
+  classification: { entry: 'top1', merged: 'mergedTop1', column: 'top1', title: 'top-1' },
+  segmentation: { entry: 'meanIou', merged: 'mergedMeanIou', column: 'mean_iou', title: 'mean IoU' },
+} as const;
+
+export const scoreOf = ({ task }: Pick<Spec, 'task'>) => SCORES[task?.id ?? 'classification'];
+
+/** The number by which a result is compared; 0 to 1. */
+export const scoreValue = (result: Result): number => result[scoreOf(result.spec).entry] as number;

@@ -2,14 +2,17 @@
 import { closeSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hashOf, openFileSync, parseJson } from '@refconv/files';
-import { type AnalysisResult, evaluatedOn, type Result } from './result.js';
-import type { Hash } from './spec.js';
+import { type AnalysisResult, evaluatedOn, type Result, scoreOf } from './result.js';
+import type { Hash, Spec } from './spec.js';
 
 /** Of a training; losses may be beyond what a number can say. */
-const NUMBERS = [
-  ...['top1', 'top5', 'mergedTop1', 'parametersInTraining', 'parameters'],
-  ...['flopsPerStep', 'peakMemory', 'trainSeconds'],
-] as const;
+const NUMBERS = ['parametersInTraining', 'parameters', 'flopsPerStep', 'peakMemory', 'trainSeconds'] as const;
+
+/** Of a training of the task. */
+const numbersOf = (spec: Pick<Spec, 'task'>) => {
+  const { entry, merged } = scoreOf(spec);
+  return [entry, merged, ...(spec.task ? [] : ['top5']), ...NUMBERS];
+};
 
 export type ReadResult = { result: Result | AnalysisResult } | { problem: string } | undefined;
 
@@ -53,7 +56,7 @@ function problemOf(value: unknown, hash: Hash): string | undefined {
   if (value.spec.analysis) {
     return Array.isArray(value.rows) && Number.isFinite(value.seconds) ? undefined : 'it has no rows';
   }
-  const missing = NUMBERS.find((name) => !Number.isFinite(value[name]));
+  const missing = numbersOf(value.spec as Pick<Spec, 'task'>).find((name) => !Number.isFinite(value[name]));
   if (missing) return `${missing} is no number`;
   return typeof value.weights === 'string' ? undefined : 'it has no hash of the weights';
 }

@@ -55,6 +55,20 @@ describe('a spec', () => {
     expect(problem({ ...spec, sed: 1, seed: '1' })).to.match(/sed is unknown.*seed is "1"|seed is "1".*sed is unknown/);
   });
 
+  it('of segmentation names its task, and is refused where data, recipe or start do not fit it', () => {
+    const recipe = { ...spec.recipe, augment: { crop: 0, flip: false } };
+    const scenes = { ...spec, task: { id: 'segmentation' as const }, data: { name: 'scenes' as const }, recipe };
+    expect(parseSpec(scenes).task).to.deep.equal({ id: 'segmentation' });
+    expect(hashOfSpec(parseSpec(spec))).to.equal(hashOfSpec(parseSpec({ ...spec, task: undefined })));
+    expect(problem({ ...scenes, task: undefined })).to.match(/have label images: set task to/);
+    expect(problem({ ...spec, task: scenes.task })).to.match(/synthetic has no label images.*camvid/);
+    expect(problem({ ...scenes, recipe: spec.recipe })).to.match(/set recipe.augment to/);
+    expect(problem({ ...scenes, recipe: { ...recipe, labelSmoothing: 0.1 } })).to.match(/no label smoothing/);
+    const weights = { file: 'a.safetensors', sha256: '0'.repeat(64) };
+    expect(problem({ ...scenes, weights, from: '0'.repeat(64) })).to.match(/weights and from are both set/);
+    expect(problem({ ...scenes, data: { name: 'segmentation' } })).to.match(/data.folder is not set/);
+  });
+
   it('has names that are known in lists, unions and records too', () => {
     const schema = z.strictObject({
       networks: z.array(networkSchema),

@@ -24,8 +24,26 @@ export const networkSchema = z.strictObject({
   stochasticDepth: share.optional(),
 });
 
+/** What the network is for, where that is not classification. */
+export const taskSchema = z.strictObject({
+  id: z.literal('segmentation'),
+  head: z.enum(['lraspp', 'fcn', 'deeplabv3']).optional(),
+  outputStride: z.union([z.literal(8), z.literal(16), z.literal(32)]).optional(),
+});
+
+/** A file of weights that a training starts from. */
+export const weightsSchema = z.strictObject({
+  /** A path, or a name in the folder `weights` of REFCONV_DATA. */
+  file: z.string(),
+  /** Of the file; another one is refused. */
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+});
+
+/** The sets that have label images. */
+export const LABEL_SETS: readonly string[] = ['camvid', 'segmentation', 'scenes'];
+
 export const dataSchema = z.strictObject({
-  name: z.enum(['cifar10', 'cifar100', 'synthetic', 'imagenet', 'folder']),
+  name: z.enum(['cifar10', 'cifar100', 'synthetic', 'imagenet', 'folder', 'camvid', 'segmentation', 'scenes']),
   /** Where it lies; left out: looked for in REFCONV_DATA and the cache. */
   folder: z.string().optional(),
   /** Training images, chosen at random, the same ones for every seed; left out: all. */
@@ -34,6 +52,8 @@ export const dataSchema = z.strictObject({
   test: count.optional(),
   /** Height and width; of the synthetic set, and of images in files what they are cropped to. */
   size: count.optional(),
+  /** Of sets with label images: height and width to which images are resized; left out: their own. */
+  imageSize: z.tuple([count, count]).optional(),
   /** So many images, none of which is trained on, are held out of the training set and take the place of the test images: all numbers of the run are of them. */
   validation: count.optional(),
   /** How training images are changed, in place of recipe.augment: see docs/data.md. Left out: for files the paper's. */
@@ -146,7 +166,11 @@ export const analysisSchema = z.discriminatedUnion('id', [
 export const specSchema = z.strictObject({
   resultsVersion: z.literal(RESULTS_VERSION).default(RESULTS_VERSION),
   network: networkSchema,
+  /** Left out: classification. */
+  task: taskSchema.optional(),
   data: dataSchema,
+  /** What the network starts from, where that is no other run: of a classifier's weights a segmenter takes the body. Left out: initial weights. */
+  weights: weightsSchema.optional(),
   /** The run whose final model this one starts from, by its hash; null: initial weights. */
   from: z
     .string()
@@ -186,7 +210,8 @@ export function parseSpec(value: unknown): Spec {
     throw new RangeError(
       `The spec cannot be used: data.size is for the synthetic set and images in files; given with ${spec.data.name}.`,
     );
-  if (spec.data.name === 'folder' && spec.data.folder === undefined)
+  checkTask(spec);
+  if ((spec.data.name === 'folder' || spec.data.name === 'segmentation') && spec.data.folder === undefined)
     throw new RangeError('The spec cannot be used: data.folder is not set; it says where the images lie.');
   if (spec.method && 'seed' in spec.method.options)
     throw new RangeError(
@@ -195,6 +220,23 @@ export function parseSpec(value: unknown): Spec {
   checkRecipe({ ...spec.recipe, seed: spec.seed });
   checkAnalysis(spec);
   return spec;
+}
+
+function checkTask({ task, data, weights, from, analysis, recipe }: Spec): void {
+  const fail = (why: string): never => {
+    throw new RangeError(`The spec cannot be used: ${why}.`);
+  };
+  const labelled = LABEL_SETS.includes(data.name);
+  if (task && !labelled)
+    fail(`${data.name} has no label images, which segmentation needs; there are ${LABEL_SETS.join(', ')}`);
+  if (!task && labelled) fail(`the images of ${data.name} have label images: set task to {"id":"segmentation"}`);
+  if (!labelled && data.imageSize) fail('data.imageSize is for sets with label images; data.size is for others');
+  if (task && (recipe.labelSmoothing > 0 || recipe.adversarial))
+    fail('the loss of segmentation has no label smoothing and no adversarial images');
+  if (task && (recipe.augment.crop > 0 || recipe.augment.flip))
+    fail('images with label images are changed by data.transform; set recipe.augment to {"crop":0,"flip":false}');
+  if (weights && from) fail('weights and from are both set; a run starts from one of them');
+  if (task && analysis && analysis.id !== 'cost') fail(`the analysis ${analysis.id} is of classifiers`);
 }
 
 function checkAnalysis({ analysis, from, data, recipe }: Spec): void {

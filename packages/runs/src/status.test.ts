@@ -51,10 +51,10 @@ describe('the status', () => {
     expect(states[0]).to.deep.equal({
       arm: 'baseline',
       seed: 1,
-      state: { state: 'done', top1: resultOf(1).top1 },
+      state: { state: 'done', score: resultOf(1).top1 },
       waitsFor: undefined,
     });
-    expect(states[1]?.state).to.deep.include({ state: 'running', epoch: 1, epochs: 2, top1: 0.125, secondsLeft: 600 });
+    expect(states[1]?.state).to.deep.include({ state: 'running', epoch: 1, epochs: 2, score: 0.125, secondsLeft: 600 });
     expect(states[2]).to.deep.equal({ arm: 'wn', seed: 1, state: waiting, waitsFor: undefined });
     expect(states[3]?.state).to.deep.equal({ state: 'failed', reason: 'The loss became NaN.' });
     const inherited = `${short(3)}, which it starts from, failed: The loss became NaN.`;
@@ -76,7 +76,7 @@ describe('the status', () => {
     );
     const all = statusText(grid, rows, { all: true });
     expect(all.split('\n')).to.have.lengthOf(11);
-    const final = `${(100 * resultOf(1).top1).toFixed(2)} %`;
+    const final = `${(100 * (resultOf(1).top1 as number)).toFixed(2)} %`;
     expect(all)
       .to.match(new RegExp(`baseline +1 .*done +${final}`))
       .and.match(/baseline +3 .*waiting +1\/2/)
@@ -148,13 +148,13 @@ describe('the status', () => {
     const whole = `${METRICS}1,2,0.05,2.5,2.25,0.125,600\n`;
     await writeFile(join(folder, 'metrics.csv'), `${whole}2,4,0.0`);
     const running = async () => (await gridStatus(root, grid))[1]?.state;
-    expect(await running()).to.deep.include({ epoch: 1, top1: 0.125, secondsLeft: 600 });
+    expect(await running()).to.deep.include({ epoch: 1, score: 0.125, secondsLeft: 600 });
     // Once there is another epoch, the first one tells nothing about the time.
     const four = { ...grid, runs: { ...grid.runs } };
     const spec = grid.runs[hashes[1] as string] as Spec;
     four.runs[hashes[1] as string] = { ...spec, recipe: { ...spec.recipe, epochs: 4 } };
     await writeFile(join(folder, 'metrics.csv'), `${whole}2,4,0.04,2.4,2.2,0.25,100\n`);
     const state = (await gridStatus(root, four))[1]?.state;
-    expect(state).to.deep.include({ epoch: 2, epochs: 4, top1: 0.25, secondsLeft: 200 });
+    expect(state).to.deep.include({ epoch: 2, epochs: 4, score: 0.25, secondsLeft: 200 });
   });
 });

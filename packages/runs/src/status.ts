@@ -2,6 +2,7 @@
 import { counted } from '@refconv/datasets/text';
 import { type State, shortHash, stateOf } from './folder.js';
 import type { Grid, GridRow } from './grid.js';
+import { scoreOf } from './result.js';
 import { slurmQueue, submittedJobs } from './slurmJobs.js';
 
 /** What a run that waits waits for, where that is known. */
@@ -62,7 +63,7 @@ export const isSettled = (rows: readonly RowState[]) =>
   rows.every(({ state }) => state.state !== 'running' && state.state !== 'waiting');
 
 const ORDER: State['state'][] = ['running', 'failed', 'cancelled', 'waiting', 'done'];
-const HEADER = ['network', 'arm', 'seed', 'run', 'state', 'epoch', 'top-1', 'left', ''];
+const header = (measure: string) => ['network', 'arm', 'seed', 'run', 'state', 'epoch', measure, 'left', ''];
 
 export interface StatusOptions {
   /** Every run; otherwise those that are done or wait are only counted. */
@@ -87,8 +88,10 @@ export function statusText(grid: Grid, rows: readonly RowState[], options: Statu
   if (found.length === 0) return head.join('\n');
   const room = height - head.length;
   const shown = found.length + 1 > room ? found.slice(0, Math.max(0, room - 2)) : found;
-  const cells = [HEADER, ...shown.map(cellsOf)];
-  const widths = HEADER.map((_, i) => Math.max(...cells.map((row) => (row[i] as string).length)));
+  const measures = [...new Set(Object.values(grid.runs).map((spec) => scoreOf(spec).title))];
+  const titles = header(measures.join(' or '));
+  const cells = [titles, ...shown.map(cellsOf)];
+  const widths = titles.map((_, i) => Math.max(...cells.map((row) => (row[i] as string).length)));
   const lines = cells.map((row) =>
     row
       .map((cell, i) => cell.padEnd(widths[i] as number))
@@ -103,9 +106,9 @@ function cellsOf({ network, arm, seed, hash, state, waitsFor }: RowState): strin
   const place = [network, arm, String(seed), shortHash(hash), state.state];
   switch (state.state) {
     case 'running': {
-      const { epoch, epochs, top1, secondsLeft, holder } = state;
+      const { epoch, epochs, score, secondsLeft, holder } = state;
       const left = secondsLeft === undefined ? '' : duration(secondsLeft);
-      return [...place, epochs ? `${epoch}/${epochs}` : '', percent(top1), left, `on ${holder.host}`];
+      return [...place, epochs ? `${epoch}/${epochs}` : '', percent(score), left, `on ${holder.host}`];
     }
     case 'failed':
       return [...place, '', '', '', state.reason];
@@ -114,7 +117,7 @@ function cellsOf({ network, arm, seed, hash, state, waitsFor }: RowState): strin
       return [...place, epoch > 0 ? `${epoch}/${epochs}` : '', '', '', waitsFor ? `for ${waitsFor}` : ''];
     }
     case 'done':
-      return [...place, '', percent(state.top1), '', ''];
+      return [...place, '', percent(state.score), '', ''];
     default:
       return [...place, '', '', '', ''];
   }

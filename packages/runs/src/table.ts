@@ -3,7 +3,7 @@ import { mean, meanInterval, median } from '@refconv/analysis/statistics';
 import { counted, listed } from '@refconv/datasets/text';
 import { stringify } from 'csv-stringify/sync';
 import { type Grid, settingsText } from './grid.js';
-import { type LedgerRow, readLedger } from './ledger.js';
+import { type LedgerRow, readLedger, scoreOfRow } from './ledger.js';
 import { placeOf } from './place.js';
 import { versionOf } from './version.js';
 
@@ -18,7 +18,9 @@ export interface TableRow {
   top1Deviation?: number;
   top5?: number;
   top5Deviation?: number;
-  /** Over the baseline, in points of top-1: the mean of the differences seed by seed, and its 95 % confidence interval. */
+  meanIou?: number;
+  meanIouDeviation?: number;
+  /** Over the baseline, in points of top-1 or mean IoU: the mean of the differences seed by seed, and its 95 % confidence interval. */
   gain?: number;
   gainLow?: number;
   gainHigh?: number;
@@ -66,14 +68,16 @@ export function tableFrom(grid: Grid, ledger: readonly LedgerRow[]): TableRow[] 
     const bySeed = resultsOf(network, arm);
     const rows = [...bySeed.values()];
     const numbers = (name: keyof LedgerRow) => rows.map((row) => Number(row[name]));
-    const percents = (name: keyof LedgerRow) => numbers(name).map((share) => 100 * share);
+    const percents = (name: keyof LedgerRow) =>
+      rows.flatMap((row) => (row[name] === '' ? [] : [100 * Number(row[name])]));
     const baseline = arm === grid.baseline ? new Map<number, LedgerRow>() : resultsOf(network, grid.baseline);
     const differences = [...bySeed].flatMap(([seed, row]) => {
       const other = baseline.get(seed);
-      return other ? [100 * (Number(row.top1) - Number(other.top1))] : [];
+      // A classifier that a segmenter starts from is compared with no segmenter.
+      return other && other.task === row.task ? [100 * (scoreOfRow(row) - scoreOfRow(other))] : [];
     });
     const gain = meanInterval(differences);
-    const [top1, top5] = [meanInterval(percents('top1')), meanInterval(percents('top5'))];
+    const [top1, top5, meanIou] = (['top1', 'top5', 'mean_iou'] as const).map((name) => meanInterval(percents(name)));
     const paper = arm === grid.paper?.arm ? grid.paper.gains[network] : undefined;
     const comparable = !grid.changed && rows.length > 0 && rows.every(({ data }) => data === 'imagenet');
     return {
@@ -85,6 +89,8 @@ export function tableFrom(grid: Grid, ledger: readonly LedgerRow[]): TableRow[] 
       top1Deviation: top1?.deviation,
       top5: top5?.mean,
       top5Deviation: top5?.deviation,
+      meanIou: meanIou?.mean,
+      meanIouDeviation: meanIou?.deviation,
       gain: gain?.mean,
       ...(gain?.low !== undefined && { gainLow: gain.low, gainHigh: gain.high }),
       pairs: differences.length,
@@ -126,6 +132,8 @@ const CSV = [
   'top1Deviation',
   'top5',
   'top5Deviation',
+  'meanIou',
+  'meanIouDeviation',
   'gain',
   'gainLow',
   'gainHigh',
@@ -159,6 +167,7 @@ export function tableCells(rows: readonly TableRow[]): { header: string[]; body:
     'n',
     'top-1, %',
     'top-5, %',
+    'mean IoU, %',
     'gain, points',
     '95 % CI',
     'paper',
@@ -175,6 +184,7 @@ export function tableCells(rows: readonly TableRow[]): { header: string[]; body:
     String(row.n),
     plusMinus(row.top1, row.top1Deviation),
     plusMinus(row.top5, row.top5Deviation),
+    plusMinus(row.meanIou, row.meanIouDeviation),
     signed(row.gain),
     row.gainLow === undefined ? '' : `${signed(row.gainLow)} to ${signed(row.gainHigh)}`,
     signed(row.paper),

@@ -6,5 +6,6 @@ export {
   type SegmentationMetrics,
   segmentationMetrics,
 } from './metrics.js';
+export { SEGMENTATION_RECIPE, segmentationTransforms } from './recipe.js';
 export { buildSegmenter, fromTorchvision, type HeadId, inBackbone, type SegmenterOptions } from './segmenter.js';
 export { type SegmentationEvaluation, type SegmentedImage, segmentation } from './task.js';

@@ -46,7 +46,7 @@ export const segmentation: Task<SegmentedImage, SegmentationEvaluation, Measures
       return;
     throw new Error(
       `${model.name} takes ${shapes(inputs)} and gives ${shapes(outputs)}; expected one input of images [n, height, width, channels] and logits ` +
-        '[n, height, width, classes], as buildSegmenter makes.',
+        '[n, height, width, classes].',
     );
   },
   checkTraining(_, { labelSmoothing, ...others }) {

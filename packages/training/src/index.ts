@@ -32,7 +32,7 @@ export { type LoadingOptions, type OpenLoaders, openLoaders, testLoader, trainin
 export { lossOf } from './loss.js';
 export type { Distillation, LossChoice } from './lossChoice.js';
 export { METRICS_FILE, type MetricsRow, scoreKey } from './metrics.js';
-export { loadModel, type ModelNotes, saveModel } from './modelFolder.js';
+export { loadModel, type ModelNotes, modelTask, saveModel } from './modelFolder.js';
 export { OPTIMISERS, type OptimiserChoice, type OptimiserFacts, type OptimiserOption } from './optimiser/choice.js';
 export { type MakeOptimiser, type OptimiserKind, registerOptimiser, type WeightUpdate } from './optimiser/kinds.js';
 export { type Optimiser, type OptimiserSettings, optimiserOf } from './optimiser/optimiser.js';

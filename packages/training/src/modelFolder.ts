@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { type ReplaceOption, removeLeftovers, writeWhole } from '@refconv/files';
+import { parseJson, type ReplaceOption, readText, removeLeftovers, writeWhole } from '@refconv/files';
 // Registers the classes that a folder may name.
 import '@refconv/layers';
 import '@refconv/refconv';
@@ -13,6 +13,8 @@ import { checksumOf, MAX_JSON_BYTES, type ModelJson, readModelFile } from './mod
 
 /** What a folder says about its model besides topology and weights; tfjs calls it user-defined metadata. */
 export interface ModelNotes {
+  /** What it is for, where that is not classification: a task's id. */
+  task?: string;
   /** The network's id and options in packages/backbones, where it is one of these. */
   backbone?: { id: string; options: Record<string, unknown> };
   /** How its images are normalised: of each channel, in units where 255 is 1. */
@@ -110,6 +112,18 @@ export async function loadModel(path: string): Promise<{ model: LayersModel; not
   } catch (error) {
     const reason = (await foreignTopology(file, MAX_JSON_BYTES)) ?? (error as Error).message;
     throw new Error(`The model in ${file} cannot be loaded: ${reason.replace(/\.$/, '')}.`, { cause: error });
+  }
+}
+
+/** The task that a model's folder says it is for; undefined where it says none, or cannot be read, which {@link loadModel} tells of. */
+export async function modelTask(path: string): Promise<string | undefined> {
+  const file = path.endsWith('.json') ? resolve(path) : join(resolve(path), MODEL_FILE);
+  const text = await readText(file, MAX_JSON_BYTES).catch(() => '{}');
+  try {
+    const json = parseJson(text) as Partial<ModelJson> | undefined;
+    return (json?.userDefinedMetadata as { refconv?: ModelNotes } | undefined)?.refconv?.task;
+  } catch {
+    return undefined;
   }
 }
 

@@ -6,16 +6,18 @@ import {
   openDataset,
   openImages,
   relabelled,
+  type SplitId,
 } from '@refconv/datasets';
 import { counted } from '@refconv/datasets/text';
 import { requireClassifier } from '@refconv/layers';
 import { type Evaluation, evaluate, type LeftImage, leftOutText, progress, testLoader } from '@refconv/training';
 import { labelsFor } from '../classes.js';
 import { askedSize, inputSizeOf, normalisation, openOptions, testTransform } from '../data.js';
-import { openSource, type SourceOptions } from '../source.js';
+import { openSource, type SourceOptions, taskOf } from '../source.js';
 
 interface EvaluateOptions extends SourceOptions {
   data: string;
+  split?: SplitId;
   download?: boolean;
   mean?: number[];
   std?: number[];
@@ -28,6 +30,10 @@ interface EvaluateOptions extends SourceOptions {
 }
 
 export async function evaluateCommand(options: EvaluateOptions): Promise<void> {
+  if ((await taskOf(options)) === 'segmentation')
+    return (await import('./evaluateSegmentation.js')).evaluateSegmentation(options);
+  if (options.split !== undefined && options.split !== 'test')
+    throw new Error('--split is for images with label images; classification is evaluated on the test images.');
   const {
     data,
     download,

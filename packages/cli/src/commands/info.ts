@@ -56,7 +56,9 @@ async function describe(network: string, model: LayersModel, options: InfoOption
   const onLeft = (layers: readonly LeftLayer[]) => {
     left = layers;
   };
-  const changed = already ? model : await reparameterized(plain, options.method, { ...options, init: 'zero' }, onLeft);
+  const changed = already
+    ? model
+    : await reparameterized(plain, options.method, { ...options, init: 'zero' }, { onLeft });
   const training = trainingCost(changed);
   const layers = training.layers.map(({ name, kernel, strides, trainable, frozen, macs }) => ({
     name,

@@ -5,7 +5,7 @@ import { leftOutText, predict, progress, testLoader } from '@refconv/training';
 import { stringify } from 'csv-stringify/sync';
 import { classCount } from '../classes.js';
 import { askedSize, inputSizeOf, testTransform } from '../data.js';
-import { openSource, type SourceOptions } from '../source.js';
+import { openSource, type SourceOptions, taskOf } from '../source.js';
 
 interface PredictOptions extends SourceOptions {
   output?: string;
@@ -20,6 +20,8 @@ interface PredictOptions extends SourceOptions {
 
 /** A row for each image: its path, the class with the highest logit, by name and number, and that class's probability. */
 export async function predictCommand(paths: string[], options: PredictOptions): Promise<void> {
+  if ((await taskOf(options)) === 'segmentation')
+    return (await import('./predictSegmentation.js')).predictSegmentation(paths, options);
   const { output, mean, std, testTransform: _, workers, skipBroken, maxPixels, batchSize, ...source } = options;
   const images = await imageFiles(paths);
   const asked = askedSize(options);

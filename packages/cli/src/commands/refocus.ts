@@ -8,7 +8,9 @@ export async function refocusCommand(options: SourceOptions & MethodFlags & { ou
   const { model, notes } = await openSource(sourceOptions(options), undefined, {
     tensorsOnly: isSafetensors(options.output),
   });
-  const refocused = await reparameterized(model, 'refconv', options);
+  // Of a segmenter the backbone alone is refocused where nothing else is said.
+  const select = notes.task === 'segmentation' ? (await import('@refconv/segmentation')).inBackbone : undefined;
+  const refocused = await reparameterized(model, 'refconv', options, { select });
   const { basis, map } = refconvParameters(refocused);
   console.log(await writeTarget(options.output, refocused, notes));
   console.log(

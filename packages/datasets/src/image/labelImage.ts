@@ -1,5 +1,5 @@
 /** Label images: PNGs whose values are the numbers of classes, grey or with a palette. */
-import { decode, hasPngSignature } from 'fast-png';
+import { decode, encode, hasPngSignature } from 'fast-png';
 
 /** One byte a pixel: the value, or the palette's index. */
 export interface LabelImage {
@@ -51,3 +51,7 @@ function unpacked(packed: Uint8Array, { width, height, depth }: { width: number;
   }
   return out;
 }
+
+/** A grey PNG whose values are these. */
+export const encodeLabelImage = ({ data, width, height }: LabelImage): Uint8Array =>
+  encode({ data, width, height, channels: 1, depth: 8 });

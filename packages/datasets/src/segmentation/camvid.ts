@@ -10,6 +10,9 @@ export const CAMVID_CLASSES: readonly string[] = [
   ...['sky', 'building', 'pole', 'road', 'pavement', 'tree', 'sign', 'fence', 'car', 'pedestrian', 'bicyclist'],
 ];
 
+/** Height and width of its images. */
+export const CAMVID_SHAPE = [360, 480] as const;
+
 const options = () => ({ name: 'camvid', values: labelValues([...CAMVID_CLASSES, '!void']) });
 
 /** The first place that has it, itself or in a folder `camvid` or `CamVid`, without reading it. */

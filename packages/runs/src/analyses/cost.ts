@@ -33,7 +33,8 @@ export function costModel(root: string, spec: Spec): Promise<LayersModel> {
   const set = SETS[spec.data.name];
   if (!set)
     throw new RangeError(`The cost of ${spec.data.name} is not known: choose of ${Object.keys(SETS).join(', ')}.`);
-  return startingModel(root, spec, { classes: set.classes, height: spec.data.size ?? set.height });
+  const side = spec.data.size ?? set.height;
+  return startingModel(root, spec, { classes: set.classes, shape: [side, side] });
 }
 
 export const analyseCost: Analyse<'cost'> = async ({ root, folder, spec, analysis: { steps }, signal, log }) => {

@@ -55,7 +55,7 @@ export const analyseConnectivity: Analyse<'connectivity'> = (task) =>
     const trained = (await readSpec(root, spec.from as Hash)) as Spec;
     const [[input], [output]] = [model.inputs, model.outputs] as [[SymbolicTensor], [SymbolicTensor]];
     const [height, classes] = [input.shape[1], output.shape[1]] as [number, number];
-    const before = await startingModel(root, trained, { classes, height });
+    const before = await startingModel(root, trained, { classes, shape: [height, height] });
     try {
       const [initials, finals] = [refconvLayers(before), refconvLayers(model)];
       return layers.map(({ name, summary, initial }): AnalysisRow => {

@@ -1,0 +1,218 @@
+"""CamVid in PyTorch as `refconv train --task segmentation` has it: torchvision's LRASPP over MobileNetV1, the same recipe, data and budget.
+
+    python bench/pytorch/segmentation.py CAMVID WEIGHTS OUTPUT [--size 180x240] [--epochs 60] [--seeds 1,2,3]
+
+WEIGHTS is a safetensors file of MobileNetV1 ×0.25 with ReLU, whose convolutions and batch norms are in the network's order. OUTPUT gets a row of
+mean IoU for each seed: of the validation images after each epoch, and of the test images after the last.
+"""
+
+import argparse
+import csv
+import json
+import math
+import random
+import resource
+import struct
+import time
+from pathlib import Path
+
+import numpy
+import torch
+from PIL import Image
+from torch import nn
+from torch.nn import functional
+from torch.utils.data import DataLoader, Dataset
+from torchvision.models.segmentation.lraspp import LRASPP
+from torchvision.transforms.v2 import functional as transforms
+
+from network import MobileNetV1
+
+CLASSES = 11
+VOID = 11
+IGNORED = 255
+LOW, HIGH = 4, 12
+"""Blocks whose outputs are LR-ASPP's low (stride 8) and high features."""
+
+
+class Features(nn.Module):
+    """The features of MobileNetV1 at output stride 16, as timm dilates: the last strided layer has stride 1, the one behind it dilation 2."""
+
+    def __init__(self, width: float):
+        super().__init__()
+        network = MobileNetV1(width, 1000, 2)
+        self.stem, self.blocks = network.stem, network.blocks
+        convolutions = [module for module in self.blocks.modules() if isinstance(module, nn.Conv2d) and module.groups > 1]
+        convolutions[-2].stride = (1, 1)
+        convolutions[-1].dilation = convolutions[-1].padding = (2, 2)
+        for module in [self.stem, *self.blocks]:
+            module[2] = nn.ReLU(inplace=True)
+
+    def forward(self, x):
+        x = self.stem(x)
+        found = {}
+        for i, block in enumerate(self.blocks):
+            x = block(x)
+            # Each block of MobileNetV1 is two of these modules.
+            if i == 2 * LOW + 1:
+                found["low"] = x
+        found["high"] = x
+        return found
+
+
+def read_safetensors(path: Path) -> dict[str, torch.Tensor]:
+    data = path.read_bytes()
+    (length,) = struct.unpack("<Q", data[:8])
+    header = json.loads(data[8 : 8 + length])
+    header.pop("__metadata__", None)
+    tensors = {}
+    for name, entry in header.items():
+        begin, end = entry["data_offsets"]
+        values = numpy.frombuffer(data[8 + length + begin : 8 + length + end], dtype="<f4")
+        tensors[name] = torch.from_numpy(values.copy()).reshape(entry["shape"])
+    return tensors
+
+
+def load_backbone(features: Features, path: Path) -> None:
+    """Gives the convolutions and norms the file's weights by timm's names."""
+    given = read_safetensors(path)
+
+    def take(block: nn.Sequential, convolution: str, norm: str):
+        block[0].weight.data.copy_(given[f"{convolution}.weight"])
+        for name in ("weight", "bias", "running_mean", "running_var"):
+            getattr(block[1], name).data.copy_(given[f"{norm}.{name}"])
+
+    take(features.stem, "conv_stem", "bn1")
+    counts = [1, 2, 2, 6, 2]
+    names = [f"blocks.{stage}.{i}" for stage, count in enumerate(counts) for i in range(count)]
+    for i, name in enumerate(names):
+        take(features.blocks[2 * i], f"{name}.conv_dw", f"{name}.bn1")
+        take(features.blocks[2 * i + 1], f"{name}.conv_pw", f"{name}.bn2")
+
+
+class CamVid(Dataset):
+    """Images and labels in memory as they are; changed for training, resized for evaluation."""
+
+    def __init__(self, folder: Path, split: str, size: tuple[int, int], train: bool):
+        names = (folder / f"{split}.txt").read_text().split()
+        self.size, self.train = size, train
+        self.images = [Image.open(folder / "images" / f"{name}.jpg").convert("RGB") for name in names]
+        self.labels = []
+        for name in names:
+            label = numpy.array(Image.open(folder / "labels" / f"{name}.png"))
+            label[label == VOID] = IGNORED
+            self.labels.append(torch.from_numpy(label))
+
+    def __len__(self):
+        return len(self.images)
+
+    def __getitem__(self, index):
+        image, label = self.images[index], self.labels[index][None]
+        height, width = self.size
+        if self.train:
+            side = min(self.size)
+            short = random.randint(math.ceil(side / 2), 2 * side)
+            image = transforms.resize(image, [short])
+            label = transforms.resize(label, [image.height, image.width], transforms.InterpolationMode.NEAREST_EXACT)
+            down, right = max(0, height - image.height), max(0, width - image.width)
+            image = transforms.pad(image, [0, 0, right, down])
+            label = transforms.pad(label, [0, 0, right, down], fill=IGNORED)
+            top, left = random.randint(0, image.height - height), random.randint(0, image.width - width)
+            image = transforms.crop(image, top, left, height, width)
+            label = transforms.crop(label, top, left, height, width)
+            if random.random() < 0.5:
+                image, label = transforms.hflip(image), transforms.hflip(label)
+        else:
+            image = transforms.resize(image, [height, width])
+        image = transforms.to_dtype(transforms.to_image(image), torch.float32, scale=True)
+        image = transforms.normalize(image, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+        return image, label[0].long()
+
+
+def loss_of(logits, labels):
+    return functional.cross_entropy(logits, labels, ignore_index=IGNORED)
+
+
+@torch.no_grad()
+def mean_iou(model: nn.Module, loader: DataLoader) -> float:
+    """Of one confusion matrix over the set; logits are resized to the labels' size."""
+    model.eval()
+    confusion = torch.zeros(CLASSES, CLASSES, dtype=torch.int64)
+    for images, labels in loader:
+        logits = model(images.to(memory_format=torch.channels_last))["out"]
+        found = functional.interpolate(logits, labels.shape[1:], mode="bilinear", align_corners=False).argmax(1)
+        counted = labels != IGNORED
+        pairs = labels[counted] * CLASSES + found[counted]
+        confusion += torch.bincount(pairs, minlength=CLASSES**2).reshape(CLASSES, CLASSES)
+    right = confusion.diag().double()
+    union = confusion.sum(0) + confusion.sum(1) - confusion.diag()
+    return (right[union > 0] / union[union > 0]).mean().item()
+
+
+def build(weights: Path | None) -> LRASPP:
+    features = Features(0.25)
+    if weights:
+        load_backbone(features, weights)
+    model = LRASPP(features, 64, 256, CLASSES)
+    return model.to(memory_format=torch.channels_last)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    for name in ("data", "weights", "output"):
+        parser.add_argument(name, type=Path)
+    parser.add_argument("--size", default="180x240")
+    parser.add_argument("--epochs", type=int, default=60)
+    parser.add_argument("--seeds", default="1,2,3")
+    parser.add_argument("--batch-size", type=int, default=8)
+    parser.add_argument("--learning-rate", type=float, default=0.05)
+    parser.add_argument("--threads", type=int, default=2)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    height, width = map(int, options.size.split("x"))
+    train, validation, test = (
+        CamVid(options.data, split, (height, width), split == "train") for split in ("train", "val", "test")
+    )
+    evaluated = {name: DataLoader(split, batch_size=8) for name, split in (("val", validation), ("test", test))}
+    rows = []
+    for seed in map(int, options.seeds.split(",")):
+        torch.manual_seed(seed)
+        random.seed(seed)
+        model = build(options.weights)
+        optimizer = torch.optim.SGD(model.parameters(), lr=1.0, momentum=0.9, weight_decay=1e-6, fused=True)
+        loader = DataLoader(train, options.batch_size, shuffle=True, drop_last=True, num_workers=1, persistent_workers=True)
+        steps, warm_up, step = options.epochs * len(loader), len(loader), 0
+        first, last, highest = 5e-4, 5e-6, options.learning_rate
+        for epoch in range(options.epochs):
+            model.train()
+            begin, sums = time.perf_counter(), 0.0
+            for images, labels in loader:
+                done = (step - warm_up) / (steps - warm_up)
+                rate = (
+                    first + (highest - first) * step / warm_up
+                    if step < warm_up
+                    else last + (highest - last) * (1 + math.cos(math.pi * done)) / 2
+                )
+                optimizer.param_groups[0]["lr"] = rate
+                optimizer.zero_grad()
+                loss = loss_of(model(images.to(memory_format=torch.channels_last))["out"], labels)
+                loss.backward()
+                optimizer.step()
+                sums += loss.item()
+                step += 1
+            seconds = time.perf_counter() - begin
+            row = {"seed": seed, "epoch": epoch + 1, "train_loss": sums / len(loader), "seconds": round(seconds, 2)}
+            row["validation_mean_iou"] = mean_iou(model, evaluated["val"])
+            if epoch + 1 == options.epochs:
+                row["test_mean_iou"] = mean_iou(model, evaluated["test"])
+                row["peak_memory_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+            print(json.dumps(row), flush=True)
+            rows.append(row)
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    with options.output.open("w") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+if __name__ == "__main__":
+    main()

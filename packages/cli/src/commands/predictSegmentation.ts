@@ -1,0 +1,105 @@
+import { existsSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { basename, dirname, extname, join } from 'node:path';
+import {
+  encodeLabelImage,
+  encodePicture,
+  fileName,
+  type ImageSource,
+  imageFiles,
+  readPicture,
+  withClasses,
+} from '@refconv/datasets';
+import { bilinearResize } from '@refconv/layers';
+import { segmentation, segmentationTransforms } from '@refconv/segmentation';
+import { compile, tf } from '@refconv/tensorflow';
+import { leftOutText, progress, testLoader, writeAtomically } from '@refconv/training';
+import type { Tensor, Tensor4D } from '@tensorflow/tfjs';
+import { normalisationSteps, shapeOf } from '../segmentation.js';
+import { openSource, type SourceOptions } from '../source.js';
+
+export interface PredictSegmentationOptions extends SourceOptions {
+  output?: string;
+  mean?: number[];
+  std?: number[];
+  testTransform?: string;
+  workers?: number;
+  skipBroken?: boolean;
+  maxPixels?: number;
+  batchSize?: number;
+}
+
+/** Images a call. */
+const BATCH = 8;
+
+/** Of each image a PNG of its pixels' classes, NAME.png, and a picture with their colours, NAME-colours.png; of its own size. */
+export async function predictSegmentation(paths: string[], options: PredictSegmentationOptions): Promise<void> {
+  const { output, workers, skipBroken, maxPixels, batchSize = BATCH } = options;
+  if (output === undefined)
+    throw new Error(
+      'Where do the label images go? Give --output, a folder: NAME.png has the classes, NAME-colours.png shows them.',
+    );
+  if (existsSync(output) && extname(output) !== '')
+    throw new Error(`${output} is a file; --output is a folder for segmentation.`);
+  const images = await imageFiles(paths);
+  const names = namesOf(images);
+  const { model, notes } = await openSource({ ...options, task: 'segmentation' });
+  segmentation.checkModel(model);
+  const [height, width] = shapeOf(model);
+  const usual = segmentationTransforms([height, width], normalisationSteps(options, notes)).test;
+  const loader = testLoader(images, {
+    transform: options.testTransform ?? notes.transform ?? usual,
+    ...{ workers, maxPixels, onBroken: skipBroken ? 'skip' : 'fail', batchSize: Math.min(batchSize, images.count) },
+  });
+  const program = compile({
+    logits(x: Tensor4D) {
+      const outputs = model.apply(x, { training: false }) as Tensor | Tensor[];
+      return (Array.isArray(outputs) ? outputs[0] : outputs) as Tensor4D;
+    },
+  });
+  await mkdir(output, { recursive: true });
+  const bar = progress(images.count, 'images');
+  let done = 0;
+  try {
+    for await (const batch of loader.epoch(0)) {
+      const x = tf.tensor4d(batch.images, [batch.size, height, width, 3]);
+      const logits = program.logits(x);
+      for (let i = 0; i < batch.size; i++) {
+        const index = batch.indices[i] as number;
+        const picture = await readPicture(images, index, maxPixels);
+        const size = { height: picture.height, width: picture.width };
+        const classes = tf.tidy(() => {
+          const own = tf.slice(logits, [i, 0, 0, 0], [1, -1, -1, -1]) as Tensor4D;
+          return Uint8Array.from(tf.argMax(bilinearResize(own, [size.height, size.width]), 3).dataSync());
+        });
+        const name = join(output, names[index] as string);
+        await writeAtomically(`${name}.png`, [encodeLabelImage({ data: classes, ...size })]);
+        const shown = { data: withClasses(picture.data, classes), ...size };
+        await writeAtomically(`${name}-colours.png`, [await encodePicture(shown)]);
+        bar.update(++done, '');
+      }
+      tf.dispose([x, logits]);
+    }
+  } finally {
+    bar.stop();
+    program.dispose();
+    await loader.close();
+  }
+  const unread = loader.broken.map(({ path, reason }) => ({ split: 'test' as const, path, reason }));
+  for (const line of leftOutText({ images: unread, files: [...(images.passedOver ?? [])] })) console.error(line);
+  console.log(`${done} images: ${output}, NAME.png with the classes and NAME-colours.png to look at`);
+}
+
+/** A name for the files of each image: its own, with that of its folder where others have the same. */
+function namesOf(images: ImageSource): string[] {
+  const paths = Array.from({ length: images.count }, (_, i) => fileName(images, i) as string);
+  const stem = (path: string) => basename(path, extname(path));
+  const names = paths.map((path) => {
+    const alone = paths.filter((other) => stem(other) === stem(path)).length === 1;
+    return alone ? stem(path) : `${basename(dirname(path))}-${basename(path).replaceAll('.', '-')}`;
+  });
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined)
+    throw new Error(`Several images would be written as ${twice}.png; do them one folder at a time.`);
+  return names;
+}
