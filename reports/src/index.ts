@@ -1,4 +1,4 @@
-export { type CurvePoint, curvePoints, curvesChart, toCsv, toSvg } from './chart.js';
+export { baselineEpochs, type CurvePoint, curvePoints, curvesChart, toCsv, toSvg } from './chart.js';
 export { connectivityChart, heatMaps, type MatrixCell, redundancyChart, skeletonChart } from './charts/heatMap.js';
 export { isolines, landscapeChart, type NamedLandscape, sliceChart, surfaceChart } from './charts/landscape.js';
 export { type EpsRow, epsChart } from './charts/robustness.js';

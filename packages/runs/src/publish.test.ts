@@ -46,7 +46,7 @@ describe('publishing', () => {
   it('adds to what is there, and says what is not finished', async () => {
     const more = tinyGrid('more', [1, 3]);
     await planGrid(root(), more);
-    const left = more.rows.filter(({ seed }) => seed === 3).map(placeOf);
+    const left = more.rows.filter(({ seed }) => seed === 3).map((row) => `(${placeOf(row)})`);
     expect(await publish(root(), 'more', published())).to.deep.equal({ runs: 3, left, omitted: [] });
     expect(await readdir(join(published(), 'grids'))).to.have.members(['tiny', 'more']);
     expect(await readLedger(published())).to.have.lengthOf(6);
@@ -59,7 +59,9 @@ describe('publishing', () => {
     await planGrid(root(), grid);
     await runQueue(root(), firstRuns(grid, 4), quiet);
     const options = { models: true };
-    expect((await publish(root(), 'begun', elsewhere, options)).left).to.deep.equal(grid.rows.slice(4).map(placeOf));
+    expect((await publish(root(), 'begun', elsewhere, options)).left).to.deep.equal(
+      grid.rows.slice(4).map((row) => `(${placeOf(row)})`),
+    );
     const models = async () =>
       (await readdir(join(elsewhere, 'runs'), { recursive: true })).filter((file) => file.endsWith('weights.bin'));
     expect(await models()).to.deep.equal([join(from, 'model', 'weights.bin')]);

@@ -18,7 +18,7 @@ const LARGEST = 1_000_000;
 
 export interface Published {
   runs: number;
-  /** Runs of the grid that are not finished, by network, arm and seed. */
+  /** Runs of the grid that are not finished, by network, arm and seed in parentheses. */
   left: string[];
   /** Files that are too large, as paths within the folder of runs. */
   omitted: string[];
@@ -46,7 +46,7 @@ export async function publish(
   await writeGrid(to, grid);
   await rebuildLedger(to);
   await writeTables(to, grid);
-  return { runs: finished.length, left: left.map(placeOf), omitted };
+  return { runs: finished.length, left: left.map((row) => `(${placeOf(row)})`), omitted };
 }
 
 async function publishRun(root: string, hash: string, to: string): Promise<string[]> {
