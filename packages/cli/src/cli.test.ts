@@ -14,7 +14,7 @@ describe('refconv', () => {
   it('explains each command, with examples that its options allow', () => {
     const root = program();
     expect(root.commands.map((command) => command.name())).to.have.members(
-      'train refocus merge evaluate attack predict convert info export logits losses detections metric data report experiment'.split(
+      'train recipe refocus merge evaluate attack predict features convert info export logits losses detections metric data report experiment'.split(
         ' ',
       ),
     );
@@ -27,7 +27,7 @@ describe('refconv', () => {
       const lines = help.split('\n').filter((line) => line.startsWith('  $ refconv '));
       expect(lines.length, command.name()).to.be.at.least(1);
       for (const line of lines) {
-        expect(line).to.match(new RegExp(`^  \\$ refconv (metric |data |report )?${command.name()} `));
+        expect(line).to.match(new RegExp(`^  \\$ refconv (metric |data |report )?${command.name()}( |$)`));
         const names = command.options.map(({ long }) => long);
         for (const option of line.match(/--[a-z-]+/g) ?? []) expect(names, line).to.include(option);
       }
