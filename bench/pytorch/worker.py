@@ -9,7 +9,7 @@ import time
 import torch
 from torch import nn
 
-from network import MobileNetV1
+from networks import NETWORKS
 
 LEARNING_RATE = 0.01
 MOMENTUM = 0.9
@@ -21,7 +21,8 @@ def build(setting: dict, compiled: bool):
     """Returns the number of parameters and a function that runs one step to its end and returns the loss."""
     torch.manual_seed(1)
     stem_stride = 1 if setting["variant"] == "cifar" else 2
-    model = MobileNetV1(setting["width"], setting["classes"], stem_stride).to(memory_format=torch.channels_last)
+    model = NETWORKS[setting["network"]](setting["width"], setting["classes"], stem_stride)
+    model = model.to(memory_format=torch.channels_last)
     parameters = list(model.parameters())
     # The fused form is the fastest of PyTorch's three on a CPU, and the counterpart of ResourceApplyMomentum.
     optimizer = torch.optim.SGD(

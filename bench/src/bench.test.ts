@@ -19,7 +19,8 @@ describe('the command line', () => {
   });
 
   it('refuses what it does not know', () => {
-    expect(() => parseOptions(['--case', 'D'])).to.throw('--case does not know D; it knows A, B, C.');
+    expect(() => parseOptions(['--case', 'Z'])).to.throw('--case does not know Z; it knows A, B, C, D, E, F, G.');
+    expect(() => parseOptions(['--threads', '0'])).to.throw('at least 1');
     expect(() => parseOptions(['--rounds', '1'])).to.throw('at least 2');
     expect(() => parseOptions(['--fast'])).to.throw('--fast');
   });

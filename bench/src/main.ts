@@ -26,7 +26,7 @@ async function measure(options: Options): Promise<Findings> {
   let limits: MachineLimits = {};
   const updateLimits = async () => {
     log("measuring the machine's limits");
-    const measured = await measureLimits(python, where.cores, limitMilliseconds, limits);
+    const measured = await measureLimits(python, options.threads ?? where.cores, limitMilliseconds, limits);
     limits = measured.limits;
     notes.push(...measured.failures);
   };
@@ -35,7 +35,8 @@ async function measure(options: Options): Promise<Findings> {
   const cases: CaseResult[] = [];
   for (const name of options.cases) {
     const full = CASES[name] as Case;
-    const run = { contestants, rounds, roundMilliseconds, cores: where.cores, python, log };
+    const cores = options.threads ?? where.cores;
+    const run = { contestants, rounds, roundMilliseconds, cores, python, log };
     cases.push(await runCase(name, quick ? quickened(full) : full, run));
   }
   // Once more, since whatever else runs on the machine may have slowed the first try.

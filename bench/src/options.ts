@@ -8,12 +8,15 @@ export interface Options {
   /** Rounds run, of which the first is thrown away. */
   rounds: number;
   quick: boolean;
+  /** Of each contestant; all of the machine's where it is not given. */
+  threads: number | undefined;
 }
 
 export const USAGE = `Usage: npm run bench -- [options]
   --case A,B,C         which cases (default: all)
   --contestants a,b,c  which of ${CONTESTANTS.join(', ')} (default: all)
   --rounds N           rounds, of which the first is thrown away (default: 7)
+  --threads N          processor cores that each contestant uses (default: all)
   --quick              tiny networks and 2 rounds, to try the benchmark itself
    or: npm run bench -- methods [options], which compares RefConv and its rivals; methods --help lists them
    or: npm run bench -- attacks [options], PGD beside PyTorch's
@@ -27,6 +30,7 @@ export function parseOptions(args: string[]): Options {
       case: { type: 'string' },
       contestants: { type: 'string' },
       rounds: { type: 'string' },
+      threads: { type: 'string' },
       quick: { type: 'boolean', default: false },
     },
   });
@@ -36,7 +40,12 @@ export function parseOptions(args: string[]): Options {
       `--rounds must be a whole number of at least 2, since the first round does not count; given ${values.rounds}.`,
     );
   }
+  const threads = values.threads === undefined ? undefined : Number(values.threads);
+  if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1)) {
+    throw new Error(`--threads must be a whole number of at least 1; given ${values.threads}.`);
+  }
   return {
+    threads,
     cases: chosen('--case', values.case, Object.keys(CASES)),
     contestants: chosen('--contestants', values.contestants, CONTESTANTS),
     rounds,

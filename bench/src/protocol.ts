@@ -2,10 +2,13 @@
 
 /** Which network a worker builds, and how it is fed. */
 export interface Setting {
+  /** Its name among the networks of @refconv/backbones. */
+  network: 'mobilenetv1' | 'mobilenetv2' | 'shufflenetv2' | 'resnet20_cifar';
   variant: 'imagenet' | 'cifar';
   /** Height and width of the images in pixels. */
   inputSize: number;
   classes: number;
+  /** 1 for a network that has no other. */
   width: number;
   batch: number;
   /** Processor cores to use. */

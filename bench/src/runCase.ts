@@ -46,12 +46,15 @@ function startWorker(name: ContestantName, setting: Setting, python: Python): Wo
   if (name === 'pytorch' || name === 'pytorch-compile') {
     return new WorkerProcess(name, python.program, ['-B', pythonScript('worker.py'), argument, name]);
   }
-  return new WorkerProcess(name, process.execPath, [
-    nodeScript(name === 'stock' ? 'stock.js' : 'ours.js'),
-    argument,
-    name,
-  ]);
+  const script = nodeScript(name === 'stock' ? 'stock.js' : 'ours.js');
+  return new WorkerProcess(name, process.execPath, [script, argument, name], threadsOfTensorFlow(setting.threads));
 }
+
+/** One thread each runs its operations one after the other too, as a run with one thread does. */
+const threadsOfTensorFlow = (threads: number): Record<string, string> => ({
+  TF_NUM_INTRAOP_THREADS: String(threads),
+  ...(threads === 1 && { TF_NUM_INTEROP_THREADS: '1' }),
+});
 
 /** Never throws for a contestant's sake: whoever fails is told of in the result, and the others go on. */
 export async function runCase(

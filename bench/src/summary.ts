@@ -82,7 +82,7 @@ export function verdicts(table: Row[], targets: Target[]): Verdict[] {
 const GROUPS: [group: string, kinds: RegExp][] = [
   ['depthwise', /Depthwise/],
   ['1×1 and dense convolutions', /Conv2D|MatMul|Pointwise/],
-  ['batch norm, with its activation', /BatchNorm|BatchStatistics|Normalize/],
+  ['batch norm, with its activation', /BatchNorm|Statistics|Normalize/],
   ['activations', /Relu/],
   ['optimiser', /^(ResourceApply\w+|_?Mul|_?Add|_?AddV2|_?AddN)$/],
 ];

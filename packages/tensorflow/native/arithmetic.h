@@ -95,6 +95,9 @@ void MapSlices(const float* basis, const float* map, const SlicesShape& shape, b
 // Gradient of the filters.
 void MapSlicesGradient(const float* dy, const float* basis, const SlicesShape& shape, float* gradient);
 
+// y [count, columns, rows] of x [count, rows, columns].
+void TransposeEach(const float* x, int64_t count, int64_t rows, int64_t columns, float* y);
+
 struct ResizeShape {
   int64_t batch, height, width, channels, outHeight, outWidth;
 };

@@ -295,6 +295,17 @@ void ComputeResize(void*, TF_OpKernelContext* context) {
   ResizeSeparably(call.Data(x), call.Data(rows), call.Data(columns), s, y);
 }
 
+// x [.., a, b]: [.., b, a].
+void ComputeTranspose(void*, TF_OpKernelContext* context) {
+  Call call(context);
+  TF_Tensor* x = call.Input(0);
+  std::vector<int64_t> shape = Shape(x);
+  int64_t columns = shape.back(), rows = shape[shape.size() - 2], size = rows * columns;
+  std::swap(shape.back(), shape[shape.size() - 2]);
+  float* y = call.Output(0, shape);
+  if (size > 0) TransposeEach(call.Data(x), TF_TensorElementCount(x) / size, rows, columns, y);
+}
+
 SlicesShape SlicesOf(TF_Tensor* basis, TF_Tensor* map) {
   int64_t height = TF_Dim(basis, 0), width = TF_Dim(basis, 1);
   return {height, width, TF_TensorElementCount(basis) / (height * width), TF_Dim(map, 0)};
@@ -377,6 +388,9 @@ void ResizeShapes(TF_ShapeInferenceContext* context, TF_Status* status) {
 // [n, h', w', c] of x [n, h, w, c] and [h', w'].
 void DepthwiseShapes(TF_ShapeInferenceContext* context, TF_Status* status) {
   JoinedShape(context, status, {{0, 0, 1}, {2, 0, 2}, {0, 3, 4}});
+}
+void TransposeShapes(TF_ShapeInferenceContext* context, TF_Status* status) {
+  JoinedShape(context, status, {{0, 0, -2}, {0, -1, INT64_MAX}, {0, -2, -1}});
 }
 void ThirdInputShapes(TF_ShapeInferenceContext* context, TF_Status* status) { Inference(context, status).Like(0, 2); }
 
@@ -487,6 +501,7 @@ void RegisterOperations() {
            StatisticsShapes, [](TF_OpKernelConstruction* c) { return ReadAttributes(c, {"epsilon", "average_factor"}); },
            ComputeFinishStatistics);
   Register("RefconvResize", {"x", "rows", "columns"}, {"y"}, {}, ResizeShapes, none, ComputeResize);
+  Register("RefconvTransposeEach", {"x"}, {"y"}, {}, TransposeShapes, none, ComputeTranspose);
   Register("RefconvMapSlices", {"basis", "map"}, {"mapped"}, {"identity: int"}, NormalizeShapes,
            [](TF_OpKernelConstruction* c) { return ReadAttributes(c, {"identity"}); }, ComputeMapSlices);
   Register("RefconvMapSlicesGrad", {"dy", "basis", "like"}, {"gradient"}, {}, ThirdInputShapes, none,

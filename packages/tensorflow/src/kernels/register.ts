@@ -8,6 +8,7 @@ import { registerEigen } from './eigen.js';
 import { registerMapSlices } from './mapSlices.js';
 import { registerResize } from './resize.js';
 import { patchStockLayers } from './stockLayers.js';
+import { registerTranspose } from './transpose.js';
 
 registerActivations();
 registerBatchNorm();
@@ -17,4 +18,5 @@ registerCrossEntropy();
 registerEigen();
 registerMapSlices();
 registerResize();
+registerTranspose();
 patchStockLayers();
