@@ -16,9 +16,11 @@ import {
   type LeftOut,
   leavesOut,
   leftOutText,
+  loadModel,
   type MetricsRow,
   predict,
   requireFinite,
+  saveAverages,
   saveModel,
   writePredictions,
 } from '@refconv/training';
@@ -27,6 +29,7 @@ import { analyse } from './analyses/analyse.js';
 import { openRunImages } from './data.js';
 import { environment } from './environment.js';
 import {
+  AVERAGED,
   ENVIRONMENT,
   FAILURE,
   json,
@@ -41,9 +44,9 @@ import {
   runFolder,
 } from './folder.js';
 import { appendToLedger, checkLedger } from './ledger.js';
-import { startingModel } from './network.js';
+import { finishedModel, startingModel } from './network.js';
 import type { AnalysisResult, Result } from './result.js';
-import { type Hash, hashOfSpec, type Spec, shortHash } from './spec.js';
+import { type Hash, hashOfSpec, neededRuns, type Spec, shortHash } from './spec.js';
 import { checkVersion, versionOf } from './version.js';
 
 export interface ExecuteOptions {
@@ -95,8 +98,10 @@ export async function execute(
 /** The run's own version, and that of the run which it starts from. */
 async function checkVersions(root: string, hash: Hash, spec: Spec): Promise<void> {
   checkVersion(`The run ${shortHash(hash)}`, spec);
-  const start = spec.from && (await readSpec(root, spec.from));
-  if (start) versionOf(`The run ${shortHash(hash)} with the one that it starts from`, [start, spec]);
+  for (const needed of neededRuns(spec)) {
+    const start = await readSpec(root, needed);
+    if (start) versionOf(`The run ${shortHash(hash)} with the one that it starts from`, [start, spec]);
+  }
 }
 
 async function train(root: string, hash: Hash, spec: Spec, options: ExecuteOptions): Promise<Result | undefined> {
@@ -106,6 +111,7 @@ async function train(root: string, hash: Hash, spec: Spec, options: ExecuteOptio
   const { data, normalisation, recipe } = images;
   let model: LayersModel | undefined;
   let merged: LayersModel | undefined;
+  let teacher: LayersModel | undefined;
   try {
     const where = await environment(spec, images.source);
     await writeAtomically(join(folder, ENVIRONMENT), [json(where)]);
@@ -116,15 +122,18 @@ async function train(root: string, hash: Hash, spec: Spec, options: ExecuteOptio
     model = await startingModel(root, spec, { classes: data.classes.length, height: images.size, onLeft });
     for (const line of leftOutText({ layers })) log(line);
     if (spec.freezeBatchNorm) freezeBatchNorms(model);
+    if (spec.teacher) teacher = (await loadModel(finishedModel(root, spec.teacher, [MERGED, MODEL]))).model;
     const checkpointEvery = { seconds: CHECKPOINT };
     const fitted = await fit({
       ...{ model, data, ...normalisation, recipe, folder, checkpointEvery, signal, log },
+      ...(teacher && { teacher }),
       showProgress: false,
     });
     if (fitted.stopped || signal?.aborted) return undefined;
     const peakMemory = 1024 * process.resourceUsage().maxRSS;
 
     const notes = { ...images.notes, classes: data.classes };
+    if (fitted.averaged) await saveAverages(model, fitted.averaged, join(folder, AVERAGED), notes);
     await saveModel(model, join(folder, MODEL), notes, { replace: true });
     merged = spec.method ? await merge(model) : undefined;
     if (merged) await saveModel(merged, join(folder, MERGED), notes, { replace: true });
@@ -157,6 +166,7 @@ async function train(root: string, hash: Hash, spec: Spec, options: ExecuteOptio
     await rm(join(folder, FAILURE), { force: true });
     return result;
   } finally {
+    teacher?.dispose();
     merged?.dispose();
     model?.dispose();
     await images.close();

@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { holdOut, inFiles, type OpenDataset, openDataset, relabelled } from '@refconv/datasets';
 import { requireWritable } from '@refconv/files';
 import type { LeftLayer, MethodId } from '@refconv/refconv';
-import { tf } from '@refconv/tensorflow';
 import {
   evaluationOf,
   type FitResult,
@@ -20,6 +19,7 @@ import {
   type Prediction,
   predict,
   requireFinite,
+  saveAverages,
   saveModel,
   writeAtomically,
   writePredictions,
@@ -206,25 +206,4 @@ async function trainInto(finished: string, options: TrainOptions): Promise<void>
     const warning = best.chosenOn === 'test' ? ' (chosen on test images, so no result: see --validation)' : '';
     console.log(`Best epoch by ${best.chosenOn} images: ${best.epoch}, top-1 ${percent(best.top1)}${warning}`);
   }
-}
-
-/** The same network with the averages for weights. */
-async function saveAverages(
-  model: LayersModel,
-  averages: readonly Float32Array[],
-  folder: string,
-  notes: ModelNotes,
-): Promise<void> {
-  const exchange = (values: readonly Float32Array[]) => {
-    const own = model.weights.map((weight) => weight.read().dataSync<'float32'>().slice());
-    tf.tidy(() =>
-      model.weights.forEach((weight, i) => {
-        weight.write(tf.tensor(values[i] as Float32Array, weight.shape as number[]));
-      }),
-    );
-    return own;
-  };
-  const own = exchange(averages);
-  await saveModel(model, folder, notes, { replace: true });
-  exchange(own);
 }
