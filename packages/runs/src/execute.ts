@@ -16,10 +16,12 @@ import {
   type LeftOut,
   leavesOut,
   leftOutText,
+  loadModel,
   type Measured,
   type MetricsRow,
   predict,
   requireFinite,
+  saveAverages,
   saveModel,
 } from '@refconv/training';
 import type { LayersModel } from '@tensorflow/tfjs';
@@ -27,6 +29,7 @@ import { analyse } from './analyses/analyse.js';
 import { openRunImages } from './data.js';
 import { environment } from './environment.js';
 import {
+  AVERAGED,
   ENVIRONMENT,
   FAILURE,
   json,
@@ -41,9 +44,9 @@ import {
   runFolder,
 } from './folder.js';
 import { appendToLedger, checkLedger } from './ledger.js';
-import { startingModel } from './network.js';
+import { finishedModel, startingModel } from './network.js';
 import { type AnalysisResult, type Result, scoreOf } from './result.js';
-import { type Hash, hashOfSpec, type Spec, shortHash } from './spec.js';
+import { type Hash, hashOfSpec, neededRuns, type Spec, shortHash } from './spec.js';
 import { type RunTask, withTask } from './task.js';
 import { checkVersion, versionOf } from './version.js';
 
@@ -96,8 +99,10 @@ export async function execute(
 /** The run's own version, and that of the run which it starts from. */
 async function checkVersions(root: string, hash: Hash, spec: Spec): Promise<void> {
   checkVersion(`The run ${shortHash(hash)}`, spec);
-  const start = spec.from && (await readSpec(root, spec.from));
-  if (start) versionOf(`The run ${shortHash(hash)} with the one that it starts from`, [start, spec]);
+  for (const needed of neededRuns(spec)) {
+    const start = await readSpec(root, needed);
+    if (start) versionOf(`The run ${shortHash(hash)} with the one that it starts from`, [start, spec]);
+  }
 }
 
 async function train<P extends ImageResult, E extends Measured>(
@@ -113,6 +118,7 @@ async function train<P extends ImageResult, E extends Measured>(
   const { data, normalisation, recipe } = images;
   let model: LayersModel | undefined;
   let merged: LayersModel | undefined;
+  let teacher: LayersModel | undefined;
   try {
     const where = await environment(spec, images.source);
     await writeAtomically(join(folder, ENVIRONMENT), [json(where)]);
@@ -123,9 +129,11 @@ async function train<P extends ImageResult, E extends Measured>(
     model = await startingModel(root, spec, { classes: data.classes.length, shape: images.shape, onLeft });
     for (const line of leftOutText({ layers })) log(line);
     if (spec.freezeBatchNorm) freezeBatchNorms(model);
+    if (spec.teacher) teacher = (await loadModel(finishedModel(root, spec.teacher, [MERGED, MODEL]))).model;
     const checkpointEvery = { seconds: CHECKPOINT };
     const fitted = await fit({
       ...{ model, task, data, ...normalisation, recipe, folder, checkpointEvery, signal, log },
+      ...(teacher && { teacher }),
       showProgress: false,
     });
     if (fitted.stopped || signal?.aborted) return undefined;
@@ -134,6 +142,7 @@ async function train<P extends ImageResult, E extends Measured>(
     const { id, ...network } = spec.network;
     const segmenter = spec.task && { task: spec.task.id, backbone: { id, options: network } };
     const notes = { ...images.notes, classes: data.classes, ...segmenter };
+    if (fitted.averaged) await saveAverages(model, fitted.averaged, join(folder, AVERAGED), notes);
     await saveModel(model, join(folder, MODEL), notes, { replace: true });
     merged = spec.method ? await merge(model) : undefined;
     if (merged) await saveModel(merged, join(folder, MERGED), notes, { replace: true });
@@ -170,6 +179,7 @@ async function train<P extends ImageResult, E extends Measured>(
     await rm(join(folder, FAILURE), { force: true });
     return result;
   } finally {
+    teacher?.dispose();
     merged?.dispose();
     model?.dispose();
     await images.close();

@@ -16,8 +16,9 @@ export const FAILURE = 'failure.json';
 export const CANCELLED = 'cancelled';
 export const LOG = 'log.txt';
 export const LOCK = 'lock';
-/** The network as it was trained, and as a plain network. */
+/** The network as it was trained, with the averages of its weights, and as a plain network. */
 export const MODEL = 'model';
+export const AVERAGED = 'averaged';
 export const MERGED = 'merged';
 
 /** Exit statuses of a worker: another process is at the run; stopped, to be started again. */

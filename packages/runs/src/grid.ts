@@ -7,7 +7,7 @@ import { checkData } from './data.js';
 import { isDone } from './folder.js';
 import { guessedGrid, type OldGrid } from './oldGrid.js';
 import { checkReplacement } from './replacement.js';
-import { type Hash, hashOfSpec, parseSpec, type Spec, type SpecInput, shortHash } from './spec.js';
+import { type Hash, hashOfSpec, neededRuns, parseSpec, type Spec, type SpecInput, shortHash } from './spec.js';
 
 /** One run's place in the table. */
 export interface GridRow {
@@ -67,9 +67,9 @@ export class GridBuilder {
   add(network: string, arm: string, input: SpecInput, of?: string): Hash {
     const spec = parseSpec(input);
     const hash = hashOfSpec(spec);
-    if (spec.from && !this.runs[spec.from]) {
-      throw new RangeError(`The run ${network} ${arm} starts from ${shortHash(spec.from)}, which is not in the grid.`);
-    }
+    const missing = neededRuns(spec).find((needed) => !this.runs[needed]);
+    if (missing)
+      throw new RangeError(`The run ${network} ${arm} starts from ${shortHash(missing)}, which is not in the grid.`);
     this.runs[hash] = spec;
     this.rows.push({ network, arm, seed: spec.seed, hash, ...(of !== undefined && { of }) });
     return hash;
@@ -154,7 +154,8 @@ function gridProblem(grid: Grid | OldGrid): string | undefined {
   if (!Array.isArray(grid?.rows) || typeof grid.runs !== 'object' || grid.runs === null) return 'it is not a grid';
   for (const [hash, spec] of Object.entries(grid.runs)) {
     if (hashOf(spec) !== hash) return `what stands under the run ${shortHash(hash)} is the spec of another`;
-    if (spec.from && !grid.runs[spec.from]) return `${shortHash(hash)} starts from a run that it has not`;
+    if (neededRuns(spec).some((needed) => !grid.runs[needed]))
+      return `${shortHash(hash)} starts from a run that it has not`;
   }
   const wrong = grid.rows.findIndex((row) => {
     const { network, arm, seed, hash } = row ?? {};

@@ -10,7 +10,7 @@ import { rebuildLedger } from './ledger.js';
 import { finishedModel } from './network.js';
 import { placeOf } from './place.js';
 import type { AnalysisResult, Environment, Result } from './result.js';
-import type { Hash, Spec } from './spec.js';
+import { type Hash, neededRuns, type Spec } from './spec.js';
 
 /** Files of a run that are copied as they are, where they are not larger. */
 const COPIED = /^(metrics|points.*|rounds|connectivity|redundancy|skeletons|robustness.*)\.csv$|^landscape\.json$/;
@@ -41,7 +41,7 @@ export async function publish(
   const omitted: string[] = [];
   for (const hash of finished) omitted.push(...(await publishRun(root, hash, to)));
   const left = grid.rows.filter(({ hash }) => !finished.includes(hash));
-  const starts = models ? left.map(({ hash }) => (grid.runs[hash] as Spec).from) : [];
+  const starts = models ? left.flatMap(({ hash }) => neededRuns(grid.runs[hash] as Spec)) : [];
   for (const hash of finished) await publishModel(root, hash, to, starts.includes(hash));
   await writeGrid(to, grid);
   await rebuildLedger(to);

@@ -26,7 +26,7 @@ import {
 import type { RunList } from './grid.js';
 import { appendToLedger, readLedger, rebuildLedger } from './ledger.js';
 import { placeOf } from './place.js';
-import type { Hash, Spec } from './spec.js';
+import { type Hash, neededRuns, type Spec } from './spec.js';
 
 export const WORKER = fileURLToPath(new URL('./worker.js', import.meta.url));
 
@@ -115,12 +115,12 @@ class Queue {
     const { signal, memory } = this.options;
     const workers = this.options.workers ?? (await workersFor(this.grid, memory));
     this.freeGpus = await gpusFor(this.grid);
-    for (const [hash, { from }] of Object.entries(this.grid.runs)) {
-      if (from) this.children.set(from, [...(this.children.get(from) ?? []), hash]);
+    for (const [hash, spec] of Object.entries(this.grid.runs)) {
+      for (const needed of neededRuns(spec)) this.children.set(needed, [...(this.children.get(needed) ?? []), hash]);
     }
-    for (const [hash, { from }] of Object.entries(this.grid.runs)) {
+    for (const hash of Object.keys(this.grid.runs)) {
       if (isDone(this.root, hash)) this.done++;
-      else if (!from || isDone(this.root, from)) this.ready.push(hash);
+      else if (this.canStart(hash)) this.ready.push(hash);
     }
     const total = Object.keys(this.grid.runs).length;
     this.log(`${this.grid.name}: ${counted(total, 'run')}, ${this.done} done, ${workers} at a time`);
@@ -233,7 +233,13 @@ class Queue {
     this.done++;
     this.log(`${this.describe(hash)}: done (${this.done} of ${Object.keys(this.grid.runs).length})`);
     // Before other baselines: it frees a table's row.
-    this.ready.unshift(...(this.children.get(hash) ?? []).filter((child) => !isDone(this.root, child)));
+    const next = (this.children.get(hash) ?? []).filter((child) => !isDone(this.root, child) && this.canStart(child));
+    this.ready.unshift(...next);
+  }
+
+  /** Whether what it needs is done. */
+  private canStart(hash: Hash): boolean {
+    return neededRuns(this.grid.runs[hash] as Spec).every((needed) => isDone(this.root, needed));
   }
 
   private fail(hash: Hash, reason: string): void {

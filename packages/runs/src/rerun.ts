@@ -7,7 +7,7 @@ import { readResult, readSpec, runFolder } from './folder.js';
 import { type GridRow, readGrid } from './grid.js';
 import { type QueueOptions, runQueue } from './queue.js';
 import { type Result, scoreOf, scoreValue } from './result.js';
-import { type Hash, parseSpec, type Spec, shortHash } from './spec.js';
+import { type Hash, neededRuns, parseSpec, type Spec, shortHash } from './spec.js';
 
 export interface Rerun {
   hash: Hash;
@@ -40,12 +40,14 @@ export async function rerun(
     throw new Error(
       `The run ${shortHash(hash)} of ${published} has no result to compare with: it is an analysis, or not finished.`,
     );
-  const chain: [Hash, Spec][] = [];
-  for (let at: Hash | null = hash; at !== null; ) {
+  const needed = new Map<Hash, Spec>();
+  const add = async (at: Hash): Promise<void> => {
     const spec: Spec = await specOf(published, at);
-    chain.unshift([at, spec]);
-    at = spec.from;
-  }
+    for (const each of neededRuns(spec)) await add(each);
+    needed.set(at, spec);
+  };
+  await add(hash);
+  const chain = [...needed];
   const rows = chain.map(([each, { network, method, seed }]): GridRow => {
     return { network: network.id, arm: method?.id ?? 'plain', seed, hash: each };
   });

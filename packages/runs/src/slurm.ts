@@ -20,7 +20,7 @@ import {
   submittedJobs,
   writeJobs,
 } from './slurmJobs.js';
-import type { Hash, Spec } from './spec.js';
+import { type Hash, neededRuns, type Spec } from './spec.js';
 
 export interface SlurmOptions {
   account?: string;
@@ -65,8 +65,11 @@ export function slurmArrays(runs: Record<Hash, Spec>, largest = Number.POSITIVE_
   const placeOf = new Map<Hash, { array: number; index: number }>();
   const roots = new Map<string, number>();
   const add = (array: SlurmArray) => arrays.push(array) - 1;
-  for (const [hash, { from, threads, analysis }] of Object.entries(runs)) {
-    const parent = from ? placeOf.get(from) : undefined;
+  for (const [hash, spec] of Object.entries(runs)) {
+    const { threads, analysis } = spec;
+    const parent = neededRuns(spec)
+      .map((needed) => placeOf.get(needed))
+      .find((place) => place !== undefined);
     let number: number;
     let index: number;
     if (parent) {
@@ -253,7 +256,9 @@ async function openRuns(root: string, grid: Grid): Promise<{ open: Record<Hash, 
   for (const [hash, spec] of Object.entries(grid.runs)) {
     if (isDone(root, hash)) continue;
     if ([FAILURE, CANCELLED].some((file) => existsSync(join(runFolder(root, hash), file)))) continue;
-    if (spec.from && !isDone(root, spec.from) && !open[spec.from]) {
+    const undone = neededRuns(spec).filter((needed) => !isDone(root, needed));
+    // A task waits for one other alone: a run that needs two is left for when one of them is done.
+    if (undone.length > 1 || undone.some((needed) => !open[needed])) {
       left.push(hash);
       continue;
     }

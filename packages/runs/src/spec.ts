@@ -108,6 +108,8 @@ export const recipeSchema = z.strictObject({
   schedule: z.custom<ScheduleChoice>().optional(),
   /** Left out: softmax cross entropy. */
   loss: z.custom<LossChoice>().optional(),
+  /** From the run that the spec's `teacher` names. */
+  distillation: z.strictObject({ weight: z.number(), temperature: z.number().optional() }).optional(),
   /** Trains on attacked images: eps and step in 1/255. */
   adversarial: z.strictObject({ eps: z.number().positive(), step: z.number().positive().optional() }).optional(),
 });
@@ -177,6 +179,11 @@ export const specSchema = z.strictObject({
     .regex(/^[0-9a-f]{64}$/)
     .nullable()
     .default(null),
+  /** The run whose final model this one learns from, by recipe.distillation; left out: none. */
+  teacher: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .optional(),
   /** Null: the plain network. */
   method: methodSchema.nullable().default(null),
   /** Batch norms keep their statistics, scale and shift, and normalise by them in training too. */
@@ -218,6 +225,10 @@ export function parseSpec(value: unknown): Spec {
       'The spec cannot be used: method.options.seed is no option; a run has one seed, the field `seed` of the spec.',
     );
   checkRecipe({ ...spec.recipe, seed: spec.seed });
+  if ((spec.teacher === undefined) !== (spec.recipe.distillation === undefined))
+    throw new RangeError(
+      `The spec cannot be used: ${spec.teacher === undefined ? 'recipe.distillation needs a teacher, the hash of a run' : 'a teacher needs recipe.distillation'}.`,
+    );
   checkAnalysis(spec);
   return spec;
 }
@@ -247,9 +258,9 @@ function checkAnalysis({ analysis, from, data, recipe }: Spec): void {
       `The spec cannot be used: ${analysis.id} ${needsRun ? 'is of another run, and from is null' : 'is of initial weights; from must be null'}.`,
     );
   }
-  if (analysis.id === 'cost' && recipe.adversarial)
+  if (analysis.id === 'cost' && (recipe.adversarial || recipe.distillation))
     throw new RangeError(
-      'The spec cannot be used: a cost is of training on images as they are; leave recipe.adversarial out.',
+      'The spec cannot be used: a cost is of training on images as they are; leave recipe.adversarial and distillation out.',
     );
   if (!('part' in analysis)) return;
   const { i, n } = analysis.part;
@@ -259,6 +270,10 @@ function checkAnalysis({ analysis, from, data, recipe }: Spec): void {
       `The spec cannot be used: the analysis ${analysis.id} needs images in memory, and those of ${data.name} stay in files.`,
     );
 }
+
+/** The runs whose models a run needs: the one that it starts from, and its teacher. */
+export const neededRuns = ({ from, teacher }: Pick<Spec, 'from' | 'teacher'>): Hash[] =>
+  [from, teacher].filter((hash) => hash !== null && hash !== undefined);
 
 /** The name of a run. */
 export const hashOfSpec = (spec: Spec): Hash => hashOf(spec);

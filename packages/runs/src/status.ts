@@ -4,6 +4,7 @@ import { type State, shortHash, stateOf } from './folder.js';
 import type { Grid, GridRow } from './grid.js';
 import { scoreOf } from './result.js';
 import { slurmQueue, submittedJobs } from './slurmJobs.js';
+import { neededRuns } from './spec.js';
 
 /** What a run that waits waits for, where that is known. */
 export interface RowState extends GridRow {
@@ -26,8 +27,15 @@ export async function gridStatus(root: string, grid: Grid): Promise<RowState[]> 
   const waitsFor = new Map<string, string>();
   for (const [hash, spec] of Object.entries(grid.runs)) {
     const state = await stateOf(root, hash, spec);
-    const parent = spec.from ? states.get(spec.from) : undefined;
-    const name = spec.from ? shortHash(spec.from) : '';
+    // Of what it needs, what keeps it waiting: above all what failed.
+    const needed = neededRuns(spec).map((each) => ({ name: shortHash(each), parent: states.get(each) }));
+    const [{ parent, name } = { parent: undefined, name: '' }] = [
+      'failed',
+      'cancelled',
+      'waiting',
+      'running',
+      'done',
+    ].flatMap((kind) => needed.filter((each) => each.parent?.state === kind));
     states.set(hash, state);
     if (state.state !== 'waiting') continue;
     if (parent?.state === 'failed') {

@@ -1,11 +1,14 @@
 /** What the averages of the weights make of the images, and their values. */
 import type { ImageSplit, Loader } from '@refconv/datasets';
+import { tf } from '@refconv/tensorflow';
 import type { LayersModel } from '@tensorflow/tfjs';
 import type { Classifier } from './classifier.js';
 import { type EvaluationOptions, resultsOf } from './evaluate.js';
 import type { SplitName } from './feed.js';
 import { type MetricsRow, scoreKey } from './metrics.js';
+import { type ModelNotes, saveModel } from './modelFolder.js';
 import type { ImageResult, Measured, Task } from './task.js';
+import { weightNames } from './tensors.js';
 
 type Program = Pick<Classifier, 'exchange' | 'evaluate'>;
 
@@ -37,6 +40,30 @@ export function averagedNumbers<P extends ImageResult, E extends Measured>(
   });
 }
 
-/** The averages, in the order of the model's weights. */
-export const averagesOf = (program: Program, model: LayersModel): Promise<Float32Array[]> =>
-  withAverages(program, () => model.weights.map((weight) => weight.read().dataSync<'float32'>().slice()));
+/** The averages by the weights' names: their order changes with what is frozen. */
+export const averagesOf = (program: Program, model: LayersModel): Promise<Map<string, Float32Array>> =>
+  withAverages(program, () => valuesOf(model));
+
+const valuesOf = (model: LayersModel) =>
+  new Map(Array.from(weightNames(model), ([variable, name]) => [name, variable.dataSync<'float32'>().slice()]));
+
+/** Saves the same network with the averages for weights; the model keeps its own. A folder that is there is replaced. */
+export async function saveAverages(
+  model: LayersModel,
+  averages: ReadonlyMap<string, Float32Array>,
+  folder: string,
+  notes: ModelNotes,
+): Promise<void> {
+  const own = valuesOf(model);
+  const give = (values: ReadonlyMap<string, Float32Array>) =>
+    tf.tidy(() => {
+      for (const [variable, name] of weightNames(model))
+        variable.assign(tf.tensor(values.get(name) as Float32Array, variable.shape) as never);
+    });
+  give(averages);
+  try {
+    await saveModel(model, folder, notes, { replace: true });
+  } finally {
+    give(own);
+  }
+}

@@ -98,8 +98,8 @@ export interface FitResult<P extends ImageResult = Prediction> {
    * earlier process finished the last epoch: `predict` makes them again.
    */
   predictions: P[] | undefined;
-  /** The averages of the weights, in the order of `model.weights`, where the recipe averages and the training is finished. */
-  averaged?: Float32Array[];
+  /** The averages of the weights, by their names, where the recipe averages and the training is finished. */
+  averaged?: ReadonlyMap<string, Float32Array>;
   /** One for each epoch. */
   rows: MetricsRow[];
   /** Steps done since the training began, those of earlier processes included. */

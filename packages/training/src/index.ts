@@ -1,5 +1,6 @@
 export { writeAtomically } from '@refconv/files';
 export { type AttackedImages, adversarialImages } from './adversarial.js';
+export { saveAverages } from './averagedEvaluation.js';
 export { neutralBatchNorms } from './batchNorms.js';
 export { type Checkpoint, CheckpointFolder } from './checkpoint.js';
 export { decodeCheckpoint, encodeCheckpoint, type StoredTensor } from './checkpointFile.js';

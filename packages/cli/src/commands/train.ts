@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { holdOut, inFiles, type OpenDataset, openDataset } from '@refconv/datasets';
 import { requireWritable } from '@refconv/files';
 import type { LeftLayer, MethodId } from '@refconv/refconv';
-import { tf } from '@refconv/tensorflow';
 import {
   type FitResult,
   fit,
@@ -15,14 +14,13 @@ import {
   loadModel,
   lockTraining,
   type Measured,
-  type ModelNotes,
   predict,
   requireFinite,
+  saveAverages,
   saveModel,
   scoreKey,
   writeAtomically,
 } from '@refconv/training';
-import type { LayersModel } from '@tensorflow/tfjs';
 import { classificationTraining } from '../classificationTraining.js';
 import { openOptions } from '../data.js';
 import { type MethodFlags, reparameterized } from '../method.js';
@@ -147,25 +145,4 @@ async function trainInto<P extends ImageResult, E extends Measured>(
     const score = `${(100 * best.score).toFixed(2)} %`;
     console.log(`Best epoch by ${best.chosenOn} images: ${best.epoch}, ${task.score.title} ${score}${warning}`);
   }
-}
-
-/** The same network with the averages for weights. */
-async function saveAverages(
-  model: LayersModel,
-  averages: readonly Float32Array[],
-  folder: string,
-  notes: ModelNotes,
-): Promise<void> {
-  const exchange = (values: readonly Float32Array[]) => {
-    const own = model.weights.map((weight) => weight.read().dataSync<'float32'>().slice());
-    tf.tidy(() =>
-      model.weights.forEach((weight, i) => {
-        weight.write(tf.tensor(values[i] as Float32Array, weight.shape as number[]));
-      }),
-    );
-    return own;
-  };
-  const own = exchange(averages);
-  await saveModel(model, folder, notes, { replace: true });
-  exchange(own);
 }
