@@ -52,16 +52,14 @@ ${await analysisSection(join(folder), analyses, draw)}
 <details><summary>${counted(experiment.runs.length, 'run')}</summary>
 ${table(
   `Runs of ${name}`,
-  ['network', 'arm', 'seed', 'state', 'evaluated on', 'top-1', 'merged', 'best on test, no result', 'run'],
+  ['network', 'arm', 'seed', 'state', 'evaluated on', 'top-1 or mean IoU', 'merged', 'best on test, no result', 'run'],
   experiment.runs.map((run) => [
     run.network,
     run.analysis ? `${run.arm}: ${run.analysis}` : run.arm,
     String(run.seed),
     stateOf(run),
     run.ledger?.evaluated_on ?? '',
-    ...(['top1', 'merged_top1', 'best_top1_on_test'] satisfies (keyof LedgerRow)[]).map((column) =>
-      run.ledger?.[column] ? percent(Number(run.ledger[column])) : '',
-    ),
+    ...measuresOf(run.ledger).map((column) => (run.ledger?.[column] ? percent(Number(run.ledger[column])) : '')),
     html`<code>${shortHash(run.hash)}</code>`,
   ]),
   { text: 2 },
@@ -69,6 +67,11 @@ ${table(
   const links = [{ href: '../../index.html', text: 'All claims and experiments' }];
   return page({ title: `${name}: RefConv`, base: '../../', links, charts: true, body: sections });
 }
+
+const measuresOf = (row: LedgerRow | undefined): (keyof LedgerRow)[] =>
+  row?.task === 'segmentation'
+    ? ['mean_iou', 'merged_mean_iou', 'best_top1_on_test']
+    : ['top1', 'merged_top1', 'best_top1_on_test'];
 
 /** What runs left out, each line once for the seeds that share it. */
 function leftOutOf(runs: readonly ExperimentRun[]): string[] {
@@ -115,7 +118,8 @@ function curvesFigures({ runs, name }: Experiment, network: string): Figure[] {
         value,
       ),
     );
-  const rows = rowsOf(({ top1 }) => 100 * top1);
+  const rows = rowsOf(({ score }) => 100 * score);
+  const measure = own[0]?.epochs[0]?.measure === 'mean IoU' ? 'mean IoU' : 'accuracy';
   const band = rows.some(({ runs = 1 }) => runs > 1)
     ? ', the mean over seeds; the band reaches from the least to the largest'
     : '';
@@ -123,9 +127,9 @@ function curvesFigures({ runs, name }: Experiment, network: string): Figure[] {
   const accuracy: Figure = {
     name: `training-${network}`,
     title: `Training curves of ${network} in ${name}`,
-    chart: trainingChart(rows, `${evaluatedOn} accuracy, %`),
+    chart: trainingChart(rows, `${evaluatedOn} ${measure}, %`),
     rows,
-    caption: `${network}: accuracy on the ${evaluatedOn} images after each epoch${band}.`,
+    caption: `${network}: ${measure} on the ${evaluatedOn} images after each epoch${band}.`,
   };
   const changes = rowsOf(({ kernelChange }) => kernelChange && 100 * kernelChange);
   if (changes.length === 0) return [accuracy];

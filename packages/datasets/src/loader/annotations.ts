@@ -70,12 +70,12 @@ export class LabelReader {
    */
   read(index: number, image: { width: number; height: number }): LabelImage {
     const { annotations } = this;
-    if (annotations.kind === 'labelImages') return this.readFile(annotations, index, image);
+    if (annotations.kind === 'labelImages') return this.fromFile(annotations, index, image);
     const { width, height, data } = annotations;
     return { width, height, data: data.subarray(index * width * height, (index + 1) * width * height) };
   }
 
-  private readFile(annotations: LabelImages, index: number, image: { width: number; height: number }): LabelImage {
+  private fromFile(annotations: LabelImages, index: number, image: { width: number; height: number }): LabelImage {
     const fail = (what: string) => new Error(`its label image ${labelPath(annotations, index)} ${what}`);
     let labels: LabelImage;
     try {
