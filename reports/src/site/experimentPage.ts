@@ -1,9 +1,10 @@
 /** The page of an experiment: its table, its charts, its runs. */
+import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mean, spread } from '@refconv/analysis/statistics';
 import { counted, type LedgerRow, RESULTS_VERSION, settingsText, shortHash, tableCells } from '@refconv/runs';
 import { type CurveRow, gainsChart, trainingChart } from '../charts/training.js';
-import { html } from '../html.js';
+import { type Html, html } from '../html.js';
 import type { EpochMetrics } from '../metrics.js';
 import type { NetworkAnalysis } from './analyses.js';
 import { analysisSection } from './analysisSection.js';
@@ -47,6 +48,7 @@ Commits: ${commits || 'none'}; a + marks changed files. <a href="table.csv">The 
 ${leftOutOf(experiment.runs).map((line) => html`<p class="notice">${line}</p>\n`)}
 ${figures.gains.length > 0 ? html`<h2>Gains</h2>${figures.gains}` : ''}
 ${figures.curves.length > 0 ? html`<h2>Training curves</h2>${figures.curves}` : ''}
+${await picturesSection(folder, experiment)}
 ${await analysisSection(join(folder), analyses, draw)}
 <h2>Runs</h2>
 <details><summary>${counted(experiment.runs.length, 'run')}</summary>
@@ -72,6 +74,25 @@ const measuresOf = (row: LedgerRow | undefined): (keyof LedgerRow)[] =>
   row?.task === 'segmentation'
     ? ['mean_iou', 'merged_mean_iou', 'best_top1_on_test']
     : ['top1', 'merged_top1', 'best_top1_on_test'];
+
+/** The pictures of each arm with the first seed that has them, side by side. */
+async function picturesSection(folder: string, { runs }: Experiment): Promise<Html | string> {
+  const shown = runs.filter(
+    (run) =>
+      run.pictures &&
+      run.seed === Math.min(...runs.filter((other) => other.pictures && other.arm === run.arm).map(({ seed }) => seed)),
+  );
+  if (shown.length === 0) return '';
+  const figures = await Promise.all(
+    shown.map(async ({ network, arm, seed, hash, pictures }) => {
+      const file = `pictures-${shortHash(hash)}.png`;
+      await cp(pictures as string, join(folder, file));
+      const title = `${network}, ${arm}, seed ${seed}`;
+      return html`<figure><img src="${file}" alt="Test images, their label images and what the network makes of them: ${title}" loading="lazy"><figcaption>${title}</figcaption></figure>`;
+    }),
+  );
+  return html`<h2>Pictures</h2><p class="soft">The same test images in each: as they are, with the classes of their label images, and with those of the network, which is the merged one where there is one.</p>${figures}`;
+}
 
 /** What runs left out, each line once for the seeds that share it. */
 function leftOutOf(runs: readonly ExperimentRun[]): string[] {
