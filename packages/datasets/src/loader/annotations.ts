@@ -12,11 +12,11 @@ export const IGNORED = 255;
 /** In a table of classes: a value that stands for nothing. */
 export const UNKNOWN = 254;
 
-/** What a network is to give for an image: for label images the class of each pixel, {@link IGNORED} where none counts. */
+/** What a network is to give for an image, as numbers of one shape: for label images the class of each pixel, {@link IGNORED} where none counts. */
 export interface Target {
   /** `[size, …shape]`. */
-  data: Uint8Array;
-  /** Of one image: `[height, width]`. */
+  data: Uint8Array | Int32Array | Float32Array;
+  /** Of one image: of label images `[height, width]`. */
   shape: readonly number[];
 }
 
