@@ -148,12 +148,12 @@ def mean_iou(model: nn.Module, loader: DataLoader) -> float:
     return (right[union > 0] / union[union > 0]).mean().item()
 
 
-def build(weights: Path | None) -> LRASPP:
-    features = Features(0.25)
+def build_segmenter(width: float, weights: Path | None = None) -> LRASPP:
+    features = Features(width)
     if weights:
         load_backbone(features, weights)
-    model = LRASPP(features, 64, 256, CLASSES)
-    return model.to(memory_format=torch.channels_last)
+    low, high = (module[0].out_channels for module in (features.blocks[2 * LOW + 1], features.blocks[-1]))
+    return LRASPP(features, low, high, CLASSES).to(memory_format=torch.channels_last)
 
 
 def main() -> None:
@@ -177,7 +177,7 @@ def main() -> None:
     for seed in map(int, options.seeds.split(",")):
         torch.manual_seed(seed)
         random.seed(seed)
-        model = build(options.weights)
+        model = build_segmenter(0.25, options.weights)
         optimizer = torch.optim.SGD(model.parameters(), lr=1.0, momentum=0.9, weight_decay=1e-6, fused=True)
         loader = DataLoader(train, options.batch_size, shuffle=True, drop_last=True, num_workers=1, persistent_workers=True)
         steps, warm_up, step = options.epochs * len(loader), len(loader), 0

@@ -11,6 +11,7 @@ import { benchOptimisers } from './optimisers.js';
 import { type Options, parseOptions, USAGE } from './options.js';
 import { type Findings, report, versionsOf } from './report.js';
 import { type CaseResult, runCase } from './runCase.js';
+import { benchSegmentation } from './segmentation.js';
 
 const log = (line: string) => process.stderr.write(`bench: ${line}\n`);
 
@@ -57,6 +58,7 @@ async function write(findings: Findings): Promise<void> {
 
 async function main(): Promise<void> {
   if (process.argv[2] === 'methods') return benchMethods(process.argv.slice(3), log);
+  if (process.argv[2] === 'segmentation') return benchSegmentation(process.argv.slice(3), log);
   if (process.argv[2] === 'attacks') return benchAttacks(process.argv.slice(3), log);
   if (process.argv[2] === 'optimisers') return benchOptimisers(process.argv.slice(3), log);
   if (process.argv[2] === 'networks') return benchNetworks(log);

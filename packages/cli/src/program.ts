@@ -308,8 +308,11 @@ export function program(): Command {
       root.command('export').description('Write a plain or merged network for other programs: SavedModel or ONNX.'),
     )
       .addOption(
-        new Option('--format <name>', "TensorFlow's SavedModel, ONNX, or tfjs's own model folder")
-          .choices(['savedmodel', 'onnx', 'tfjs'])
+        new Option(
+          '--format <name>',
+          "TensorFlow's SavedModel, ONNX, tfjs's own model folder, or of a segmenter a page that runs it in the browser",
+        )
+          .choices(['savedmodel', 'onnx', 'tfjs', 'page'])
           .makeOptionMandatory(),
       )
       .requiredOption('--output <path>', 'a new folder, or for ONNX a new file')
@@ -317,6 +320,7 @@ export function program(): Command {
       .option('--nhwc', 'ONNX with images as [n, height, width, 3]; default: [n, 3, height, width]'),
     'export --model merged --format onnx --output merged.onnx',
     'export --model merged --format savedmodel --output merged_savedmodel',
+    'export --model merged_segmenter --format page --output page',
   ).action(async (options) => (await import('./commands/export.js')).exportCommand(options));
 
   examples(

@@ -12,7 +12,9 @@ import { saveModel } from '@refconv/training';
 import type { LayersModel, Tensor } from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import { build } from 'esbuild';
-import type { Page } from 'playwright-core';
+import { encode } from 'fast-png';
+import type { Browser, Page } from 'playwright-core';
+import { exportSegmenterPage } from './page/index.js';
 import { startChromium } from './testing/chromium.js';
 import { expectClose, images, mergedSegmenter, smallBackbone, TESTED } from './testing/models.js';
 
@@ -107,4 +109,35 @@ describe('a browser', () => {
       model.dispose();
     });
   }
+
+  it('shows on a page of its own what a merged segmenter makes of a picture', async () => {
+    const model = await mergedSegmenter();
+    const [, height = 0, width = 0, classes] = (model.outputs[0]?.shape ?? []) as number[];
+    const [mean, std] = [
+      [0.5, 0.4, 0.3],
+      [0.25, 0.2, 0.3],
+    ];
+    const folderOfPage = join(folder, 'page');
+    await exportSegmenterPage(model, folderOfPage, { mean, std }, { colour: (label) => [label, 0, 0] });
+    // Of the network's size, so that no browser's resizing has a part.
+    const data = Uint8Array.from({ length: 3 * height * width }, (_, i) => (i * 37 + (i >> 4)) % 256);
+    const wanted = tf.tidy(() => {
+      const pixels = tf.tensor4d(Float32Array.from(data), [1, height, width, 3]);
+      const x = tf.div(tf.sub(tf.div(pixels, 255), tf.tensor1d(mean)), tf.tensor1d(std));
+      return [...tf.argMax(model.predict(x) as Tensor, 3).dataSync()];
+    });
+    const own = await (page.context().browser() as Browser).newPage();
+    await own.goto(`${origin}/page/index.html`);
+    await own.locator('#picture:enabled').waitFor();
+    const buffer = Buffer.from(encode({ width, height, data, channels: 3 }));
+    await own.locator('#picture').setInputFiles({ name: 'picture.png', mimeType: 'image/png', buffer });
+    await own.waitForFunction('globalThis.segmented !== undefined');
+    const found = (await own.evaluate('[...globalThis.segmented.classes]')) as number[];
+    const same = found.filter((label, i) => label === wanted[i]).length;
+    // Where two logits are equal but for rounding, either may be the larger.
+    expect(same / wanted.length).to.be.above(0.999);
+    expect(await own.locator('#legend li').count()).to.equal(classes);
+    await own.close();
+    model.dispose();
+  });
 });

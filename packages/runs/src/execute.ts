@@ -109,7 +109,7 @@ async function train<P extends ImageResult, E extends Measured>(
   root: string,
   hash: Hash,
   spec: Spec,
-  { task, write, measures }: RunTask<P, E>,
+  { task, write, pictures, measures }: RunTask<P, E>,
   options: ExecuteOptions,
 ): Promise<Result | undefined> {
   const { log = console.log, signal } = options;
@@ -150,6 +150,7 @@ async function train<P extends ImageResult, E extends Measured>(
     const predictions = fitted.predictions ?? (await predict(model, finalSplit(data), passed));
     const evaluation = requireFinite(task.evaluationOf(predictions));
     await write(folder, predictions, evaluation, data.classes);
+    await pictures?.(folder, merged ?? model, data);
     const { entry, merged: mergedEntry } = scoreOf(spec);
     const final = measures(evaluation);
     const mergedScore = merged ? measures(await evaluate(merged, finalSplit(data), passed))[entry] : final[entry];

@@ -15,6 +15,8 @@ export const RESULT = 'result.json';
 export const FAILURE = 'failure.json';
 export const CANCELLED = 'cancelled';
 export const LOG = 'log.txt';
+/** Of segmentation: some test images, their label images, and what the network makes of them. */
+export const PICTURES = 'pictures.png';
 export const LOCK = 'lock';
 /** The network as it was trained, with the averages of its weights, and as a plain network. */
 export const MODEL = 'model';

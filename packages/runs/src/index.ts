@@ -4,7 +4,7 @@ export { type Interval, meanInterval } from '@refconv/analysis/statistics';
 export { counted, listed } from '@refconv/datasets/text';
 export { type AnalysisTableRow, analysisCsv, analysisMarkdown, analysisTableOf, foldSpreads } from './analysisTable.js';
 export { checkData, loadData, openRunImages, type RunData, type RunImages } from './data.js';
-export { forgive, readAnalysis, readResult, runFolder, type State, stateOf } from './folder.js';
+export { forgive, PICTURES, readAnalysis, readResult, runFolder, type State, stateOf } from './folder.js';
 export {
   type Grid,
   GridBuilder,

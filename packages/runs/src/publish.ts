@@ -13,7 +13,8 @@ import type { AnalysisResult, Environment, Result } from './result.js';
 import { type Hash, neededRuns, type Spec } from './spec.js';
 
 /** Files of a run that are copied as they are, where they are not larger. */
-const COPIED = /^(metrics|points.*|rounds|connectivity|redundancy|skeletons|robustness.*)\.csv$|^landscape\.json$/;
+const COPIED =
+  /^(metrics|points.*|rounds|connectivity|redundancy|skeletons|robustness.*|images|classes|confusion)\.csv$|^landscape\.json$|^pictures\.png$/;
 const LARGEST = 1_000_000;
 
 export interface Published {

@@ -8,8 +8,11 @@ import {
   type Measured,
   type Prediction,
   type Task,
+  type TrainingData,
   writePredictions,
 } from '@refconv/training';
+import type { LayersModel } from '@tensorflow/tfjs';
+import { writePictures } from './pictures.js';
 import type { Result } from './result.js';
 import type { Spec } from './spec.js';
 
@@ -17,6 +20,8 @@ export interface RunTask<P extends ImageResult, E extends Measured> {
   task: Task<P, E>;
   /** Files about the final pass. */
   write(folder: string, results: readonly P[], evaluation: E, classes: readonly string[]): Promise<void>;
+  /** A picture of it. */
+  pictures?: (folder: string, model: LayersModel, data: TrainingData) => Promise<void>;
   /** What a result holds of it. */
   measures(evaluation: E): Partial<Result>;
 }
@@ -32,6 +37,7 @@ type SegmentationTask = typeof segmentation extends Task<infer P, infer E> ? Run
 const SEGMENTATION: SegmentationTask = {
   task: segmentation,
   write: writeSegmentation,
+  pictures: writePictures,
   measures: ({ meanIou, pixelAccuracy, iou }) => ({ meanIou, pixelAccuracy, iou }),
 };
 

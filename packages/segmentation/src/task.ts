@@ -82,7 +82,7 @@ export const segmentation: Task<SegmentedImage, SegmentationEvaluation, Measures
       };
     },
   results({ prediction, loss, finite }, { targets, size }, classes) {
-    const [{ data, shape }] = targets as [NonNullable<typeof targets>[number]];
+    const [{ data, shape }] = targets as unknown as [{ data: Uint8Array; shape: readonly number[] }];
     const pixels = (shape[0] as number) * (shape[1] as number);
     return Array.from({ length: size }, (_, i) => {
       const labels = data.subarray(i * pixels, (i + 1) * pixels);

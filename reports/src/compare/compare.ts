@@ -83,16 +83,17 @@ type Predicted = ComparedRun & { predictions: PredictionReport };
 const hasPredictions = (run: ComparedRun): run is Predicted => run.predictions !== undefined;
 
 function finalTable(runs: readonly ComparedRun[]): Html {
+  const measure = measureOf(runs);
   const header = [
     ...[
       'run',
       'epochs',
       'evaluated on',
-      'top-1',
+      measure,
       'loss',
       'training loss',
       'calibration error (ECE)',
-      'best epoch’s top-1',
+      `best epoch’s ${measure}`,
     ],
     ...['best chosen on', 'images', 'parameters in training, M', 'deployed, M', 'seconds of training'],
   ];
@@ -100,13 +101,13 @@ function finalTable(runs: readonly ComparedRun[]): Html {
   const rows = runs.map(({ name, epochs, result, predictions }) => {
     const last = epochs.at(-1);
     const final = last && finalOf(last);
-    const best = epochs.reduce((most, { top1 }) => Math.max(most, top1), 0);
+    const best = epochs.reduce((most, { score }) => Math.max(most, score), 0);
     const images = predictions?.confusion.values.reduce((sum, n) => sum + n, 0);
     return [
       name,
       count(epochs.length),
       final?.evaluatedOn ?? '',
-      final ? percent(final.top1) : '',
+      final ? percent(final.score) : '',
       final?.loss.toFixed(4) ?? '',
       last?.trainLoss.toFixed(4) ?? '',
       predictions ? percent(predictions.calibrationError) : '',
@@ -121,14 +122,21 @@ function finalTable(runs: readonly ComparedRun[]): Html {
   return table('What the runs ended with', header, rows);
 }
 
+/** The measure of the runs' task. */
+const measureOf = (runs: readonly ComparedRun[]) => {
+  const measures = [...new Set(runs.flatMap(({ epochs }) => epochs.slice(0, 1).map((epoch) => epoch.measure)))];
+  return measures.length > 0 ? measures.join(' or ') : 'top-1';
+};
+
 function curves(runs: readonly ComparedRun[]): Figure[] {
+  const measure = measureOf(runs).replace('top-1', 'accuracy');
   const kinds = [...new Set(runs.flatMap(({ epochs }) => epochs.map(({ evaluatedOn }) => evaluatedOn)))];
   const kind = kinds.length === 1 ? kinds[0] : 'evaluation';
   const of =
     kinds.length > 1 ? ' Of the images held out for validation where a run has them, else of the test images.' : '';
   return (
     [
-      ['accuracy', `${kind} accuracy, %`, ({ top1 }) => 100 * top1],
+      ['accuracy', `${kind} ${measure}, %`, ({ score }) => 100 * score],
       [`${kind}-loss`, `${kind} loss, nats`, ({ loss }) => loss],
       ['training-loss', 'training loss, nats', ({ trainLoss }) => trainLoss],
     ] as [string, string, (epoch: ComparedRun['epochs'][number]) => number][]

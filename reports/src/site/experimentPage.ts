@@ -1,9 +1,10 @@
 /** The page of an experiment: its table, its charts, its runs. */
+import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mean, spread } from '@refconv/analysis/statistics';
 import { counted, type LedgerRow, RESULTS_VERSION, settingsText, shortHash, tableCells } from '@refconv/runs';
 import { type CurveRow, gainsChart, trainingChart } from '../charts/training.js';
-import { html } from '../html.js';
+import { type Html, html } from '../html.js';
 import type { EpochMetrics } from '../metrics.js';
 import type { NetworkAnalysis } from './analyses.js';
 import { analysisSection } from './analysisSection.js';
@@ -47,27 +48,50 @@ Commits: ${commits || 'none'}; a + marks changed files. <a href="table.csv">The 
 ${leftOutOf(experiment.runs).map((line) => html`<p class="notice">${line}</p>\n`)}
 ${figures.gains.length > 0 ? html`<h2>Gains</h2>${figures.gains}` : ''}
 ${figures.curves.length > 0 ? html`<h2>Training curves</h2>${figures.curves}` : ''}
+${await picturesSection(folder, experiment)}
 ${await analysisSection(join(folder), analyses, draw)}
 <h2>Runs</h2>
 <details><summary>${counted(experiment.runs.length, 'run')}</summary>
 ${table(
   `Runs of ${name}`,
-  ['network', 'arm', 'seed', 'state', 'evaluated on', 'top-1', 'merged', 'best on test, no result', 'run'],
+  ['network', 'arm', 'seed', 'state', 'evaluated on', 'top-1 or mean IoU', 'merged', 'best on test, no result', 'run'],
   experiment.runs.map((run) => [
     run.network,
     run.analysis ? `${run.arm}: ${run.analysis}` : run.arm,
     String(run.seed),
     stateOf(run),
     run.ledger?.evaluated_on ?? '',
-    ...(['top1', 'merged_top1', 'best_top1_on_test'] satisfies (keyof LedgerRow)[]).map((column) =>
-      run.ledger?.[column] ? percent(Number(run.ledger[column])) : '',
-    ),
+    ...measuresOf(run.ledger).map((column) => (run.ledger?.[column] ? percent(Number(run.ledger[column])) : '')),
     html`<code>${shortHash(run.hash)}</code>`,
   ]),
   { text: 2 },
 )}</details>`;
   const links = [{ href: '../../index.html', text: 'All claims and experiments' }];
   return page({ title: `${name}: RefConv`, base: '../../', links, charts: true, body: sections });
+}
+
+const measuresOf = (row: LedgerRow | undefined): (keyof LedgerRow)[] =>
+  row?.task === 'segmentation'
+    ? ['mean_iou', 'merged_mean_iou', 'best_top1_on_test']
+    : ['top1', 'merged_top1', 'best_top1_on_test'];
+
+/** The pictures of each arm with the first seed that has them, side by side. */
+async function picturesSection(folder: string, { runs }: Experiment): Promise<Html | string> {
+  const shown = runs.filter(
+    (run) =>
+      run.pictures &&
+      run.seed === Math.min(...runs.filter((other) => other.pictures && other.arm === run.arm).map(({ seed }) => seed)),
+  );
+  if (shown.length === 0) return '';
+  const figures = await Promise.all(
+    shown.map(async ({ network, arm, seed, hash, pictures }) => {
+      const file = `pictures-${shortHash(hash)}.png`;
+      await cp(pictures as string, join(folder, file));
+      const title = `${network}, ${arm}, seed ${seed}`;
+      return html`<figure><img src="${file}" alt="Test images, their label images and what the network makes of them: ${title}" loading="lazy"><figcaption>${title}</figcaption></figure>`;
+    }),
+  );
+  return html`<h2>Pictures</h2><p class="soft">The same test images in each: as they are, with the classes of their label images, and with those of the network, which is the merged one where there is one.</p>${figures}`;
 }
 
 /** What runs left out, each line once for the seeds that share it. */
@@ -115,7 +139,8 @@ function curvesFigures({ runs, name }: Experiment, network: string): Figure[] {
         value,
       ),
     );
-  const rows = rowsOf(({ top1 }) => 100 * top1);
+  const rows = rowsOf(({ score }) => 100 * score);
+  const measure = own[0]?.epochs[0]?.measure === 'mean IoU' ? 'mean IoU' : 'accuracy';
   const band = rows.some(({ runs = 1 }) => runs > 1)
     ? ', the mean over seeds; the band reaches from the least to the largest'
     : '';
@@ -123,9 +148,9 @@ function curvesFigures({ runs, name }: Experiment, network: string): Figure[] {
   const accuracy: Figure = {
     name: `training-${network}`,
     title: `Training curves of ${network} in ${name}`,
-    chart: trainingChart(rows, `${evaluatedOn} accuracy, %`),
+    chart: trainingChart(rows, `${evaluatedOn} ${measure}, %`),
     rows,
-    caption: `${network}: accuracy on the ${evaluatedOn} images after each epoch${band}.`,
+    caption: `${network}: ${measure} on the ${evaluatedOn} images after each epoch${band}.`,
   };
   const changes = rowsOf(({ kernelChange }) => kernelChange && 100 * kernelChange);
   if (changes.length === 0) return [accuracy];

@@ -1,5 +1,5 @@
 /** The site's first page: the paper's claims, and what was measured. */
-import { counted, RESULTS_VERSION, settingsText, shortHash } from '@refconv/runs';
+import { counted, RESULTS_VERSION, scoreOfRow, settingsText, shortHash } from '@refconv/runs';
 import { type Html, html } from '../html.js';
 import { count, four, percent, signed } from './format.js';
 import type { Finding, Judgement } from './judge.js';
@@ -74,7 +74,7 @@ ${
   others.length > 0
     ? table(
         'Finished runs of no experiment',
-        ['run', 'network', 'method', 'images', 'seed', 'results version', 'top-1'],
+        ['run', 'network', 'method', 'images', 'seed', 'results version', 'top-1 or mean IoU'],
         others.map((row) => [
           shortHash(row.hash),
           row.network,
@@ -82,7 +82,7 @@ ${
           row.data,
           row.seed,
           row.results_version,
-          percent(Number(row.top1)),
+          percent(scoreOfRow(row)),
         ]),
         { text: 4 },
       )

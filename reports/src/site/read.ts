@@ -7,6 +7,7 @@ import {
   type Grid,
   type LedgerRow,
   ledgerOfRuns,
+  PICTURES,
   readGrid,
   readLedger,
   readResult,
@@ -37,6 +38,8 @@ export interface ExperimentRun {
   analysis?: string;
   /** Lines of what it left out. */
   leftOut: string[];
+  /** The path of its picture, where it has one. */
+  pictures?: string;
 }
 
 export interface Experiment {
@@ -119,7 +122,10 @@ async function readExperiment(root: string, name: string, ledger: ReadonlyMap<st
       const epochs = (await readMetrics(runFolder(root, hash)).catch(() => undefined)) ?? [];
       const result = state.state === 'done' ? await readResult(root, hash) : undefined;
       const leftOut = leftOutText(result?.leftOut ?? {});
-      return { network, arm, seed, hash, of, state, ledger: ledger.get(hash), epochs, analysis: analysis?.id, leftOut };
+      const file = join(runFolder(root, hash), PICTURES);
+      const shown = existsSync(file) && { pictures: file };
+      const run = { network, arm, seed, hash, of, state, ledger: ledger.get(hash), epochs, analysis: analysis?.id };
+      return { ...run, leftOut, ...shown };
     }),
   );
   const trainings = new Set(runs.filter(({ analysis }) => !analysis).map(({ hash }) => hash));

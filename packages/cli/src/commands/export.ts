@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs';
-import { exportOnnx, exportSavedModel } from '@refconv/export';
+import { classColour } from '@refconv/datasets';
+import { exportOnnx, exportSavedModel, exportSegmenterPage } from '@refconv/export';
 import { reparameterizedLayers } from '@refconv/refconv';
 import { saveModel } from '@refconv/training';
 import { openSource, type SourceOptions } from '../source.js';
 
 interface ExportOptions extends SourceOptions {
-  format: 'savedmodel' | 'onnx' | 'tfjs';
+  format: 'savedmodel' | 'onnx' | 'tfjs' | 'page';
   output: string;
   batch?: number;
   nhwc?: boolean;
@@ -17,8 +18,10 @@ export async function exportCommand({ format, output, batch, nhwc, ...source }: 
   const [first] = reparameterizedLayers(model);
   if (first)
     throw new Error(`${first.name} is still re-parameterised: \`refconv merge\` the network before it is exported.`);
-  if (format === 'tfjs') await saveModel(model, output, notes);
+  if (format === 'page') await exportSegmenterPage(model, output, notes, { colour: classColour });
+  else if (format === 'tfjs') await saveModel(model, output, notes);
   else if (format === 'onnx') await exportOnnx(model, output, { layout: nhwc ? 'nhwc' : 'nchw' });
   else await exportSavedModel(model, output, { ...(batch !== undefined && { batch }) });
-  console.log(`${model.name}: ${output}`);
+  const hint = format === 'page' ? '; serve it, as by `npx http-server`, and open it in a browser' : '';
+  console.log(`${model.name}: ${output}${hint}`);
 }

@@ -12,11 +12,11 @@ export const IGNORED = 255;
 /** In a table of classes: a value that stands for nothing. */
 export const UNKNOWN = 254;
 
-/** What a network is to give for an image: for label images the class of each pixel, {@link IGNORED} where none counts. */
+/** What a network is to give for an image, as numbers of one shape: for label images the class of each pixel, {@link IGNORED} where none counts. */
 export interface Target {
   /** `[size, …shape]`. */
-  data: Uint8Array;
-  /** Of one image: `[height, width]`. */
+  data: Uint8Array | Int32Array | Float32Array;
+  /** Of one image: of label images `[height, width]`. */
   shape: readonly number[];
 }
 
@@ -70,12 +70,12 @@ export class LabelReader {
    */
   read(index: number, image: { width: number; height: number }): LabelImage {
     const { annotations } = this;
-    if (annotations.kind === 'labelImages') return this.readFile(annotations, index, image);
+    if (annotations.kind === 'labelImages') return this.fromFile(annotations, index, image);
     const { width, height, data } = annotations;
     return { width, height, data: data.subarray(index * width * height, (index + 1) * width * height) };
   }
 
-  private readFile(annotations: LabelImages, index: number, image: { width: number; height: number }): LabelImage {
+  private fromFile(annotations: LabelImages, index: number, image: { width: number; height: number }): LabelImage {
     const fail = (what: string) => new Error(`its label image ${labelPath(annotations, index)} ${what}`);
     let labels: LabelImage;
     try {

@@ -1,0 +1,75 @@
+/** A page that runs a segmenter in the browser, on pictures that are chosen there. */
+import { existsSync } from 'node:fs';
+import { copyFile, mkdir, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { writeWhole } from '@refconv/files';
+import { type ModelNotes, saveModel } from '@refconv/training';
+import type { LayersModel } from '@tensorflow/tfjs';
+import type { PageNotes } from './browser.js';
+
+const BUNDLE = fileURLToPath(new URL('./page.js', import.meta.url));
+
+const HTML = `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>Segmentation</title>
+<style>
+  body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
+  canvas { max-width: 100%; }
+  ul { list-style: none; padding: 0; display: flex; flex-wrap: wrap; gap: .25rem 1rem; }
+  li span { display: inline-block; width: 1em; height: 1em; margin-right: .4em; vertical-align: -.1em; }
+</style>
+<h1>Segmentation</h1>
+<p><label>Picture: <input id="picture" type="file" accept="image/*" disabled></label>
+<label>Colours: <input id="share" type="range" min="0" max="1" step="0.05" value="0.6"></label></p>
+<p id="status" role="status">Loading the network …</p>
+<canvas id="result" role="img" aria-label="The picture with the colours of its classes"></canvas>
+<ul id="legend" aria-label="Classes"></ul>
+<script src="page.js"></script>
+</html>
+`;
+
+export interface SegmenterPageOptions {
+  /** Of each class, in the order of the logits: red, green and blue from 0 to 255. */
+  colour: (label: number) => readonly number[];
+  /** Replaces a page that is there. Default: false. */
+  replace?: boolean;
+}
+
+/**
+ * Writes a folder with index.html, the program, and the model. It is to be served, as by `npx http-server DIR`; nothing leaves the browser.
+ * @param notes of the model's folder: its normalisation, and its classes' names, must be known.
+ * @throws Error where they are not, the model is no segmenter of a fixed size, or the folder exists already.
+ */
+export async function exportSegmenterPage(
+  model: LayersModel,
+  folder: string,
+  notes: ModelNotes,
+  { colour, replace = false }: SegmenterPageOptions,
+): Promise<void> {
+  const path = resolve(folder);
+  if (existsSync(path) && !replace) throw new Error(`${path} exists already; choose another folder, or remove it.`);
+  const [, height, width] = model.inputs[0]?.shape ?? [];
+  const classes = model.outputs[0]?.shape.length === 4 ? model.outputs[0].shape[3] : undefined;
+  if (!height || !width || !classes)
+    throw new Error(
+      `${model.name} is no segmenter: a page shows logits [n, height, width, classes] of images of a fixed size.`,
+    );
+  const { mean, std, transform = '' } = notes;
+  if (!mean || !std)
+    throw new Error(`${model.name} does not say how its images are normalised, which a page needs: give mean and std.`);
+  const names = notes.classes ?? Array.from({ length: classes }, (_, i) => String(i));
+  const page: PageNotes = {
+    ...{ mean, std, bgr: /(^|\\|)bgr\\b/.test(transform) },
+    classes: names.map((name, label) => ({ name, colour: colour(label) })),
+  };
+  await writeWhole(path, { replace }, async (unfinished) => {
+    await mkdir(unfinished);
+    await saveModel(model, join(unfinished, 'model'), notes);
+    await writeFile(join(unfinished, 'index.html'), HTML);
+    await writeFile(join(unfinished, 'page.json'), JSON.stringify(page));
+    await copyFile(BUNDLE, join(unfinished, 'page.js'));
+  });
+}
