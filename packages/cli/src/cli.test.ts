@@ -14,7 +14,7 @@ describe('refconv', () => {
   it('explains each command, with examples that its options allow', () => {
     const root = program();
     expect(root.commands.map((command) => command.name())).to.have.members(
-      'train refocus merge evaluate attack predict convert info export logits losses detections metric data report experiment'.split(
+      'train recipe refocus merge evaluate features attack predict convert info export logits losses detections metric data report experiment'.split(
         ' ',
       ),
     );
