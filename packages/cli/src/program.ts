@@ -149,7 +149,7 @@ export function program(): Command {
       .command('recipe')
       .description('A recipe as a whole, as JSON: to read, and to change for --recipe FILE.json.')
       .argument('[name]', 'default: lists them'),
-    'recipe',
+    'recipe a3',
     'recipe convnext > my.json',
   ).action(async (name) => (await import('./commands/recipe.js')).recipe(name));
 
