@@ -96,11 +96,12 @@ export function trainer<P extends ImageResult, E extends Measured, V extends Rec
   };
 }
 
-/** The evaluation alone, compiled: no momentum buffers, no gradients. @throws Error where the model is not one of the task. */
+/** The evaluation of a classifier alone, compiled: no momentum buffers, no gradients. @throws Error where the model is none. */
 export function evaluator(model: LayersModel, choice: CompileChoice = {}) {
   return taskEvaluator(model, classification, choice);
 }
 
+/** The same for any task. */
 export function taskEvaluator<P extends ImageResult, E extends Measured, V extends Record<string, Tensor>>(
   model: LayersModel,
   task: Task<P, E, V>,

@@ -12,10 +12,9 @@ export {
   type Evaluator,
   evaluator,
   type StepOptions,
-  taskEvaluator,
   trainer,
 } from './classifier.js';
-export { type EvaluationOptions, evaluate, predict, predictWith, resultsOf, type TaskChoice } from './evaluate.js';
+export { type EvaluationOptions, evaluate, predict, predictWith, type TaskChoice } from './evaluate.js';
 export { type FeatureOptions, type Features, features } from './features.js';
 export {
   type FeedBatch,
