@@ -9,7 +9,7 @@ import { inWordsOf } from './words.js';
 
 const PACKAGES = fileURLToPath(new URL('../..', import.meta.url));
 
-/** Words of the command too: steps of a transform, layouts of layers, a site, keys of a model.json. */
+/** Words of the command too: steps of a transform, layouts of layers, a site, keys of a model.json, a field of --set data, a unit. */
 const KNOWN = new Set([
   'randomResizedCrop',
   'randomResize',
@@ -20,6 +20,8 @@ const KNOWN = new Set([
   'arXiv',
   'modelTopology',
   'weightsManifest',
+  'imageSize',
+  'kB',
 ]);
 /** Methods' options stand behind --option. */
 const BEHIND_OPTION = /--option (largestKernel|rowsPerGroup)/g;
@@ -55,12 +57,12 @@ function textsOf(source: string): string[] {
   });
 }
 
-/** Sentences of all packages that have a name as functions have. */
+/** Sentences of all packages that have a name as functions have; of the page for browsers, its parts and not the bundle. */
 function messages(): { file: string; room: string; text: string }[] {
   return readdirSync(PACKAGES).flatMap((room) => {
     const dist = join(PACKAGES, room, 'dist');
     return readdirSync(dist, { recursive: true, encoding: 'utf8' })
-      .filter((file) => file.endsWith('.js') && !/test|runs\/|words\.js/.test(file))
+      .filter((file) => file.endsWith('.js') && !/test|runs\/|page\/page\.js|words\.js/.test(file))
       .flatMap((file) =>
         textsOf(readFileSync(join(dist, file), 'utf8'))
           .filter((text) => / /.test(text) && namesIn(text).length > 0 && !/=>|\$\{/.test(text))

@@ -22,7 +22,7 @@ const HTML = `<!doctype html>
   li span { display: inline-block; width: 1em; height: 1em; margin-right: .4em; vertical-align: -.1em; }
 </style>
 <h1>Segmentation</h1>
-<p><label>Picture: <input id="picture" type="file" accept="image/*" disabled></label>
+<p><label>Picture: <input id="picture" type="file" accept="image/png,image/jpeg,image/webp" disabled></label>
 <label>Colours: <input id="share" type="range" min="0" max="1" step="0.05" value="0.6"></label></p>
 <p id="status" role="status">Loading the network …</p>
 <canvas id="result" role="img" aria-label="The picture with the colours of its classes"></canvas>
