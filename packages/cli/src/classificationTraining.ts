@@ -81,7 +81,12 @@ function imagesOf(
   const inMemory = `normalize(${mean.join('/')},${std.join('/')})`;
   const loaders = openLoaders(data, recipe, {
     test: inFiles(data) ? testTransform(options, notes, side) : (options.testTransform ?? inMemory),
-    ...{ train: transform, workers, maxPixels, onBroken: skipBroken ? 'skip' : 'fail' },
+    ...{
+      train: transform ?? (inFiles(data) ? options.recipeTransform : undefined),
+      workers,
+      maxPixels,
+      onBroken: skipBroken ? 'skip' : 'fail',
+    },
   });
   const { text, ...used } = loaders.test.transform;
   return {

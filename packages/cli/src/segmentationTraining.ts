@@ -41,7 +41,7 @@ export const segmentationTraining: TrainingTask<SegmentedImage, SegmentationEval
     return { network: { model, notes: { ...notes, task: segmentation.id }, classes: data.classes }, data: opened };
   },
   images({ data }, model, notes, recipe, options) {
-    const { workers, skipBroken, maxPixels, transform, testTransform } = options;
+    const { workers, skipBroken, maxPixels, recipeTransform, transform = recipeTransform, testTransform } = options;
     if (Object.keys(recipe.augment).length > 0)
       throw new Error(
         '--crop and --no-flip are for images in memory; of images with label images --transform says it.',

@@ -11,6 +11,8 @@ export interface TaskOptions extends SourceOptions {
   mean?: number[];
   std?: number[];
   transform?: string;
+  /** The recipe's, of training images in files, where --transform is not given; its size is the evaluation's. */
+  recipeTransform?: string;
   testTransform?: string;
   workers?: number;
   skipBroken?: boolean;

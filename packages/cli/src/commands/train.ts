@@ -89,8 +89,10 @@ async function trainInto<P extends ImageResult, E extends Measured>(
   };
   const model = method ? await reparameterized(network.model, method, options, { onLeft, select }) : network.model;
   const { recipe, transform } = await recipeOf(options, how.recipe);
-  const ofRecipe = inFiles(opened.data) && transform !== undefined && { transform };
-  const images = how.images(opened, model, network.notes, recipe, { ...ofRecipe, ...options });
+  const images = how.images(opened, model, network.notes, recipe, {
+    ...options,
+    ...(transform !== undefined && { recipeTransform: transform }),
+  });
   const { train: trainImages, validation, test, name } = images.data;
   const countOf = (split: typeof test) => ('count' in split ? split.count : split.source.count);
   const held = validation ? `, ${countOf(validation)} validation` : '';
