@@ -1,6 +1,6 @@
 /** File systems that are lost while they are used, as those of a network are: every call fails until they are mounted again. */
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readJson, tryLock, writeAtomically } from '@refconv/files';
@@ -48,7 +48,7 @@ class Mount {
 }
 
 function isMounted(path: string): boolean {
-  return execFileSync('cat', ['/proc/self/mounts'], { encoding: 'utf8' }).includes(` ${path} `);
+  return readFileSync('/proc/self/mounts', 'utf8').includes(` ${path} `);
 }
 
 export const lostFileSystems: Kind = {

@@ -1,5 +1,4 @@
 /** Finished runs for others to read, without what only tells about the machine that they were computed on; and to go on from elsewhere. */
-import { existsSync } from 'node:fs';
 import { copyFile, cp, readdir, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { makeFolder, writeAtomically, writeWhole } from '@refconv/files';
@@ -72,9 +71,10 @@ async function publishRun(root: string, hash: string, to: string): Promise<strin
 async function publishModel(root: string, hash: Hash, to: string, needed: boolean): Promise<void> {
   for (const name of [MERGED, MODEL]) await rm(join(runFolder(to, hash), name), { recursive: true, force: true });
   if (!needed) return;
-  const folder = existsSync(join(runFolder(root, hash), MERGED)) ? MERGED : MODEL;
-  const from = finishedModel(root, hash, [folder]);
-  await writeWhole(join(runFolder(to, hash), folder), {}, (unfinished) => cp(from, unfinished, { recursive: true }));
+  const from = finishedModel(root, hash, [MERGED, MODEL]);
+  await writeWhole(join(runFolder(to, hash), basename(from)), {}, (unfinished) =>
+    cp(from, unfinished, { recursive: true }),
+  );
 }
 
 /** Without the machine's name, and the place of the images there. */

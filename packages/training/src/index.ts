@@ -27,7 +27,7 @@ export {
 export { type BestEpoch, DivergedError, type FitOptions, type FitResult, fit } from './fit.js';
 export { lockTraining } from './folderLock.js';
 export { freezeLayers, inEvaluation } from './freeze.js';
-export { LEFT_OUT_FILE, type LeftImage, type LeftOut, leavesOut, leftOutText } from './leftOut.js';
+export { LEFT_OUT_FILE, type LeftImage, type LeftOut, leavesOut, leftOutBy, leftOutText } from './leftOut.js';
 export { type LoadingOptions, type OpenLoaders, openLoaders, testLoader, trainingTransform } from './loaders.js';
 export { lossOf } from './loss.js';
 export type { Distillation, LossChoice } from './lossChoice.js';

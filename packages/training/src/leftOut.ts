@@ -1,4 +1,6 @@
 /** What a training leaves out, told once: in its output, and for reports. */
+
+import type { Loader } from '@refconv/datasets';
 import { counted, listed } from '@refconv/datasets/text';
 import type { SplitName, TrainingData } from './feed.js';
 
@@ -44,22 +46,31 @@ function byReason(rows: readonly { name: string; reason: string }[]): string {
   return [...names].map(([reason, same]) => `${listed(same)} (${reason})`).join('; ');
 }
 
+/** What one loader could not read so far, and what its folders have beside images. */
+export const leftOutBy = (loader: Loader, split: LeftImage['split'] = 'test'): Required<Omit<LeftOut, 'layers'>> => ({
+  images: loader.broken.map(({ path, reason }) => ({ split, path, reason })),
+  files: [...(loader.source.passedOver ?? [])],
+});
+
+const SPLITS = ['train', 'validation', 'test'] as const;
+
+/** Of each of a training's loaders. */
+const leftOutOf = (data: TrainingData) =>
+  SPLITS.flatMap((split) => {
+    const images = data[split];
+    return images && 'broken' in images ? [leftOutBy(images, split)] : [];
+  });
+
 /** What loaders could not read, each file once. */
 export function unreadOf(data: TrainingData, earlier: readonly LeftImage[] = []): LeftImage[] {
-  const found = (['train', 'validation', 'test'] as const).flatMap((split) => {
-    const images = data[split];
-    return images && 'broken' in images ? images.broken.map(({ path, reason }) => ({ split, path, reason })) : [];
-  });
+  const found = leftOutOf(data).flatMap(({ images }) => images);
   return [...new Map([...earlier, ...found].map((image) => [`${image.split} ${image.path}`, image])).values()];
 }
 
 /** What the loaders' folders have beside images, each file once. */
-export function passedOverIn(data: TrainingData): string[] {
-  const all = [data.train, data.validation, data.test].flatMap((images) =>
-    images && 'broken' in images ? (images.source.passedOver ?? []) : [],
-  );
-  return [...new Set(all)];
-}
+export const passedOverIn = (data: TrainingData): string[] => [
+  ...new Set(leftOutOf(data).flatMap(({ files }) => files)),
+];
 
 /** Whether there is anything to tell. */
 export const leavesOut = ({ images, files = [], layers }: LeftOut): boolean =>

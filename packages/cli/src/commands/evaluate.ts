@@ -1,5 +1,4 @@
 import {
-  type BrokenImage,
   type ImageDataset,
   isInFiles,
   type OpenDataset,
@@ -10,7 +9,7 @@ import {
 } from '@refconv/datasets';
 import { counted } from '@refconv/datasets/text';
 import { requireClassifier } from '@refconv/layers';
-import { type Evaluation, evaluate, type LeftImage, leftOutText, progress, testLoader } from '@refconv/training';
+import { type Evaluation, evaluate, leftOutBy, leftOutText, progress, testLoader } from '@refconv/training';
 import { labelsFor } from '../classes.js';
 import { askedSize, inputSizeOf, normalisation, openOptions, testTransform } from '../data.js';
 import { openSource, type SourceOptions, taskOf } from '../source.js';
@@ -59,28 +58,27 @@ export async function evaluateCommand(options: EvaluateOptions): Promise<void> {
   const begin = performance.now();
   const onBatch = (done: number) => bar.update(done, '');
   let result: Evaluation;
-  let broken: readonly BrokenImage[] = [];
+  let left: ReturnType<typeof leftOutBy> = { images: [], files: [] };
   if ('place' in images) {
     const transform = testTransform(options, notes, inputSizeOf(model, notes, asked));
     const onBroken = skipBroken ? 'skip' : 'fail';
     const loader = testLoader(images, { transform, workers, onBroken, maxPixels, ...(batchSize && { batchSize }) });
-    broken = loader.broken;
     result = await evaluate(model, loader, { onBatch }).finally(async () => {
       bar.stop();
       await loader.close();
     });
+    left = leftOutBy(loader);
   } else {
     const statisticsUsed = normalisation({ mean, std }, notes, statistics);
     result = await evaluate(model, images, { ...statisticsUsed, batchSize, onBatch }).finally(() => bar.stop());
   }
-  const leftOut: LeftImage[] = broken.map(({ path, reason }) => ({ split: 'test', path, reason }));
-  const files = 'place' in images ? [...(images.passedOver ?? [])] : [];
-  for (const line of leftOutText({ images: leftOut, files })) console.error(line);
+  for (const line of leftOutText(left)) console.error(line);
+  const { images: leftOut, files: passedOver } = left;
   const { top1, top5, correct, count, loss } = result;
   const seconds = (performance.now() - begin) / 1000;
   if (json)
     console.log(
-      JSON.stringify({ top1, top5, correct, count, broken: broken.length, leftOut, passedOver: files, loss, seconds }),
+      JSON.stringify({ top1, top5, correct, count, broken: leftOut.length, leftOut, passedOver, loss, seconds }),
     );
   else {
     const percent = (share: number) => `${(100 * share).toFixed(2)} %`;

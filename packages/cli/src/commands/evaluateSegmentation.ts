@@ -1,6 +1,6 @@
 import { openImages, type SplitId } from '@refconv/datasets';
 import { segmentation, segmentationTransforms } from '@refconv/segmentation';
-import { evaluate, leftOutText, progress, testLoader } from '@refconv/training';
+import { evaluate, leftOutBy, leftOutText, progress, testLoader } from '@refconv/training';
 import { openOptions } from '../data.js';
 import { askedShape, normalisationSteps, shapeOf } from '../segmentation.js';
 import { segmentationText } from '../segmentationTraining.js';
@@ -48,7 +48,7 @@ export async function evaluateSegmentation(options: EvaluateSegmentationOptions)
     bar.stop();
     await loader.close();
   });
-  const leftOut = loader.broken.map(({ path, reason }) => ({ split: 'test' as const, path, reason }));
+  const { images: leftOut } = leftOutBy(loader);
   for (const line of leftOutText({ images: leftOut })) console.error(line);
   const seconds = (performance.now() - begin) / 1000;
   if (json) {

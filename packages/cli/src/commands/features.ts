@@ -9,7 +9,7 @@ import {
   openImages,
   type Statistics,
 } from '@refconv/datasets';
-import { type Features, features, leftOutText, progress, testLoader } from '@refconv/training';
+import { type Features, features, leftOutBy, leftOutText, progress, testLoader } from '@refconv/training';
 import { askedSize, inputSizeOf, normalisation, openOptions, testTransform } from '../data.js';
 import { writeNpy } from '../npy.js';
 import { openSource, type SourceOptions } from '../source.js';
@@ -52,8 +52,7 @@ export async function featuresCommand(paths: string[], options: FeaturesOptions)
       bar.stop();
       await loader.close();
     });
-    const unread = loader.broken.map(({ path, reason }) => ({ split: 'test' as const, path, reason }));
-    for (const line of leftOutText({ images: unread, files: [...(images.passedOver ?? [])] })) console.error(line);
+    for (const line of leftOutText(leftOutBy(loader))) console.error(line);
   } else {
     const used = normalisation({ mean, std }, notes, statistics as Statistics);
     found = await features(model, images, { ...used, ...chosen, ...(batchSize && { batchSize }) }).finally(() =>

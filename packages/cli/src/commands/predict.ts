@@ -1,7 +1,7 @@
 import { IMAGENET_WNIDS, imageFiles } from '@refconv/datasets';
 import { writeAtomically } from '@refconv/files';
 import { requireClassifier } from '@refconv/layers';
-import { leftOutText, predict, progress, testLoader } from '@refconv/training';
+import { leftOutBy, leftOutText, predict, progress, testLoader } from '@refconv/training';
 import { stringify } from 'csv-stringify/sync';
 import { classCount } from '../classes.js';
 import { askedSize, inputSizeOf, testTransform } from '../data.js';
@@ -35,8 +35,7 @@ export async function predictCommand(paths: string[], options: PredictOptions): 
     bar.stop();
     await loader.close();
   });
-  const unread = loader.broken.map(({ path, reason }) => ({ split: 'test' as const, path, reason }));
-  for (const line of leftOutText({ images: unread, files: [...(images.passedOver ?? [])] })) console.error(line);
+  for (const line of leftOutText(leftOutBy(loader))) console.error(line);
   const count = classCount(model);
   // Published weights of 1000 classes have ImageNet's, in this order.
   const usual = count === IMAGENET_WNIDS.length ? IMAGENET_WNIDS : [];

@@ -13,7 +13,7 @@ import {
 import { bilinearResize } from '@refconv/layers';
 import { segmentation, segmentationTransforms } from '@refconv/segmentation';
 import { compile, tf } from '@refconv/tensorflow';
-import { leftOutText, progress, testLoader, writeAtomically } from '@refconv/training';
+import { leftOutBy, leftOutText, progress, testLoader, writeAtomically } from '@refconv/training';
 import type { Tensor, Tensor4D } from '@tensorflow/tfjs';
 import { normalisationSteps, shapeOf } from '../segmentation.js';
 import { openSource, type SourceOptions } from '../source.js';
@@ -85,8 +85,7 @@ export async function predictSegmentation(paths: string[], options: PredictSegme
     program.dispose();
     await loader.close();
   }
-  const unread = loader.broken.map(({ path, reason }) => ({ split: 'test' as const, path, reason }));
-  for (const line of leftOutText({ images: unread, files: [...(images.passedOver ?? [])] })) console.error(line);
+  for (const line of leftOutText(leftOutBy(loader))) console.error(line);
   console.log(`${done} images: ${output}, NAME.png with the classes and NAME-colours.png to look at`);
 }
 
