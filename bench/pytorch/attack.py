@@ -1,15 +1,9 @@
 """Worker of the contestants `pytorch` of the benchmark of attacks; the lines it exchanges are those of the package analysis, measurement/protocol.ts."""
 
-import json
-import os
-import sys
-
 import torch
 from torch import Tensor, nn
 
-from worker import peak_memory, run_steps, timed
-
-WARM_UP_STEPS = 3
+import worker
 
 
 class Block(nn.Module):
@@ -66,46 +60,17 @@ def attack(model: nn.Module, images: Tensor, labels: Tensor, eps: float, steps: 
         return model(point).argmax(1) == labels
 
 
-def main():
-    # Answers go to the real stdout; whatever a library prints goes to stderr.
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
-
-    def say(answer: dict):
-        print(json.dumps(answer), file=answers, flush=True)
-
-    setting = json.loads(sys.argv[1])
-    torch.set_num_threads(setting["threads"])
+def build(setting: dict, compiled: bool):
+    """The number of parameters, and a function that attacks one batch and returns the share that withstands."""
     torch.manual_seed(1)
     layout = torch.channels_last if setting["channelsLast"] else torch.contiguous_format
-    library_memory = peak_memory()
-
-    def build():
-        # Gradients of the images alone are asked for.
-        model = ResNet20().eval().requires_grad_(False).to(memory_format=layout)
-        images = torch.rand(setting["batch"], 3, 32, 32).to(memory_format=layout)
-        labels = torch.arange(setting["batch"]) % 10
-        step = lambda: attack(model, images, labels, setting["eps"] / 255, setting["steps"]).float().mean().item()
-        return sum(parameter.numel() for parameter in model.parameters()), step
-
-    (parameters, step), build_time = timed(build)
-    warm_up = [timed(step)[1] for _ in range(WARM_UP_STEPS)]
-    say(
-        {
-            "parameters": parameters,
-            "buildMilliseconds": build_time,
-            "firstStepMilliseconds": warm_up[0],
-            "warmStepMilliseconds": warm_up[-1],
-            "libraryMemoryMB": library_memory,
-            "versions": {"torch": torch.__version__},
-        }
-    )
-    for line in sys.stdin:
-        command, count = line.split()
-        if command != "step":
-            raise ValueError(f'The worker was sent "{line}"; it knows "step N".')
-        say(run_steps(step, int(count)))
+    # Gradients of the images alone are asked for.
+    model = ResNet20().eval().requires_grad_(False).to(memory_format=layout)
+    images = torch.rand(setting["batch"], 3, 32, 32).to(memory_format=layout)
+    labels = torch.arange(setting["batch"]) % 10
+    step = lambda: attack(model, images, labels, setting["eps"] / 255, setting["steps"]).float().mean().item()
+    return sum(parameter.numel() for parameter in model.parameters()), step
 
 
 if __name__ == "__main__":
-    main()
+    worker.main(build)

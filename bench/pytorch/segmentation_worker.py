@@ -30,5 +30,4 @@ def build(setting: dict, compiled: bool):
 
 
 if __name__ == "__main__":
-    worker.build = build
-    worker.main()
+    worker.main(build)

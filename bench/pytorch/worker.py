@@ -68,7 +68,8 @@ def run_steps(step, count: int) -> dict:
     }
 
 
-def main():
+def main(build=build):
+    """Times what `build` makes: another contestant hands its own."""
     # Answers go to the real stdout; whatever a library prints goes to stderr.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)

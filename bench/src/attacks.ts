@@ -1,10 +1,9 @@
 /** The benchmark of attacks: PGD-20 on ResNet-20's images beside PyTorch's, in turns, with as much work for all. */
-import { mkdir, writeFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { BUSY, type Measured, measureInTurns, WorkerProcess } from '@refconv/analysis/measurement';
+import { type Measured, measureInTurns, WorkerProcess } from '@refconv/analysis/measurement';
 import { mean, pairedRatios, spread } from '@refconv/analysis/statistics';
 import type { AttackSetting } from './attackWorker.js';
+import { busyNote, markdownTable, writeFindings } from './findings.js';
 import { findPython, machine, nodeScript, pythonScript } from './machine.js';
 
 const USAGE = `Usage: npm run bench -- attacks [options]
@@ -47,7 +46,7 @@ export async function benchAttacks(args: string[], log: (line: string) => void):
     new WorkerProcess('compiled', process.execPath, [nodeScript('attackWorker.js'), JSON.stringify(setting)]);
   const theirs = (name: string, channelsLast: boolean) => () => {
     const argument = JSON.stringify({ ...setting, channelsLast });
-    return new WorkerProcess(name, python.program, ['-B', pythonScript('attack.py'), argument]);
+    return new WorkerProcess(name, python.program, ['-B', pythonScript('attack.py'), argument, name]);
   };
   const workers = {
     compiled: ours,
@@ -63,26 +62,21 @@ export async function benchAttacks(args: string[], log: (line: string) => void):
   const body = [...measured].map(([name, one]) => {
     const { median: time, min, max } = spread(times(one));
     const ratio = pairedRatios(times(compiled), times(one));
-    return `| ${name} | ${time.toFixed(2)} (${min.toFixed(2)}–${max.toFixed(2)}) | ${ratio ? `${ratio.median.toFixed(2)} (${ratio.min.toFixed(2)}–${ratio.max.toFixed(2)})` : '–'} |`;
+    return [
+      name,
+      `${time.toFixed(2)} (${min.toFixed(2)}–${max.toFixed(2)})`,
+      ratio ? `${ratio.median.toFixed(2)} (${ratio.min.toFixed(2)}–${ratio.max.toFixed(2)})` : '–',
+    ];
   });
-  const others = mean([...measured.values()].flatMap(({ rounds }) => rounds.map((round) => round.others)));
   const text = [
     `# PGD-${STEPS} on ResNet-20, ${date}`,
     `${where.processor}, ${where.cores} cores, commit ${where.commit}; ${images} images of 32×32 in batches of ${batch}, none left out when it is broken; medians ` +
       'over the batches, least and largest in brackets.',
-    ...(others >= BUSY
-      ? [
-          `**The machine was busy:** others used ${(100 * others).toFixed(0)} % of the processors. Repeat this on an idle one.`,
-        ]
-      : []),
-    ['| contestant | seconds a batch | compiled ÷ this |', '| --- | ---: | ---: |', ...body].join('\n'),
+    ...busyNote(measured.values()),
+    markdownTable(['contestant', 'seconds a batch', 'compiled ÷ this'], body),
   ].join('\n\n');
-  const folder = fileURLToPath(new URL('../results/', import.meta.url));
-  const file = `${folder}attacks-${date.slice(0, 19).replaceAll(':', '')}`;
-  await mkdir(folder, { recursive: true });
-  const results = Object.fromEntries(measured);
-  await writeFile(`${file}.json`, `${JSON.stringify({ date, machine: where, options, results }, undefined, 1)}\n`);
-  await writeFile(`${file}.md`, `${text}\n`);
-  process.stdout.write(`${text}\n`);
-  log(`written to ${file}.md and .json`);
+  await writeFindings(
+    { name: 'attacks', date, text, figures: { date, machine: where, options, results: Object.fromEntries(measured) } },
+    log,
+  );
 }

@@ -1,9 +1,8 @@
 /** The benchmark: measures the cases, prints the report and writes it with all figures to bench/results. */
-import { mkdir, writeFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
 import { alone } from '@refconv/analysis/measurement';
 import { benchAttacks } from './attacks.js';
 import { CASES, type Case, quickened } from './cases.js';
+import { writeFindings } from './findings.js';
 import { findPython, type MachineLimits, machine, measureLimits } from './machine.js';
 import { benchMethods } from './methods.js';
 import { benchNetworks } from './networks.js';
@@ -45,16 +44,8 @@ async function measure(options: Options): Promise<Findings> {
   return { date, machine: where, versions: versionsOf(cases, limits), rounds, quick, limits, cases, notes };
 }
 
-async function write(findings: Findings): Promise<void> {
-  const folder = fileURLToPath(new URL('../results/', import.meta.url));
-  const file = `${folder}${findings.date.slice(0, 19).replaceAll(':', '')}`;
-  const text = `${report(findings)}\n`;
-  await mkdir(folder, { recursive: true });
-  await writeFile(`${file}.json`, `${JSON.stringify(findings, undefined, 1)}\n`);
-  await writeFile(`${file}.md`, text);
-  process.stdout.write(text);
-  log(`written to ${file}.md and .json`);
-}
+const write = (findings: Findings): Promise<void> =>
+  writeFindings({ date: findings.date, text: report(findings), figures: findings }, log);
 
 async function main(): Promise<void> {
   if (process.argv[2] === 'methods') return benchMethods(process.argv.slice(3), log);

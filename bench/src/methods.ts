@@ -1,10 +1,9 @@
 /** The benchmark of methods: a training step of RefConv and its rivals against the plain network's, in turns. */
-import { mkdir, writeFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { BUSY, type Measured, measureInTurns, type Round, WorkerProcess } from '@refconv/analysis/measurement';
-import { mean, median, pairedRatios, spread } from '@refconv/analysis/statistics';
+import { type Measured, measureInTurns, type Round, WorkerProcess } from '@refconv/analysis/measurement';
+import { median, pairedRatios, spread } from '@refconv/analysis/statistics';
 import { METHODS } from '@refconv/refconv';
+import { busyNote, markdownTable, writeFindings } from './findings.js';
 import { machine, nodeScript } from './machine.js';
 import type { MethodSetting } from './methodWorker.js';
 
@@ -87,15 +86,7 @@ function table(network: string, measured: Map<string, Measured>): string {
     ];
   });
   const header = ['method', 'ms a step', '÷ plain', 'peak memory, MB', '÷ plain', 'trainable parameters', 'MACs'];
-  const rule = header.map((_, column) => (column ? '---:' : '---'));
-  const others = [...measured.values()].flatMap(({ rounds }) => rounds.map((round) => round.others));
-  const share = others.length > 0 ? mean(others) : 0;
-  const busy = `**The machine was busy:** others used ${(100 * share).toFixed(0)} % of the processors. Repeat this on an idle one.`;
-  return [
-    `## ${network}`,
-    ...(share >= BUSY ? [busy] : []),
-    [header, rule, ...body].map((cells) => `| ${cells.join(' | ')} |`).join('\n'),
-  ].join('\n\n');
+  return [`## ${network}`, ...busyNote(measured.values()), markdownTable(header, body)].join('\n\n');
 }
 
 /** Measures, prints the tables and writes them with all figures to bench/results. */
@@ -128,11 +119,5 @@ export async function benchMethods(args: string[], log: (line: string) => void):
       'least and largest in brackets; MACs forward for one image, what a method computes once a step shared out over the batch.',
     ...tables,
   ].join('\n\n');
-  const folder = fileURLToPath(new URL('../results/', import.meta.url));
-  const file = `${folder}methods-${date.slice(0, 19).replaceAll(':', '')}`;
-  await mkdir(folder, { recursive: true });
-  await writeFile(`${file}.json`, `${JSON.stringify({ date, machine: where, options, results }, undefined, 1)}\n`);
-  await writeFile(`${file}.md`, `${text}\n`);
-  process.stdout.write(`${text}\n`);
-  log(`written to ${file}.md and .json`);
+  await writeFindings({ name: 'methods', date, text, figures: { date, machine: where, options, results } }, log);
 }

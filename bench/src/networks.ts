@@ -1,8 +1,7 @@
 /** The benchmark of networks: how long each takes to be built, and to be compiled and run for the first time. */
-import { mkdir, writeFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
 import { type Ready, WorkerProcess } from '@refconv/analysis/measurement';
 import { BACKBONES } from '@refconv/backbones';
+import { markdownTable, writeFindings } from './findings.js';
 import { machine, nodeScript } from './machine.js';
 import type { MethodSetting } from './methodWorker.js';
 
@@ -36,16 +35,10 @@ export async function benchNetworks(log: (line: string) => void): Promise<void> 
     }
   }
   const header = ['network', 'built, s', 'compiled and first step, s', 'a later step, s'];
-  const rule = header.map((_, column) => (column ? '---:' : '---'));
   const text = [
     `# Networks, built and compiled, ${date}`,
     `${where.processor}, ${where.cores} cores, commit ${where.commit}; cifar variants, 32×32, batch ${BATCH}, a training step.`,
-    [header, rule, ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n'),
+    markdownTable(header, rows),
   ].join('\n\n');
-  const folder = fileURLToPath(new URL('../results/', import.meta.url));
-  const file = `${folder}networks-${date.slice(0, 19).replaceAll(':', '')}.md`;
-  await mkdir(folder, { recursive: true });
-  await writeFile(file, `${text}\n`);
-  process.stdout.write(`${text}\n`);
-  log(`written to ${file}`);
+  await writeFindings({ name: 'networks', date, text }, log);
 }

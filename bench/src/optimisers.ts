@@ -1,10 +1,9 @@
 /** The benchmark of optimisers: a training step with each of them, with clipping and with averages, against SGD's, in turns. */
-import { mkdir, writeFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { BUSY, type Measured, measureInTurns, WorkerProcess } from '@refconv/analysis/measurement';
-import { mean, median, pairedRatios, spread } from '@refconv/analysis/statistics';
+import { type Measured, measureInTurns, WorkerProcess } from '@refconv/analysis/measurement';
+import { median, pairedRatios, spread } from '@refconv/analysis/statistics';
 import type { Recipe } from '@refconv/training';
+import { busyNote, markdownTable, writeFindings } from './findings.js';
 import { machine, nodeScript } from './machine.js';
 import type { OptimiserSetting } from './optimiserWorker.js';
 
@@ -84,8 +83,7 @@ function table(measured: Map<string, Measured>): string {
     ];
   });
   const header = ['optimiser', 'ms a step', '÷ sgd', 'memory traffic beyond SGD’s, MB', 'peak memory, MB'];
-  const rule = header.map((_, column) => (column ? '---:' : '---'));
-  return [header, rule, ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+  return markdownTable(header, rows);
 }
 
 /** Measures, prints the table and writes it with all figures to bench/results. */
@@ -112,22 +110,20 @@ export async function benchOptimisers(args: string[], log: (line: string) => voi
   const where = await machine();
   const workers = Object.fromEntries(contestants.map((name) => [name, start(name)]));
   const measured = await measureInTurns(workers, { rounds: rounds - 1, log });
-  const others = mean([...measured.values()].flatMap((one) => one.rounds.map((round) => round.others)));
   const text = [
     `# Training step by optimiser, ${date}`,
     `${network}${width === undefined ? '' : ` ×${width}`}, ${size}×${size}, batch ${batch}; ${where.processor}, ${where.cores} cores, commit ` +
       `${where.commit}; medians over ${rounds - 1} rounds, least and largest in brackets.`,
-    ...(others >= BUSY
-      ? [`**The machine was busy:** others used ${(100 * others).toFixed(0)} % of the processors.`]
-      : []),
+    ...busyNote(measured.values()),
     table(measured),
   ].join('\n\n');
-  const folder = fileURLToPath(new URL('../results/', import.meta.url));
-  const file = `${folder}optimisers-${date.slice(0, 19).replaceAll(':', '')}`;
-  await mkdir(folder, { recursive: true });
-  const results = Object.fromEntries(measured);
-  await writeFile(`${file}.json`, `${JSON.stringify({ date, machine: where, options, results }, undefined, 1)}\n`);
-  await writeFile(`${file}.md`, `${text}\n`);
-  process.stdout.write(`${text}\n`);
-  log(`written to ${file}.md and .json`);
+  await writeFindings(
+    {
+      name: 'optimisers',
+      date,
+      text,
+      figures: { date, machine: where, options, results: Object.fromEntries(measured) },
+    },
+    log,
+  );
 }

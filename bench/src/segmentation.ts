@@ -1,9 +1,8 @@
 /** The benchmark of segmentation: a training step of LR-ASPP over MobileNetV1 against torchvision's in PyTorch, in turns. */
-import { mkdir, writeFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { BUSY, type Measured, measureInTurns, type Round, WorkerProcess } from '@refconv/analysis/measurement';
-import { mean, median, pairedRatios, spread } from '@refconv/analysis/statistics';
+import { type Measured, measureInTurns, type Round, WorkerProcess } from '@refconv/analysis/measurement';
+import { median, pairedRatios, spread } from '@refconv/analysis/statistics';
+import { busyNote, markdownTable, writeFindings } from './findings.js';
 import { findPython, machine, nodeScript, pythonScript } from './machine.js';
 import type { SegmentationSetting } from './segmentationWorker.js';
 
@@ -72,25 +71,21 @@ export async function benchSegmentation(args: string[], log: (line: string) => v
     ];
   });
   const header = ['', 'ms a step', 'compiled ÷ this', 'peak memory, MB', 'compiled ÷ this', 'trainable parameters'];
-  const rule = header.map((_, column) => (column ? '---:' : '---'));
-  const share = mean([...measured.values()].flatMap((one) => one.rounds.map((round) => round.others)));
-  const busy = `**The machine was busy:** others used ${(100 * share).toFixed(0)} % of the processors. Repeat this on an idle one.`;
   const date = new Date().toISOString();
   const text = [
     `# Training step of LR-ASPP over MobileNetV1 ×${setting.width}, ${date}`,
     `${where.processor}, ${where.cores} cores, commit ${where.commit}; ${setting.size.join('×')}, batch ${setting.batch}, ${threads} threads; medians over ${rounds - 1} rounds, ` +
       'least and largest in brackets.',
-    ...(share >= BUSY ? [busy] : []),
-    [header, rule, ...body].map((cells) => `| ${cells.join(' | ')} |`).join('\n'),
+    ...busyNote(measured.values()),
+    markdownTable(header, body),
   ].join('\n\n');
-  const folder = fileURLToPath(new URL('../results/', import.meta.url));
-  const file = `${folder}segmentation-${date.slice(0, 19).replaceAll(':', '')}`;
-  await mkdir(folder, { recursive: true });
-  await writeFile(
-    `${file}.json`,
-    `${JSON.stringify({ date, machine: where, setting, results: Object.fromEntries(measured) }, undefined, 1)}\n`,
+  await writeFindings(
+    {
+      name: 'segmentation',
+      date,
+      text,
+      figures: { date, machine: where, setting, results: Object.fromEntries(measured) },
+    },
+    log,
   );
-  await writeFile(`${file}.md`, `${text}\n`);
-  process.stdout.write(`${text}\n`);
-  log(`written to ${file}.md and .json`);
 }
