@@ -9,7 +9,7 @@ import {
   torchState,
 } from '@refconv/backbones';
 import { parseTransform } from '@refconv/datasets';
-import { buildSegmenter, fromTorchvision, IGNORED } from '@refconv/segmentation';
+import { buildSegmenter, fromTorchvision, IGNORED, segmentation } from '@refconv/segmentation';
 import { tf } from '@refconv/tensorflow';
 import type { ModelNotes } from '@refconv/training';
 import type { LayersModel, Tensor3D } from '@tensorflow/tfjs';
@@ -74,6 +74,15 @@ export async function segmenterOver(
   // The body's images are normalised as the classifier's were, and of another size.
   const { mean, std } = notes;
   return { model, notes: { ...(mean && { mean }), ...(std && { std }), backbone: { id, options: { ...network } } } };
+}
+
+/** @throws Error where a segmenter tells apart another number of classes than a set has. */
+export function requireClasses(
+  model: LayersModel,
+  { name, classes }: { name: string; classes: readonly string[] },
+): void {
+  const count = segmentation.classesOf(model);
+  if (count !== classes.length) throw new Error(`The model has ${count} classes, ${name} has ${classes.length}.`);
 }
 
 /** Height and width of the images that a segmenter takes. */

@@ -10,7 +10,7 @@ import {
 } from '@refconv/segmentation';
 import { writeSegmentation } from '@refconv/segmentation/results';
 import { openLoaders } from '@refconv/training';
-import { askedShape, normalisationSteps, shapeOf } from './segmentation.js';
+import { askedShape, normalisationSteps, requireClasses, shapeOf } from './segmentation.js';
 import { openSource, sourceOptions } from './source.js';
 import type { TrainingTask } from './trainingTask.js';
 
@@ -35,9 +35,7 @@ export const segmentationTraining: TrainingTask<SegmentedImage, SegmentationEval
       { ...sourceOptions(options), task: 'segmentation', classes: data.classes.length },
       images,
     );
-    const count = segmentation.classesOf(model);
-    if (count !== data.classes.length)
-      throw new Error(`The model has ${count} classes, ${data.name} has ${data.classes.length}.`);
+    requireClasses(model, data);
     return { network: { model, notes: { ...notes, task: segmentation.id }, classes: data.classes }, data: opened };
   },
   images({ data }, model, notes, recipe, options) {

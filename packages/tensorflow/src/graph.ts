@@ -28,7 +28,8 @@ const FILL_FROM = 32;
 
 export class Graph {
   private readonly native: NativeGraph;
-  private count = 0;
+  /** Of each operation, in the order in which they were added. */
+  private readonly kinds: string[] = [];
   private readonly names: string[] = [];
   private readonly constants: { after: number; shape: readonly number[]; bytes: number }[] = [];
 
@@ -50,7 +51,8 @@ export class Graph {
    * @throws TensorFlow's own message where inputs or attributes do not fit.
    */
   add(type: string, inputs: Output[], attributes: Attribute[] = [], controls: number[] = []): GraphOperation {
-    const name = `${type}_${this.count++}`;
+    const name = `${type}_${this.kinds.length}`;
+    this.kinds.push(type);
     const inputLists = this.group(type, inputs, attributes);
     const made = this.native.addOperation({ type, name, inputs: inputLists, controls, attributes });
     this.names[made.operation] = name;
@@ -64,20 +66,15 @@ export class Graph {
 
   /** Operations so far. */
   get size(): number {
-    return this.count;
+    return this.kinds.length;
   }
 
   /** What was added from the `first`-th operation on: the kind of each operation, and constants. */
   since(first: number): { kinds: string[]; constants: { shape: readonly number[]; bytes: number }[] } {
-    const numbered = /^(.*)_(\d+)$/;
-    const kinds = this.names.flatMap((name) => {
-      const [, kind, number] = numbered.exec(name ?? '') ?? [];
-      return kind !== undefined && Number(number) >= first ? [kind] : [];
-    });
     const constants = this.constants
       .filter(({ after }) => after >= first)
       .map(({ shape, bytes }) => ({ shape, bytes }));
-    return { kinds, constants };
+    return { kinds: this.kinds.slice(first), constants };
   }
 
   /** The graph as a serialized GraphDef. */
@@ -102,7 +99,7 @@ export class Graph {
     ];
     const parts = Array.isArray(tensor.data) ? tensor.data : [tensor.data];
     const bytes = parts.reduce((sum, { byteLength }) => sum + byteLength, 0);
-    this.constants.push({ after: this.count, shape: tensor.shape, bytes });
+    this.constants.push({ after: this.kinds.length, shape: tensor.shape, bytes });
     return [this.add('Const', [], attributes).operation, 0];
   }
 
@@ -119,7 +116,7 @@ export class Graph {
     const attributes: Attribute[] = [
       { name: 'dtype', type: Attr.type, value: dtype },
       { name: 'shape', type: Attr.shape, value: shape },
-      { name: 'shared_name', type: Attr.string, value: `variable_${this.count}` },
+      { name: 'shared_name', type: Attr.string, value: `variable_${this.kinds.length}` },
     ];
     return [this.add('VarHandleOp', [], attributes).operation, 0];
   }

@@ -2,7 +2,7 @@ import { openImages, type SplitId } from '@refconv/datasets';
 import { segmentation, segmentationTransforms } from '@refconv/segmentation';
 import { evaluate, leftOutBy, leftOutText, progress, testLoader } from '@refconv/training';
 import { openOptions } from '../data.js';
-import { askedShape, normalisationSteps, shapeOf } from '../segmentation.js';
+import { askedShape, normalisationSteps, requireClasses, shapeOf } from '../segmentation.js';
 import { segmentationText } from '../segmentationTraining.js';
 import { openSource, type SourceOptions } from '../source.js';
 
@@ -31,9 +31,7 @@ export async function evaluateSegmentation(options: EvaluateSegmentationOptions)
     { height, width, classes: source.classes.length },
   );
   segmentation.checkModel(model);
-  const count = segmentation.classesOf(model);
-  if (count !== source.classes.length)
-    throw new Error(`The model has ${count} classes, ${source.name} has ${source.classes.length}.`);
+  requireClasses(model, source);
   const usual = segmentationTransforms(shapeOf(model), normalisationSteps(options, notes)).test;
   const changed = options.mean !== undefined;
   const loader = testLoader(source, {
