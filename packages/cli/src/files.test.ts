@@ -42,6 +42,15 @@ describe('images in a folder', () => {
     await writeImageFolder(at('images/val'), ['ant', 'bee', 'cat'], 3);
   });
 
+  it('are changed in training as a recipe says, at the size of the evaluation', () => {
+    const recipe = JSON.parse(succeed('recipe', 'cifar'));
+    const transform = 'randomResizedCrop(SIZE,scale=0.5..1)|flip|NORMALIZE';
+    writeFileSync(at('recipe.json'), JSON.stringify({ ...recipe, transform }));
+    const args = train('by-recipe').map((arg, i, all) => (all[i - 1] === '--epochs' ? '1' : arg));
+    expect(succeed(...args, '--recipe', at('recipe.json'))).to.match(/test images of (\d+)×\1\n/);
+    rmSync(at('by-recipe'), { recursive: true });
+  });
+
   it('train a network with its own preprocessing; an interrupted training ends the same', async function () {
     this.timeout(300_000);
     succeed(...train('whole'));
