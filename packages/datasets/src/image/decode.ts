@@ -3,7 +3,7 @@ import { rgbOfCmyk, rgbOfYcbcr } from './colour.js';
 import { openPlainFormat } from './formats.js';
 import { firstPicture } from './gif.js';
 import type { Rectangle, RgbImage } from './image.js';
-import { jpegHeader } from './jpegHeader.js';
+import { jpegHeader, shortened } from './jpegHeader.js';
 import { tiffHeader } from './tiffHeader.js';
 
 /** Images of more pixels are refused where nothing else is asked for: twice what Pillow warns at, which is where it refuses. */
@@ -92,7 +92,9 @@ export async function openImage(bytes: Uint8Array, options: DecodeOptions): Prom
     const pixels = async (part: Rectangle) => {
       try {
         const region = options.whole ? { left: 0, top: 0, width, height } : part;
-        const data = jpeg.decode(bytes, options.whole ? undefined : part);
+        const data = options.whole
+          ? jpeg.decode(bytes, undefined)
+          : jpeg.decode(shortened(bytes, header, part.top + part.height), part);
         return { image: { data, width: region.width, height: region.height }, at: region };
       } catch {
         // What is broken is for libvips to say, and why.
