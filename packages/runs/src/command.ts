@@ -28,8 +28,8 @@ export function withLauncher(command: Command): Command {
     .addOption(new Option('--launcher <name>', 'where the runs are done').choices(['local', 'slurm']).default('local'))
     .option(
       '--workers <n>',
-      'local: runs at the same time; default: as many as cores and memory, or GPUs, allow',
-      count,
+      'local: runs at the same time; default: as many as cores and memory, or GPUs, allow; auto: as many as do most together, measured first',
+      (text) => (text === 'auto' ? text : count(text)),
     )
     .option('--memory <GB>', 'of a run', positive, 2)
     .option('--time <limit>', "Slurm's time limit of a run", '24:00:00')

@@ -10,11 +10,13 @@ import { runQueue } from './queue.js';
 import { type SlurmOptions, submit } from './slurm.js';
 import type { Hash } from './spec.js';
 import { tableCsv, tableMarkdown, tableOf } from './table.js';
+import { measuredWorkers } from './throughput.js';
 import { checkVersion } from './version.js';
 
 export interface LaunchOptions extends SlurmOptions {
   launcher: 'local' | 'slurm';
-  workers?: number;
+  /** `auto`: as many as do most together, by {@link measuredWorkers}. */
+  workers?: number | 'auto';
   memory?: number;
 }
 
@@ -52,7 +54,8 @@ export async function launch(root: string, grid: Grid, options: LaunchOptions): 
   };
   process.once('SIGINT', interrupt);
   process.once('SIGTERM', interrupt);
-  const { workers, memory } = options;
+  const { memory } = options;
+  const workers = options.workers === 'auto' ? await measuredWorkers(root, grid, { memory }) : options.workers;
   const { done, failed, left } = await runQueue(root, grid, { workers, memory, signal: stop.signal });
   process.off('SIGINT', interrupt);
   process.off('SIGTERM', interrupt);

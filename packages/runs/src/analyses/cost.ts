@@ -22,7 +22,8 @@ const SETS: Record<string, { classes: number; height: number }> = {
   synthetic: { classes: 10, height: 32 },
 };
 
-const WORKER = fileURLToPath(new URL('./costWorker.js', import.meta.url));
+/** The program of a process that does a network's steps when it is told. */
+export const COST_WORKER = fileURLToPath(new URL('./costWorker.js', import.meta.url));
 
 /** Fresh processes of each network where two are compared: as many measurements of the memory. The rounds are shared out among them. */
 const PROCESSES = 3;
@@ -86,7 +87,12 @@ async function measure(
   options: { signal?: AbortSignal; log: (line: string) => void },
 ): Promise<Pair[]> {
   const start = (of: Spec) => () =>
-    new WorkerProcess(nameOf(of), process.execPath, [WORKER, JSON.stringify({ root, spec: of })], engineVariables(of));
+    new WorkerProcess(
+      nameOf(of),
+      process.execPath,
+      [COST_WORKER, JSON.stringify({ root, spec: of })],
+      engineVariables(of),
+    );
   const workers = { [PLAIN]: start({ ...spec, method: null }), [nameOf(spec)]: start(spec) };
   const pairs: Pair[] = [];
   const processes = spec.method ? Math.min(PROCESSES, steps) : 1;
