@@ -6,8 +6,11 @@ import { fileURLToPath } from 'node:url';
 import { namesIn } from '@refconv/files';
 import { hashOfSpec, parseSpec, readGrid, readLedger, rebuildLedger, writeTables } from '@refconv/runs';
 import { expect } from 'chai';
+import { fullMeasurement, MEASURED } from './fullMeasurement.js';
+import { shortVerdicts, withVerdicts } from './site/verdicts.js';
+import { publishSite, writeSite } from './site/write.js';
 
-const MEASURED = fileURLToPath(new URL('../measured', import.meta.url));
+const README = fileURLToPath(new URL('../../README.md', import.meta.url));
 
 describe('the published measurement', () => {
   let copy: string;
@@ -37,5 +40,38 @@ describe('the published measurement', () => {
       expect(result.environment.commit).to.match(/^[0-9a-f]{40}$/);
       expect(result.environment).to.include({ changed: false });
     }
+  });
+
+  it('has the verdicts that follow from it, here and in the README, and the data of its charts', async () => {
+    const site = await writeSite(copy, join(copy, 'site'));
+    await publishSite(site, join(copy, 'site'));
+    const files = ['verdicts.md'];
+    for (const grid of await readdir(join(copy, 'charts')))
+      for (const file of await readdir(join(copy, 'charts', grid)))
+        if (file.endsWith('.csv')) files.push(join('charts', grid, file));
+    expect(files).to.have.length.above(5);
+    const hint = 'npm run report -- --root reports/measured --publish README.md';
+    for (const file of files)
+      expect(await readFile(join(MEASURED, file), 'utf8'), `${file}: ${hint}`).to.equal(
+        await readFile(join(copy, file), 'utf8'),
+      );
+    const readme = await readFile(README, 'utf8');
+    expect(readme, hint).to.equal(withVerdicts(readme, shortVerdicts(site.judgements)));
+  });
+
+  it('is quoted by npm start', async () => {
+    const full = await fullMeasurement();
+    expect(full).to.include({ compared: 'refconv − retraining', measure: 'top-1' });
+    expect(await fullMeasurement(join(copy, 'none'))).to.equal(undefined);
+  });
+});
+
+describe('the table of verdicts in a text', () => {
+  it('has its place between two lines, which must be there', () => {
+    const text = 'a\n<!-- verdicts -->\nold\n<!-- /verdicts -->\nz\n';
+    const filled = withVerdicts(text, 'new');
+    expect(filled).to.equal('a\n<!-- verdicts -->\n\nnew\n\n<!-- /verdicts -->\nz\n');
+    expect(withVerdicts(filled, 'new')).to.equal(filled);
+    expect(() => withVerdicts('a', 'new')).to.throw('expected the lines <!-- verdicts --> and <!-- /verdicts -->');
   });
 });

@@ -1,13 +1,15 @@
 /** The report page of `npm start`. */
 import type { EpochRow, StartResult } from '@refconv/experiments';
 import { Html, html } from './html.js';
+import type { Finding } from './site/judge.js';
+import { valueText } from './site/verdicts.js';
 
 const count = (value: number) => value.toLocaleString('en');
 const percent = (share: number) => `${(100 * share).toFixed(2)} %`;
 const signed = (points: number) => `${points < 0 ? '−' : '+'}${Math.abs(points).toFixed(2)}`;
 
-/** A page that needs no other file and no network. */
-export function reportPage(result: StartResult, svg: string): string {
+/** A page that needs no other file and no network. @param full what the full measurement found. */
+export function reportPage(result: StartResult, svg: string, full?: Finding): string {
   const { data, recipe, baseline: began, init, curves, cost, agreement, speed, machine, network } = result;
   const last = (rows: readonly EpochRow[]) => (rows.at(-1) as EpochRow).testTop1;
   const [baseline, control, refconv] = [began.testTop1, last(curves.control), last(curves.refconv)];
@@ -38,6 +40,7 @@ learned.</p>
 <p class="caution"><strong>One seed proves nothing.</strong> After the last epoch RefConv is ${signed(difference)} points from the control.
 This is one run of each with seed ${recipe.seed}, short and on ${count(data.train)} training images; another seed may well turn the order
 round. With ${count(data.test)} test images alone, an accuracy has a standard error of ${standardError.toFixed(2)} points.</p>
+${full ? html`<p>${fullText(full)}</p>` : ''}
 
 <figure>
 ${accessible(svg, curves)}
@@ -113,6 +116,18 @@ ${
 </body>
 </html>
 `.text;
+}
+
+/** The full measurement beside this one, in a sentence. */
+export function fullText(full: Finding): string {
+  const { network, verdict } = full;
+  const what: Record<typeof verdict, string> = {
+    agrees: 'RefConv gains more than the control there',
+    disagrees: 'RefConv gains less than the control there',
+    undecided: 'which of the two is better is not decided there',
+    'not measured': 'nothing was measured there',
+  };
+  return `The full measurement of ${network} (reports/measured): RefConv − control ${valueText(full)}: ${what[verdict]}.`;
 }
 
 const START_OF: Record<StartResult['init'], string> = {

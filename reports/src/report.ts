@@ -4,9 +4,14 @@ import { join } from 'node:path';
 import type { StartResult } from '@refconv/experiments';
 import { baselineEpochs, curvePoints, curvesChart, toCsv, toSvg } from './chart.js';
 import { reportPage } from './page.js';
+import type { Finding } from './site/judge.js';
 
-/** Writes index.html and its chart as chart.vl.json, chart.csv and chart.svg into a folder. @returns the page's path. */
-export async function writeReport(folder: string, result: StartResult): Promise<string> {
+/**
+ * Writes index.html and its chart as chart.vl.json, chart.csv and chart.svg into a folder.
+ * @param full what the full measurement found.
+ * @returns the page's path.
+ */
+export async function writeReport(folder: string, result: StartResult, full?: Finding): Promise<string> {
   const points = curvePoints(result);
   const chart = curvesChart(points, baselineEpochs(result));
   const svg = await toSvg(chart);
@@ -14,6 +19,6 @@ export async function writeReport(folder: string, result: StartResult): Promise<
   await writeFile(join(folder, 'chart.vl.json'), `${JSON.stringify(chart, undefined, 2)}\n`);
   await writeFile(join(folder, 'chart.csv'), toCsv(points));
   await writeFile(join(folder, 'chart.svg'), svg);
-  await writeFile(page, reportPage(result, svg));
+  await writeFile(page, reportPage(result, svg, full));
   return page;
 }

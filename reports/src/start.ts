@@ -2,7 +2,9 @@
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { keptBaseline, start, startData, withImages } from '@refconv/experiments';
+import { fullMeasurement } from './fullMeasurement.js';
 import { defaultFolder, HELP, readOptions, settle } from './options.js';
+import { fullText } from './page.js';
 import { writeReport } from './report.js';
 
 async function main(): Promise<void> {
@@ -31,13 +33,15 @@ async function main(): Promise<void> {
     process.exitCode = 130; // as a shell reports an interrupted program
     return;
   }
-  const page = await writeReport(folder, result);
+  const full = await fullMeasurement();
+  const page = await writeReport(folder, result, full);
   const percent = (top1 = Number.NaN) => `${(100 * top1).toFixed(2)} %`;
   const [control, refconv] = [result.curves.control, result.curves.refconv].map((rows) => rows.at(-1)?.testTop1);
   console.log(
     `Test accuracy: baseline ${percent(result.baseline.testTop1)}, control ${percent(control)}, RefConv ${percent(refconv)}.`,
   );
   console.log(`This is one seed (${options.seed}), which proves nothing: try others by --seed.`);
+  if (full) console.log(fullText(full));
   console.log(`Done in ${((performance.now() - begin) / 1000).toFixed(0)} s. The report: ${pathToFileURL(page)}`);
 }
 

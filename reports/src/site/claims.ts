@@ -76,6 +76,8 @@ export interface Claim {
   source: string;
   /** The script of experiments/ that measures it; left out where none does. */
   experiment?: string;
+  /** Others whose runs have the same arms. */
+  alsoIn?: readonly string[];
   /** Of arms of the experiment: each of `against` is what the arm is compared with, seed by seed. */
   arms?: { arm: string; against: readonly string[]; measure: keyof typeof MEASURES; networks?: readonly string[] };
   /** Or of a number of analysed networks. */
@@ -85,7 +87,21 @@ export interface Claim {
   expected: Expectation;
 }
 
+/** All experiments whose runs may say something to a claim. */
+export const experimentsOf = ({ experiment, alsoIn = [] }: Claim): string[] =>
+  experiment === undefined ? [] : [experiment, ...alsoIn];
+
 const refconv = (...against: string[]) => ({ arm: 'refconv', against, measure: 'top1' as const });
+
+/** The claim that `npm start` is about. */
+export const MORE_THAN_RETRAINING: Claim = {
+  claim: 'RefConv gains more than training the pretrained network again.',
+  source: 'ablation: retraining',
+  experiment: 'ablations',
+  alsoIn: ['controls'],
+  arms: refconv('retraining'),
+  expected: { above: 0 },
+};
 
 /** What the paper says (arXiv 2310.10563), and what its readers ask; a number that is not known is not invented. */
 export const CLAIMS: readonly Claim[] = [
@@ -93,6 +109,7 @@ export const CLAIMS: readonly Claim[] = [
     claim: 'RefConv raises the accuracy of every network.',
     source: 'first table (ImageNet)',
     experiment: 'imagenet-table',
+    alsoIn: ['controls'],
     arms: refconv('baseline'),
     expected: { above: 0 },
   },
@@ -101,6 +118,7 @@ export const CLAIMS: readonly Claim[] = [
       'After merging, inference costs what it cost before: the network has as many parameters, in the same architecture.',
     source: 'method; first table',
     experiment: 'imagenet-table',
+    alsoIn: ['controls'],
     arms: { ...refconv('baseline'), measure: 'parameters' },
     expected: { equals: 0 },
   },
@@ -108,6 +126,7 @@ export const CLAIMS: readonly Claim[] = [
     claim: `The map adds next to nothing to the FLOPs of a training step (less than ${NEGLIGIBLE} %, as we read it).`,
     source: 'first table; training cost',
     experiment: 'imagenet-table',
+    alsoIn: ['controls'],
     arms: { ...refconv('baseline'), measure: 'flops' },
     expected: { below: NEGLIGIBLE },
   },
@@ -146,13 +165,7 @@ export const CLAIMS: readonly Claim[] = [
     arms: { ...refconv('acb', 'repvgg', 'dbb'), measure: 'flops' },
     expected: { below: 0 },
   },
-  {
-    claim: 'RefConv gains more than training the pretrained network again.',
-    source: 'ablation: retraining',
-    experiment: 'ablations',
-    arms: refconv('retraining'),
-    expected: { above: 0 },
-  },
+  MORE_THAN_RETRAINING,
   {
     claim: 'RefConv gains more than finetuning by a small learning rate.',
     source: 'ablation: finetuning',

@@ -1,6 +1,7 @@
 /** What measurements say about claims. */
 import { type Interval, type LedgerRow, meanInterval } from '@refconv/runs';
-import { type AnalysisNumbers, type Claim, type CostRatios, MEASURES, type Measure } from './claims.js';
+import { type AnalysisNumbers, type Claim, type CostRatios, experimentsOf, MEASURES, type Measure } from './claims.js';
+import { four, signed } from './format.js';
 import { type Measured, objection } from './objection.js';
 import type { Experiment, ExperimentRun } from './read.js';
 import { overallVerdict, type Verdict, verdictOf } from './verdict.js';
@@ -42,7 +43,7 @@ function size({ experiment: { grid } }: Found): number {
 /** What was measured of a claim, and what that says. Searches of learning rates and synthetic images are no measurement of it. */
 export function judge(claim: Claim, experiments: readonly Experiment[], numbers: AnalysisFindings = []): Judgement {
   const measures = ({ grid, data }: Measured) =>
-    grid.experiment === claim.experiment && grid.kind !== 'search' && !data.includes('synthetic');
+    experimentsOf(claim).includes(grid.experiment) && grid.kind !== 'search' && !data.includes('synthetic');
   const { arms } = claim;
   const all = arms
     ? experiments.filter(measures).flatMap((experiment) => findingsOf(claim, arms, experiment))
@@ -58,6 +59,17 @@ export function judge(claim: Claim, experiments: readonly Experiment[], numbers:
     .sort((a, b) => Number(b.counts) - Number(a.counts) || size(a) - size(b));
   const verdict = overallVerdict(findings.filter(({ counts }) => counts).map(({ verdict }) => verdict));
   return { claim, verdict, findings };
+}
+
+/** Points and percents with two digits, as in the experiments' tables. */
+export const number = ({ unit }: Pick<Finding, 'unit'>, value: number) =>
+  ['points', '%'].includes(unit) ? signed(value) : `${value < 0 ? '−' : '+'}${four(Math.abs(value))}`;
+
+/** The interval of a finding. */
+export function rangeText(finding: Pick<Finding, 'unit' | 'interval'>): string {
+  const { low, high } = finding.interval;
+  if (low === undefined || high === undefined) return 'none of one';
+  return low === high ? 'counted' : `${number(finding, low)} to ${number(finding, high)}`;
 }
 
 function findingsOf(

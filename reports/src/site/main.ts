@@ -1,12 +1,17 @@
 /** The program behind `npm run report`: turns ledger and run folders into a static site. */
+import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import { writeSite } from './write.js';
+import { writeAtomically } from '@refconv/files';
+import { shortVerdicts, withVerdicts } from './verdicts.js';
+import { publishSite, writeSite } from './write.js';
 
 const HELP = `Usage: npm run report -- [options]
   --root FOLDER    the runs: what an experiment's --results named (default results/experiments)
   --output FOLDER  where the site goes (default results/report)
+  --publish FILE   writes verdicts.md and the charts beside the runs too, and a table of the verdicts into this Markdown file, between the lines
+                   <!-- verdicts --> and <!-- /verdicts -->
   --help           show this
 Turns the ledger and the runs' folders into pages that open from the file system: the paper's claims with what was measured of
 them, and a page for each experiment with its table, its charts (as Vega-Lite, CSV, SVG, PNG and PDF too) and its runs.
@@ -17,6 +22,7 @@ async function main(): Promise<void> {
     options: {
       root: { type: 'string', default: 'results/experiments' },
       output: { type: 'string', default: 'results/report' },
+      publish: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   });
@@ -24,10 +30,17 @@ async function main(): Promise<void> {
     console.log(HELP);
     return;
   }
-  for (const name of ['root', 'output'] as const)
+  for (const name of ['root', 'output', 'publish'] as const)
     if (values[name] === '') throw new Error(`--${name} must be a folder's path; given ''.`);
   const begin = performance.now();
-  const { experiments, ledger, problems } = await writeSite(resolve(values.root), resolve(values.output));
+  const { publish } = values;
+  const markdown = publish && (await readFile(publish, 'utf8'));
+  const site = await writeSite(resolve(values.root), resolve(values.output));
+  if (publish && markdown !== undefined) {
+    await writeAtomically(publish, [withVerdicts(markdown, shortVerdicts(site.judgements))]);
+    await publishSite(site, resolve(values.output));
+  }
+  const { experiments, ledger, problems } = site;
   for (const problem of problems) console.error(`Warning: ${problem}`);
   const seconds = ((performance.now() - begin) / 1000).toFixed(1);
   console.log(`${experiments.length} experiments, ${ledger.length} finished runs, in ${seconds} s`);

@@ -1,8 +1,9 @@
 /** The site's first page: the paper's claims, and what was measured. */
 import { counted, RESULTS_VERSION, scoreOfRow, settingsText, shortHash } from '@refconv/runs';
 import { type Html, html } from '../html.js';
-import { count, four, percent, signed } from './format.js';
-import type { Finding, Judgement } from './judge.js';
+import { experimentsOf } from './claims.js';
+import { count, percent } from './format.js';
+import { type Judgement, number, rangeText } from './judge.js';
 import { page, table } from './layout.js';
 import { objection } from './objection.js';
 import type { Experiment, Site } from './read.js';
@@ -117,7 +118,7 @@ function claimSection(
     finding.unit ? `${finding.measure}, ${finding.unit}` : finding.measure,
     [finding.interval.n, finding.values].join(' ').trim(),
     number(finding, finding.interval.mean),
-    intervalText(finding),
+    rangeText(finding),
     badge(finding.verdict),
   ]);
   const shown = table(
@@ -127,7 +128,7 @@ function claimSection(
     { text: 4, captioned: false },
   );
   const networks = new Set(findings.map(({ network }) => network)).size;
-  const undeciding = undecidingText(experiments.filter(({ grid }) => grid.experiment === experiment));
+  const undeciding = undecidingText(experiments.filter(({ grid }) => experimentsOf(claim).includes(grid.experiment)));
   return html`<section class="claim">
 <h3>${claim.claim}</h3>
 <p>${badge(verdict)} <span class="soft">· ${source}${
@@ -151,13 +152,3 @@ ${
 }
 
 const versionNote = (version: number | undefined) => (version === undefined ? '' : ` (results version ${version})`);
-
-/** Points and percents with two digits, as in the experiments' tables. */
-const number = ({ unit }: Finding, value: number) =>
-  ['points', '%'].includes(unit) ? signed(value) : `${value < 0 ? '−' : '+'}${four(Math.abs(value))}`;
-
-function intervalText(finding: Finding): string {
-  const { low, high } = finding.interval;
-  if (low === undefined || high === undefined) return 'none of one';
-  return low === high ? 'counted' : `${number(finding, low)} to ${number(finding, high)}`;
-}

@@ -1,0 +1,75 @@
+/** The verdicts as Markdown, for those who read no page. */
+import { type Finding, type Judgement, number, rangeText } from './judge.js';
+
+const START = '<!-- verdicts -->';
+const END = '<!-- /verdicts -->';
+
+const cell = (text: string) => text.replaceAll('|', '\\|');
+
+const row = (cells: readonly string[]) => `| ${cells.map(cell).join(' | ')} |`;
+
+function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  return [row(header), row(header.map(() => '---')), ...rows.map(row)].join('\n');
+}
+
+/** What a verdict rests on, or else what was measured. */
+function measured({ findings }: Judgement): Finding[] {
+  const counting = findings.filter(({ counts }) => counts);
+  return counting.length > 0 ? counting : [...findings];
+}
+
+/** The mean with its interval and n. */
+export function valueText(finding: Pick<Finding, 'unit' | 'interval' | 'values'>): string {
+  const { unit, interval, values } = finding;
+  const mean = `${number(finding, interval.mean)}${unit ? ` ${unit}` : ''}`;
+  const range = rangeText(finding);
+  if (range === 'counted') return `${mean} (counted)`;
+  if (interval.n === 1) return `${mean} (one seed, which has no interval)`;
+  return `${mean} (${range}; n = ${interval.n}${values ? ` ${values}` : ''})`;
+}
+
+function findingText(finding: Finding): string {
+  const { network, compared, measure, experiment, counts, why } = finding;
+  return `${network} (${experiment.grid.preset}), ${compared}: ${measure} ${valueText(finding)}${counts ? '' : `, not counted: ${why}`}`;
+}
+
+/** Of all claims: verdict, what it rests on, and the grids that this was measured by. */
+export function verdictsMarkdown(judgements: readonly Judgement[]): string {
+  const rows = judgements.map((judgement) => {
+    const findings = measured(judgement);
+    const grids = [...new Set(findings.map(({ experiment }) => experiment.name))];
+    return [
+      judgement.claim.claim,
+      `**${judgement.verdict}**`,
+      findings.map(findingText).join('<br>'),
+      grids.map((name) => `[${name}](grids/${name}/table.md)`).join(', '),
+    ];
+  });
+  return `# Verdicts
+
+Made from the results beside it, by the rules on the first page of the report: a claim agrees or disagrees where the whole 95 % interval (Student's t, paired by
+seed) lies on one side of what it says.
+
+${table(['claim', 'verdict', 'measured (95 % interval; n seeds)', 'grid'], rows)}
+`;
+}
+
+/** The claims of which something was measured, in short. */
+export function shortVerdicts(judgements: readonly Judgement[]): string {
+  const known = judgements.filter(({ verdict }) => verdict !== 'not measured');
+  const rows = known.map((judgement) => {
+    const [first, ...others] = measured(judgement);
+    const text = first ? findingText(first) : '';
+    return [judgement.claim.claim, judgement.verdict, others.length > 0 ? `${text}; and ${others.length} more` : text];
+  });
+  const open = judgements.length - known.length;
+  return `${table(['claim', 'verdict', 'measured (95 % interval; n seeds)'], rows)}\n\nNot measured: ${open} of ${judgements.length} claims.`;
+}
+
+/** A Markdown text with other verdicts between its two marks. @throws Error where it lacks them. */
+export function withVerdicts(markdown: string, verdicts: string): string {
+  const [start, end] = [markdown.indexOf(START), markdown.indexOf(END)];
+  if (start < 0 || end < start)
+    throw new Error(`The place for the verdicts is missing: expected the lines ${START} and ${END}, in this order.`);
+  return `${markdown.slice(0, start + START.length)}\n\n${verdicts}\n\n${markdown.slice(end)}`;
+}
