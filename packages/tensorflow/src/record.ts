@@ -4,6 +4,7 @@ import type { DataId, DataType, Tensor, TensorInfo, Variable } from '@tensorflow
 import { backend, type OperationRecorder, symbolicTensor, symbolicValue, withRecorder } from './backend.js';
 import { Fusion, type RecordedOperation } from './fusion.js';
 import type { Graph, GraphOperation } from './graph.js';
+import { Journal } from './journal.js';
 import { tf } from './load.js';
 import { type Attribute, DType, dtypeNumber, type NativeTensor, type Output } from './native.js';
 import type { StateVariable, VariableStore } from './state.js';
@@ -17,9 +18,6 @@ export interface ArgumentSpec {
   dtype: DataType;
   shape: number[];
 }
-
-/** One operation as it was recorded, to compare recordings. */
-export type JournalEntry = { op: string; detail: string };
 
 /** A recorded function: where to feed it and what to run. */
 export interface Recording {
@@ -71,16 +69,17 @@ export class Recorder implements OperationRecorder {
   private readonly fusion: Fusion;
   /** What operations wait for besides their inputs. */
   private awaited: number[] = [];
-  readonly journal: JournalEntry[] = [];
+  readonly journal: Journal;
 
   constructor(
     private readonly graph: Graph,
     private readonly store: VariableStore,
-    private readonly earlier: JournalEntry[] | undefined,
+    earlier: Journal | undefined,
     /** Writes variables into the graph as constants, and uses TensorFlow's own operations alone. */
     private readonly frozen = false,
   ) {
     this.stockOperations = frozen;
+    this.journal = new Journal(earlier);
     this.fusion = new Fusion({
       producer: ([operation]) => this.recorded.get(operation),
       shape: ([operation, index]) =>
@@ -136,29 +135,8 @@ export class Recorder implements OperationRecorder {
 
   /** Adds an operation, and compares it with the same place of an earlier recording. */
   private add(op: string, inputs: Output[], attributes: Attribute[], controls: number[] = []): GraphOperation {
-    this.note(op, JSON.stringify(attributes));
+    this.journal.note(op, JSON.stringify(attributes));
     return this.graph.add(op, inputs, attributes, controls);
-  }
-
-  private note(op: string, detail: string): void {
-    const entry = { op, detail };
-    const before = this.earlier?.[this.journal.length];
-    if (this.earlier && !(before?.op === op && before.detail === detail)) this.refuse(entry);
-    this.journal.push(entry);
-  }
-
-  /** Two recordings differ from here on. */
-  private refuse(now: JournalEntry | undefined): never {
-    const describe = (entry: JournalEntry | undefined) =>
-      entry ? `${entry.op} ${abbreviate(entry.detail)}` : 'nothing more';
-    // Deep enough to reach the line of the caller's own code through tfjs.
-    Error.stackTraceLimit = Math.max(Error.stackTraceLimit, 60);
-    throw new Error(
-      `Two recordings of the function differ: where there was ${describe(this.earlier?.[this.journal.length])}, there is now ` +
-        `${describe(now)}. What is computed in JavaScript (Math.random, tf.randomUniform, tf.dropout, a counter, a learning ` +
-        'rate held as a number that changes) would be frozen into the graph: pass it as an argument, or draw it with the ' +
-        'stateless random operations (within withRandomSeed, Dropout layers do so). The stack below shows where it enters.',
-    );
   }
 
   /** Where the value of a tensor is found in the graph. */
@@ -196,7 +174,7 @@ export class Recorder implements OperationRecorder {
           'pass it as an argument, or keep it in a tf.Variable.',
       );
     }
-    this.note('Const', `${tensor.dtype} [${tensor.shape}] ${fingerprint(tensor.data)}`);
+    this.journal.note('Const', `${tensor.dtype} [${tensor.shape}] ${fingerprint(tensor.data)}`);
     const output = this.graph.constant(tensor);
     this.shapes.set(output[0], tensor.shape);
     if (bytes <= 64) this.smallConstants.set(String(output), tensor);
@@ -220,7 +198,7 @@ export class Recorder implements OperationRecorder {
           `The value that variable ${variable.name} had before its update in place was used after that update.`,
         );
       }
-      this.note('ReadVariableOp', variable.name);
+      this.journal.note('ReadVariableOp', variable.name);
       entry.read = this.graph.read(entry.state.handle, entry.state.dtype);
       this.shapes.set(entry.read[0], variable.shape);
     }
@@ -295,7 +273,7 @@ export class Recorder implements OperationRecorder {
           (tensor) => [this.graph.add('Identity', [this.resolve(tensor)]).operation, 0] as Output,
         );
         const { updates, updated } = this.assignments(before, kept);
-        if (this.earlier && this.journal.length < this.earlier.length) this.refuse(undefined);
+        this.journal.end();
         return {
           placeholders,
           structure,
@@ -357,8 +335,4 @@ function fingerprint(data: NativeTensor['data']): string {
   for (const part of Array.isArray(data) ? data : [data])
     hash.update(new Uint8Array(part.buffer, part.byteOffset, part.byteLength));
   return hash.digest('hex').slice(0, 12);
-}
-
-function abbreviate(text: string): string {
-  return text.length > 120 ? `${text.slice(0, 120)}…` : text;
 }
