@@ -1,3 +1,4 @@
+/** What methods cannot take, and what they say of it. */
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import { buildMethod, type LeftLayer, merge, refocus, reparameterize } from './index.js';

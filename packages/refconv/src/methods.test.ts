@@ -1,4 +1,4 @@
-/** What all methods promise: they merge to the plain model, start where they say, train compiled, and refuse what they cannot take. */
+/** What all methods promise: they merge to the plain model, start where they say, and train compiled. */
 import { buildBackbone } from '@refconv/backbones';
 import { batchNorm2d } from '@refconv/layers';
 import { applyMomentum, compile, softmaxCrossEntropy } from '@refconv/tensorflow';
