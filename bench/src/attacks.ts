@@ -2,8 +2,9 @@
 import { parseArgs } from 'node:util';
 import { type Measured, measureInTurns, WorkerProcess } from '@refconv/analysis/measurement';
 import { mean, pairedRatios, spread } from '@refconv/analysis/statistics';
+import { markdownTable } from '@refconv/files';
 import type { AttackSetting } from './attackWorker.js';
-import { busyNote, markdownTable, writeFindings } from './findings.js';
+import { busyNote, writeFindings } from './findings.js';
 import { findPython, machine, nodeScript, pythonScript } from './machine.js';
 
 const USAGE = `Usage: npm run bench -- attacks [options]

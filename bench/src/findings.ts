@@ -4,12 +4,6 @@ import { fileURLToPath } from 'node:url';
 import { BUSY, type Measured } from '@refconv/analysis/measurement';
 import { mean } from '@refconv/analysis/statistics';
 
-/** As Markdown; the first column has texts, the others numbers. */
-export function markdownTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const rule = header.map((_, column) => (column ? '---:' : '---'));
-  return [header, rule, ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
-}
-
 /** A paragraph where other programs took much of the processors; none where not. */
 export function busyNote(measured: Iterable<Measured>): string[] {
   const others = [...measured].flatMap(({ rounds }) => rounds.map((round) => round.others));

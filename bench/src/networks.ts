@@ -1,7 +1,8 @@
 /** The benchmark of networks: how long each takes to be built, and to be compiled and run for the first time. */
 import { type Ready, WorkerProcess } from '@refconv/analysis/measurement';
 import { BACKBONES } from '@refconv/backbones';
-import { markdownTable, writeFindings } from './findings.js';
+import { markdownTable } from '@refconv/files';
+import { writeFindings } from './findings.js';
 import { machine, nodeScript } from './machine.js';
 import type { MethodSetting } from './methodWorker.js';
 

@@ -2,8 +2,9 @@
 import { parseArgs } from 'node:util';
 import { type Measured, measureInTurns, WorkerProcess } from '@refconv/analysis/measurement';
 import { median, pairedRatios, spread } from '@refconv/analysis/statistics';
+import { markdownTable } from '@refconv/files';
 import type { Recipe } from '@refconv/training';
-import { busyNote, markdownTable, writeFindings } from './findings.js';
+import { busyNote, writeFindings } from './findings.js';
 import { machine, nodeScript } from './machine.js';
 import type { OptimiserSetting } from './optimiserWorker.js';
 

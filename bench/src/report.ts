@@ -2,6 +2,7 @@
 
 import { BUSY } from '@refconv/analysis/measurement';
 import type { Spread } from '@refconv/analysis/statistics';
+import { markdownTable } from '@refconv/files';
 import type { OperationTime } from '@refconv/tensorflow';
 import { CASES, type ContestantName } from './cases.js';
 import type { Machine, MachineLimits } from './machine.js';
@@ -23,11 +24,6 @@ export interface Findings {
 
 const PROFILE_ROWS = 12;
 const NONE = '–';
-
-function table(header: string[], body: string[][]): string {
-  const rule = header.map((_, column) => (column === 0 ? '---' : '---:'));
-  return [header, rule, ...body].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
-}
 
 function number(value: number | undefined, digits = 0): string {
   return value === undefined ? NONE : value.toFixed(digits);
@@ -75,7 +71,7 @@ function contestantTable(table_: Row[], peak: number | undefined): string {
     `${number(row.peakMemoryMB)} (libraries ${number(row.libraryMemoryMB)})`,
     number(row.firstStepMilliseconds / 1000, 2),
   ]);
-  return table(header, body);
+  return markdownTable(header, body);
 }
 
 function verdictTable(found: Verdict[], busy: boolean): string {
@@ -87,7 +83,7 @@ function verdictTable(found: Verdict[], busy: boolean): string {
       ? 'not measured'
       : `${value <= atMost ? 'reached' : '**missed**'}${busy ? ', on a busy machine' : ''}`,
   ]);
-  return table(['target', 'aim', 'found', ''], body);
+  return markdownTable(['target', 'aim', 'found', ''], body);
 }
 
 function profileTables(profile: OperationTime[]): string {
@@ -107,8 +103,8 @@ function profileTables(profile: OperationTime[]): string {
     ]);
   return [
     "Where the compiled step's time goes (summed over operations, which run side by side):",
-    table(['group', 'ms', 'share'], groups),
-    table(['operation', 'count', 'ms', 'share'], kinds),
+    markdownTable(['group', 'ms', 'share'], groups),
+    markdownTable(['operation', 'count', 'ms', 'share'], kinds),
   ].join('\n\n');
 }
 
@@ -154,7 +150,7 @@ function limitsTable(limits: MachineLimits): string {
     number(matmulGflops, 1),
     number(bandwidthGBs, 1),
   ]);
-  return table(
+  return markdownTable(
     ['limit, as reached by', '1024×1024 float32 matrix product, GFLOP/s', '64M floats scaled in place, GB/s'],
     body,
   );

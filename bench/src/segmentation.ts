@@ -2,7 +2,8 @@
 import { parseArgs } from 'node:util';
 import { type Measured, measureInTurns, type Round, WorkerProcess } from '@refconv/analysis/measurement';
 import { median, pairedRatios, spread } from '@refconv/analysis/statistics';
-import { busyNote, markdownTable, writeFindings } from './findings.js';
+import { markdownTable } from '@refconv/files';
+import { busyNote, writeFindings } from './findings.js';
 import { findPython, machine, nodeScript, pythonScript } from './machine.js';
 import type { SegmentationSetting } from './segmentationWorker.js';
 

@@ -1,10 +1,12 @@
 /** How many images a second are loaded, beside torchvision's DataLoader; and CIFAR's batches. */
+
 import { mkdir, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { alone, BUSY, WorkerProcess, watchOthers } from '@refconv/analysis/measurement';
 import { median, pairedRatios } from '@refconv/analysis/statistics';
 import { batches, CIFAR10_MEAN, CIFAR10_STD, imageFolder } from '@refconv/datasets';
+import { markdownTable } from '@refconv/files';
 import { findPython, machine, nodeScript, pythonScript } from '../machine.js';
 import { loadingChart, ratesCsv, ratesOf, toSvg } from './chart.js';
 import type { Epoch, Mode, Ready, Row } from './protocol.js';
@@ -64,15 +66,20 @@ async function runCase(
   }
 }
 
-function table(rows: readonly Row[]): string[] {
+function table(rows: readonly Row[]): string {
   const rate = ({ images, milliseconds }: Epoch) => (1000 * images) / milliseconds;
   const cost = ({ images, cpuMilliseconds }: Epoch) => cpuMilliseconds / images;
   const memory = (row: Row) => Math.max(...row.rounds.map(({ memoryBytes }) => memoryBytes));
-  const lines = [
-    '| transform | workers | loader | images a second | ÷ torchvision | CPU ms an image | torchvision ÷ this | memory MB |',
-    '| --- | ---: | --- | ---: | ---: | ---: | ---: | ---: |',
+  const header = [
+    'transform',
+    'loader',
+    'workers',
+    'images a second',
+    '÷ torchvision',
+    'CPU ms an image',
+    'torchvision ÷ this',
   ];
-  for (const row of rows) {
+  const body = rows.map((row) => {
     const theirs = rows.find(
       ({ mode, workers, contestant }) => mode === row.mode && workers === row.workers && contestant === THEIRS,
     );
@@ -85,11 +92,9 @@ function table(rows: readonly Row[]): string[] {
     const rates = median(row.rounds.map(rate)).toFixed(0);
     const costs = median(row.rounds.map(cost)).toFixed(2);
     const megabytes = (memory(row) / 1e6).toFixed(0);
-    lines.push(
-      `| ${row.mode} | ${row.workers} | ${row.contestant} | ${rates} | ${faster} | ${costs} | ${cheaper} | ${megabytes} |`,
-    );
-  }
-  return lines;
+    return [row.mode, row.contestant, String(row.workers), rates, faster, costs, cheaper, megabytes];
+  });
+  return markdownTable([...header, 'memory MB'], body, { texts: 2 });
 }
 
 /** Images a second of CIFAR's size, cropped, mirrored and normalised in the main thread, median over the rounds. */
@@ -167,7 +172,7 @@ async function main(): Promise<void> {
     ...(others > BUSY
       ? [`Other programs used ${(100 * others).toFixed(0)} % of the processors meanwhile: run it again.`]
       : []),
-    table(rows).join('\n'),
+    table(rows),
     `CIFAR's size in memory, cropped, mirrored, normalised: ${Math.round(cifar)} images a second on one core.`,
   ].join('\n\n');
   const folder = fileURLToPath(new URL('../../results/', import.meta.url));

@@ -1,6 +1,6 @@
 import '@refconv/tensorflow';
 import { expect } from 'chai';
-import { BACKBONES, buildBackbone, editDistance } from './registry.js';
+import { BACKBONES, buildBackbone } from './registry.js';
 
 describe('buildBackbone', () => {
   it('hands the options on', () => {
@@ -47,13 +47,5 @@ describe('BACKBONES', () => {
         for (const value of std) expect(value, id).to.be.within(0.001, range[1]);
       }
     }
-  });
-});
-
-describe('editDistance', () => {
-  it('counts letters inserted, deleted and replaced', () => {
-    expect(editDistance('', 'abc')).to.equal(3);
-    expect(editDistance('kitten', 'sitting')).to.equal(3);
-    expect(editDistance('resnet18', 'resnet18')).to.equal(0);
   });
 });

@@ -1,5 +1,7 @@
 /** The networks by their ids. */
+
 import type { LayersModel } from '@tensorflow/tfjs';
+import { distance } from 'fastest-levenshtein';
 import type { Backbone, BackboneOptions } from './backbone.js';
 import { CONVNEXT_TINY } from './convnext.js';
 import { DENSENET121, DENSENET169 } from './densenet.js';
@@ -55,22 +57,8 @@ export function buildBackbone(id: string, options: BackboneOptions = {}): Layers
 
 function suggestion(id: string): string {
   const ids = Object.keys(BACKBONES);
-  const distances = ids.map((known) => editDistance(id.toLowerCase(), known));
+  const distances = ids.map((known) => distance(id.toLowerCase(), known));
   const nearest = Math.min(...distances);
   if (nearest > Math.max(2, id.length / 3)) return `There are: ${ids.join(', ')}.`;
   return `Did you mean ${ids.filter((_, i) => distances[i] === nearest).join(' or ')}?`;
-}
-
-/** The number of letters to insert, delete or replace to make one text of the other (Levenshtein). */
-export function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const replaced = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(replaced, (row[j] as number) + 1, (next[j - 1] as number) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] as number;
 }

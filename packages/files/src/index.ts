@@ -13,6 +13,7 @@ export {
   type WatchOptions,
   withLock,
 } from './lock.js';
+export { markdownTable } from './markdown.js';
 export { namesIn, openFileSync, readBytes, readText } from './read.js';
 export {
   appendWhole,

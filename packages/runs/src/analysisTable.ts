@@ -2,6 +2,7 @@
 import { readRobustness, robustnessRow } from '@refconv/analysis/robustness/curve';
 import { mean } from '@refconv/analysis/statistics';
 import { counted } from '@refconv/datasets/text';
+import { markdownTable } from '@refconv/files';
 import { stringify } from 'csv-stringify/sync';
 import { isDone, readAnalysis, runFolder } from './folder.js';
 import type { Grid, GridRow } from './grid.js';
@@ -128,14 +129,14 @@ export function analysisCsv(rows: readonly AnalysisTableRow[]): string {
 export function analysisMarkdown(rows: readonly AnalysisTableRow[]): string {
   const shown = rows.map((row) => ({ ...row, values: foldSpreads(row.values) }));
   const columns = columnsOf(shown);
-  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
   const text = (value: string | number | undefined) => (typeof value === 'number' ? four(value) : (value ?? ''));
+  const header = ['network', 'arm', 'seed', ...columns.map((name) => name.replaceAll('_', ' '))];
+  const body = shown.map(({ network, arm, seed, values }) => [
+    ...[network, arm, String(seed)],
+    ...columns.map((name) => text(values[name])),
+  ]);
   return [
-    line(['network', 'arm', 'seed', ...columns.map((name) => name.replaceAll('_', ' '))]),
-    line(['---', '---', '---:', ...columns.map(() => '---:')]),
-    ...shown.map(({ network, arm, seed, values }) =>
-      line([network, arm, String(seed), ...columns.map((name) => text(values[name]))]),
-    ),
+    markdownTable(header, body, { texts: 2 }),
     '',
     `Commits: ${[...new Set(rows.flatMap(({ commits }) => commits))].join(', ')}; a + marks changed files.`,
     '',

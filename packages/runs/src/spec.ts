@@ -1,9 +1,10 @@
 /** A run as a value: a spec says everything that decides its result, and its hash is its name. */
 import { ATTACKS } from '@refconv/analysis/robustness/attacks';
-import { BACKBONES, editDistance } from '@refconv/backbones';
+import { BACKBONES } from '@refconv/backbones';
 import { hashOf } from '@refconv/files';
 import { METHODS } from '@refconv/refconv';
 import { checkRecipe, type LossChoice, PAPER_RECIPE, type ScheduleChoice } from '@refconv/training/recipe';
+import { distance } from 'fastest-levenshtein';
 import { z } from 'zod';
 
 export { shortHash } from './folder.js';
@@ -320,7 +321,7 @@ export function parse<T extends z.ZodType>(
 }
 
 function nearest(name: string, known: readonly string[]): string {
-  const byDistance = known.map((other) => ({ other, distance: editDistance(name.toLowerCase(), other.toLowerCase()) }));
+  const byDistance = known.map((other) => ({ other, distance: distance(name.toLowerCase(), other.toLowerCase()) }));
   const [best] = byDistance.sort((a, b) => a.distance - b.distance);
   return best && best.distance <= Math.max(2, name.length / 3)
     ? `; did you mean ${best.other}?`

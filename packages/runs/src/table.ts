@@ -1,6 +1,7 @@
 /** An experiment's table: means over seeds, and gains over the baseline with their confidence intervals. */
 import { mean, meanInterval, median } from '@refconv/analysis/statistics';
 import { counted, listed } from '@refconv/datasets/text';
+import { markdownTable } from '@refconv/files';
 import { stringify } from 'csv-stringify/sync';
 import { type Grid, settingsText } from './grid.js';
 import { type LedgerRow, readLedger, scoreOfRow } from './ledger.js';
@@ -204,7 +205,6 @@ export function tableCells(rows: readonly TableRow[]): { header: string[]; body:
 export function tableMarkdown(grid: Grid, rows: readonly TableRow[]): string {
   const { name, claim, notes, runs } = grid;
   const { header, body } = tableCells(rows);
-  const line = (cells: string[]) => `| ${cells.join(' | ')} |`;
   const seeds = [...new Set(rows.flatMap((row) => row.seeds))].join(', ');
   const commits = [...new Set(rows.flatMap((row) => row.commits))].join(', ');
   const version = versionOf(`The grid ${name}`, Object.values(runs));
@@ -215,9 +215,7 @@ export function tableMarkdown(grid: Grid, rows: readonly TableRow[]): string {
   const open = trainings.filter(({ hash }) => !done.has(hash));
   return [
     ...above,
-    line(header),
-    line(header.map((_, i) => (i < 2 ? '---' : '---:'))),
-    ...body.map(line),
+    markdownTable(header, body, { texts: 2 }),
     '',
     ...(open.length > 0
       ? [

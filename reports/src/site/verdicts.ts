@@ -1,16 +1,9 @@
 /** The verdicts as Markdown, for those who read no page. */
+import { markdownTable } from '@refconv/files';
 import { type Finding, type Judgement, number, rangeText } from './judge.js';
 
 const START = '<!-- verdicts -->';
 const END = '<!-- /verdicts -->';
-
-const cell = (text: string) => text.replaceAll('|', '\\|');
-
-const row = (cells: readonly string[]) => `| ${cells.map(cell).join(' | ')} |`;
-
-function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  return [row(header), row(header.map(() => '---')), ...rows.map(row)].join('\n');
-}
 
 /** What a verdict rests on, or else what was measured. */
 function measured({ findings }: Judgement): Finding[] {
@@ -50,7 +43,7 @@ export function verdictsMarkdown(judgements: readonly Judgement[]): string {
 Made from the results beside it, by the rules on the first page of the report: a claim agrees or disagrees where the whole 95 % interval (Student's t, paired by
 seed) lies on one side of what it says.
 
-${table(['claim', 'verdict', 'measured (95 % interval; n seeds)', 'grid'], rows)}
+${markdownTable(['claim', 'verdict', 'measured (95 % interval; n seeds)', 'grid'], rows, { texts: 4 })}
 `;
 }
 
@@ -63,7 +56,7 @@ export function shortVerdicts(judgements: readonly Judgement[]): string {
     return [judgement.claim.claim, judgement.verdict, others.length > 0 ? `${text}; and ${others.length} more` : text];
   });
   const open = judgements.length - known.length;
-  return `${table(['claim', 'verdict', 'measured (95 % interval; n seeds)'], rows)}\n\nNot measured: ${open} of ${judgements.length} claims.`;
+  return `${markdownTable(['claim', 'verdict', 'measured (95 % interval; n seeds)'], rows, { texts: 3 })}\n\nNot measured: ${open} of ${judgements.length} claims.`;
 }
 
 /** A Markdown text with other verdicts between its two marks. @throws Error where it lacks them. */

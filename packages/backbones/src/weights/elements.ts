@@ -1,4 +1,5 @@
 /** The element types of tensors in files, and their values as float32. A little-endian machine is assumed, as tfjs does. */
+import { Float16Array } from '@petamoriken/float16';
 
 /** Bytes per element, by safetensors' names of the types. */
 export const ELEMENT_BYTES = {
@@ -20,16 +21,6 @@ export function isElementType(name: unknown): name is ElementType {
   return typeof name === 'string' && Object.hasOwn(ELEMENT_BYTES, name);
 }
 
-/** IEEE 754 binary16, by its bits; NaNs become the one NaN. */
-function halfToNumber(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 0x1f;
-  const fraction = bits & 0x3ff;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-}
-
 /**
  * The values as float32, a copy. Integers beyond 2^24 and doubles are rounded to the nearest float32; bfloat16 and float16 are exact.
  * @param bytes a whole number of elements; need not be aligned
@@ -42,7 +33,7 @@ export function toFloat32(type: ElementType, bytes: Uint8Array): Float32Array {
     case 'F64':
       return Float32Array.from(new Float64Array(buffer));
     case 'F16':
-      return Float32Array.from(new Uint16Array(buffer), halfToNumber);
+      return Float32Array.from(new Float16Array(buffer));
     case 'BF16':
       // The upper half of a float32.
       return new Float32Array(Uint32Array.from(new Uint16Array(buffer), (bits) => bits << 16).buffer);
