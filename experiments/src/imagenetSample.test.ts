@@ -1,9 +1,10 @@
 /** Real weights on real images: the published preprocessing must be exact for this to come out. */
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { loadTorchState, mobilenetv1, readWeights } from '@refconv/backbones';
+import { mobilenetv1 } from '@refconv/backbones';
 import { imageFolder, imageName, Loader } from '@refconv/datasets';
 import { compile, tf } from '@refconv/tensorflow';
+import { loadTorchState, readWeights } from '@refconv/weights';
 import type { LayersModel, Tensor, Tensor4D } from '@tensorflow/tfjs';
 import { expect } from 'chai';
 

@@ -1,8 +1,8 @@
 /** Weight files: damaged, and pickles that are traps. */
 import { copyFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { readWeights, writeWeights } from '@refconv/backbones';
 import type { Random } from '@refconv/datasets';
+import { readWeights, writeWeights } from '@refconv/weights';
 import { damageOrReplace, pick } from '../damage.js';
 import { check, type Kind, valueOrClearError } from '../kind.js';
 

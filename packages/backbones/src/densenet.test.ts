@@ -1,9 +1,8 @@
 import '@refconv/tensorflow';
+import { loadTorchState, normalizeState, torchState } from '@refconv/weights';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import { densenet121 } from './densenet.js';
-import { loadTorchState, torchState } from './torchState.js';
-import { normalizeState } from './weights/normalize.js';
 
 describe('densenet121', () => {
   it('takes the key names of the published weights too', () => {

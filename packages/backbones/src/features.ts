@@ -1,9 +1,9 @@
 /** Networks as feature extractors: the outputs of chosen modules, at a chosen output stride, under the prefix `backbone.`. */
 import '@refconv/layers';
+import { loadTorchState, type TorchState, torchState } from '@refconv/weights';
 import * as tf from '@tensorflow/tfjs';
 import type { BackboneOptions, DilationDialect, FeatureTaps } from './backbone.js';
 import { BACKBONES, buildBackbone } from './registry.js';
-import { loadTorchState, type TorchState, torchState } from './torchState.js';
 
 /** Stands before the names of a backbone's layers, and so before its keys. */
 export const BACKBONE_PREFIX = 'backbone.';

@@ -1,8 +1,8 @@
 import '@refconv/tensorflow';
+import { loadTorchState, type TorchState, torchState, WeightsMismatchError } from '@refconv/weights';
 import { expect } from 'chai';
 import { classesOf, fittingBackbones, fittingVariants } from './fitting.js';
 import { buildBackbone } from './registry.js';
-import { loadTorchState, type TorchState, torchState, WeightsMismatchError } from './torchState.js';
 
 function stateOf(id: string, options = {}): TorchState {
   const model = buildBackbone(id, options);

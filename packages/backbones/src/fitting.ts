@@ -1,7 +1,8 @@
 /** Which network a state_dict is of, told by its names and shapes. */
+
+import { fitsModel, type TorchState } from '@refconv/weights';
 import type { BackboneOptions } from './backbone.js';
 import { BACKBONES, buildBackbone } from './registry.js';
-import { fitsModel, type TorchState } from './torchState.js';
 
 type Variant = NonNullable<BackboneOptions['variant']>;
 

@@ -32,16 +32,3 @@ export { type ResNetOptions, resnet18, resnet50 } from './resnet.js';
 export { type ResNet20CifarOptions, resnet20Cifar } from './resnet20_cifar.js';
 export { type ShuffleNetV1Options, shufflenetv1G3, shufflenetv1G8 } from './shufflenetv1.js';
 export { type ShuffleNetV2Options, shufflenetv2 } from './shufflenetv2.js';
-export {
-  loadTorchState,
-  stateFor,
-  type TorchState,
-  type TorchTensor,
-  torchState,
-  WeightsMismatchError,
-} from './torchState.js';
-export { WeightsError } from './weights/bytes.js';
-export { parseWeights, readWeights, readWeightsFile, type WeightsFile, writeWeights } from './weights/file.js';
-export { normalizeState } from './weights/normalize.js';
-export { readSafetensors, writeSafetensors } from './weights/safetensors.js';
-export { readTorchFile } from './weights/torchFile.js';

@@ -1,8 +1,8 @@
 import '@refconv/tensorflow';
+import { loadTorchState, torchState } from '@refconv/weights';
 import type { Tensor } from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import { mobilenetv1 } from './mobilenetv1.js';
-import { loadTorchState, torchState } from './torchState.js';
 
 describe('mobilenetv1', () => {
   it('has in its cifar variant the sizes of kuangliu/pytorch-cifar', () => {

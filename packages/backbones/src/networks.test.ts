@@ -1,4 +1,5 @@
 import { tf, withRandomSeed } from '@refconv/tensorflow';
+import { loadTorchState, type TorchTensor, torchState } from '@refconv/weights';
 import type { LayersModel, Tensor } from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import { classesOf, fittingBackbones } from './fitting.js';
@@ -6,7 +7,6 @@ import { BACKBONES, buildBackbone } from './registry.js';
 import { EXPECTED, withoutDropping } from './testing/expected.js';
 import { generatedImages, generatedState, readAnchor } from './testing/oracle.js';
 import { logitsOf } from './testing/reference.js';
-import { loadTorchState, type TorchTensor, torchState } from './torchState.js';
 
 /** Trainable parameters: tfjs's countParams counts the moving statistics too. */
 const trainable = (model: LayersModel) =>

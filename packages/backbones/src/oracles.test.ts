@@ -1,10 +1,11 @@
 /** The networks against what their references compute in PyTorch; `npm run test:oracles` runs all cases, `npm test` the fast ones. */
+
+import { loadTorchState } from '@refconv/weights';
 import { expect } from 'chai';
 import { BACKBONES, buildBackbone } from './registry.js';
 import { withoutDropping } from './testing/expected.js';
 import { fnv, generatedState, readOracle, uniform } from './testing/oracle.js';
 import { ALL_CASES, expectLogits, expectNoLeaks, expectTraining, logitsOf, nudged } from './testing/reference.js';
-import { loadTorchState } from './torchState.js';
 
 /** Those whose training is tested in `npm test` too: a depthwise, a dense and a grouped network. */
 const FAST_TRAINING = ['mobilenetv1', 'resnet18', 'shufflenetv1_g3'];

@@ -2,13 +2,12 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { batches, loadCifar10 } from '@refconv/datasets';
 import { compile, tf } from '@refconv/tensorflow';
+import { loadTorchState, readWeights } from '@refconv/weights';
 import type { SymbolicTensor, Tensor, Tensor4D } from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import { realCifar10 } from '../../datasets/dist/test-data.js';
 import { resnet20Cifar } from './resnet20_cifar.js';
 import { shared } from './testing/oracle.js';
-import { loadTorchState } from './torchState.js';
-import { readWeights } from './weights/file.js';
 
 describe('resnet20_cifar', () => {
   it('shortens by every other pixel and zero channels on both sides', () => {

@@ -1,7 +1,7 @@
 import '@refconv/tensorflow';
+import { torchState } from '@refconv/weights';
 import { expect } from 'chai';
 import { buildBackbone } from './registry.js';
-import { torchState } from './torchState.js';
 
 const parameters = (id: string, width: number) => {
   const model = buildBackbone(id, { width });

@@ -1,6 +1,6 @@
 /** `logits`, `losses` and `detections` of detection against what torchvision's computes. */
 import { writeFileSync } from 'node:fs';
-import { writeWeights } from '@refconv/backbones';
+import { writeWeights } from '@refconv/weights';
 import { expect } from 'chai';
 import { generatedState, uniform } from '../../backbones/dist/testing/oracle.js';
 import type { DetectionOracle } from '../../detection/dist/testing/detectors.js';

@@ -1,5 +1,5 @@
 /** Detection as the commands have it: which network, and boxes from files. */
-import type { TorchState } from '@refconv/backbones';
+
 import {
   type BatchTargets,
   batchTargets,
@@ -8,6 +8,7 @@ import {
   type ImageTargets,
   optionsOf,
 } from '@refconv/detection';
+import type { TorchState } from '@refconv/weights';
 import type { LayersModel } from '@tensorflow/tfjs';
 import type { ImageArray } from './images.js';
 import { readChecked } from './jsonFile.js';

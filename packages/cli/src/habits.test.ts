@@ -1,9 +1,10 @@
 /** What people's files and habits ask of the command. */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { buildBackbone, readWeights, readWeightsFile, torchState, writeWeights } from '@refconv/backbones';
+import { buildBackbone } from '@refconv/backbones';
 import { refocus } from '@refconv/refconv';
 import { tf } from '@refconv/tensorflow';
 import { saveModel } from '@refconv/training';
+import { readWeights, readWeightsFile, torchState, writeWeights } from '@refconv/weights';
 import { expect } from 'chai';
 import { writeImageFolder } from '../../datasets/dist/loader/testing.js';
 import { fail, refconv, succeed, temporaryFolder } from './testing.js';

@@ -1,5 +1,5 @@
 /** `logits` and `losses` against what the reference implementations compute. */
-import { writeWeights } from '@refconv/backbones';
+import { writeWeights } from '@refconv/weights';
 import { expect } from 'chai';
 import { generatedState, type Oracle, readOracle, uniform } from '../../backbones/dist/testing/oracle.js';
 import { readNpy, writeNpy } from './npy.js';

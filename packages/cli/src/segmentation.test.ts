@@ -1,7 +1,7 @@
 /** `logits` and `losses` of segmentation against what torchvision's computes. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { writeWeights } from '@refconv/backbones';
+import { writeWeights } from '@refconv/weights';
 import { expect } from 'chai';
 import { generatedState, shared, uniform } from '../../backbones/dist/testing/oracle.js';
 import type { Oracle } from '../../segmentation/dist/testing/reference.js';

@@ -5,13 +5,12 @@ import {
   featureTaps,
   loadClassifier,
   publishedPreprocessing,
-  type TorchState,
-  torchState,
 } from '@refconv/backbones';
 import { parseTransform } from '@refconv/datasets';
 import { buildSegmenter, fromTorchvision, IGNORED, segmentation } from '@refconv/segmentation';
 import { tf } from '@refconv/tensorflow';
 import type { ModelNotes } from '@refconv/training';
+import { type TorchState, torchState } from '@refconv/weights';
 import type { LayersModel, Tensor3D } from '@tensorflow/tfjs';
 import type { ImageArray } from './images.js';
 import { readLabels } from './npy.js';

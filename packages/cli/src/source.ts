@@ -1,7 +1,8 @@
 /** The network that a command works on: a model folder, or a backbone of packages/backbones with weights from a file. */
-import { type BackboneOptions, buildBackbone, loadTorchState, readWeights } from '@refconv/backbones';
+import { type BackboneOptions, buildBackbone } from '@refconv/backbones';
 import type { HeadId } from '@refconv/segmentation';
 import { loadModel, type ModelNotes, modelTask } from '@refconv/training';
+import { loadTorchState, readWeights } from '@refconv/weights';
 import type { LayersModel } from '@tensorflow/tfjs';
 import { openDetector } from './detection.js';
 import { openSegmenter, segmenterOver } from './segmentation.js';

@@ -1,7 +1,7 @@
 /** Where a command puts a network: a model folder, or a .safetensors file. */
 import { existsSync } from 'node:fs';
-import { torchState, writeWeights } from '@refconv/backbones';
 import { type ModelNotes, saveModel } from '@refconv/training';
+import { torchState, writeWeights } from '@refconv/weights';
 import type { LayersModel } from '@tensorflow/tfjs';
 import { metadataOf } from './weights.js';
 

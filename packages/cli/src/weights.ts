@@ -6,14 +6,10 @@ import {
   classesOf,
   fittingBackbones,
   fittingVariants,
-  loadTorchState,
-  readWeightsFile,
-  stateFor,
-  type TorchState,
-  WeightsMismatchError,
 } from '@refconv/backbones';
 import { refconvLayers, refocus } from '@refconv/refconv';
 import type { ModelNotes } from '@refconv/training';
+import { loadTorchState, readWeightsFile, stateFor, type TorchState, WeightsMismatchError } from '@refconv/weights';
 import type { LayersModel } from '@tensorflow/tfjs';
 
 /** What is written with weights, as their shapes do not tell it: a model's notes, and of a refocused one how its W_t is made. */

@@ -1,5 +1,5 @@
-import { torchState } from '@refconv/backbones';
 import { tf } from '@refconv/tensorflow';
+import { torchState } from '@refconv/weights';
 import { expect } from 'chai';
 import { expectNoLeaks } from '../../backbones/dist/testing/reference.js';
 import { buildDetector } from './detector.js';

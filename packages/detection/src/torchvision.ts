@@ -1,5 +1,5 @@
 /** Weights from files: torchvision's published ssdlite320 checkpoints, and what weights tell about their network. */
-import type { TorchState } from '@refconv/backbones';
+import type { TorchState } from '@refconv/weights';
 import { ANCHORS_PER_PLACE } from './anchors.js';
 import type { DetectorOptions } from './detector.js';
 import { headLayer } from './ssdlite.js';

@@ -1,5 +1,5 @@
 /** The methods against what the official code computes in float64 from generated weights. */
-import { torchState } from '@refconv/backbones';
+import { torchState } from '@refconv/weights';
 import '@refconv/tensorflow';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';

@@ -2,7 +2,8 @@
  * RefConv in whole networks against what the official class computes in PyTorch; `npm run test:oracles` runs all networks, `npm test`
  * a depthwise and a dense one.
  */
-import { buildBackbone, loadTorchState, torchState } from '@refconv/backbones';
+import { buildBackbone } from '@refconv/backbones';
+import { loadTorchState, torchState } from '@refconv/weights';
 import type * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import { withoutDropping } from '../../backbones/dist/testing/expected.js';

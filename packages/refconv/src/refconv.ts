@@ -1,4 +1,5 @@
 /** RefConv (arXiv 2310.10563; class RepConv of Aiolus-X/RefConv, MIT): the kernel W_b is frozen, and a map of it, W_r, is learned. */
+import { registerLayout, type WeightPlace } from '@refconv/weights';
 import * as tf from '@tensorflow/tfjs';
 import type { Convolution, KernelVariable } from './convolution.js';
 import {
@@ -126,6 +127,16 @@ export function refconv({ basis = 'pretrained', ...options }: RefConvOptions = {
     },
   };
 }
+
+/** Under the keys of the official code, whose W_r are (Cout·Cin/g, g, k, k). */
+const CONVMAP: WeightPlace = { suffix: 'convmap.weight', axes: [3, 2, 0, 1] };
+registerLayout(
+  'RefConv2D',
+  { convmap: { ...CONVMAP, reshape: ([outputs = 0, inputs = 0, ...size]) => [outputs * inputs, 1, ...size] } },
+  'Conv2D',
+);
+for (const stock of ['GroupedConv2D', 'DepthwiseConv2D', 'DilatedDepthwiseConv2D'])
+  registerLayout(`Ref${stock}`, { convmap: CONVMAP }, stock);
 
 type Args<Stock extends (...args: never[]) => unknown> = Parameters<Stock>[0] & {
   reparameterization?: RefConvLayerOptions;

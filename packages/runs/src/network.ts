@@ -2,18 +2,12 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import {
-  buildBackbone,
-  loadClassifier,
-  loadTorchState,
-  readWeights,
-  type TorchState,
-  torchState,
-} from '@refconv/backbones';
+import { buildBackbone, loadClassifier } from '@refconv/backbones';
 import { readBytes } from '@refconv/files';
 import { buildMethod, type ReparameterizeOptions, reparameterize } from '@refconv/refconv';
 import { buildSegmenter, inBackbone } from '@refconv/segmentation';
 import { loadModel } from '@refconv/training';
+import { loadTorchState, readWeights, type TorchState, torchState } from '@refconv/weights';
 import type { LayersModel } from '@tensorflow/tfjs';
 import { isDone, MERGED, MODEL, runFolder } from './folder.js';
 import { type Hash, type Spec, shortHash } from './spec.js';

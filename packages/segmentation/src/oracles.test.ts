@@ -1,7 +1,8 @@
 /** LR-ASPP against what torchvision's computes in PyTorch; `npm run test:oracles` runs all networks, `npm test` the smallest. */
-import { torchState } from '@refconv/backbones';
+
 import { refconvLayers } from '@refconv/refconv';
 import { tf } from '@refconv/tensorflow';
+import { torchState } from '@refconv/weights';
 import type { LayersModel } from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import { ALL_CASES, expectNoLeaks } from '../../backbones/dist/testing/reference.js';

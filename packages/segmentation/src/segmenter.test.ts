@@ -1,6 +1,7 @@
-import { buildBackbone, loadClassifier, torchState } from '@refconv/backbones';
+import { buildBackbone, loadClassifier } from '@refconv/backbones';
 import { merge, refconvLayers, refocus } from '@refconv/refconv';
 import { compile, tf } from '@refconv/tensorflow';
+import { torchState } from '@refconv/weights';
 import type { LayersModel, Tensor, Tensor3D, Tensor4D, Variable } from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import { expectNoLeaks } from '../../backbones/dist/testing/reference.js';

@@ -5,10 +5,10 @@ import {
   buildFeatures,
   featureTaps,
   LayerBuilder,
-  type TorchState,
   torchDefault,
 } from '@refconv/backbones';
 import { isSpatial, type Selection } from '@refconv/refconv';
+import type { TorchState } from '@refconv/weights';
 import * as tf from '@tensorflow/tfjs';
 import { deeplabv3, fcn } from './heads.js';
 import { lraspp, resized } from './lraspp.js';

@@ -1,10 +1,11 @@
 /** RefConv and its rivals on a trained network and real images: ResNet-20 on CIFAR-10. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { buildBackbone, loadTorchState, readWeights } from '@refconv/backbones';
+import { buildBackbone } from '@refconv/backbones';
 import { batches, type ImageDataset, type ImageSplit, loadCifar10, takeImages } from '@refconv/datasets';
 import { buildMethod, METHODS, merge, refocus, reparameterize } from '@refconv/refconv';
 import { compile, tf } from '@refconv/tensorflow';
+import { loadTorchState, readWeights } from '@refconv/weights';
 import type { LayersModel, Tensor2D, Tensor4D } from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import { realCifar10, sharedFolder } from '../../datasets/dist/test-data.js';

@@ -1,8 +1,9 @@
 /** Attacks on the real ResNet-20, as the reference computed them, with the network and the images; nothing where they are missing. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { buildBackbone, loadTorchState, readWeights } from '@refconv/backbones';
+import { buildBackbone } from '@refconv/backbones';
 import { findDataset, type ImageDataset, type ImageSplit, openDataset } from '@refconv/datasets';
+import { loadTorchState, readWeights } from '@refconv/weights';
 import type { LayersModel } from '@tensorflow/tfjs';
 import { shared } from '../../../backbones/dist/testing/oracle.js';
 

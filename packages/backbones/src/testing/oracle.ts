@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { TorchState } from '../torchState.js';
+import type { TorchState } from '@refconv/weights';
 
 export interface EvalCase {
   input: string;

@@ -1,8 +1,8 @@
 /** Compares networks with what their references compute. */
 import { applyMomentum, compile, softmaxCrossEntropy, tf } from '@refconv/tensorflow';
+import type { TorchState } from '@refconv/weights';
 import type { LayersModel, Scalar, Tensor, Tensor1D, Tensor2D, Tensor4D, Variable } from '@tensorflow/tfjs';
 import { expect } from 'chai';
-import type { TorchState } from '../torchState.js';
 import { type EvalCase, generatedImages, type TrainCase, uniform } from './oracle.js';
 
 /** Whether all cases of the oracles are to run (`npm run test:oracles`), not only the fast ones. */

@@ -1,4 +1,4 @@
-import { readWeightsFile, writeWeights } from '@refconv/backbones';
+import { readWeightsFile, writeWeights } from '@refconv/weights';
 import { openSource, type SourceOptions } from '../source.js';
 import { checkTarget, isSafetensors, writeTarget } from '../target.js';
 

@@ -1,7 +1,8 @@
 /** Detectors as the oracles have them, and what they compute. */
-import { loadTorchState } from '@refconv/backbones';
+
 import { refocus } from '@refconv/refconv';
 import { applyMomentum, compile, tf } from '@refconv/tensorflow';
+import { loadTorchState } from '@refconv/weights';
 import type { LayersModel, Scalar, Tensor, Tensor2D, Tensor3D, Tensor4D, Variable } from '@tensorflow/tfjs';
 import { generatedImages, generatedState } from '../../../backbones/dist/testing/oracle.js';
 import { anchorsOf, backboneConvolutions, buildDetector, predictionsOf } from '../detector.js';

@@ -1,9 +1,9 @@
 /** Reads the oracles of segmentation, and computes what they hold. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { loadTorchState } from '@refconv/backbones';
 import { merge, refocus } from '@refconv/refconv';
 import { applyMomentum, compile, tf } from '@refconv/tensorflow';
+import { loadTorchState } from '@refconv/weights';
 import type { LayersModel, Scalar, Tensor, Tensor3D, Tensor4D, Variable } from '@tensorflow/tfjs';
 import { generatedImages, generatedState, shared, uniform } from '../../../backbones/dist/testing/oracle.js';
 import { nudged } from '../../../backbones/dist/testing/reference.js';

@@ -2,11 +2,12 @@
  * Reads what torch.save writes: since PyTorch 1.6 a zip archive, before that pickles and raw data in a row. The formats are
  * described by code alone: pytorch, torch/serialization.py, `_save` and `_legacy_save`.
  */
-import type { TorchState } from '../torchState.js';
+
 import { ByteReader, type ByteSource, decodeText, memoryBytes, WeightsError } from './bytes.js';
 import { ELEMENT_BYTES } from './elements.js';
 import { findTensors, normalizeState, notMade } from './normalize.js';
 import { PassedOver, type PickleHost, type PickleValue, readPickle } from './pickle.js';
+import type { TorchState } from './torchState.js';
 import { type Storage, torchHost } from './torchTensor.js';
 import { readZip } from './zip.js';
 

@@ -12,14 +12,21 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import {
+  loadTorchState,
+  readWeights,
+  readWeightsFile,
+  type TorchState,
+  torchState,
+  WeightsError,
+  writeWeights,
+} from '@refconv/weights';
 import { expect } from 'chai';
-import { mobilenetv1 } from '../mobilenetv1.js';
-import { shared } from '../testing/oracle.js';
-import { zipOf } from '../testing/zip.js';
-import { loadTorchState, type TorchState, torchState } from '../torchState.js';
-import { memoryBytes, WeightsError } from './bytes.js';
-import { readWeights, readWeightsFile, writeWeights } from './file.js';
-import { readZip } from './zip.js';
+import { memoryBytes } from '../../weights/dist/bytes.js';
+import { zipOf } from '../../weights/dist/testing/zip.js';
+import { readZip } from '../../weights/dist/zip.js';
+import { mobilenetv1 } from './mobilenetv1.js';
+import { shared } from './testing/oracle.js';
 
 const weights = join(shared, 'data', 'weights');
 
@@ -62,7 +69,7 @@ describe('weight files', () => {
   });
 
   it('above 2 and 4 GiB are read, and only where their weights are', async () => {
-    const archive = readFileSync(fileURLToPath(new URL('../../src/weights/fixtures/zip.pth', import.meta.url)));
+    const archive = readFileSync(fileURLToPath(new URL('../../weights/src/fixtures/zip.pth', import.meta.url)));
     const members = [...readZip(memoryBytes(archive))].map(([name, file]) => ({ name, data: file.read() }));
     for (const [before, zip64] of [[2 ** 31, false] as const, [2 ** 32 + 5, true] as const]) {
       const path = join(folder, 'large.pth');

@@ -1,9 +1,10 @@
 /** Weight files on disk. Node's modules are loaded when they are needed, so that the package loads in a browser. */
-import type { TorchState } from '../torchState.js';
+
 import { type ByteSource, memoryBytes, WeightsError } from './bytes.js';
 import { normalizeState } from './normalize.js';
 import { readSafetensors, safetensorsMetadata, writeSafetensors } from './safetensors.js';
 import { isPickle, isZip, readTorchFile } from './torchFile.js';
+import type { TorchState } from './torchState.js';
 
 /** Weights, and what the file says of them (safetensors' metadata); nothing where the format has no place for it. */
 export interface WeightsFile {

@@ -1,5 +1,5 @@
 /** What pickles of torch.save may name: storages and how tensors are rebuilt over them. Nothing of it runs Python's code. */
-import type { TorchTensor } from '../torchState.js';
+
 import { WeightsError } from './bytes.js';
 import { type ElementType, elementCount, toFloat32 } from './elements.js';
 import {
@@ -10,6 +10,7 @@ import {
   type PickleObject,
   type PickleValue,
 } from './pickle.js';
+import type { TorchTensor } from './torchState.js';
 
 /** Classes of torch, by the type of their elements. */
 const STORAGES: Record<string, ElementType> = {

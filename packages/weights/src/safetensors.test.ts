@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import type { TorchState } from '../torchState.js';
 import { WeightsError } from './bytes.js';
 import { readSafetensors, writeSafetensors } from './safetensors.js';
+import type { TorchState } from './torchState.js';
 
 /** A file with this header, an object or the text itself, and that many bytes of data. */
 function file(header: unknown, dataBytes = 0, claimed?: bigint): Uint8Array {

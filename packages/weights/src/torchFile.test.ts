@@ -2,15 +2,15 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { zipOf } from '../testing/zip.js';
-import type { TorchState } from '../torchState.js';
 import { memoryBytes, WeightsError } from './bytes.js';
 import { normalizeState } from './normalize.js';
+import { zipOf } from './testing/zip.js';
 import { readTorchFile } from './torchFile.js';
+import type { TorchState } from './torchState.js';
 import { readZip } from './zip.js';
 
 const fixture = (name: string): Uint8Array =>
-  readFileSync(fileURLToPath(new URL(`../../src/weights/fixtures/${name}`, import.meta.url)));
+  readFileSync(fileURLToPath(new URL(`../src/fixtures/${name}`, import.meta.url)));
 
 const plain = (state: TorchState) =>
   Object.fromEntries([...state].map(([key, { shape, data }]) => [key, { shape, data: [...data] }]));

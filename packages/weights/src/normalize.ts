@@ -1,7 +1,8 @@
 /** From what people put around a state_dict to the state_dict itself. */
-import type { TorchState } from '../torchState.js';
+
 import { WeightsError } from './bytes.js';
 import { PassedOver, type PickleValue } from './pickle.js';
+import type { TorchState } from './torchState.js';
 import { StoredTensor } from './torchTensor.js';
 
 /** Under which keys training scripts keep the weights, the first that is there counts: plain weights before averaged ones. */

@@ -1,7 +1,8 @@
 /** Reads and writes safetensors (https://github.com/huggingface/safetensors#format): 8 bytes of header length, a JSON header, the data. */
-import type { TorchState } from '../torchState.js';
+
 import { ByteReader, type ByteSource, decodeText, memoryBytes, partOf, WeightsError } from './bytes.js';
 import { ELEMENT_BYTES, type ElementType, elementCount, isElementType, toFloat32 } from './elements.js';
+import type { TorchState } from './torchState.js';
 
 /** The format's own limit. */
 const MAX_HEADER_BYTES = 100_000_000;

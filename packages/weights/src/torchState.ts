@@ -13,54 +13,63 @@ export interface TorchTensor {
 
 export type TorchState = Map<string, TorchTensor>;
 
-/** Where a weight of a layer goes: the key's last part, the axes of ours in PyTorch's order, and PyTorch's shape where it is another. */
-interface Place {
+/** Where a weight of a layer goes. */
+export interface WeightPlace {
+  /** The key's last part, after the layer's name. */
   suffix: string;
-  axes: number[];
+  /** The axes of ours in PyTorch's order. */
+  axes: readonly number[];
+  /** PyTorch's shape, where it is not that of the axes. */
   reshape?: (shape: number[]) => number[];
 }
 
-const BIAS: Place = { suffix: 'bias', axes: [0] };
-const SCALE: Place = { suffix: 'weight', axes: [0] };
-const KERNEL: Place = { suffix: 'weight', axes: [3, 2, 0, 1] };
+const BIAS: WeightPlace = { suffix: 'bias', axes: [0] };
+const SCALE: WeightPlace = { suffix: 'weight', axes: [0] };
+const KERNEL: WeightPlace = { suffix: 'weight', axes: [3, 2, 0, 1] };
 /** [h, w, C, m] to (C·m, 1, h, w). */
-const DEPTHWISE_KERNEL: Place = {
+const DEPTHWISE_KERNEL: WeightPlace = {
   suffix: 'weight',
   axes: [2, 3, 0, 1],
   reshape: ([channels = 0, multiplier = 0, ...size]) => [channels * multiplier, 1, ...size],
 };
-const CONVMAP: Place = { suffix: 'convmap.weight', axes: [3, 2, 0, 1] };
 
 /** By layer class, the weights' own names and their places. Kernels are HWIO here and OIHW in PyTorch. */
-const PLACES: Record<string, Record<string, Place>> = {
-  Conv2D: { kernel: KERNEL, bias: BIAS },
-  GroupedConv2D: { kernel: KERNEL, bias: BIAS },
-  DepthwiseConv2D: { depthwise_kernel: DEPTHWISE_KERNEL, bias: BIAS },
-  DilatedDepthwiseConv2D: { depthwise_kernel: DEPTHWISE_KERNEL, bias: BIAS },
-  // The layers of packages/refconv under the keys of the official code, whose W_r are (Cout·Cin/g, g, k, k).
-  RefConv2D: {
-    kernel: KERNEL,
-    bias: BIAS,
-    convmap: { ...CONVMAP, reshape: ([outputs = 0, inputs = 0, ...size]) => [outputs * inputs, 1, ...size] },
-  },
-  RefDepthwiseConv2D: { depthwise_kernel: DEPTHWISE_KERNEL, bias: BIAS, convmap: CONVMAP },
-  RefDilatedDepthwiseConv2D: { depthwise_kernel: DEPTHWISE_KERNEL, bias: BIAS, convmap: CONVMAP },
-  RefGroupedConv2D: { kernel: KERNEL, bias: BIAS, convmap: CONVMAP },
-  Dense: { kernel: { suffix: 'weight', axes: [1, 0] }, bias: BIAS },
-  LayerNormalization: { gamma: SCALE, beta: BIAS },
-  LayerScale: { layer_scale: { suffix: 'layer_scale', axes: [0], reshape: (shape) => [...shape, 1, 1] } },
-  BatchNormalization: {
-    gamma: SCALE,
-    beta: BIAS,
-    moving_mean: { suffix: 'running_mean', axes: [0] },
-    moving_variance: { suffix: 'running_var', axes: [0] },
-  },
-};
+const LAYOUTS = new Map(
+  Object.entries<Readonly<Record<string, WeightPlace>>>({
+    Conv2D: { kernel: KERNEL, bias: BIAS },
+    GroupedConv2D: { kernel: KERNEL, bias: BIAS },
+    DepthwiseConv2D: { depthwise_kernel: DEPTHWISE_KERNEL, bias: BIAS },
+    DilatedDepthwiseConv2D: { depthwise_kernel: DEPTHWISE_KERNEL, bias: BIAS },
+    Dense: { kernel: { suffix: 'weight', axes: [1, 0] }, bias: BIAS },
+    LayerNormalization: { gamma: SCALE, beta: BIAS },
+    LayerScale: { layer_scale: { suffix: 'layer_scale', axes: [0], reshape: (shape) => [...shape, 1, 1] } },
+    BatchNormalization: {
+      gamma: SCALE,
+      beta: BIAS,
+      moving_mean: { suffix: 'running_mean', axes: [0] },
+      moving_variance: { suffix: 'running_var', axes: [0] },
+    },
+  }),
+);
+
+/**
+ * Tells where the weights of a layer class go in a state_dict.
+ * @param className as the layer's `getClassName()` gives it.
+ * @param places by the weights' own names: what `addWeight` was told.
+ * @param like a class that is known, whose weights it has too.
+ * @throws Error where the class is known already, or `like` is not.
+ */
+export function registerLayout(className: string, places: Readonly<Record<string, WeightPlace>>, like?: string): void {
+  if (LAYOUTS.has(className)) throw new Error(`The layout of ${className} is registered already.`);
+  const known = like === undefined ? {} : LAYOUTS.get(like);
+  if (!known) throw new Error(`${className} is to have the weights of ${like}, whose layout is not registered.`);
+  LAYOUTS.set(className, { ...known, ...places });
+}
 
 interface Entry {
   key: string;
   variable: tf.Variable;
-  axes: number[];
+  axes: readonly number[];
   /** PyTorch's. */
   shape: number[];
 }
@@ -71,10 +80,10 @@ function entries(model: tf.LayersModel): Entry[] {
       const { val: variable } = weight as unknown as { val: tf.Variable };
       // The own name: after the layer's, without the number that tfjs adds to a name used before.
       const own = weight.originalName.split('/').pop() as string;
-      const place = PLACES[layer.getClassName()]?.[own];
+      const place = LAYOUTS.get(layer.getClassName())?.[own];
       if (!place) {
         throw new Error(
-          `The weight ${weight.originalName} of a ${layer.getClassName()} has no counterpart in PyTorch that is known here.`,
+          `The weight ${weight.originalName} of a ${layer.getClassName()} has no counterpart in PyTorch that is known here; registerLayout() of @refconv/weights tells it.`,
         );
       }
       const { suffix, axes, reshape = (shape) => shape } = place;
@@ -88,7 +97,7 @@ function entries(model: tf.LayersModel): Entry[] {
 export function torchState(model: tf.LayersModel): TorchState {
   const state: TorchState = new Map();
   for (const { key, variable, axes, shape } of entries(model)) {
-    const tensor = tf.transpose(variable, axes);
+    const tensor = tf.transpose(variable, [...axes]);
     state.set(key, { shape, data: tensor.dataSync<'float32'>().slice() });
     tensor.dispose();
   }
