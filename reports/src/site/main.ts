@@ -1,9 +1,8 @@
 /** The program behind `npm run report`: turns ledger and run folders into a static site. */
-import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import { writeAtomically } from '@refconv/files';
+import { readText, writeAtomically } from '@refconv/files';
 import { shortVerdicts, withVerdicts } from './verdicts.js';
 import { publishSite, writeSite } from './write.js';
 
@@ -34,7 +33,7 @@ async function main(): Promise<void> {
     if (values[name] === '') throw new Error(`--${name} must be a folder's path; given ''.`);
   const begin = performance.now();
   const { publish } = values;
-  const markdown = publish && (await readFile(publish, 'utf8'));
+  const markdown = publish && (await readText(publish));
   const site = await writeSite(resolve(values.root), resolve(values.output));
   if (publish && markdown !== undefined) {
     await writeAtomically(publish, [withVerdicts(markdown, shortVerdicts(site.judgements))]);
