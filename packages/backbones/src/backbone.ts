@@ -79,6 +79,11 @@ export interface Backbone {
   refconv: string;
   /** Left out: the field knows no standard ones. */
   features?: FeatureTaps;
+  /**
+   * From the keys of other implementations of the same network, W_r's among them, to those of here: one function for each, which gives undefined for
+   * a key that is not its implementation's.
+   */
+  renamings?: readonly ((key: string) => string | undefined)[];
 }
 
 export const COMMON_OPTIONS = ['variant', 'classes', 'inputSize', 'seed'] as const;
@@ -96,3 +101,16 @@ export const TORCHVISION_PREPROCESSING = {
   range: [0, 1],
   ...IMAGENET_STATISTICS,
 } as const satisfies Preprocessing;
+
+/** timm's names before and after the blocks of a network whose torchvision form ends with `features.<last>`. */
+export function aroundBlocks(key: string, last: number): string | undefined {
+  const paths: Record<string, string> = {
+    conv_stem: 'features.0.0',
+    bn1: 'features.0.1',
+    conv_head: `features.${last}.0`,
+    bn2: `features.${last}.1`,
+    classifier: 'classifier.1',
+  };
+  const [first = '', ...rest] = key.split('.');
+  return paths[first] && [paths[first], ...rest].join('.');
+}

@@ -76,6 +76,44 @@ export function convnextTiny(options: ConvNeXtOptions = {}): tf.LayersModel {
   return tf.model({ inputs: input, outputs: linear(x, 'classifier.2', classes), name: 'convnext_tiny' });
 }
 
+const BLOCK: Readonly<Record<string, string>> = {
+  gamma: 'layer_scale',
+  dwconv: 'block.0',
+  conv_dw: 'block.0',
+  norm: 'block.2',
+  pwconv1: 'block.3',
+  'mlp.fc1': 'block.3',
+  pwconv2: 'block.5',
+  'mlp.fc2': 'block.5',
+};
+
+/** A block's weight, from its stage, its number and its name there. */
+function blockName(stage: string, block: string, name: string): string | undefined {
+  const part = Object.keys(BLOCK).find((known) => name === known || name.startsWith(`${known}.`));
+  return part && `features.${2 * Number(stage) + 1}.${block}.${BLOCK[part]}${name.slice(part.length)}`;
+}
+
+/** facebookresearch/ConvNeXt. */
+function officialName(key: string): string | undefined {
+  const [, stage, block, name] = /^stages\.(\d)\.(\d)\.(.+)$/.exec(key) ?? [];
+  if (stage && block && name) return blockName(stage, block, name);
+  const [, step, rest] = /^downsample_layers\.(\d)\.(.+)$/.exec(key) ?? [];
+  if (step && rest) return `features.${2 * Number(step)}.${rest}`;
+  if (/^norm\./.test(key)) return key.replace('norm', 'classifier.0');
+  return /^head\.(weight|bias)$/.test(key) ? key.replace('head', 'classifier.2') : undefined;
+}
+
+/** timm. */
+function timmName(key: string): string | undefined {
+  const [, stage, block, name] = /^stages\.(\d)\.blocks\.(\d)\.(.+)$/.exec(key) ?? [];
+  if (stage && block && name) return blockName(stage, block, name);
+  const [, step, rest] = /^stages\.(\d)\.downsample\.(.+)$/.exec(key) ?? [];
+  if (step && rest) return `features.${2 * Number(step)}.${rest}`;
+  if (key.startsWith('stem.')) return key.replace('stem', 'features.0');
+  if (key.startsWith('head.norm.')) return key.replace('head.norm', 'classifier.0');
+  return key.startsWith('head.fc.') ? key.replace('head.fc', 'classifier.2') : undefined;
+}
+
 export const CONVNEXT_TINY: Backbone = {
   build: convnextTiny,
   family: 'ConvNeXt',
@@ -100,4 +138,5 @@ export const CONVNEXT_TINY: Backbone = {
   ],
   refconv:
     'The depthwise 7×7 convolutions. Not the stem and the downsamplings, whose patches do not overlap: the latter’s 2×2 kernels are smaller than the 3×3 map.',
+  renamings: [officialName, timmName],
 };

@@ -1,6 +1,6 @@
 /** EfficientNet-B0 (arXiv 1905.11946), as torchvision's `efficientnet_b0` (pytorch/vision, BSD-3-Clause). */
 import * as tf from '@tensorflow/tfjs';
-import { type Backbone, BOTH_VARIANTS, COMMON_OPTIONS, TORCHVISION_PREPROCESSING } from './backbone.js';
+import { aroundBlocks, type Backbone, BOTH_VARIANTS, COMMON_OPTIONS, TORCHVISION_PREPROCESSING } from './backbone.js';
 import {
   type CommonOptions,
   channelsOf,
@@ -107,6 +107,25 @@ export function efficientnetB0(options: EfficientNetB0Options = {}): tf.LayersMo
   return tf.model({ inputs: input, outputs: classifier.apply(x) as tf.SymbolicTensor, name: 'efficientnet_b0' });
 }
 
+/** timm; its first stage has no expansion. */
+function timmName(key: string): string | undefined {
+  const [, stage, block, name] = /^blocks\.(\d)\.(\d)\.(.+)$/.exec(key) ?? [];
+  const parts = stage === '0' ? ['conv_dw', 'se', 'conv_pw'] : ['conv_pw', 'conv_dw', 'se', 'conv_pwl'];
+  const convolutions = parts.filter((part) => part !== 'se');
+  const own = (path: string) => `features.${Number(stage) + 1}.${block}.block.${path}`;
+  if (name !== undefined) {
+    const [first = '', ...rest] = name.split('.');
+    if (first === 'se') {
+      const layer = { conv_reduce: 'fc1', conv_expand: 'fc2' }[rest.shift() ?? ''];
+      return layer && own([parts.indexOf('se'), layer, ...rest].join('.'));
+    }
+    const norm = /^bn(\d)$/.exec(first)?.[1];
+    const place = parts.indexOf(norm === undefined ? first : (convolutions[Number(norm) - 1] ?? ''));
+    return place < 0 ? undefined : own([place, norm === undefined ? 0 : 1, ...rest].join('.'));
+  }
+  return aroundBlocks(key, 8);
+}
+
 export const EFFICIENTNET_B0: Backbone = {
   build: efficientnetB0,
   family: 'EfficientNet',
@@ -127,4 +146,5 @@ export const EFFICIENTNET_B0: Backbone = {
     segmentation: { low: 'features.3', high: 'features.8' },
     detection: { stride16: 'features.6.0.block.0', stride32: 'features.8' },
   },
+  renamings: [timmName],
 };

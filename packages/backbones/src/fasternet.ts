@@ -81,6 +81,18 @@ export function fasternetS(options: FasterNetOptions = {}): tf.LayersModel {
   return tf.model({ inputs: input, outputs: classifier.apply(x) as tf.SymbolicTensor, name: 'fasternet_s' });
 }
 
+/** JierunChen/FasterNet: its mergings are stages of their own, between the others. */
+function officialName(key: string): string | undefined {
+  const [, stage, rest] = /^stages\.(\d)\.(.+)$/.exec(key) ?? [];
+  if (stage !== undefined && rest !== undefined) {
+    if (Number(stage) % 2 === 0) return `stages.${Number(stage) / 2}.${rest}`;
+    return /^(reduction|norm)\./.test(rest) ? `stages.${(Number(stage) + 1) / 2}.downsample.${rest}` : undefined;
+  }
+  if (key.startsWith('patch_embed.')) return key;
+  if (key.startsWith('avgpool_pre_head.1.')) return key.replace('avgpool_pre_head.1', 'conv_head');
+  return key.startsWith('head.') ? key.replace('head', 'classifier') : undefined;
+}
+
 export const FASTERNET_S: Backbone = {
   build: fasternetS,
   family: 'FasterNet',
@@ -99,4 +111,5 @@ export const FASTERNET_S: Backbone = {
   ],
   refconv:
     'The 3×3 partial convolutions. Not the stem and the mergings, whose patches do not overlap: the mergings’ 2×2 kernels are smaller than the 3×3 map.',
+  renamings: [officialName],
 };

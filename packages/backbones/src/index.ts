@@ -28,6 +28,7 @@ export { type MobileNetV3TorchvisionOptions, mobilenetv3Torchvision } from './mo
 export { type MobileNeXtOptions, mobilenext } from './mobilenext.js';
 export { evaluationTransform, publishedPreprocessing } from './preprocessing.js';
 export { BACKBONES, buildBackbone } from './registry.js';
+export { ownNames } from './renaming.js';
 export { type ResNetOptions, resnet18, resnet50 } from './resnet.js';
 export { type ResNet20CifarOptions, resnet20Cifar } from './resnet20_cifar.js';
 export { type ShuffleNetV1Options, shufflenetv1G3, shufflenetv1G8 } from './shufflenetv1.js';

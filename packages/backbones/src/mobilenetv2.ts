@@ -1,6 +1,6 @@
 /** MobileNetV2 (arXiv 1801.04381), as torchvision's `mobilenet_v2` (pytorch/vision, BSD-3-Clause). */
 import * as tf from '@tensorflow/tfjs';
-import { type Backbone, BOTH_VARIANTS, COMMON_OPTIONS, TORCHVISION_PREPROCESSING } from './backbone.js';
+import { aroundBlocks, type Backbone, BOTH_VARIANTS, COMMON_OPTIONS, TORCHVISION_PREPROCESSING } from './backbone.js';
 import {
   type Activation,
   type CommonOptions,
@@ -125,6 +125,37 @@ export function mobilenetv2(options: MobileNetV2Options = {}): tf.LayersModel {
   return tf.model({ inputs: input, outputs: classifier.apply(x) as tf.SymbolicTensor, name: 'mobilenetv2' });
 }
 
+/** The number of a stage's first block; timm's stages are those of the table. */
+const FIRST_BLOCKS = STAGES.map((_, i) => 1 + STAGES.slice(0, i).reduce((sum, { blocks }) => sum + blocks, 0));
+
+/** timm. */
+function timmName(key: string): string | undefined {
+  const [, stage, block, part = '', rest] = /^blocks\.(\d)\.(\d)\.(\w+)\.(.+)$/.exec(key) ?? [];
+  if (stage === undefined) return aroundBlocks(key, 18);
+  // Of the last convolution and its batch norm torchvision has no module around them.
+  const paths: Record<string, string> =
+    stage === '0'
+      ? { conv_dw: '0.0', bn1: '0.1', conv_pw: '1', bn2: '2' }
+      : { conv_pw: '0.0', bn1: '0.1', conv_dw: '1.0', bn2: '1.1', conv_pwl: '2', bn3: '3' };
+  const path = paths[part];
+  return path && `features.${(FIRST_BLOCKS[Number(stage)] ?? Number.NaN) + Number(block)}.conv.${path}.${rest}`;
+}
+
+/** d-li14/mobilenetv2.pytorch: convolution, batch norm and activation one after the other. */
+function flatName(key: string): string | undefined {
+  const [, block, place, rest] = /^features\.(\d+)\.conv\.(\d)\.(.+)$/.exec(key) ?? [];
+  if (block && place && rest) {
+    const paths: Record<string, string> =
+      block === '1'
+        ? { 0: '0.0', 1: '0.1', 3: '1', 4: '2' }
+        : { 0: '0.0', 1: '0.1', 3: '1.0', 4: '1.1', 6: '2', 7: '3' };
+    return paths[place] && `features.${block}.conv.${paths[place]}.${rest}`;
+  }
+  if (key.startsWith('features.0.')) return key;
+  if (/^conv\.[01]\./.test(key)) return key.replace('conv', 'features.18');
+  return /^classifier\.(weight|bias)$/.test(key) ? key.replace('classifier', 'classifier.1') : undefined;
+}
+
 export const MOBILENETV2: Backbone = {
   build: mobilenetv2,
   family: 'MobileNetV2',
@@ -153,4 +184,5 @@ export const MOBILENETV2: Backbone = {
     // torchvision has no dilated form.
     dilation: 'timm',
   },
+  renamings: [timmName, flatName],
 };

@@ -1,5 +1,5 @@
 /** The network that a command works on: a model folder, or a backbone of packages/backbones with weights from a file. */
-import { type BackboneOptions, buildBackbone } from '@refconv/backbones';
+import { type BackboneOptions, buildBackbone, ownNames } from '@refconv/backbones';
 import type { HeadId } from '@refconv/segmentation';
 import { loadModel, type ModelNotes, modelTask } from '@refconv/training';
 import { loadTorchState, readWeights } from '@refconv/weights';
@@ -108,7 +108,7 @@ export async function openSource(
 async function openDense(options: SourceOptions, images: Images | undefined): Promise<Source> {
   const { task, backbone, weights, refconv = false, identity = true } = options;
   if (!backbone) throw new Error(WHICH);
-  const given = weights === undefined ? undefined : await readWeights(weights);
+  const given = weights === undefined ? undefined : ownNames(await readWeights(weights));
   const { variant, width, activation } = options;
   const notes = { backbone: { id: backbone, options: withoutUndefined({ variant, width, activation }) } };
   const open = task === 'detection' ? openDetector : openSegmenter;

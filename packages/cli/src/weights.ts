@@ -6,6 +6,7 @@ import {
   classesOf,
   fittingBackbones,
   fittingVariants,
+  ownNames,
 } from '@refconv/backbones';
 import { refconvLayers, refocus } from '@refconv/refconv';
 import type { ModelNotes } from '@refconv/training';
@@ -58,7 +59,8 @@ export interface Asked {
  */
 export async function openWeights(asked: Asked): Promise<{ model: LayersModel; notes: ModelNotes }> {
   const { weights: file } = asked;
-  const { state, metadata } = await readWeightsFile(file);
+  const { state: stored, metadata } = await readWeightsFile(file);
+  const state = ownNames(stored);
   const { identity, ...told } = toldBy(metadata, file);
   const id = asked.backbone ?? told.backbone?.id;
   if (id === undefined) throw new Error(`${file} does not say which network it is of: add --backbone ID.`);

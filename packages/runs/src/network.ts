@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { buildBackbone, loadClassifier } from '@refconv/backbones';
+import { buildBackbone, loadClassifier, ownNames } from '@refconv/backbones';
 import { readBytes } from '@refconv/files';
 import { buildMethod, type ReparameterizeOptions, reparameterize } from '@refconv/refconv';
 import { buildSegmenter, inBackbone } from '@refconv/segmentation';
@@ -88,7 +88,7 @@ async function weightsOf({ file, sha256 }: NonNullable<Spec['weights']>): Promis
     .digest('hex');
   if (found !== sha256)
     throw new Error(`${path} is not the file that the spec means: its SHA-256 is ${found}, expected ${sha256}.`);
-  return readWeights(path);
+  return ownNames(await readWeights(path));
 }
 
 /**
