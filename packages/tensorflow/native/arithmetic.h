@@ -98,6 +98,18 @@ void MapSlicesGradient(const float* dy, const float* basis, const SlicesShape& s
 // y [count, columns, rows] of x [count, rows, columns].
 void TransposeEach(const float* x, int64_t count, int64_t rows, int64_t columns, float* y);
 
+// Some of each pixel's channels: [pixels, channels].
+template <typename Number>
+struct ChannelPart {
+  Number* data;
+  int64_t channels;
+};
+
+// A shuffle of channels: the parts of a pixel, one after the other, are a matrix [rows, columns]; its transpose goes to the pieces, one after
+// the other.
+void ShuffleChannels(const std::vector<ChannelPart<const float>>& parts, int64_t pixels, int64_t rows,
+                     const std::vector<ChannelPart<float>>& pieces);
+
 struct ResizeShape {
   int64_t batch, height, width, channels, outHeight, outWidth;
 };

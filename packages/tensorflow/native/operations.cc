@@ -60,7 +60,7 @@ int64_t Rows(TF_Tensor* tensor) { return TF_TensorElementCount(tensor) / Channel
 
 struct Attributes {
   float epsilon = 0, averageFactor = 1;
-  int64_t activation = 0, imageActivation = 0, statistics = 0, identity = 0, kernel = 0, stride = 0, dilation = 1, padTop = 0, padLeft = 0;
+  int64_t activation = 0, imageActivation = 0, statistics = 0, rows = 0, identity = 0, kernel = 0, stride = 0, dilation = 1, padTop = 0, padLeft = 0;
 };
 
 void* ReadAttributes(TF_OpKernelConstruction* construction, const std::vector<const char*>& names) {
@@ -74,6 +74,7 @@ void* ReadAttributes(TF_OpKernelConstruction* construction, const std::vector<co
     if (name == "activation") integer(&attributes->activation);
     if (name == "image_activation") integer(&attributes->imageActivation);
     if (name == "statistics") integer(&attributes->statistics);
+    if (name == "rows") integer(&attributes->rows);
     if (name == "identity") integer(&attributes->identity);
     if (name == "kernel") integer(&attributes->kernel);
     if (name == "stride") integer(&attributes->stride);
@@ -306,6 +307,27 @@ void ComputeTranspose(void*, TF_OpKernelContext* context) {
   if (size > 0) TransposeEach(call.Data(x), TF_TensorElementCount(x) / size, rows, columns, y);
 }
 
+// parts [.., c_i], and for each piece a tensor of as many numbers as it has channels.
+void ComputeShuffle(void* kernel, TF_OpKernelContext* context) {
+  Call call(context);
+  std::vector<ChannelPart<const float>> parts;
+  std::vector<ChannelPart<float>> pieces;
+  int count = TF_NumOutputs(context), given = TF_NumInputs(context) - count;
+  for (int i = 0; i < given; ++i) {
+    TF_Tensor* part = call.Input(i);
+    parts.push_back({call.Data(part), Channels(part)});
+  }
+  TF_Tensor* first = call.Input(0);
+  std::vector<int64_t> shape = Shape(first);
+  for (int i = 0; i < count; ++i) {
+    shape.back() = TF_Dim(call.Input(given + i), 0);
+    float* piece = call.Output(i, shape);
+    pieces.push_back({piece, shape.back()});
+  }
+  int64_t pixels = Channels(first) > 0 ? Rows(first) : 0;
+  if (pixels > 0) ShuffleChannels(parts, pixels, static_cast<Attributes*>(kernel)->rows, pieces);
+}
+
 SlicesShape SlicesOf(TF_Tensor* basis, TF_Tensor* map) {
   int64_t height = TF_Dim(basis, 0), width = TF_Dim(basis, 1);
   return {height, width, TF_TensorElementCount(basis) / (height * width), TF_Dim(map, 0)};
@@ -392,6 +414,21 @@ void DepthwiseShapes(TF_ShapeInferenceContext* context, TF_Status* status) {
 void TransposeShapes(TF_ShapeInferenceContext* context, TF_Status* status) {
   JoinedShape(context, status, {{0, 0, -2}, {0, -1, INT64_MAX}, {0, -2, -1}});
 }
+// The pieces' shapes: the first part's, with as many channels as the tensors say that are given for them last.
+void ShuffleShapes(TF_ShapeInferenceContext* context, TF_Status* status, int pieces) {
+  TF_ShapeHandle *x = TF_NewShapeHandle(), *channels = TF_NewShapeHandle();
+  int given = static_cast<int>(TF_ShapeInferenceContextNumInputs(context)) - pieces;
+  for (int piece = 0; piece < pieces; ++piece) {
+    TF_ShapeInferenceContextGetInput(context, 0, x, status);
+    TF_ShapeInferenceContextSubshape(context, x, 0, -1, x, status);
+    TF_ShapeInferenceContextGetInput(context, given + piece, channels, status);
+    TF_ShapeInferenceContextConcatenateShapes(context, x, channels, x, status);
+    TF_ShapeInferenceContextSetOutput(context, piece, x, status);
+  }
+  for (auto* handle : {x, channels}) TF_DeleteShapeHandle(handle);
+}
+void ShuffleShapes(TF_ShapeInferenceContext* context, TF_Status* status) { ShuffleShapes(context, status, 1); }
+void ShuffleSplitShapes(TF_ShapeInferenceContext* context, TF_Status* status) { ShuffleShapes(context, status, 2); }
 void ThirdInputShapes(TF_ShapeInferenceContext* context, TF_Status* status) { Inference(context, status).Like(0, 2); }
 
 // The channels of an input, as a shape.
@@ -502,6 +539,11 @@ void RegisterOperations() {
            ComputeFinishStatistics);
   Register("RefconvResize", {"x", "rows", "columns"}, {"y"}, {}, ResizeShapes, none, ComputeResize);
   Register("RefconvTransposeEach", {"x"}, {"y"}, {}, TransposeShapes, none, ComputeTranspose);
+  auto shuffled = [](TF_OpKernelConstruction* c) { return ReadAttributes(c, {"rows"}); };
+  std::vector<const char*> shuffle{"parts: int >= 1", "rows: int"};
+  Register("RefconvShuffle", {"x: parts * float", "like"}, {"y"}, shuffle, ShuffleShapes, shuffled, ComputeShuffle);
+  Register("RefconvShuffleSplit", {"x: parts * float", "like", "other_like"}, {"y", "other_y"}, shuffle, ShuffleSplitShapes, shuffled,
+           ComputeShuffle);
   Register("RefconvMapSlices", {"basis", "map"}, {"mapped"}, {"identity: int"}, NormalizeShapes,
            [](TF_OpKernelConstruction* c) { return ReadAttributes(c, {"identity"}); }, ComputeMapSlices);
   Register("RefconvMapSlicesGrad", {"dy", "basis", "like"}, {"gradient"}, {}, ThirdInputShapes, none,

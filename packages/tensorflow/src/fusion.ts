@@ -2,7 +2,7 @@
  * Puts fused operations in the place of what is recorded. Operations that are then used no more stay in the graph without a reader, and
  * TensorFlow leaves them out.
  */
-import { Attr, type Attribute, type NativeTensor, type Output } from './native.js';
+import { Attr, type Attribute, DType, type NativeTensor, type Output } from './native.js';
 
 export interface RecordedOperation {
   op: string;
@@ -17,6 +17,8 @@ export interface RecordedGraph {
   shape(output: Output): number[];
   /** The value of a small constant. */
   constant(output: Output): NativeTensor | undefined;
+  /** Adds a constant. */
+  newConstant(tensor: NativeTensor): Output;
   /** Whether any operation reads it. */
   isRead(output: Output): boolean;
   /** The operations that read it. */
@@ -54,6 +56,8 @@ const other = ([operation]: Output, index: number): Output => [operation, index]
 export class Fusion {
   /** Gradients of images with zeros around them, for which there are gradients of the images themselves. */
   private readonly unpadded = new Map<string, { image: Output; begin: number[]; size: number[] }>();
+  /** The first parts of shuffled channels, by what was parted. */
+  private readonly splits = new Map<string, Output>();
 
   constructor(private readonly graph: RecordedGraph) {}
 
@@ -66,6 +70,8 @@ export class Fusion {
       this.statistics(given) ??
       this.kernelGradient(given) ??
       this.slice(given) ??
+      this.shuffle(given) ??
+      this.shuffledSplit(given) ??
       given
     );
   }
@@ -175,6 +181,71 @@ export class Fusion {
     if (!known) return undefined;
     const values = (output: Output) => this.graph.constant(output)?.data;
     return same(values(begin), known.begin) && same(values(size), known.size) ? [known.image] : undefined;
+  }
+
+  /**
+   * A shuffle of channels, [.., c] as matrices [rows, columns] that are transposed, as one operation; it stands at the last reshape, and reads what its
+   * channels were concatenated from.
+   */
+  private shuffle({ op, inputs }: RecordedOperation): RecordedOperation | undefined {
+    const [x, shape] = inputs as [Output, Output];
+    const transposed = op === 'Reshape' ? this.graph.producer(x) : undefined;
+    if (transposed?.op !== 'RefconvTransposeEach') return undefined;
+    const [matrices] = transposed.inputs as [Output];
+    const reshaped = this.graph.producer(matrices);
+    if (reshaped?.op !== 'Reshape') return undefined;
+    const [image] = reshaped.inputs as [Output];
+    const [rows = 0, columns = 0] = this.graph.shape(matrices).slice(-2);
+    const wanted = this.graph.shape(image);
+    if (wanted.at(-1) !== rows * columns || !same(this.graph.constant(shape)?.data, wanted)) return undefined;
+    const parts = this.channelParts(image);
+    return {
+      op: 'RefconvShuffle',
+      inputs: [...parts, this.channels(rows * columns)],
+      attributes: [integer('parts', parts.length), integer('rows', rows)],
+    };
+  }
+
+  /** Shuffled channels that are parted at once. tfjs may ask for the same parts several times. */
+  private shuffledSplit({ op, inputs }: RecordedOperation): Output[] | undefined {
+    const [x, sizes, axis] = inputs as [Output, Output, Output];
+    const source = op === 'SplitV' ? this.graph.producer(x) : undefined;
+    if (source?.op !== 'RefconvShuffle' || !this.isLastAxis(axis, x)) return undefined;
+    const pieces = this.numbers(sizes);
+    if (pieces.length !== 2 || this.graph.isRead(x)) return undefined;
+    const key = `${x}: ${pieces}`;
+    const known = this.splits.get(key);
+    if (known) return [known, other(known, 1)];
+    const likes = pieces.map((count) => this.channels(count));
+    const parted = this.graph.add({
+      op: 'RefconvShuffleSplit',
+      inputs: [...source.inputs.slice(0, -1), ...likes],
+      attributes: source.attributes,
+    });
+    this.splits.set(key, parted);
+    return [parted, other(parted, 1)];
+  }
+
+  /** What channels were concatenated from; of anything else itself. */
+  private channelParts(x: Output): Output[] {
+    const source = this.graph.producer(x);
+    const isJoined = source?.op === 'ConcatV2' && this.isLastAxis(source.inputs.at(-1) as Output, x);
+    return isJoined ? source.inputs.slice(0, -1) : [x];
+  }
+
+  private isLastAxis(axis: Output, x: Output): boolean {
+    const [number] = this.numbers(axis);
+    return number === -1 || number === this.graph.shape(x).length - 1;
+  }
+
+  /** The numbers of a small constant. */
+  private numbers(output: Output): number[] {
+    return Array.from((this.graph.constant(output)?.data ?? []) as Int32Array);
+  }
+
+  /** A tensor of so many channels, which tells a shape. */
+  private channels(count: number): Output {
+    return this.graph.newConstant({ dtype: DType.float32, shape: [count], data: new Float32Array(count) });
   }
 
   private isSmall(filter: Output): boolean {

@@ -85,6 +85,7 @@ export class Recorder implements OperationRecorder {
       shape: ([operation, index]) =>
         this.recorded.get(operation)?.outputs[index]?.shape ?? this.shapes.get(operation) ?? [],
       constant: (output) => this.smallConstants.get(String(output)),
+      newConstant: (tensor) => this.constant(tensor),
       isRead: (output) => this.reading.has(String(output)),
       readers: (output) => this.reading.get(String(output)) ?? [],
       add: (operation) => [this.addRecorded(operation).operation, 0],

@@ -13,7 +13,7 @@ import {
   pointwise,
   pointwiseGradient,
 } from './cpu.js';
-import { operation } from './operation.js';
+import { attribute, operation } from './operation.js';
 
 const normal = (shape: number[], seed: number) => tf.randomNormal(shape, 0, 1, 'float32', seed);
 const hash = createHash('sha256');
@@ -38,6 +38,9 @@ for (const placement of [
   [y, ofX(), ofFilter()].forEach(add);
 }
 add(operation('RefconvResize', [x, normal([30, 20], 5), normal([9, 20], 6)], []));
+const parts = [normal([16, 20, 20, 70], 10), normal([16, 20, 20, 30], 11)];
+const shuffle = [attribute.int('parts', 2), attribute.int('rows', 2)];
+add(operation('RefconvShuffle', [...parts, tf.zeros([100])], shuffle));
 const [zeros, ones] = [tf.zeros([70]), tf.ones([70])];
 const statistics = batchStatistics(x, [zeros, ones], 1e-5, 0.1);
 statistics.forEach(add);
