@@ -47,12 +47,23 @@ async function measure(options: Options): Promise<Findings> {
 const write = (findings: Findings): Promise<void> =>
   writeFindings({ date: findings.date, text: report(findings), figures: findings }, log);
 
+/** The other benchmarks, by their names. */
+const OTHERS: Readonly<Record<string, (args: string[], log: (line: string) => void) => Promise<void>>> = {
+  methods: benchMethods,
+  segmentation: benchSegmentation,
+  attacks: benchAttacks,
+  optimisers: benchOptimisers,
+  networks: (_, log) => benchNetworks(log),
+};
+
 async function main(): Promise<void> {
-  if (process.argv[2] === 'methods') return benchMethods(process.argv.slice(3), log);
-  if (process.argv[2] === 'segmentation') return benchSegmentation(process.argv.slice(3), log);
-  if (process.argv[2] === 'attacks') return benchAttacks(process.argv.slice(3), log);
-  if (process.argv[2] === 'optimisers') return benchOptimisers(process.argv.slice(3), log);
-  if (process.argv[2] === 'networks') return benchNetworks(log);
+  const [name = '', ...args] = process.argv.slice(2);
+  const other = OTHERS[name];
+  if (other) return other(args, log);
+  if (name === '--help') {
+    process.stdout.write(`${USAGE}\n`);
+    return;
+  }
   let options: Options;
   try {
     options = parseOptions(process.argv.slice(2));

@@ -2,9 +2,8 @@
 
 import { serve } from '@refconv/analysis/measurement/serve';
 import { buildBackbone } from '@refconv/backbones';
-import { buildMethod, reparameterize, reparameterizedLayers } from '@refconv/refconv';
+import { buildMethod, reparameterize } from '@refconv/refconv';
 import { contestantOf } from './contestant.js';
-import { multiplyAdds } from './network.js';
 
 /** Which network, how it is fed, and by which method it is trained: an id of packages/refconv, or `plain`. */
 export interface MethodSetting {
@@ -19,16 +18,8 @@ export interface MethodSetting {
 await serve(async ({ network, variant, inputSize, classes, ...setting }: MethodSetting) => {
   const plain = buildBackbone(network, { variant, inputSize, classes });
   const batch = { ...setting, inputSize, classes };
-  const counted = multiplyAdds(plain);
-  if (setting.method === 'plain') return contestantOf(plain, batch, { multiplyAdds: counted });
+  if (setting.method === 'plain') return contestantOf(plain, batch);
   const model = await reparameterize(plain, buildMethod(setting.method), { start: 'scratch' });
-  const added = reparameterizedLayers(model).reduce((sum, layer) => {
-    const { image, step } = layer.trainingMacs();
-    const [kernel] = plain.getLayer(layer.name).weights.map(({ shape }) => shape as number[]);
-    const [, height, width] = layer.outputShape as number[];
-    const before = (kernel ?? []).reduce((product, size) => product * size, (height as number) * (width as number));
-    return sum + image - before + step / batch.batch;
-  }, 0);
   plain.dispose();
-  return contestantOf(model, batch, { multiplyAdds: counted + added });
+  return contestantOf(model, batch);
 });

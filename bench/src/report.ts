@@ -131,10 +131,9 @@ function caseSection(result: CaseResult, { limits, quick }: Findings): string {
   parts.push(measured.length ? contestantTable(measured, peakGflops(limits)) : 'Nobody got to the end.');
   const compiled = measurements.compiled;
   if (compiled) {
-    const { buildMilliseconds, firstStepMilliseconds, recordingMilliseconds, warmStepMilliseconds } = compiled.ready;
+    const { buildMilliseconds, firstStepMilliseconds, warmStepMilliseconds } = compiled.ready;
     parts.push(
-      `compiled: building the network ${short(buildMilliseconds)} ms; first step ${short(firstStepMilliseconds)} ms, of which ` +
-        `recording ${short(recordingMilliseconds ?? 0)} ms (in two passes); third step ${short(warmStepMilliseconds)} ms.`,
+      `compiled: building the network ${short(buildMilliseconds)} ms; first step ${short(firstStepMilliseconds)} ms; third step ${short(warmStepMilliseconds)} ms.`,
     );
   }
   const targets = quick ? [] : (CASES[result.name]?.targets ?? []);

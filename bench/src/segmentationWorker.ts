@@ -1,10 +1,11 @@
 /** A worker of the benchmark of segmentation: the training's own step, on one random batch. */
+import { trainingCost } from '@refconv/analysis';
 import { serve } from '@refconv/analysis/measurement/serve';
 import { refocus } from '@refconv/refconv';
 import { buildSegmenter, inBackbone, SEGMENTATION_RECIPE, segmentation } from '@refconv/segmentation';
 import { tf } from '@refconv/tensorflow';
 import { trainer } from '@refconv/training';
-import { countParameters, trainableVariables, versions } from './network.js';
+import { versions } from './network.js';
 
 export interface SegmentationSetting {
   size: readonly [height: number, width: number];
@@ -24,9 +25,10 @@ await serve(async ({ size, batch, width, refconv }: SegmentationSetting) => {
   const program = trainer(model, segmentation, SEGMENTATION_RECIPE);
   const images = tf.randomNormal([batch, ...size, 3]) as Parameters<typeof program.train>[0];
   const labels = tf.randomUniform([batch, ...size], 0, CLASSES, 'int32');
+  const { trainable, macs } = trainingCost(model);
   return {
-    parameters: countParameters(trainableVariables(model)),
-    multiplyAdds: 0,
+    parameters: trainable,
+    multiplyAdds: macs.image + macs.step / batch,
     versions: versions(tf as never),
     step: () => {
       const loss = program.train(images, labels, LEARNING_RATE);

@@ -3,9 +3,10 @@
  * @refconv/tensorflow only the module that loads the library is imported; the package itself would register its kernels.
  */
 
+import { cost } from '@refconv/analysis/cost';
 import { type Contestant, serve } from '@refconv/analysis/measurement/serve';
 import type * as tfjs from '@tensorflow/tfjs';
-import { countParameters, multiplyAdds, randomBatch, trainableVariables, versions } from './network.js';
+import { randomBatch, trainableVariables, versions } from './network.js';
 import { LEARNING_RATE, MOMENTUM, type Setting, WEIGHT_DECAY } from './protocol.js';
 
 const loader = new URL('load.js', import.meta.resolve('@refconv/tensorflow'));
@@ -72,9 +73,10 @@ function build(setting: Setting): Contestant {
     return value.dataSync()[0] as number;
   };
 
+  const { trainable, macs } = cost(model);
   return {
-    parameters: countParameters(variables),
-    multiplyAdds: multiplyAdds(model),
+    parameters: trainable,
+    multiplyAdds: macs,
     versions: versions(tf as never),
     step: () => {
       tf.engine().startScope();

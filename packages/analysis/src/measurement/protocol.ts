@@ -16,8 +16,6 @@ export interface Ready {
   buildMilliseconds: number;
   /** The first step, with everything that happens only then: recording, compiling, allocating. */
   firstStepMilliseconds: number;
-  /** Of that, the time spent inside the recorded function. */
-  recordingMilliseconds?: number;
   /** The last step of the warm-up. */
   warmStepMilliseconds: number;
   /** The largest resident set before the network was built: what the libraries take by themselves. */

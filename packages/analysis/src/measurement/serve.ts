@@ -11,7 +11,6 @@ export interface Contestant {
   versions?: Record<string, string>;
   /** Runs one step to its end and returns the loss. */
   step(): number | Promise<number>;
-  recordingMilliseconds?(): number;
   profile?(): OperationTime[];
 }
 
@@ -29,14 +28,12 @@ export async function serve<Setting>(build: (setting: Setting) => Contestant | P
   const warmUp: number[] = [];
   for (let i = 0; i < WARM_UP_STEPS; i++) warmUp.push((await timed(() => contestant.step()))[1]);
   const { parameters, multiplyAdds, versions = {} } = contestant;
-  const recordingMilliseconds = contestant.recordingMilliseconds?.();
   say({
     parameters,
     multiplyAdds,
     versions,
     buildMilliseconds,
     firstStepMilliseconds: warmUp[0] as number,
-    ...(recordingMilliseconds !== undefined && { recordingMilliseconds }),
     warmStepMilliseconds: warmUp[WARM_UP_STEPS - 1] as number,
     libraryMemoryMB,
   });
