@@ -8,7 +8,7 @@ import { check, type Kind, valueOrClearError } from '../kind.js';
 const tensors = (step: number): StoredTensor[] => [
   { name: 'a', dtype: 'float32', shape: [3], data: Float32Array.of(step, 2, 3) },
 ];
-const nameOf = (step: number) => `step-${String(step).padStart(10, '0')}.checkpoint`;
+const nameOf = (step: number) => `step-${String(step).padStart(10, '0')}.safetensors`;
 const STEPS = [4, 8];
 
 export const checkpoints: Kind = {

@@ -117,6 +117,7 @@ export function addExperimentCommands(program: Command): void {
   ).action(async (name: string, { results }: Root) => {
     const { readGrid } = await import('./grid.js');
     const { runFolder, stateOf } = await import('./folder.js');
+    const { isCheckpoint } = await import('@refconv/training/checkpoint');
     const { runs } = await readGrid(results, name);
     let removed = 0;
     for (const [hash, spec] of Object.entries(runs)) {
@@ -124,7 +125,7 @@ export function addExperimentCommands(program: Command): void {
       if (!existsSync(folder)) continue;
       const { state } = await stateOf(results, hash, spec);
       const whole = state === 'failed' || state === 'cancelled';
-      const files = (await readdir(folder)).filter((file) => state === 'done' && file.endsWith('.checkpoint'));
+      const files = (await readdir(folder)).filter((file) => state === 'done' && isCheckpoint(file));
       for (const path of whole ? [folder] : files.map((file) => join(folder, file))) {
         await rm(path, { recursive: true });
         removed++;

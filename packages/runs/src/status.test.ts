@@ -32,7 +32,7 @@ describe('the status', () => {
     const [base1, refconv1, , , , wn2, base3] = folders as string[];
     const [first] = hashes as [string];
     await writeFile(join(base1 as string, RESULT), json(resultFor(first, grid.runs[first] as Spec)));
-    for (const step of [2, 4]) await writeFile(join(base1 as string, `step-000000000${step}.checkpoint`), '');
+    for (const step of [2, 4]) await writeFile(join(base1 as string, `step-000000000${step}.safetensors`), '');
     locks.push((await tryLock(join(refconv1 as string, LOCK))) as Lock);
     const row = '1,2,0.05,2.5,2.25,0.125,600\n';
     await writeFile(join(refconv1 as string, 'metrics.csv'), METRICS + row);

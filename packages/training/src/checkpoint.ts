@@ -2,7 +2,8 @@
 import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { freeBytes, makeFolder, readBytes, removeLeftovers, writeAtomically } from '@refconv/files';
-import { dataBytes, decodeCheckpoint, encodeCheckpoint, type StoredTensor } from './checkpointFile.js';
+import { decodeCheckpoint, encodeCheckpoint } from './checkpointFile.js';
+import { dataBytes, type StoredTensor } from './storedTensor.js';
 
 export interface Checkpoint<Meta> {
   meta: Meta;
@@ -13,8 +14,12 @@ export interface Checkpoint<Meta> {
 
 /** How many checkpoints are kept. */
 const KEPT = 2;
-const nameOf = (step: number) => `step-${String(step).padStart(10, '0')}.checkpoint`;
-const NAME = /^step-(\d{10})\.checkpoint$/;
+const nameOf = (step: number) => `step-${String(step).padStart(10, '0')}.safetensors`;
+/** Of files of before, too. */
+const NAME = /^step-(\d{10})\.(safetensors|checkpoint)$/;
+
+/** Whether a file of a run's folder is a checkpoint, by its name. */
+export const isCheckpoint = (name: string): boolean => NAME.test(name);
 
 export class CheckpointFolder<Meta extends { step: number }> {
   constructor(readonly folder: string) {}
@@ -64,7 +69,7 @@ export class CheckpointFolder<Meta extends { step: number }> {
       try {
         const { meta, tensors } = decodeCheckpoint(await readBytes(path));
         const { step } = meta as Meta;
-        if (nameOf(step) !== name) throw new Error(`it holds step ${step}: it was renamed`);
+        if (Number(NAME.exec(name)?.[1]) !== step) throw new Error(`it holds step ${step}: it was renamed`);
         return { meta: meta as Meta, tensors, path };
       } catch (error) {
         const { code, message } = error as NodeJS.ErrnoException;
@@ -86,7 +91,7 @@ export class CheckpointFolder<Meta extends { step: number }> {
   /** The checkpoints' file names, the newest first. */
   private async names(): Promise<string[]> {
     const names = await readdir(this.folder);
-    return names.filter((name) => NAME.test(name)).sort((a, b) => (a < b ? 1 : -1));
+    return names.filter(isCheckpoint).sort((a, b) => (a < b ? 1 : -1));
   }
 }
 

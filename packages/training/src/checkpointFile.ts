@@ -1,104 +1,53 @@
 /**
- * The bytes of a checkpoint:
- *
- *     8 bytes   'RFCKPT01'
- *     4 bytes   length of the header, unsigned, little-endian
- *     header    JSON in UTF-8: { meta, tensors: [{ name, dtype, shape }] }, padded by spaces to a multiple of 4 bytes
- *     data      the tensors' values one after another in the header's order, float32 or int32, little-endian
- *     32 bytes  SHA-256 of everything before
- *
- * So a file that was cut off, or in which anything changed, is found out before any of it is used.
+ * The bytes of a checkpoint: a safetensors file (float32 and int32), which Python's safetensors reads. Its metadata are `format`, what the training
+ * says of itself as JSON (`training`), and a SHA-256 of that, of the tensors' names, types and shapes and of their values, in the file's order. So a
+ * file that was cut off, or in which anything changed, is found out before any of it is used.
  */
-import { createHash, type Hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { parseJson, shown } from '@refconv/files';
+import { safetensorsEntries, safetensorsHeader } from '@refconv/weights';
+import { decodeOldCheckpoint, isOldCheckpoint } from './oldCheckpointFile.js';
+import { type StoredTensor, updateHash } from './storedTensor.js';
 
-export interface StoredTensor {
-  name: string;
-  dtype: 'float32' | 'int32';
-  shape: readonly number[];
-  data: Float32Array | Int32Array;
-}
-
-const MAGIC = Buffer.from('RFCKPT01', 'latin1');
-const HASH_BYTES = 32;
-const START = MAGIC.length + 4;
-
-/** What a hash takes at once is less than 2 GiB. */
-const HASHED_AT_ONCE = 2 ** 30;
-
-function update(hash: Hash, bytes: Uint8Array): void {
-  for (let at = 0; at < bytes.length; at += HASHED_AT_ONCE) hash.update(bytes.subarray(at, at + HASHED_AT_ONCE));
-}
-
-/** How many bytes the tensors' values take in a file. */
-export function dataBytes(tensors: readonly { shape: readonly number[] }[]): number {
-  return tensors.reduce((sum, { shape }) => sum + 4 * sizeOf(shape), 0);
-}
+const FORMAT = 'refconv checkpoint 2';
+const TYPES = { float32: 'F32', int32: 'I32' } as const;
 
 /** The file's bytes in parts, to be written one after another; the values are not copied. */
 export function* encodeCheckpoint(meta: unknown, tensors: readonly StoredTensor[]): Generator<Uint8Array> {
-  const hash = createHash('sha256');
-  const list = tensors.map(({ name, dtype, shape }) => ({ name, dtype, shape }));
-  const json = Buffer.from(JSON.stringify({ meta, tensors: list }));
-  const header = Buffer.concat([json, Buffer.alloc(-json.length & 3, ' ')]);
-  const length = Buffer.alloc(4);
-  length.writeUInt32LE(header.length);
-  for (const part of [MAGIC, length, header, ...tensors.map(({ data }) => bytesOf(data))]) {
-    update(hash, part);
-    yield part;
-  }
-  yield hash.digest();
+  const training = JSON.stringify(meta);
+  const entries = tensors.map(({ name, dtype, shape }) => ({ name, type: TYPES[dtype], shape }));
+  yield safetensorsHeader(entries, { format: FORMAT, training, sha256: checksum(training, tensors) });
+  for (const { data } of tensors) yield bytesOf(data);
 }
 
 /**
+ * Reads what {@link encodeCheckpoint} wrote, and the files of before.
  * @throws {Error} saying what is wrong, if the bytes are not those of a whole and unchanged checkpoint.
  */
 export function decodeCheckpoint(bytes: Uint8Array): { meta: unknown; tensors: StoredTensor[] } {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (buffer.length < START + HASH_BYTES) throw new Error(`it has ${buffer.length} bytes: it was cut off`);
-  if (!buffer.subarray(0, MAGIC.length).equals(MAGIC)) throw new Error('it does not begin as a checkpoint does');
-  const end = buffer.length - HASH_BYTES;
-  const hash = createHash('sha256');
-  update(hash, buffer.subarray(0, end));
-  if (!hash.digest().equals(buffer.subarray(end))) throw new Error('its checksum is wrong: it was cut off or changed');
-
-  const dataStart = START + buffer.readUInt32LE(MAGIC.length);
-  if (dataStart > end) throw new Error('its header is longer than the file');
-  const { meta, tensors } = parseJson(buffer.toString('utf8', START, dataStart)) as {
-    meta: unknown;
-    tensors: Omit<StoredTensor, 'data'>[];
-  };
-  checkHeader(meta, tensors);
-  if (dataStart + dataBytes(tensors) !== end) throw new Error('its tensors do not fill the file');
-  let offset = dataStart;
-  const filled = tensors.map((tensor) => {
-    const length = 4 * sizeOf(tensor.shape);
+  if (isOldCheckpoint(bytes)) return decodeOldCheckpoint(bytes);
+  const { entries, metadata } = safetensorsEntries(bytes);
+  const { format, training = '', sha256 } = metadata;
+  if (format !== FORMAT) throw new Error(`its format is ${shown(format)}, not "${FORMAT}"`);
+  const tensors = entries.map(({ name, type, shape, read }): StoredTensor => {
+    if (type !== 'F32' && type !== 'I32') throw new Error(`its tensor ${shown(name)} is of type ${type}`);
     // A copy, because a typed array must start at a multiple of 4 bytes.
-    const { buffer: copy } = Uint8Array.from(buffer.subarray(offset, offset + length));
-    offset += length;
-    return { ...tensor, data: tensor.dtype === 'int32' ? new Int32Array(copy) : new Float32Array(copy) };
+    const { buffer } = Uint8Array.from(read());
+    return type === 'I32'
+      ? { name, dtype: 'int32', shape, data: new Int32Array(buffer) }
+      : { name, dtype: 'float32', shape, data: new Float32Array(buffer) };
   });
-  return { meta, tensors: filled };
-}
-
-/** A checksum is no proof of sense: whoever forges a file can compute it. */
-function checkHeader(meta: unknown, tensors: readonly Omit<StoredTensor, 'data'>[]): void {
+  if (checksum(training, tensors) !== sha256) throw new Error('its checksum is wrong: it was cut off or changed');
+  const meta = parseJson(training);
   if (typeof meta !== 'object' || meta === null) throw new Error('its header says nothing of the training');
-  if (!Array.isArray(tensors)) throw new Error('its header has no list of tensors');
-  const names = new Set<unknown>();
-  for (const tensor of tensors) {
-    const { name, dtype, shape } = tensor ?? {};
-    const isSize = (size: unknown) => Number.isSafeInteger(size) && (size as number) >= 0;
-    if (typeof name !== 'string' || names.has(name)) throw new Error('a tensor has no name, or that of another');
-    names.add(name);
-    if (!['float32', 'int32'].includes(dtype) || !Array.isArray(shape) || !shape.every(isSize)) {
-      throw new Error(`its header is wrong about the tensor ${shown(name)}`);
-    }
-  }
+  return { meta, tensors };
 }
 
-function sizeOf(shape: readonly number[]): number {
-  return shape.reduce((product, size) => product * size, 1);
+function checksum(training: string, tensors: readonly StoredTensor[]): string {
+  const hash = createHash('sha256');
+  hash.update(JSON.stringify([training, tensors.map(({ name, dtype, shape }) => [name, dtype, shape])]));
+  for (const { data } of tensors) updateHash(hash, bytesOf(data));
+  return hash.digest('hex');
 }
 
 function bytesOf(data: Float32Array | Int32Array): Uint8Array {

@@ -50,7 +50,7 @@ describe('fit', () => {
     return train({ folder, signal: stop.signal, onStep, ...options });
   };
 
-  const checkpoints = async () => (await readdir(folder)).filter((name) => name.endsWith('.checkpoint')).sort();
+  const checkpoints = async () => (await readdir(folder)).filter((name) => name.endsWith('.safetensors')).sort();
   const metrics = async () => (await readFile(join(folder, 'metrics.csv'), 'utf8')).trimEnd().split('\n');
 
   /** The weights that an undisturbed run ends with. */
@@ -111,7 +111,7 @@ describe('fit', () => {
       const expected = await undisturbed();
       await train({ model, folder, checkpointEvery: { steps: 1 } });
       expect(weightsHash(model)).to.equal(expected);
-      expect(await checkpoints()).to.deep.equal(['step-0000000023.checkpoint', 'step-0000000024.checkpoint']);
+      expect(await checkpoints()).to.deep.equal(['step-0000000023.safetensors', 'step-0000000024.safetensors']);
     }),
   );
 
@@ -134,7 +134,7 @@ describe('fit', () => {
       const expected = await undisturbed();
       await trainUntil(2 * STEPS_PER_EPOCH + 2, { model, checkpointEvery: { steps: 5 } });
       const [before, last] = (await checkpoints()) as [string, string];
-      expect([before, last]).to.deep.equal(['step-0000000016.checkpoint', 'step-0000000018.checkpoint']);
+      expect([before, last]).to.deep.equal(['step-0000000016.safetensors', 'step-0000000018.safetensors']);
       await truncate(join(folder, last), 3000);
       await writeFile(join(folder, 'metrics.csv'), `${(await metrics()).join('\n')}\n3,24,0.1,0.`);
       await train({ model, folder });
@@ -289,7 +289,7 @@ describe('fit', () => {
       );
       const stop = AbortSignal.abort();
       await train({ model, folder, recipe: tinyRecipe({ batchSize: 32 }), signal: stop });
-      expect(await checkpoints()).to.deep.equal(['step-0000000000.checkpoint']);
+      expect(await checkpoints()).to.deep.equal(['step-0000000000.safetensors']);
       const { inputs, outputs } = tinyModel();
       const more = tf.layers.dense({ name: 'more', units: 4 }).apply(outputs) as SymbolicTensor;
       const wider = tf.model({ inputs, outputs: more });

@@ -3,7 +3,7 @@ export { type AttackedImages, adversarialImages } from './adversarial.js';
 export { saveAverages } from './averagedEvaluation.js';
 export { neutralBatchNorms } from './batchNorms.js';
 export { type Checkpoint, CheckpointFolder } from './checkpoint.js';
-export { decodeCheckpoint, encodeCheckpoint, type StoredTensor } from './checkpointFile.js';
+export { decodeCheckpoint, encodeCheckpoint } from './checkpointFile.js';
 export { classification } from './classification.js';
 export {
   type Classifier,
@@ -58,6 +58,7 @@ export { readRecipe } from './recipes/file.js';
 export { type NamedRecipe, RECIPES } from './recipes/named.js';
 export { learningRateAt, type Schedule, scheduleOf } from './schedule.js';
 export { SCHEDULES, type ScheduleChoice } from './scheduleChoice.js';
+export type { StoredTensor } from './storedTensor.js';
 export type { Forward, ImageResult, LossContext, LossOptions, Measured, Task } from './task.js';
 export { threadCount } from './threads.js';
 export { variablesOf } from './variables.js';

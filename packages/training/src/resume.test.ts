@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { tf } from '@refconv/tensorflow';
 import type { Tensor } from '@tensorflow/tfjs';
 import { expect } from 'chai';
-import { decodeCheckpoint, encodeCheckpoint, type StoredTensor } from './checkpointFile.js';
+import { decodeCheckpoint, encodeCheckpoint } from './checkpointFile.js';
 import { type FitOptions, fit } from './fit.js';
+import type { StoredTensor } from './storedTensor.js';
 import { messageOf, tinyData, tinyModel, tinyRecipe, weightsHash } from './testing/tiny.js';
 
 const { mean, std, ...data } = tinyData(32);
@@ -44,7 +45,7 @@ describe('a run that is taken up', () => {
     }
   }
   const newest = () => {
-    const names = readdirSync(folder).filter((name) => name.endsWith('.checkpoint'));
+    const names = readdirSync(folder).filter((name) => name.endsWith('.safetensors'));
     return join(folder, names.sort().at(-1) as string);
   };
   const forge = (change: (meta: Meta, tensors: StoredTensor[]) => void) => {
@@ -118,7 +119,7 @@ describe('a run that is taken up', () => {
     for (const [name, message, change] of forgeries) {
       forge(change);
       for (const file of readdirSync(folder))
-        if (file.endsWith('.checkpoint') && !path.endsWith(file)) rmSync(join(folder, file));
+        if (file.endsWith('.safetensors') && !path.endsWith(file)) rmSync(join(folder, file));
       const said = await messageOf(train());
       expect(said, name).to.match(message);
       expect(said, name).to.contain(path.split('/').at(-1));
@@ -129,12 +130,12 @@ describe('a run that is taken up', () => {
 
   it('says where a folder or a FIFO stands in a checkpoint’s place', async () => {
     await train({ stopAt: 1 });
-    const place = join(folder, 'step-0000000009.checkpoint');
+    const place = join(folder, 'step-0000000009.safetensors');
     mkdirSync(place);
-    expect(await messageOf(train())).to.match(/0009\.checkpoint is a folder; expected a file\. Move it away\./);
+    expect(await messageOf(train())).to.match(/0009\.safetensors is a folder; expected a file\. Move it away\./);
     rmSync(place, { recursive: true });
     execFileSync('mkfifo', [place]);
-    expect(await messageOf(train())).to.match(/0009\.checkpoint is a FIFO; expected a file\./);
+    expect(await messageOf(train())).to.match(/0009\.safetensors is a FIFO; expected a file\./);
   });
 
   it('goes on where a kill left half a model folder beside its checkpoints', async () => {

@@ -1,6 +1,6 @@
 /** What tells one starting model from another: a run that is taken up must have begun with the same. */
 import { createHash } from 'node:crypto';
-import type { StoredTensor } from './checkpointFile.js';
+import type { StoredTensor } from './storedTensor.js';
 
 export interface StartingWeights {
   /** SHA-256 of all values. */

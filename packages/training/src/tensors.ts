@@ -2,8 +2,8 @@
 import type { Mix } from '@refconv/datasets';
 import { tf } from '@refconv/tensorflow';
 import type { LayersModel, Tensor1D, Tensor2D, Tensor4D, Variable } from '@tensorflow/tfjs';
-import type { StoredTensor } from './checkpointFile.js';
 import type { FeedBatch } from './feed.js';
+import type { StoredTensor } from './storedTensor.js';
 import { variablesOf } from './variables.js';
 
 /** The images of a batch. @param shape `[height, width, channels]` of an image. */

@@ -1,7 +1,13 @@
 export { WeightsError } from './bytes.js';
 export { parseWeights, readWeights, readWeightsFile, type WeightsFile, writeWeights } from './file.js';
 export { normalizeState } from './normalize.js';
-export { readSafetensors, writeSafetensors } from './safetensors.js';
+export {
+  readSafetensors,
+  type SafetensorsEntry,
+  safetensorsEntries,
+  safetensorsHeader,
+  writeSafetensors,
+} from './safetensors.js';
 export { readTorchFile } from './torchFile.js';
 export {
   fitsModel,

@@ -103,12 +103,23 @@ function readHeader(source: ByteSource): { header: Record<string, unknown>; star
   return { header: parseHeader(partOf(source, 8, length, 'the safetensors header')), start: 8 + length };
 }
 
+/** A tensor of a file, as it is stored. */
+export interface SafetensorsEntry {
+  name: string;
+  type: ElementType;
+  shape: readonly number[];
+  /** Its bytes, little-endian, row-major. */
+  read(): Uint8Array;
+}
+
 /**
- * The tensors of a safetensors file as float32, in the order of their data. Integers and booleans are converted too, batch norm's
- * counter `num_batches_tracked` among them (`normalizeState` drops it).
+ * The tensors of a safetensors file in the order of their data, and the texts beside them.
  * @throws WeightsError that names the tensor where the header does not hold together: sizes, offsets, gaps, overlaps, duplicates.
  */
-export function readSafetensors(file: Uint8Array | ByteSource): TorchState {
+export function safetensorsEntries(file: Uint8Array | ByteSource): {
+  entries: SafetensorsEntry[];
+  metadata: Record<string, string>;
+} {
   const source = sourceOf(file);
   const { header, start } = readHeader(source);
   const available = source.size - start;
@@ -133,12 +144,52 @@ export function readSafetensors(file: Uint8Array | ByteSource): TorchState {
       `The safetensors file has ${available - at} bytes after its last tensor that belong to none.`,
     );
   }
+  return {
+    entries: entries.map(({ name, type, shape, begin, end }) => ({
+      ...{ name, type, shape },
+      read: () => source.read(start + begin, end - begin),
+    })),
+    metadata: (header.__metadata__ ?? {}) as Record<string, string>,
+  };
+}
+
+/**
+ * The tensors of a safetensors file as float32, in the order of their data. Integers and booleans are converted too, batch norm's
+ * counter `num_batches_tracked` among them (`normalizeState` drops it).
+ * @throws WeightsError as {@link safetensorsEntries}.
+ */
+export function readSafetensors(file: Uint8Array | ByteSource): TorchState {
+  const { entries } = safetensorsEntries(file);
   return new Map(
-    entries.map(({ name, type, shape, begin, end }) => [
-      name,
-      { shape, data: toFloat32(type, source.read(start + begin, end - begin)) },
-    ]),
+    entries.map(({ name, type, shape, read }) => [name, { shape: [...shape], data: toFloat32(type, read()) }]),
   );
+}
+
+/**
+ * What a file begins with, before the tensors' bytes one after the other; they begin at a multiple of 8.
+ * @param metadata texts to go with it, as `{ format: 'pt' }`
+ * @throws WeightsError where a name cannot be, or the header would be too long.
+ */
+export function safetensorsHeader(
+  tensors: readonly Pick<SafetensorsEntry, 'name' | 'type' | 'shape'>[],
+  metadata?: Record<string, string>,
+): Uint8Array {
+  const lines = metadata ? [`"__metadata__":${JSON.stringify(metadata)}`] : [];
+  let total = 0;
+  for (const { name, type, shape } of tensors) {
+    if (name === '__metadata__') throw new WeightsError("A tensor cannot have the name '__metadata__'.");
+    const end = total + (elementCount(shape) ?? 0) * ELEMENT_BYTES[type];
+    lines.push(`${JSON.stringify(name)}:${JSON.stringify({ dtype: type, shape, data_offsets: [total, end] })}`);
+    total = end;
+  }
+  const text = new TextEncoder().encode(`{${lines.join(',')}}`);
+  const length = Math.ceil(text.length / 8) * 8;
+  if (length > MAX_HEADER_BYTES)
+    throw new WeightsError(`The header would take ${length} bytes; too many for safetensors.`);
+  const header = new Uint8Array(8 + length).fill(0x20, 8);
+  new DataView(header.buffer).setBigUint64(0, BigInt(length), true);
+  header.set(text, 8);
+  return header;
 }
 
 /**
@@ -147,27 +198,17 @@ export function readSafetensors(file: Uint8Array | ByteSource): TorchState {
  * @throws WeightsError if a tensor's data are not as many as its shape says.
  */
 export function writeSafetensors(state: TorchState, metadata?: Record<string, string>): Uint8Array {
-  const lines = metadata ? [`"__metadata__":${JSON.stringify(metadata)}`] : [];
-  let total = 0;
-  for (const [name, { shape, data }] of state) {
-    if (name === '__metadata__') throw new WeightsError("A tensor cannot have the name '__metadata__'.");
+  const tensors = Array.from(state, ([name, { shape, data }]) => {
     if (elementCount(shape) !== data.length) {
       throw new WeightsError(`The tensor '${name}' has ${data.length} values; its shape [${shape}] takes others.`);
     }
-    const entry = { dtype: 'F32', shape, data_offsets: [total, total + data.byteLength] };
-    lines.push(`${JSON.stringify(name)}:${JSON.stringify(entry)}`);
-    total += data.byteLength;
-  }
-  const header = new TextEncoder().encode(`{${lines.join(',')}}`);
-  const length = Math.ceil(header.length / 8) * 8;
-  if (length > MAX_HEADER_BYTES)
-    throw new WeightsError(`The header would take ${length} bytes; too many for safetensors.`);
-  const file = new Uint8Array(8 + length + total);
-  new DataView(file.buffer).setBigUint64(0, BigInt(length), true);
-  file.fill(0x20, 8, 8 + length);
-  file.set(header, 8);
-  let at = 8 + length;
-  for (const { data } of state.values()) {
+    return { name, type: 'F32' as const, shape, data };
+  });
+  const header = safetensorsHeader(tensors, metadata);
+  const file = new Uint8Array(header.length + tensors.reduce((sum, { data }) => sum + data.byteLength, 0));
+  file.set(header);
+  let at = header.length;
+  for (const { data } of tensors) {
     file.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
     at += data.byteLength;
   }
