@@ -58,7 +58,7 @@ export async function evaluateCommand(options: EvaluateOptions): Promise<void> {
   const begin = performance.now();
   const onBatch = (done: number) => bar.update(done, '');
   let result: Evaluation;
-  let left: ReturnType<typeof leftOutBy> = { images: [], files: [] };
+  let left: ReturnType<typeof leftOutBy> = { images: [], boxes: [], files: [] };
   if ('place' in images) {
     const transform = testTransform(options, notes, inputSizeOf(model, notes, asked));
     const onBroken = skipBroken ? 'skip' : 'fail';
