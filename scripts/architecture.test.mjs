@@ -28,7 +28,7 @@ const MAY_USE = {
   refconv: ['layers'],
   backbones: ['layers'],
   segmentation: ['files', 'layers', 'refconv', 'backbones', 'training'],
-  detection: ['layers', 'refconv', 'backbones'],
+  detection: ['files', 'layers', 'refconv', 'backbones', 'datasets', 'training'],
   training: ['files', 'layers', 'refconv', 'backbones', 'tensorflow', 'datasets'],
   analysis: ['files', 'layers', 'refconv', 'backbones', 'tensorflow', 'datasets'],
   export: ['files', 'layers', 'refconv', 'backbones', 'tensorflow', 'training'],
@@ -38,7 +38,7 @@ const MAY_USE = {
   reports: [...PACKAGES, 'runs', 'experiments'],
   cli: [...PACKAGES, 'runs', 'reports'],
   faults: ['files', 'backbones', 'tensorflow', 'datasets', 'training', 'runs', 'reports'],
-  bench: ['layers', 'refconv', 'backbones', 'segmentation', 'tensorflow', 'datasets', 'training', 'analysis'],
+  bench: ['layers', 'refconv', 'backbones', 'segmentation', 'detection', 'tensorflow', 'datasets', 'training', 'analysis'],
 };
 
 const folders = [

@@ -136,6 +136,9 @@ describe('openDataset', () => {
       'camvid',
       'segmentation',
       'scenes',
+      'voc',
+      'coco',
+      'objects',
       'synthetic',
     ]);
     for (const name of ['cifar10', 'cifar100', 'imagenet']) expect(findDataset(name, nowhere()), name).to.equal(false);

@@ -10,7 +10,10 @@ export {
   inputSizeOf,
   predictionsOf,
 } from './detector.js';
-export { type DetectionLosses, detectionLosses, type Predictions } from './loss.js';
+export { type DetectedImage, type DetectionEvaluation, detectionEvaluation } from './evaluation.js';
+export { type DetectionLosses, detectionLosses, type ImageLosses, imageLosses, type Predictions } from './loss.js';
 export { matchAnchors } from './matching.js';
+export { DETECTION_RECIPE, detectionTransforms } from './recipe.js';
 export { type BatchTargets, batchTargets, boxTensor, type ImageTargets } from './targets.js';
+export { detection } from './task.js';
 export { fromTorchvision, optionsOf } from './torchvision.js';
