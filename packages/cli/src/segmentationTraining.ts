@@ -35,7 +35,7 @@ export const segmentationTraining: TrainingTask<SegmentedImage, SegmentationEval
       { ...sourceOptions(options), task: 'segmentation', classes: data.classes.length },
       images,
     );
-    requireClasses(model, data);
+    requireClasses(segmentation, model, data);
     return { network: { model, notes: { ...notes, task: segmentation.id }, classes: data.classes }, data: opened };
   },
   images({ data }, model, notes, recipe, options) {

@@ -31,7 +31,7 @@ export { checkSplit, type ImageDataset, type ImageSplit } from './dataset.js';
 export { type BoxCounts, wrongBoxes } from './detection/boxCounts.js';
 export type { BoxLists } from './detection/boxLists.js';
 export { objects } from './detection/objects.js';
-export { type BoxOnPicture, drawBoxes } from './image/boxPicture.js';
+export { type BoxOnPicture, drawBoxes, pictureWithBoxes } from './image/boxPicture.js';
 export { classColour, withClasses } from './image/classColours.js';
 export type { JpegDecoder } from './image/decode.js';
 export type { Rectangle, RgbImage } from './image/image.js';

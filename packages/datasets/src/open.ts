@@ -13,6 +13,7 @@ import { VOC_FORMS, vocSplit } from './detection/voc.js';
 import { classFolders, imageFolder } from './imagenet/imageFolder.js';
 import { findImageNet, loadImageNet, loadImageNetSplit } from './imagenet/imagenet.js';
 import { type ImageSource, memorySource } from './loader/source.js';
+import { dataPlaces } from './places.js';
 import { CAMVID_SHAPE, findCamVid, loadCamVid, loadCamVidSplit } from './segmentation/camvid.js';
 import { segmentationSet, segmentationSplit } from './segmentation/labelSets.js';
 import { SCENE_SIZE, type ScenesOptions, scenes } from './segmentation/scenes.js';
@@ -127,13 +128,15 @@ const SETS: Readonly<Record<string, Definition>> = {
   },
   voc: {
     usage: 'voc:DIR',
-    find: (folder) => folder !== undefined && existsSync(folder),
-    open: async (folder) => annotated('voc', await boxSet(needed(folder, 'voc'), vocSplit, VOC_FORMS)),
+    find: (folder, { environment }) => folder !== undefined && existsSync(placed(folder, environment)),
+    open: async (folder, { environment }) =>
+      annotated('voc', await boxSet(placed(needed(folder, 'voc'), environment), vocSplit, VOC_FORMS)),
   },
   coco: {
     usage: 'coco:DIR',
-    find: (folder) => folder !== undefined && existsSync(folder),
-    open: async (folder) => annotated('coco', await boxSet(needed(folder, 'coco'), cocoSplit, COCO_FORMS)),
+    find: (folder, { environment }) => folder !== undefined && existsSync(placed(folder, environment)),
+    open: async (folder, { environment }) =>
+      annotated('coco', await boxSet(placed(needed(folder, 'coco'), environment), cocoSplit, COCO_FORMS)),
   },
   objects: {
     usage: 'objects',
@@ -172,6 +175,13 @@ function needed(folder: string | undefined, name = 'segmentation'): string {
   if (folder) return folder;
   const what = name === 'segmentation' ? 'label images' : 'boxes';
   throw new Error(`Which folder? Give ${name}:DIR, where DIR has images and their ${what}.`);
+}
+
+/** A folder as it is given, or else of that name where data are looked for. */
+function placed(folder: string, environment?: Environment): string {
+  if (existsSync(folder)) return folder;
+  const places = dataPlaces(undefined, environment).map(({ path }) => join(path, folder));
+  return places.find((path) => existsSync(path)) ?? folder;
 }
 
 /** What its images have besides labels: `labelImages`, as semantic segmentation needs, or `boxes`, as detection does. */
@@ -287,7 +297,7 @@ export async function openImages(
   }
   const readSplit = BOX_SETS[name];
   if (readSplit) {
-    const source = await readSplit(needed(place, name), split);
+    const source = await readSplit(placed(needed(place, name), options.environment), split);
     if (!source) throw new Error(`${spec} has no ${split} images.`);
     return { source, statistics: IMAGENET_STATISTICS };
   }

@@ -10,6 +10,8 @@ import {
   type DetectionEvaluation,
 } from './evaluation.js';
 
+export { cocoResults, cocoTruth } from './evaluation.js';
+
 export const IMAGES_FILE = 'images.csv';
 export const CLASSES_FILE = 'classes.csv';
 export const TRUTH_FILE = 'truth.json';

@@ -140,7 +140,20 @@ describe('detection as a task of the training loop', () => {
     const result = detectionEvaluation([right, { ...image, truth: [], detections: [] }]);
     expect(result).to.deep.include({ count: 2, loss: 0.5, notFinite: 0 });
     for (const name of ['ap', 'ap50', 'voc12', 'voc07'] as const) expect(result[name]).to.be.closeTo(1, 1e-12);
-    expect(result.coco.map((value) => value && Math.round(1e9 * value) / 1e9)).to.deep.equal([1, 1, 1, null, 1, null, 1, 1, 1, null, 1, null]);
+    expect(result.coco.map((value) => value && Math.round(1e9 * value) / 1e9)).to.deep.equal([
+      1,
+      1,
+      1,
+      null,
+      1,
+      null,
+      1,
+      1,
+      1,
+      null,
+      1,
+      null,
+    ]);
     expect(result.classVoc12).to.deep.equal([1, null]);
     expect(() => detectionEvaluation([{ ...image, truth: [], detections: [] }])).to.throw(
       RangeError,

@@ -26,13 +26,17 @@ interface EvaluateOptions extends SourceOptions {
   maxPixels?: number;
   batchSize?: number;
   json?: boolean;
+  output?: string;
 }
 
 export async function evaluateCommand(options: EvaluateOptions): Promise<void> {
-  if ((await taskOf(options)) === 'segmentation')
-    return (await import('./evaluateSegmentation.js')).evaluateSegmentation(options);
+  const task = await taskOf(options);
+  if (task === 'segmentation') return (await import('./evaluateSegmentation.js')).evaluateSegmentation(options);
+  if (task === 'detection') return (await import('./evaluateDetection.js')).evaluateDetection(options);
   if (options.split !== undefined && options.split !== 'test')
-    throw new Error('--split is for images with label images; classification is evaluated on the test images.');
+    throw new Error(
+      '--split is for images with label images or boxes; classification is evaluated on the test images.',
+    );
   const {
     data,
     download,
