@@ -31,7 +31,7 @@ const MAY_USE = {
   detection: ['files', 'layers', 'refconv', 'backbones', 'datasets', 'training'],
   training: ['files', 'layers', 'refconv', 'backbones', 'tensorflow', 'datasets'],
   analysis: ['files', 'layers', 'refconv', 'backbones', 'tensorflow', 'datasets'],
-  export: ['files', 'layers', 'refconv', 'backbones', 'tensorflow', 'training'],
+  export: ['files', 'layers', 'refconv', 'backbones', 'detection', 'tensorflow', 'training'],
   runs: PACKAGES,
   examples: PACKAGES,
   experiments: [...PACKAGES, 'runs'],

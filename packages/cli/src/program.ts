@@ -323,7 +323,7 @@ export function program(): Command {
       .addOption(
         new Option(
           '--format <name>',
-          "TensorFlow's SavedModel, ONNX, tfjs's own model folder, or of a segmenter a page that runs it in the browser",
+          "TensorFlow's SavedModel, ONNX, tfjs's own model folder, or of a segmenter or detector a page that runs it in the browser",
         )
           .choices(['savedmodel', 'onnx', 'tfjs', 'page'])
           .makeOptionMandatory(),

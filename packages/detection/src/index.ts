@@ -1,6 +1,7 @@
 export { defaultBoxes } from './anchors.js';
 export { type Box, iou, rescale, type Size } from './boxes.js';
 export { decode, encode } from './coder.js';
+export { withDecoding } from './decoded.js';
 export { type Detection, type DetectionOptions, detectionsOf, nonMaximumSuppression } from './detections.js';
 export {
   anchorsOf,
