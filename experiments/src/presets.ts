@@ -95,6 +95,7 @@ const TRAINING_IMAGES: Record<string, number> = {
   imagenet: 1_281_167,
   camvid: 367,
   scenes: 500,
+  objects: 500,
 };
 
 /** How many images a training has, or would have of the whole set. @throws RangeError where that is not known. */

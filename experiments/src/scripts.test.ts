@@ -65,6 +65,18 @@ const ARMS: Record<string, string[]> = {
     'over the retrained classifier',
     'over the refocused classifier',
   ],
+  detection: [
+    'baseline, as long as both stages',
+    'retraining',
+    'refconv',
+    'refconv everywhere',
+    'classifier',
+    'classifier, retrained',
+    'classifier, refocused',
+    'over the classifier',
+    'over the retrained classifier',
+    'over the refocused classifier',
+  ],
 };
 
 /** Runs of each preset: networks × arms × seeds, and for the cost × batch sizes. */
@@ -82,6 +94,13 @@ const COUNTS: Record<string, Record<Preset, number>> = {
   robustness: { paper: 2 * 6, cifar: 2 * 6 * 5, cores: 6 * 3, pocket: 6 * 5, smoke: 6 },
   cost: { paper: 16 * 2 * 3, cifar: 16 * 2 * 3, cores: 16 * 2, pocket: 16 * 2 * 2, smoke: 2 },
   segmentation: { paper: 3 * 10 * 3, cifar: 3 * 4 * 5, cores: 4 * 3, pocket: 4 * 2, smoke: 4 },
+  detection: { paper: 3 * 11 * 3, cifar: 3 * 5 * 5, cores: 5 * 3, pocket: 5 * 2, smoke: 4 },
+};
+
+/** Of tasks with sets of their own. */
+const OWN_SETS: Record<string, { smoke: string; others: string }> = {
+  segmentation: { smoke: 'scenes', others: 'camvid' },
+  detection: { smoke: 'objects', others: 'voc' },
 };
 
 describe('the scripts', () => {
@@ -102,14 +121,15 @@ describe('the scripts', () => {
           const all = ['baseline', ...(ARMS[name] as string[])];
           expect(arms).to.deep.equal(chosen ? all.filter((arm) => chosen.includes(arm)) : all);
         }
-        if (name === 'segmentation') {
+        const ownSet = OWN_SETS[name];
+        if (ownSet) {
           const of = (task: string) =>
             new Set(
               Object.values(runs).flatMap((run) =>
                 (run.task?.id ?? 'classification') === task ? [run.data.name] : [],
               ),
             );
-          expect([...of('segmentation')]).to.deep.equal([preset === 'smoke' ? 'scenes' : 'camvid']);
+          expect([...of(name)]).to.deep.equal([preset === 'smoke' ? ownSet.smoke : ownSet.others]);
           const others = { paper: ['imagenet'], smoke: ['synthetic'], cifar: [], cores: [], pocket: [] };
           expect([...of('classification')]).to.deep.equal(others[preset]);
           continue;

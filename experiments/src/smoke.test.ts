@@ -15,9 +15,9 @@ import { checkSettings, gridOf } from './experiment.js';
 import { experimentOf, run, SCRIPTS } from './testing/scripts.js';
 
 const ALL = process.env.REFCONV_SMOKE === 'all';
-const scripts = ALL ? SCRIPTS : ['imagenet-table', 'segmentation'];
-/** The set of its smoke preset is drawn too, and no other has label images. */
-const OWN_SET = 'segmentation';
+/** The sets of their smoke presets are drawn too, and no others have label images or boxes. */
+const OWN_SETS = ['segmentation', 'detection'];
+const scripts = ALL ? SCRIPTS : ['imagenet-table', ...OWN_SETS];
 const sets = ALL ? ['synthetic', 'cifar10'] : ['synthetic'];
 
 if (ALL) {
@@ -57,9 +57,9 @@ for (const set of sets) {
           console.log('      skipped: CIFAR-10 was not found; REFCONV_DATA says where it is');
           this.skip();
         }
-        if (script === OWN_SET && set !== 'synthetic') this.skip();
+        if (OWN_SETS.includes(script) && set !== 'synthetic') this.skip();
         const begin = performance.now();
-        const chosen = script === OWN_SET ? [] : ['--set', `data.name=${set}`];
+        const chosen = OWN_SETS.includes(script) ? [] : ['--set', `data.name=${set}`];
         const args = ['--preset', 'smoke', '--name', 'smoke', '--results', root, ...chosen];
         const { status, stdout, stderr } = await run(script, ...args);
         expect(status, stderr).to.equal(0);
@@ -74,7 +74,9 @@ for (const set of sets) {
           const measures =
             row.task === 'segmentation'
               ? (['mean_iou', 'merged_mean_iou'] as const)
-              : (['top1', 'top5', 'merged_top1'] as const);
+              : row.task === 'detection'
+                ? (['ap', 'ap50', 'voc_ap', 'merged_ap'] as const)
+                : (['top1', 'top5', 'merged_top1'] as const);
           for (const name of [...measures, 'peak_memory', 'flops_per_step', 'step_milliseconds'] as const)
             expect(row[name], name).to.match(/^\d/);
         }

@@ -1,6 +1,7 @@
 /** metrics.csv of a run's folder, also of a run that is under way or was killed. */
 import { join } from 'node:path';
 import { readCsv } from '@refconv/files';
+import { SCORES } from '@refconv/runs';
 
 export { readCsv } from '@refconv/files';
 
@@ -12,9 +13,9 @@ export interface EpochMetrics {
   /** Of the images that are evaluated after each epoch: those held out for validation where there are some, else the test images. */
   evaluatedOn: 'validation' | 'test';
   loss: number;
-  /** The task's measure, 0 to 1: top-1, or of segmentation mean IoU. */
+  /** The task's measure, 0 to 1, as {@link SCORES} has them. */
   score: number;
-  measure: 'top-1' | 'mean IoU';
+  measure: string;
   /** Of the test images; with validation images after the last epoch alone. */
   test?: { loss: number; score: number };
   /** How far a step moves the convolved kernels, relative to their length; of trainings that recorded it. */
@@ -32,10 +33,9 @@ export async function readMetrics(folder: string): Promise<EpochMetrics[] | unde
   return rows
     ?.map((row): EpochMetrics => {
       const evaluatedOn = row.validation_loss === undefined ? 'test' : 'validation';
-      const [column, measure] =
-        row[`${evaluatedOn}_mean_iou`] === undefined
-          ? (['top1', 'top-1'] as const)
-          : (['mean_iou', 'mean IoU'] as const);
+      const { column, title: measure } =
+        Object.values(SCORES).find((score) => row[`${evaluatedOn}_${score.column}`] !== undefined) ??
+        SCORES.classification;
       const test = row[`test_${column}`];
       return {
         epoch: Number(row.epoch),

@@ -17,6 +17,7 @@ export const SCRIPTS = [
   'robustness',
   'cost',
   'segmentation',
+  'detection',
 ];
 
 export async function experimentOf(name: string): Promise<Experiment> {

@@ -1,5 +1,5 @@
 /** Classification as `refconv train` has it. */
-import { type ImageDataset, inFiles, isSegmentationSet, type OpenDataset, relabelled } from '@refconv/datasets';
+import { annotationKind, type ImageDataset, inFiles, type OpenDataset, relabelled } from '@refconv/datasets';
 import {
   classification,
   type Evaluation,
@@ -22,8 +22,11 @@ export const classificationTraining: TrainingTask<Prediction, Evaluation> = {
   task: classification,
   recipe: PAPER_RECIPE,
   async prepare(data, options) {
-    if (isSegmentationSet(data.data))
-      throw new Error(`The images of ${data.data.name} have label images: add --task segmentation.`);
+    const kind = annotationKind(data.data);
+    if (kind) {
+      const [what, task] = kind === 'boxes' ? ['boxes', 'detection'] : ['label images', 'segmentation'];
+      throw new Error(`The images of ${data.data.name} have ${what}: add --task ${task}.`);
+    }
     const network = await networkFor(data, options);
     return { network, data: withLabels(data, network) };
   },

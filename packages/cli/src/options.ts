@@ -18,7 +18,7 @@ const METHOD_IDS = ['refconv', 'acb', 'repvgg', 'dbb', 'wn', 'cwn', 'own'];
 
 export const IMAGES =
   'cifar10[:DIR], cifar100[:DIR], imagenet[:DIR], synthetic, or folder:DIR, whose train and val (or valid, validation, test) have a folder for each class; for segmentation scenes, camvid[:DIR], or ' +
-  'segmentation:DIR with images and label images (docs/data.md)';
+  'segmentation:DIR with images and label images; for detection objects, voc:DIR or coco:DIR (docs/data.md)';
 
 export const MAX_PIXELS = 'images of more cannot be read; default: 179 million';
 
@@ -33,7 +33,11 @@ export function withNetwork(command: Command): Command {
     )
     .option('--width <factor>', 'factor on its channels, where the family has one', positive)
     .addOption(new Option('--activation <name>', 'where the family has a choice').choices(['relu', 'relu6']))
-    .option('--classes <n>', 'number of classes; default: as the weights, the data or the variant have', count)
+    .option(
+      '--classes <n>',
+      'number of classes, for detection with the background; default: as the weights, the data or the variant have',
+      count,
+    )
     .option(
       '--input-size <pixels>',
       'height and width of the images; default: as the transform, the data or the variant have',
@@ -60,7 +64,7 @@ export function withTask(command: Command, only?: TaskId): Command {
     .option('--auxiliary', 'of segmentation: a second loss, of fcn and deeplabv3')
     .option(
       '--image-size <size>',
-      'of segmentation: height and width to which images are resized, such as 180x240; default: as the transform or the data have',
+      'of segmentation and detection: height and width to which images are resized, such as 180x240; default: as the transform or the data have, for detection 320x320',
       imageSize,
     );
 }
@@ -92,7 +96,10 @@ export function withDecoding(command: Command): Command {
         'trained for, else as its published weights were evaluated',
     )
     .option('--workers <n>', 'threads that decode images in files; default: one for each processor', count)
-    .option('--skip-broken', 'leave out and count files that cannot be read; default: stop at the first')
+    .option(
+      '--skip-broken',
+      'leave out and count files that cannot be read, and boxes that are wrong; default: stop at the first',
+    )
     .option('--max-pixels <n>', MAX_PIXELS, count);
 }
 

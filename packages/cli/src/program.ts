@@ -70,7 +70,7 @@ export function program(): Command {
       .requiredOption('--output <dir>', 'the run: metrics.csv, checkpoints, and in the end the model in DIR/model')
       .option(
         '--recipe <name>',
-        'by its name (`refconv recipe` lists them), or a .json file of your own; default: paper, for segmentation one for small sets (docs/segmentation.md)',
+        'by its name (`refconv recipe` lists them), or a .json file of your own; default: paper, for segmentation and detection one for small sets (docs/segmentation.md, docs/detection.md)',
       )
       .option(
         '--epochs <n>',
@@ -142,6 +142,7 @@ export function program(): Command {
     'train --backbone mobilenetv3_small --data cifar10 --recipe my.json --average 0.999 --output runs/own',
     'train --backbone mobilenetv2 --weights mobilenet_v2.safetensors --data folder:photos --new-head --freeze "^(?!classifier)" --epochs 10 --output runs/head',
     'train --task segmentation --backbone mobilenetv1 --width 0.25 --weights mobilenetv1.safetensors --data camvid:camvid --image-size 180x240 --output runs/camvid',
+    'train --task detection --backbone mobilenetv1 --width 0.25 --weights mobilenetv1.safetensors --data voc:bccd --skip-broken --output runs/bccd',
   ).action(async (options) => (await import('./commands/train.js')).train(options));
 
   examples(
@@ -181,16 +182,26 @@ export function program(): Command {
   examples(
     withData(
       withTask(
-        withNetwork(root.command('evaluate').description('Accuracy on the test images; of segmentation mean IoU.')),
+        withNetwork(
+          root
+            .command('evaluate')
+            .description('Accuracy on the test images; of segmentation mean IoU, of detection AP.'),
+        ),
       ),
     )
       .addOption(
-        new Option('--split <name>', 'of segmentation: which images; default: test').choices(['train', 'val', 'test']),
+        new Option('--split <name>', 'of segmentation and detection: which images; default: test').choices([
+          'train',
+          'val',
+          'test',
+        ]),
       )
       .option('--batch-size <n>', 'images a call; default: 250, of images in files 50', count)
+      .option('--output <dir>', 'of detection: a folder for the boxes and the detections, as COCO has them')
       .option('--json', 'print the result as JSON: top1 is a fraction'),
     'evaluate --model merged --data cifar10',
     'evaluate --model runs/camvid/model --data camvid:camvid',
+    'evaluate --model runs/bccd/model --data voc:bccd --output found',
     'evaluate --backbone mobilenetv2 --weights mobilenet_v2-b0353104.pth --data imagenet:/data/imagenet',
     'evaluate --backbone resnet20_cifar --weights resnet20.th --data cifar10:data --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 --json',
   ).action(async (options) => (await import('./commands/evaluate.js')).evaluateCommand(options));
@@ -202,16 +213,18 @@ export function program(): Command {
           root
             .command('predict')
             .description(
-              'What a network makes of images: a CSV with their names; of segmentation label images and pictures.',
+              'What a network makes of images: a CSV with their names; of segmentation label images and pictures, of detection pictures and JSON.',
             ),
         ),
       ),
     )
       .argument('<images...>', 'files, and folders with all images in them')
       .option('--batch-size <n>', 'images a call; default: 50', count)
-      .option('--output <path>', 'a .csv; default: to the terminal; of segmentation a folder'),
+      .option('--least-score <p>', 'of detection: boxes from it on are drawn; default: 0.5', share)
+      .option('--output <path>', 'a .csv; default: to the terminal; of segmentation and detection a folder'),
     'predict --model runs/photos/model photos/new --output predictions.csv',
     'predict --model runs/camvid/model streets --output segmented',
+    'predict --model runs/bccd/model blood --output found',
     'predict --backbone mobilenetv2 --weights mobilenet_v2-b0353104.pth dog.jpg cat.jpg',
   ).action(async (images, options) => (await import('./commands/predict.js')).predictCommand(images, options));
 
@@ -310,7 +323,7 @@ export function program(): Command {
       .addOption(
         new Option(
           '--format <name>',
-          "TensorFlow's SavedModel, ONNX, tfjs's own model folder, or of a segmenter a page that runs it in the browser",
+          "TensorFlow's SavedModel, ONNX, tfjs's own model folder, or of a segmenter or detector a page that runs it in the browser",
         )
           .choices(['savedmodel', 'onnx', 'tfjs', 'page'])
           .makeOptionMandatory(),

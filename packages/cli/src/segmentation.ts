@@ -7,7 +7,7 @@ import {
   publishedPreprocessing,
 } from '@refconv/backbones';
 import { parseTransform } from '@refconv/datasets';
-import { buildSegmenter, fromTorchvision, IGNORED, segmentation } from '@refconv/segmentation';
+import { buildSegmenter, fromTorchvision, IGNORED } from '@refconv/segmentation';
 import { tf } from '@refconv/tensorflow';
 import type { ModelNotes } from '@refconv/training';
 import { type TorchState, torchState } from '@refconv/weights';
@@ -30,7 +30,7 @@ export async function openSegmenter(
 ): Promise<{ model: LayersModel; state?: TorchState | undefined }> {
   featureTaps(options.backbone);
   const state = given && fromTorchvision(given);
-  const isClassifier = state !== undefined && ![...state.keys()].some((key) => key.startsWith('backbone.'));
+  const isClassifier = state !== undefined && isOfClassifier(state);
   const { backbone, variant, width, activation, seed, stochasticDepth, outputStride, inputSize, imageSize } = options;
   const classes = options.classes ?? state?.get(LOGITS)?.shape[0];
   const [height, columns] = images?.height
@@ -55,8 +55,13 @@ export async function openSegmenter(
   return { model };
 }
 
-/** A segmenter over a trained classifier's body, as the folder of a plain or merged one has it. @throws Error where it is not known which network it is. */
-export async function segmenterOver(
+/** Whether weights are those of a classifier, and not of a network over its body. */
+export const isOfClassifier = (state: TorchState): boolean =>
+  ![...state.keys()].some((key) => key.startsWith('backbone.'));
+
+/** A segmenter or detector over a trained classifier's body, as the folder of a plain or merged one has it. @throws Error where it is not known which network it is. */
+export async function overClassifier(
+  open: typeof openSegmenter,
   { model: classifier, notes }: { model: LayersModel; notes: ModelNotes },
   options: SourceOptions,
   images: { height?: number; width?: number } | undefined,
@@ -69,26 +74,27 @@ export async function segmenterOver(
   const { inputSize: _, classes: __, ...network } = built as BackboneOptions;
   const state = torchState(classifier);
   classifier.dispose();
-  const { model } = await openSegmenter({ ...options, ...network, backbone: id }, images, state);
+  const { model } = await open({ ...options, ...network, backbone: id }, images, state);
   // The body's images are normalised as the classifier's were, and of another size.
   const { mean, std } = notes;
   return { model, notes: { ...(mean && { mean }), ...(std && { std }), backbone: { id, options: { ...network } } } };
 }
 
-/** @throws Error where a segmenter tells apart another number of classes than a set has. */
+/** @throws Error where a network tells apart another number of classes than a set has. */
 export function requireClasses(
+  { classesOf }: { classesOf(model: LayersModel): number | undefined },
   model: LayersModel,
   { name, classes }: { name: string; classes: readonly string[] },
 ): void {
-  const count = segmentation.classesOf(model);
+  const count = classesOf(model);
   if (count !== classes.length) throw new Error(`The model has ${count} classes, ${name} has ${classes.length}.`);
 }
 
-/** Height and width of the images that a segmenter takes. */
+/** Height and width of the images that a segmenter or detector takes. */
 export function shapeOf(model: LayersModel): readonly [number, number] {
   const [, height, width] = model.inputs[0]?.shape ?? [];
   if (height && width) return [height, width];
-  throw new Error(`${model.name} takes images of any size; segmentation needs one for images of a fixed size.`);
+  throw new Error(`${model.name} takes images of any size; expected a network for images of a fixed size.`);
 }
 
 /** The size that is asked for: by `--image-size` or `--input-size`, or else by a transform that makes images of it. */

@@ -1,5 +1,5 @@
 /** Segmentation as `refconv train` has it. */
-import { inFiles, isSegmentationSet } from '@refconv/datasets';
+import { annotationKind, inFiles } from '@refconv/datasets';
 import {
   inBackbone,
   SEGMENTATION_RECIPE,
@@ -25,7 +25,7 @@ export const segmentationTraining: TrainingTask<SegmentedImage, SegmentationEval
   select: inBackbone,
   async prepare(opened, options) {
     const { data } = opened;
-    if (!inFiles(data) || !isSegmentationSet(data))
+    if (!inFiles(data) || annotationKind(data) !== 'labelImages')
       throw new Error(
         `The images of ${data.name} have no label images, which segmentation needs: give camvid:DIR, segmentation:DIR or scenes.`,
       );
@@ -35,7 +35,7 @@ export const segmentationTraining: TrainingTask<SegmentedImage, SegmentationEval
       { ...sourceOptions(options), task: 'segmentation', classes: data.classes.length },
       images,
     );
-    requireClasses(model, data);
+    requireClasses(segmentation, model, data);
     return { network: { model, notes: { ...notes, task: segmentation.id }, classes: data.classes }, data: opened };
   },
   images({ data }, model, notes, recipe, options) {

@@ -5,7 +5,7 @@ import { loadModel, type ModelNotes, modelTask } from '@refconv/training';
 import { loadTorchState, readWeights } from '@refconv/weights';
 import type { LayersModel } from '@tensorflow/tfjs';
 import { openDetector } from './detection.js';
-import { openSegmenter, segmenterOver } from './segmentation.js';
+import { openSegmenter, overClassifier } from './segmentation.js';
 import { openWeights, refocusedFor, SMALL_IMAGE, variantsOf, withoutUndefined } from './weights.js';
 
 /** What the network is for. */
@@ -19,7 +19,7 @@ export interface SourceOptions extends BackboneOptions {
   head?: HeadId;
   /** A second loss, of FCN and DeepLabV3. */
   auxiliary?: boolean;
-  /** Height and width, of segmentation. */
+  /** Height and width, of segmentation and detection. */
   imageSize?: readonly [number, number];
   /** A model folder. */
   model?: string;
@@ -86,9 +86,11 @@ export async function openSource(
     const source = await loadModel(folder);
     requireAgreement(folder, source, options);
     const isClassifier = source.model.outputs[0]?.shape.length === 2;
-    return options.task === 'segmentation' && isClassifier ? segmenterOver(source, options, images) : source;
+    const open = isClassifier && openFor(options.task);
+    return open ? overClassifier(open, source, options, images) : source;
   }
-  if (options.task === 'segmentation' || options.task === 'detection') return openDense(options, images);
+  const open = openFor(options.task);
+  if (open) return openDense(open, options, images);
   const given = withoutUndefined(buildOptions(options)) as BackboneOptions;
   if (weights !== undefined)
     return openWeights({ backbone, weights, options: given, images, tensorsOnly, refconv, identity });
@@ -104,14 +106,21 @@ export async function openSource(
   return { model: buildBackbone(backbone, chosen), notes: { backbone: { id: backbone, options: { ...chosen } } } };
 }
 
+/** How a network over a classifier's body is opened; undefined of a classifier. */
+const openFor = (task: TaskId | undefined) =>
+  task === 'segmentation' ? openSegmenter : task === 'detection' ? openDetector : undefined;
+
 /** A network for segmentation or detection. */
-async function openDense(options: SourceOptions, images: Images | undefined): Promise<Source> {
-  const { task, backbone, weights, refconv = false, identity = true } = options;
+async function openDense(
+  open: typeof openSegmenter,
+  options: SourceOptions,
+  images: Images | undefined,
+): Promise<Source> {
+  const { backbone, weights, refconv = false, identity = true } = options;
   if (!backbone) throw new Error(WHICH);
   const given = weights === undefined ? undefined : ownNames(await readWeights(weights));
   const { variant, width, activation } = options;
   const notes = { backbone: { id: backbone, options: withoutUndefined({ variant, width, activation }) } };
-  const open = task === 'detection' ? openDetector : openSegmenter;
   const { model: plain, state } = await open({ ...options, backbone }, images, given);
   if (weights === undefined || !state) {
     if (refconv) throw new Error(WITHOUT_WEIGHTS);

@@ -1,4 +1,6 @@
 /** A picture of what a network is shown. */
+import { boxesOf } from './boxTargets.js';
+import { drawBoxes } from './image/boxPicture.js';
 import { classColour, withClasses } from './image/classColours.js';
 import type { LoadedBatch } from './loader/loader.js';
 import { pictureSheet } from './pictureSheet.js';
@@ -16,8 +18,8 @@ export interface ContactSheetOptions {
 }
 
 /**
- * Draws a batch as it is after augmentation, normalisation undone, with each image's class under it; or with its pixels' classes over it, and
- * a tile for each class's colour at the end.
+ * Draws a batch as it is after augmentation, normalisation undone, with each image's class under it; or with its pixels' classes or its boxes
+ * over it, and a tile for each class's colour at the end.
  * @returns a PNG.
  */
 export async function contactSheet(batch: LoadedBatch, options: ContactSheetOptions): Promise<Uint8Array> {
@@ -30,7 +32,8 @@ export async function contactSheet(batch: LoadedBatch, options: ContactSheetOpti
       `contactSheet: images and columns must be from 1, ${options.images} and ${options.columns} given.`,
     );
   }
-  const [target] = batch.targets ?? [];
+  const [target, marks] = batch.targets ?? [];
+  const hasBoxes = marks !== undefined;
   const pictures = Array.from({ length: count }, (_, i) => {
     const image = batch.images.subarray(i * height * width * 3, (i + 1) * height * width * 3);
     const pixels = image.map((_, at) => {
@@ -39,6 +42,15 @@ export async function contactSheet(batch: LoadedBatch, options: ContactSheetOpti
       return 255 * (value * (transform.std[c] as number) + (transform.mean[c] as number));
     });
     if (!target) return { pixels, caption: classes[batch.labels[i] as number] ?? `${batch.labels[i]}` };
+    if (hasBoxes) {
+      const { boxes } = boxesOf(batch.targets, i);
+      const size = { height, width };
+      drawBoxes(
+        { data: pixels, ...size },
+        boxes.map(({ box, label }) => ({ box, label: label - 1 })),
+      );
+      return { pixels, caption: `image ${batch.indices[i]}` };
+    }
     const labels = target.data.subarray(i * height * width, (i + 1) * height * width);
     return { pixels: withClasses(pixels, labels), caption: `image ${batch.indices[i]}` };
   });

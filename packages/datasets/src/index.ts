@@ -28,6 +28,10 @@ export { CIFAR100_CLASSES, findCifar100, loadCifar100 } from './cifar100.js';
 export { matchClasses, numbersOutOfOrder, relabelled } from './classes.js';
 export { type ContactSheetOptions, contactSheet } from './contactSheet.js';
 export { checkSplit, type ImageDataset, type ImageSplit } from './dataset.js';
+export { type BoxCounts, wrongBoxes } from './detection/boxCounts.js';
+export type { BoxLists } from './detection/boxLists.js';
+export { objects } from './detection/objects.js';
+export { type BoxOnPicture, drawBoxes, pictureWithBoxes } from './image/boxPicture.js';
 export { classColour, withClasses } from './image/classColours.js';
 export type { JpegDecoder } from './image/decode.js';
 export type { Rectangle, RgbImage } from './image/image.js';
@@ -54,12 +58,12 @@ export {
   memorySource,
 } from './loader/source.js';
 export {
+  annotationKind,
   DATASETS,
   findDataset,
   type ImageFiles,
   inFiles,
   isInFiles,
-  isSegmentationSet,
   type OpenDataset,
   type OpenOptions,
   openDataset,

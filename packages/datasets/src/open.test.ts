@@ -136,6 +136,9 @@ describe('openDataset', () => {
       'camvid',
       'segmentation',
       'scenes',
+      'voc',
+      'coco',
+      'objects',
       'synthetic',
     ]);
     for (const name of ['cifar10', 'cifar100', 'imagenet']) expect(findDataset(name, nowhere()), name).to.equal(false);
@@ -149,7 +152,7 @@ describe('openDataset', () => {
     const failure = (spec: string) => errorOf(openDataset(spec, nowhere()));
     expect(await failure('cifar11')).to.equal(
       "There is no data set 'cifar11'. Expected cifar10:DIR, cifar10, cifar100:DIR, cifar100, imagenet:DIR, imagenet, " +
-        'folder:DIR, camvid:DIR, camvid, segmentation:DIR, scenes or synthetic.',
+        'folder:DIR, camvid:DIR, camvid, segmentation:DIR, scenes, voc:DIR, coco:DIR, objects or synthetic.',
     );
     expect(await failure('toString')).to.contain("no data set 'toString'");
     expect(await failure('folder')).to.contain('Which folder? Give folder:DIR');

@@ -6,12 +6,17 @@ import { CIFAR10_MEAN, CIFAR10_STD } from './batches.js';
 import { findCifar10, loadCifar10With } from './cifar10.js';
 import { findCifar100, loadCifar100With } from './cifar100.js';
 import type { ImageDataset } from './dataset.js';
+import { type BoxSplitReader, boxSet } from './detection/boxSets.js';
+import { COCO_FORMS, cocoSplit } from './detection/coco.js';
+import { objects } from './detection/objects.js';
+import { VOC_FORMS, vocSplit } from './detection/voc.js';
 import { classFolders, imageFolder } from './imagenet/imageFolder.js';
 import { findImageNet, loadImageNet, loadImageNetSplit } from './imagenet/imagenet.js';
 import { type ImageSource, memorySource } from './loader/source.js';
+import { dataPlaces } from './places.js';
 import { CAMVID_SHAPE, findCamVid, loadCamVid, loadCamVidSplit } from './segmentation/camvid.js';
 import { segmentationSet, segmentationSplit } from './segmentation/labelSets.js';
-import { type ScenesOptions, scenes } from './segmentation/scenes.js';
+import { SCENE_SIZE, type ScenesOptions, scenes } from './segmentation/scenes.js';
 import { channelStatistics } from './statistics.js';
 import { type SyntheticOptions, syntheticDataset } from './synthetic.js';
 import { IMAGENET_MEAN, IMAGENET_STD } from './transform/parse.js';
@@ -109,21 +114,34 @@ const SETS: Readonly<Record<string, Definition>> = {
   camvid: {
     usage: 'camvid:DIR, camvid',
     find: (folder, { environment }) => findCamVid(folder, environment) !== undefined,
-    open: async (folder, { environment }) => segmented('camvid', await loadCamVid(folder, environment), CAMVID_SHAPE),
+    open: async (folder, { environment }) => annotated('camvid', await loadCamVid(folder, environment), CAMVID_SHAPE),
   },
   segmentation: {
     usage: 'segmentation:DIR',
     find: (folder) => folder !== undefined && existsSync(folder),
-    open: async (folder) => segmented('segmentation', await segmentationSet(needed(folder))),
+    open: async (folder) => annotated('segmentation', await segmentationSet(needed(folder))),
   },
   scenes: {
     usage: 'scenes',
     find: () => true,
-    open: async (_, { synthetic = {} }) => {
-      const drawn = scenes(synthetic);
-      const { place } = drawn.train;
-      return segmented('scenes', drawn, 'height' in place ? [place.height, place.width] : undefined);
-    },
+    open: async (_, { synthetic = {} }) => annotated('scenes', scenes(synthetic), drawnSize(synthetic)),
+  },
+  voc: {
+    usage: 'voc:DIR',
+    find: (folder, { environment }) => folder !== undefined && existsSync(placed(folder, environment)),
+    open: async (folder, { environment }) =>
+      annotated('voc', await boxSet(placed(needed(folder, 'voc'), environment), vocSplit, VOC_FORMS)),
+  },
+  coco: {
+    usage: 'coco:DIR',
+    find: (folder, { environment }) => folder !== undefined && existsSync(placed(folder, environment)),
+    open: async (folder, { environment }) =>
+      annotated('coco', await boxSet(placed(needed(folder, 'coco'), environment), cocoSplit, COCO_FORMS)),
+  },
+  objects: {
+    usage: 'objects',
+    find: () => true,
+    open: async (_, { synthetic = {} }) => annotated('objects', objects(synthetic), drawnSize(synthetic)),
   },
   synthetic: {
     usage: 'synthetic',
@@ -142,7 +160,9 @@ function filesOf(name: string, train: ImageSource, test: ImageSource): ImageFile
   return { name, classes: train.classes, train, test, source: train.source };
 }
 
-function segmented(
+const drawnSize = ({ size = SCENE_SIZE }: ScenesOptions): [number, number] => [size, size];
+
+function annotated(
   name: string,
   splits: Pick<ImageFiles, 'train' | 'validation' | 'test'>,
   shape?: readonly [number, number],
@@ -151,14 +171,24 @@ function segmented(
   return { data: { name, classes, source, ...splits, ...(shape && { shape }) }, ...IMAGENET_STATISTICS };
 }
 
-function needed(folder: string | undefined): string {
+function needed(folder: string | undefined, name = 'segmentation'): string {
   if (folder) return folder;
-  throw new Error('Which folder? Give segmentation:DIR, where DIR has images and their label images.');
+  const what = name === 'segmentation' ? 'label images' : 'boxes';
+  throw new Error(`Which folder? Give ${name}:DIR, where DIR has images and their ${what}.`);
 }
 
-/** Whether its images have label images, as semantic segmentation needs. */
-export const isSegmentationSet = (data: ImageDataset | ImageFiles): boolean =>
-  inFiles(data) && data.train.annotations !== undefined;
+/** A folder as it is given, or else of that name where data are looked for. */
+function placed(folder: string, environment?: Environment): string {
+  if (existsSync(folder)) return folder;
+  const places = dataPlaces(undefined, environment).map(({ path }) => join(path, folder));
+  return places.find((path) => existsSync(path)) ?? folder;
+}
+
+/** What its images have besides labels: `labelImages`, as semantic segmentation needs, or `boxes`, as detection does. */
+export function annotationKind(data: ImageDataset | ImageFiles): 'labelImages' | 'boxes' | undefined {
+  const annotations = inFiles(data) ? data.train.annotations : undefined;
+  return annotations && (annotations.kind === 'boxes' ? 'boxes' : 'labelImages');
+}
 
 /** What the folders of the splits are called, in whatever case. */
 const SPLITS = { train: ['train'], test: ['val', 'valid', 'validation', 'test'] };
@@ -221,10 +251,12 @@ function definitionOf(spec: string) {
   return { name, place, definition };
 }
 
+const BOX_SETS: Readonly<Record<string, BoxSplitReader>> = { voc: vocSplit, coco: cocoSplit };
+
 /** Whether a set's images lie in files, told by its name. @throws {Error} for another name. */
 export function isInFiles(spec: string): boolean {
   const { name } = definitionOf(spec);
-  return ['imagenet', 'folder', 'camvid', 'segmentation', 'scenes'].includes(name);
+  return name !== 'synthetic' && !name.startsWith('cifar');
 }
 
 /** Whether a set is there, without reading it. @throws {Error} for another name. */
@@ -237,7 +269,7 @@ export function findDataset(spec: string, options: OpenOptions = {}): boolean {
  * Opens a data set to train on.
  * @param spec `cifar10:DIR`, `cifar10` (looked for in REFCONV_DATA and the cache), the same of cifar100 and imagenet,
  *   `folder:DIR` with `train` and `val` (or `valid`, `validation`, `test`), each with a folder for each class, `camvid:DIR`,
- *   `segmentation:DIR` with images and label images (docs/data.md), or `synthetic`.
+ *   `segmentation:DIR` with images and label images, `voc:DIR` and `coco:DIR` with boxes (docs/data.md), or `synthetic`, `scenes`, `objects`.
  * @throws {Error} for another name, or where the images are not found or damaged.
  */
 export async function openDataset(spec: string, options: OpenOptions = {}): Promise<OpenDataset> {
@@ -263,8 +295,14 @@ export async function openImages(
     if (!source) throw new Error(`${spec} has no ${split} images.`);
     return { source, statistics: IMAGENET_STATISTICS };
   }
-  if (name === 'scenes') {
-    const { train, validation: val, test } = scenes(options.synthetic);
+  const readSplit = BOX_SETS[name];
+  if (readSplit) {
+    const source = await readSplit(placed(needed(place, name), options.environment), split);
+    if (!source) throw new Error(`${spec} has no ${split} images.`);
+    return { source, statistics: IMAGENET_STATISTICS };
+  }
+  if (name === 'scenes' || name === 'objects') {
+    const { train, validation: val, test } = (name === 'scenes' ? scenes : objects)(options.synthetic);
     return { source: { train, val, test }[split], statistics: IMAGENET_STATISTICS };
   }
   if (split === 'val') throw new Error(`${spec} has no validation images of its own; there are train and test.`);

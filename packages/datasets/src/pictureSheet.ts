@@ -1,5 +1,6 @@
 /** Small pictures in rows and columns, each with a line of text under it. */
 import sharp from 'sharp';
+import { escaped } from './text.js';
 
 export interface Picture {
   /** `[height, width, 3]`, RGB, 0 to 255; what lies beyond is cut off. */
@@ -46,8 +47,4 @@ export async function pictureSheet(pictures: readonly Picture[], options: Pictur
     .composite([{ input: Buffer.from(text) }])
     .png()
     .toBuffer();
-}
-
-function escaped(text: string): string {
-  return text.replace(/[&<>"]/g, (letter) => `&#${letter.charCodeAt(0)};`);
 }

@@ -1,5 +1,6 @@
 /** Parts of a set of images, in memory or in files. */
 import type { ImageSplit } from './dataset.js';
+import { selectBoxes } from './detection/boxLists.js';
 import { type Annotations, type ImageSource, shared, type TextList, textAt, textList } from './loader/source.js';
 import { stream } from './random.js';
 
@@ -95,6 +96,7 @@ function selectFiles(source: ImageSource, chosen: readonly number[]): ImageSourc
 const pickNames = (names: TextList, chosen: readonly number[]) => textList(chosen.map((i) => textAt(names, i)));
 
 function selectAnnotations(annotations: Annotations, chosen: readonly number[]): Annotations {
+  if (annotations.kind === 'boxes') return selectBoxes(annotations, chosen);
   if (annotations.kind === 'labelImages') return { ...annotations, names: pickNames(annotations.names, chosen) };
   const size = annotations.width * annotations.height;
   return { ...annotations, data: copied(annotations.data, shared(Uint8Array, chosen.length * size), chosen, size) };

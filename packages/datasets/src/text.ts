@@ -9,3 +9,6 @@ export function listed(values: readonly string[], shown = 10): string {
   const more = values.length - shown;
   return `${values.slice(0, shown).join(', ')}${more > 0 ? ` and ${more.toLocaleString('en')} more` : ''}`;
 }
+
+/** Text as XML has it. */
+export const escaped = (text: string): string => text.replace(/[&<>"]/g, (letter) => `&#${letter.charCodeAt(0)};`);

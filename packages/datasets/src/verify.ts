@@ -3,6 +3,7 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { median } from 'd3-array';
+import { type BoxCounts, boxCounts, boxText } from './detection/boxCounts.js';
 import { MAX_PIXELS } from './image/decode.js';
 import type { BrokenImage } from './loader/protocol.js';
 import { type ImageSource, imageName } from './loader/source.js';
@@ -27,10 +28,12 @@ export interface Verification {
   /** Images, the broken ones among them. */
   count: number;
   bytes: number;
-  /** How many images each class has; of label images, how many show it. */
+  /** How many images each class has; of label images and boxes, how many show it. */
   classes: { name: string; count: number }[];
   /** Of label images: the share of all pixels that each class has, and that of the pixels that do not count. */
   pixels?: { classes: { name: string; share: number }[]; ignored: number };
+  /** Of sets with boxes. */
+  boxes?: BoxCounts;
   broken: BrokenImage[];
   /** Files among the images whose names' endings are not those of images. */
   passedOver: readonly string[];
@@ -147,7 +150,9 @@ class Tally {
     const perClass = new Array<number>(classes.length).fill(0);
     const share = (label: number) => (this.pixelsOf[label] as number) / this.pixels;
     const { annotations } = this.source;
-    if (annotations) perClass.splice(0, classes.length, ...this.imagesWith.subarray(0, classes.length));
+    const boxes = annotations?.kind === 'boxes' ? boxCounts(this.source, annotations) : undefined;
+    const shown = boxes?.classes.map(({ images }) => images) ?? this.imagesWith.subarray(0, classes.length);
+    if (annotations) perClass.splice(0, classes.length, ...shown);
     else for (const label of labels) perClass[label] = (perClass[label] ?? 0) + 1;
     const mean = Array.from(this.sums, (sum) => sum / this.pixels);
     const std = Array.from(this.squares, (sum, c) =>
@@ -156,9 +161,11 @@ class Tally {
     return {
       ...{ name, source, count, bytes: this.bytes },
       classes: classes.map((className, i) => ({ name: className, count: perClass[i] as number })),
-      ...(annotations && {
-        pixels: { classes: classes.map((each, i) => ({ name: each, share: share(i) })), ignored: share(255) },
-      }),
+      ...(boxes && { boxes }),
+      ...(annotations &&
+        !boxes && {
+          pixels: { classes: classes.map((each, i) => ({ name: each, share: share(i) })), ignored: share(255) },
+        }),
       broken: this.broken.sort((a, b) => a.index - b.index),
       passedOver,
       duplicates: this.duplicates(labels),
@@ -225,6 +232,7 @@ export function verificationText(v: Verification): string {
           `pixels: ${v.pixels.classes.map(({ name, share }) => `${name} ${percent(share)}`).join(', ')}; ${percent(v.pixels.ignored)} do not count`,
         ]
       : []),
+    ...(v.boxes ? boxText(v.boxes) : []),
     `formats: ${Object.entries(v.formats)
       .map(([name, n]) => `${name} ${n}`)
       .join('; ')}`,

@@ -4,6 +4,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { type DecodeOptions, openImage } from './image/decode.js';
 import type { RgbImage } from './image/image.js';
 import { LabelReader } from './loader/annotations.js';
+import { checkSize, cornersOf } from './loader/boxes.js';
 import { type Annotations, type Place, Reader } from './loader/source.js';
 
 export interface VerifySetUp {
@@ -34,7 +35,8 @@ const { place, annotations, maxPixels, maxBytes, jpegDecoder } = workerData as V
 const jpeg = jpegDecoder && (await import(jpegDecoder)).createJpegDecoder();
 const options: DecodeOptions = { upright: false, maxPixels, whole: true, jpeg };
 const reader = new Reader(place, maxBytes);
-const labels = annotations && new LabelReader(annotations, { maxBytes, maxPixels });
+const boxes = annotations?.kind === 'boxes' ? annotations : undefined;
+const labels = annotations && annotations.kind !== 'boxes' && new LabelReader(annotations, { maxBytes, maxPixels });
 
 parentPort?.on('message', async ([begin, end]: [number, number]) => {
   const reports: ImageReport[] = [];
@@ -46,6 +48,7 @@ async function look(index: number): Promise<ImageReport> {
   let bytes = 0;
   let hash = new BigUint64Array(2);
   try {
+    if (boxes) cornersOf(boxes, index, false);
     const read = reader.read(index);
     const contents = read instanceof Uint8Array ? read : read.image.data;
     bytes = contents.length;
@@ -56,8 +59,9 @@ async function look(index: number): Promise<ImageReport> {
       return { index, bytes, hash, format: 'raw', width, height, rotated: false, ...sumsOf(read.image) };
     }
     const { width, height, rotated, format, pixels } = await openImage(read, options);
+    if (boxes) checkSize(boxes, index, { width, height });
     const { image } = await pixels({ left: 0, top: 0, width, height });
-    const marked = labels && { pixelsOf: countOf(labels.read(index, { width, height }).data) };
+    const marked = labels ? { pixelsOf: countOf(labels.read(index, { width, height }).data) } : {};
     return { index, bytes, hash, format, width, height, rotated, ...sumsOf(image), ...marked };
   } catch (error) {
     return { index, bytes, hash, reason: error instanceof Error ? error.message : String(error) };

@@ -6,7 +6,7 @@ export const CENTRE_WEIGHT = 10;
 export const SIDE_WEIGHT = 5;
 
 /** A decoded side is at most 62.5 times its anchor's (torchvision's limit for its smallest anchors of 16 pixels). */
-const LARGEST_LOGARITHM = Math.log(1000 / 16);
+export const LARGEST_LOGARITHM = Math.log(1000 / 16);
 
 const centreAndSides = ([x1, y1, x2, y2]: Box) => [(x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1] as const;
 

@@ -23,19 +23,39 @@ export type DetectionLosses = {
   regression: tf.Scalar;
 };
 
+/** Sums over an image, [images] each. */
+export type ImageLosses = {
+  classification: tf.Tensor1D;
+  regression: tf.Tensor1D;
+  /** Anchors that have a box. */
+  positives: tf.Tensor1D;
+};
+
 /**
  * Both losses: sums over the batch, divided by the number of its positives (at least 1). An image without boxes adds nothing.
  * @param anchors [anchors, 4], corners in pixels.
  */
 export function detectionLosses(
-  { logits, boxes }: Predictions,
+  predictions: Predictions,
   targets: BatchTargets,
   anchors: tf.Tensor2D,
 ): DetectionLosses {
   return tf.tidy(() => {
+    const { classification, regression, positives } = imageLosses(predictions, targets, anchors);
+    const all = tf.maximum(tf.sum(positives), 1);
+    return {
+      classification: tf.div(tf.sum(classification), all) as tf.Scalar,
+      regression: tf.div(tf.sum(regression), all) as tf.Scalar,
+    };
+  });
+}
+
+/** What each image adds to both sums. @param anchors [anchors, 4], corners in pixels. */
+export function imageLosses({ logits, boxes }: Predictions, targets: BatchTargets, anchors: tf.Tensor2D): ImageLosses {
+  return tf.tidy(() => {
     const matched = matchAnchors(anchors, targets);
     const isPositive = tf.greaterEqual(matched, 0);
-    const positive = tf.cast(isPositive, 'float32');
+    const positive = tf.cast(isPositive, 'float32') as tf.Tensor2D;
     const places = tf.cast(tf.maximum(matched, 0), 'int32');
     const labels = tf.mul(tf.gather(targets.labels, places, 1, 1), tf.cast(isPositive, 'int32'));
     // Where nothing is to be predicted the anchor's own code, which is finite, stands in.
@@ -44,13 +64,12 @@ export function detectionLosses(
 
     const oneHot = tf.oneHot(labels, logits.shape[2]);
     const crossEntropy = tf.neg(tf.sum(tf.mul(tf.logSoftmax(logits), oneHot), 2)) as tf.Tensor2D;
-    const chosen = tf.add(positive, hardNegatives(stopGradient(crossEntropy), positive as tf.Tensor2D));
+    const chosen = tf.add(positive, hardNegatives(stopGradient(crossEntropy), positive));
     const distances = tf.mul(smoothL1(tf.sub(boxes, codes)), tf.expandDims(positive, 2));
-
-    const positives = tf.maximum(tf.sum(positive), 1);
     return {
-      classification: tf.div(tf.sum(tf.mul(crossEntropy, chosen)), positives) as tf.Scalar,
-      regression: tf.div(tf.sum(distances), positives) as tf.Scalar,
+      classification: tf.sum(tf.mul(crossEntropy, chosen), 1),
+      regression: tf.sum(distances, [1, 2]),
+      positives: tf.sum(positive, 1),
     };
   });
 }

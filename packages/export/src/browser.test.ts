@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { anchorsOf, type Detection, detectionsOf, inputSizeOf } from '@refconv/detection';
 import { merge, refocus } from '@refconv/refconv';
 import { tf } from '@refconv/tensorflow';
 import { saveModel } from '@refconv/training';
@@ -14,9 +15,9 @@ import { expect } from 'chai';
 import { build } from 'esbuild';
 import { encode } from 'fast-png';
 import type { Browser, Page } from 'playwright-core';
-import { exportSegmenterPage } from './page/index.js';
+import { exportDetectorPage, exportSegmenterPage } from './page/index.js';
 import { startChromium } from './testing/chromium.js';
-import { expectClose, images, mergedSegmenter, smallBackbone, TESTED } from './testing/models.js';
+import { expectClose, images, mergedDetector, mergedSegmenter, smallBackbone, TESTED } from './testing/models.js';
 
 /** Relative to the largest logit. */
 const TOLERANCE = 1e-3;
@@ -137,6 +138,46 @@ describe('a browser', () => {
     // Where two logits are equal but for rounding, either may be the larger.
     expect(same / wanted.length).to.be.above(0.999);
     expect(await own.locator('#legend li').count()).to.equal(classes);
+    await own.close();
+    model.dispose();
+  });
+
+  it('shows on a page of its own what a merged detector finds in a picture', async () => {
+    const model = await mergedDetector();
+    const { height, width } = inputSizeOf(model);
+    const anchors = anchorsOf(model);
+    const [mean, std] = [
+      [0.5, 0.4, 0.3],
+      [0.25, 0.2, 0.3],
+    ];
+    const colour = (label: number) => [40 * label, 90, 200];
+    const notes = { mean, std, classes: ['disc', 'ring', 'square'] };
+    await exportDetectorPage(model, join(folder, 'detector'), notes, { colour, anchors });
+    const data = Uint8Array.from({ length: 3 * height * width }, (_, i) => (i * 37 + (i >> 4)) % 256);
+    const [logits, codes] = tf.tidy(() => {
+      const pixels = tf.tensor4d(Float32Array.from(data), [1, height, width, 3]);
+      const x = tf.div(tf.sub(tf.div(pixels, 255), tf.tensor1d(mean)), tf.tensor1d(std));
+      return (model.predict(x) as Tensor[]).map((output) => ({ data: output.dataSync() }));
+    }) as unknown as [{ data: Float32Array }, { data: Float32Array }];
+    const wanted = detectionsOf(logits.data, codes.data, anchors, { height, width });
+    const own = await (page.context().browser() as Browser).newPage();
+    await own.goto(`${origin}/detector/index.html`);
+    await own.locator('#picture:enabled').waitFor();
+    const buffer = Buffer.from(encode({ width, height, data, channels: 3 }));
+    await own.locator('#picture').setInputFiles({ name: 'picture.png', mimeType: 'image/png', buffer });
+    await own.waitForFunction('globalThis.detected !== undefined');
+    const found = (await own.evaluate('globalThis.detected')) as Detection[];
+    expect(found.length).to.be.closeTo(wanted.length, 3);
+    // Scores of equal size may change places; the largest differ.
+    const scores = (all: readonly Detection[]) => all.slice(0, 20).map(({ score }) => score);
+    expectClose(scores(found), scores(wanted), TOLERANCE);
+    expectClose(found[0]?.box ?? [], wanted[0]?.box ?? [], TOLERANCE);
+    expect(await own.locator('#legend li').allTextContents()).to.deep.equal(notes.classes);
+    await own.locator('#share').fill('0');
+    const painted = await own.evaluate(
+      "(() => { const c = document.getElementById('result'); return [c.width, c.height]; })()",
+    );
+    expect(painted).to.deep.equal([width, height]);
     await own.close();
     model.dispose();
   });

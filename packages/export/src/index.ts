@@ -1,3 +1,3 @@
 export { exportOnnx, type OnnxOptions } from './onnx/index.js';
-export { exportSegmenterPage, type SegmenterPageOptions } from './page/index.js';
+export { exportDetectorPage, exportSegmenterPage, type PageOptions } from './page/index.js';
 export { exportSavedModel, type SavedModelOptions } from './savedModel.js';

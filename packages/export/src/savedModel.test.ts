@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { withDecoding } from '@refconv/detection';
 import { merge, refocus } from '@refconv/refconv';
 import { tf } from '@refconv/tensorflow';
 import type { LayersModel, SymbolicTensor, Tensor } from '@tensorflow/tfjs';
@@ -11,6 +12,7 @@ import {
   expectClose,
   images,
   inFolder,
+  mergedDetector,
   mergedSegmenter,
   messageOf,
   randomize,
@@ -81,6 +83,26 @@ describe('exportSavedModel', () => {
       const model = await mergedSegmenter();
       await expectRoundTrip(model, join(folder, 'model'));
       model.dispose();
+    }),
+  );
+
+  it(
+    'writes a merged detector with its decoding, under the names of its outputs',
+    inFolder(async (folder) => {
+      const plain = await mergedDetector();
+      const model = withDecoding(plain);
+      await exportSavedModel(model, join(folder, 'model'));
+      const loaded = await tf.node.loadSavedModel(join(folder, 'model'));
+      tf.tidy(() => {
+        const x = images(model, 3);
+        const wanted = model.predict(x) as Tensor[];
+        const found = loaded.predict({ image: x }) as unknown as Record<string, Tensor>;
+        for (const [i, name] of ['scores', 'boxes'].entries())
+          expectClose((found[name] as Tensor).dataSync(), (wanted[2 + i] as Tensor).dataSync());
+        expect(Object.keys(found)).to.have.length(4);
+      });
+      loaded.dispose();
+      plain.dispose();
     }),
   );
 

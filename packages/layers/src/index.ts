@@ -7,6 +7,7 @@ export {
   normalizeBatch,
 } from './batchNormalization.js';
 export { BilinearResize, type BilinearResizeArgs, bilinearMatrix, bilinearResize } from './bilinearResize.js';
+export { type BoxCoding, BoxDecoding, type BoxDecodingArgs } from './boxDecoding.js';
 export {
   ChannelShuffle,
   type ChannelShuffleArgs,

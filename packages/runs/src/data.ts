@@ -43,7 +43,8 @@ export async function loadData(data: Spec['data']): Promise<RunData> {
 async function openData(spec: Spec['data']): Promise<OpenDataset> {
   const { train, test, size, validation } = spec;
   checkData(spec);
-  const synthetic = { train, test, size, ...(spec.name === 'scenes' && { validation: test }) };
+  const drawn = spec.name === 'scenes' || spec.name === 'objects';
+  const synthetic = { train, test, size, ...(drawn && { validation: test }) };
   const opened = await openDataset(nameOf(spec), { log: (line) => console.log(line), synthetic });
   if (spec.name === 'synthetic') {
     if (validation === undefined) return opened;
@@ -127,7 +128,7 @@ export async function openRunImages(whole: Spec): Promise<RunImages> {
   const { openLoaders } = await import('@refconv/training');
   const loaders = openLoaders(data, own, {
     test: spec.testTransform ?? usual,
-    ...{ train: spec.transform, workers: threads ?? undefined },
+    ...{ train: spec.transform, workers: threads ?? undefined, onBroken: onBroken(spec) },
   });
   const { text, ...used } = loaders.test.transform;
   return {
@@ -142,30 +143,34 @@ export async function openRunImages(whole: Spec): Promise<RunImages> {
   };
 }
 
+const onBroken = ({ skipBroken }: Spec['data']) => (skipBroken ? 'skip' : 'fail');
+
+/** How images with annotations are changed where a spec does not say it, and of which size they are where neither it nor the set does. */
+async function transformsOf(id: NonNullable<Spec['task']>['id']) {
+  if (id === 'detection')
+    return { of: (await import('@refconv/detection')).detectionTransforms, shape: [320, 320] as const };
+  return { of: (await import('@refconv/segmentation')).segmentationTransforms };
+}
+
 /**
- * Loaders for images with label images. Validation images of the set's own are evaluated after each epoch; where the spec holds some out, they
+ * Loaders for images with label images or boxes. Validation images of the set's own are evaluated after each epoch; where the spec holds some out, they
  * take the place of both.
  */
 async function labelledImages(
-  { data: spec, network, recipe, seed, threads }: Spec,
+  { data: spec, network, task, recipe, seed, threads }: Spec,
   data: ImageFiles,
 ): Promise<RunImages> {
-  const shape = spec.imageSize ?? data.shape;
+  const transforms = await transformsOf(task?.id ?? 'segmentation');
+  const shape = spec.imageSize ?? data.shape ?? transforms.shape;
   if (!shape) throw new Error(`Which size have the images of ${data.name}? Set data.imageSize, such as [180,240].`);
   const numbers = evaluationTransform(publishedPreprocessing(network.id)).split('|');
-  const [{ segmentationTransforms }, { openLoaders }] = [
-    await import('@refconv/segmentation'),
-    await import('@refconv/training'),
-  ];
-  const usual = segmentationTransforms(
-    shape,
-    numbers.filter((step) => /^(normalize|range255|bgr)\b/.test(step)).join('|'),
-  );
+  const { openLoaders } = await import('@refconv/training');
+  const usual = transforms.of(shape, numbers.filter((step) => /^(normalize|range255|bgr)\b/.test(step)).join('|'));
   const own = { ...recipe, seed, augment: {} };
   const { validation, ...others } = data;
   const loaders = openLoaders(spec.validation === undefined && validation ? { ...others, validation } : others, own, {
     test: spec.testTransform ?? usual.test,
-    ...{ train: spec.transform ?? usual.train, workers: threads ?? undefined },
+    ...{ train: spec.transform ?? usual.train, workers: threads ?? undefined, onBroken: onBroken(spec) },
   });
   const { text, mean, std } = loaders.test.transform;
   const { test, ...rest } = loaders;

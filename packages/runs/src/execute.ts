@@ -140,8 +140,8 @@ async function train<P extends ImageResult, E extends Measured>(
     const peakMemory = 1024 * process.resourceUsage().maxRSS;
 
     const { id, ...network } = spec.network;
-    const segmenter = spec.task && { task: spec.task.id, backbone: { id, options: network } };
-    const notes = { ...images.notes, classes: data.classes, ...segmenter };
+    const dense = spec.task && { task: spec.task.id, backbone: { id, options: network } };
+    const notes = { ...images.notes, classes: data.classes, ...dense };
     if (fitted.averaged) await saveAverages(model, fitted.averaged, join(folder, AVERAGED), notes);
     await saveModel(model, join(folder, MODEL), notes, { replace: true });
     merged = spec.method ? await merge(model) : undefined;

@@ -20,7 +20,15 @@ export { type LaunchOptions, launch, writeTables } from './launch.js';
 export { appendToLedger, type LedgerRow, ledgerOfRuns, readLedger, rebuildLedger, scoreOfRow } from './ledger.js';
 export { placeOf } from './place.js';
 export { type Outcome, type QueueOptions, runQueue, workersFor } from './queue.js';
-export { type AnalysisResult, type AnalysisRow, type Environment, type Result, scoreOf, scoreValue } from './result.js';
+export {
+  type AnalysisResult,
+  type AnalysisRow,
+  type Environment,
+  type Result,
+  SCORES,
+  scoreOf,
+  scoreValue,
+} from './result.js';
 export { type Difference, differences, withSettings } from './settings.js';
 export {
   type Analysis,

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { appendWhole, namesIn, readCsvLines, readText, wholeLines, withLock, writeAtomically } from '@refconv/files';
 import { stringify } from 'csv-stringify/sync';
 import { runFolder } from './folder.js';
-import { evaluatedOn, type Result } from './result.js';
+import { evaluatedOn, type Result, SCORES } from './result.js';
 import { readResultFile } from './resultFile.js';
 
 /** The columns, and what stands in them. */
@@ -25,12 +25,16 @@ const COLUMNS = {
   top5: ({ top5 = '' }) => top5,
   mean_iou: ({ meanIou = '' }) => meanIou,
   pixel_accuracy: ({ pixelAccuracy = '' }) => pixelAccuracy,
+  ap: ({ ap = '' }) => ap,
+  ap50: ({ ap50 = '' }) => ap50,
+  voc_ap: ({ voc12 = '' }) => voc12,
   test_loss: ({ testLoss }) => testLoss,
   best_top1_on_test: ({ best }) => (best.chosenOn === 'test' ? (best.top1 ?? '') : ''),
   best_epoch_on_test: ({ best }) => (best.chosenOn === 'test' ? best.epoch : ''),
   train_loss: ({ trainLoss }) => trainLoss,
   merged_top1: ({ mergedTop1 = '' }) => mergedTop1,
   merged_mean_iou: ({ mergedMeanIou = '' }) => mergedMeanIou,
+  merged_ap: ({ mergedAp = '' }) => mergedAp,
   parameters_in_training: ({ parametersInTraining }) => parametersInTraining,
   parameters: ({ parameters }) => parameters,
   flops_per_step: ({ flopsPerStep }) => flopsPerStep,
@@ -52,7 +56,7 @@ const COLUMNS = {
 export type LedgerRow = Record<keyof typeof COLUMNS, string>;
 
 /** The number by which a run is compared with others of its task; 0 to 1. */
-export const scoreOfRow = (row: LedgerRow): number => Number(row.task === 'segmentation' ? row.mean_iou : row.top1);
+export const scoreOfRow = (row: LedgerRow): number => Number(row[SCORES[row.task as keyof typeof SCORES].column]);
 
 const names = Object.keys(COLUMNS) as (keyof typeof COLUMNS)[];
 const rowOf = (result: Result) => names.map((name) => COLUMNS[name](result));

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildBackbone, loadClassifier, ownNames } from '@refconv/backbones';
+import { backboneConvolutions, buildDetector } from '@refconv/detection';
 import { readBytes } from '@refconv/files';
 import { buildMethod, type ReparameterizeOptions, reparameterize } from '@refconv/refconv';
 import { buildSegmenter, inBackbone } from '@refconv/segmentation';
@@ -23,7 +24,7 @@ export async function startingModel(
   }: { classes: number; shape: readonly [number, number] } & Pick<ReparameterizeOptions, 'onLeft'>,
 ): Promise<LayersModel> {
   const { method, seed, from, task } = spec;
-  const build = task ? segmenter : classifier;
+  const build = task ? overBackbone : classifier;
   const plain = from
     ? await startingFrom((await loadModel(finishedModel(root, from, [MERGED, MODEL]))).model, spec, { classes, shape })
     : await build(spec, { classes, shape }, spec.weights && (await weightsOf(spec.weights)));
@@ -35,8 +36,8 @@ export async function startingModel(
       withoutBatchNorm,
       seed,
       onLeft,
-      // The heads of segmenters stay as they are.
-      ...(task && { select: inBackbone }),
+      // The heads of segmenters and detectors stay as they are, unless they are asked for.
+      ...(task && !method.everywhere && { select: task.id === 'detection' ? backboneConvolutions : inBackbone }),
     });
   } finally {
     plain.dispose();
@@ -56,24 +57,31 @@ async function classifier({ network, seed }: Spec, { classes, shape }: Wanted, w
   return model;
 }
 
-/** @param weights its own, or those of a classifier, whose body it takes. */
-async function segmenter({ network, task, seed }: Spec, { classes, shape }: Wanted, weights: TorchState | undefined) {
+/** A segmenter or a detector. @param weights its own, or those of a classifier, whose body it takes. */
+async function overBackbone(
+  { network, task, seed }: Spec,
+  { classes, shape }: Wanted,
+  weights: TorchState | undefined,
+) {
   // Dropout of a spec's network is that of its classifier's head.
   const { id, dropout: _, ...options } = network;
-  const { head, outputStride } = task ?? {};
-  const model = await buildSegmenter({ ...options, backbone: id, head, outputStride, classes, inputSize: shape, seed });
+  const chosen = { ...options, backbone: id, inputSize: shape, seed };
+  const model =
+    task?.id === 'detection'
+      ? await buildDetector({ ...chosen, classes: classes + 1 })
+      : await buildSegmenter({ ...chosen, head: task?.head, outputStride: task?.outputStride, classes });
   const isOwn = weights && [...weights.keys()].some((key) => key.startsWith('backbone.'));
   if (weights && isOwn) loadTorchState(model, weights);
   else if (weights) loadClassifier(model, weights);
   return model;
 }
 
-/** The model of another run; of a classifier a segmenter takes the body. */
+/** The model of another run; of a classifier a segmenter or detector takes the body. */
 async function startingFrom(model: LayersModel, spec: Spec, wanted: Wanted): Promise<LayersModel> {
   if (!spec.task || model.outputs[0]?.shape.length !== 2) return model;
   const state = torchState(model);
   model.dispose();
-  return segmenter(spec, wanted, state);
+  return overBackbone(spec, wanted, state);
 }
 
 /** @throws Error where the file is not found, or is not the one that the spec means. */

@@ -1,6 +1,18 @@
-/** Some test images beside their label images and what a segmenter makes of them, as one picture. */
+/** Some test images beside their annotations and what a network makes of them, as one picture. */
 import { join } from 'node:path';
-import { Loader, type Picture, pictureSheet, readPicture, selectImages, withClasses } from '@refconv/datasets';
+import {
+  drawBoxes,
+  type LoadedBatch,
+  Loader,
+  type Picture,
+  pictureSheet,
+  type RgbImage,
+  readPicture,
+  selectImages,
+  withClasses,
+} from '@refconv/datasets';
+import { boxesOf } from '@refconv/datasets/boxes';
+import { anchorsOf, detectionsOf, inputSizeOf, predictionsOf, rescale } from '@refconv/detection';
 import { writeAtomically } from '@refconv/files';
 import { bilinearResize } from '@refconv/layers';
 import { tf } from '@refconv/tensorflow';
@@ -13,8 +25,58 @@ const SHOWN = 4;
 /** Larger ones lose rows and columns. */
 const HEIGHT = 180;
 
+/** An image as it is, and what the network has from its loader. */
+interface Shown {
+  picture: RgbImage;
+  batch: LoadedBatch;
+  /** [1, height, width, 3]. */
+  input: Tensor4D;
+}
+
+/** Pictures of an image's size by their captions; undefined where there is nothing to compare with. */
+type Draw = (shown: Shown) => Record<string, ArrayLike<number>> | undefined;
+
 /** Writes pictures.png: a row for each image, with the label image's classes and the network's over it. Nothing where label images are cropped. */
-export async function writePictures(folder: string, model: LayersModel, data: TrainingData): Promise<void> {
+export const writePictures = (folder: string, model: LayersModel, data: TrainingData): Promise<void> =>
+  writeSheet(folder, data, ({ picture: { data: pixels, height, width }, batch, input }) => {
+    const [target] = batch.targets ?? [];
+    if (!target || String(target.shape) !== String([height, width])) return undefined;
+    const output = model.predict(input) as Tensor | Tensor[];
+    const logits = (Array.isArray(output) ? output[0] : output) as Tensor4D;
+    const found = Uint8Array.from(tf.argMax(bilinearResize(logits, [height, width]), 3).dataSync());
+    return {
+      image: pixels,
+      'label image': withClasses(pixels, target.data),
+      network: withClasses(pixels, found),
+    };
+  });
+
+/** Objects that are less likely are not drawn. */
+const SURE = 0.5;
+
+/** Writes pictures.png: a row for each image, with its boxes and with those of the network. Nothing where images are cropped. */
+export async function writeBoxPictures(folder: string, model: LayersModel, data: TrainingData): Promise<void> {
+  const [anchors, size] = [anchorsOf(model), inputSizeOf(model)];
+  await writeSheet(folder, data, ({ picture, batch, input }) => {
+    const { boxes, height, width } = boxesOf(batch.targets, 0);
+    if (height !== picture.height || width !== picture.width) return undefined;
+    const { logits, boxes: codes } = predictionsOf(model, input, false);
+    const found = detectionsOf(logits.dataSync(), codes.dataSync(), anchors, size).filter(({ score }) => score >= SURE);
+    const framed = (objects: readonly { box: readonly [number, number, number, number]; label: number }[]) => {
+      const pixels = Uint8ClampedArray.from(picture.data);
+      drawBoxes(
+        { data: pixels, height, width },
+        objects.map(({ box, label }) => ({ box, label: label - 1 })),
+        2 * Math.ceil(height / HEIGHT),
+      );
+      return pixels;
+    };
+    const own = found.map(({ box, label }) => ({ label, box: rescale(box, size, picture) }));
+    return { 'its boxes': framed(boxes), network: framed(own) };
+  });
+}
+
+async function writeSheet(folder: string, data: TrainingData, draw: Draw): Promise<void> {
   const split = finalSplit(data);
   if (!(split instanceof Loader)) return;
   const { source, transform } = split;
@@ -26,34 +88,31 @@ export async function writePictures(folder: string, model: LayersModel, data: Tr
   const loader = testLoader(chosen, { transform: transform.text, workers: 1, batchSize: 1, onBroken: 'skip' });
   const pictures: Picture[] = [];
   let shape = { height: 0, width: 0 };
+  let columns = 1;
   try {
-    for await (const { images, targets, indices } of loader.epoch(0)) {
-      const [target] = targets ?? [];
-      const { data: pixels, width, height } = await readPicture(chosen, indices[0] as number);
-      if (!target || String(target.shape) !== String([height, width])) return;
-      const found = tf.tidy(() => {
-        const output = model.predict(tf.tensor4d(images, [1, ...loader.imageShape])) as Tensor | Tensor[];
-        const logits = (Array.isArray(output) ? output[0] : output) as Tensor4D;
-        return Uint8Array.from(tf.argMax(bilinearResize(logits, [height, width]), 3).dataSync());
-      });
+    for await (const batch of loader.epoch(0)) {
+      const picture = await readPicture(chosen, batch.indices[0] as number);
+      const { width, height } = picture;
+      const input = tf.tensor4d(batch.images, [1, ...loader.imageShape]);
+      tf.engine().startScope();
+      const drawn = draw({ picture, batch, input });
+      tf.engine().endScope();
+      input.dispose();
+      if (!drawn) return;
       const step = Math.ceil(height / HEIGHT);
       const own = { height: Math.floor(height / step), width: Math.floor(width / step) };
       // The sheet has pictures of one size.
       if (pictures.length > 0 && (own.height !== shape.height || own.width !== shape.width)) continue;
       shape = own;
-      const columns = {
-        image: pixels,
-        'label image': withClasses(pixels, target.data),
-        network: withClasses(pixels, found),
-      };
-      for (const [caption, values] of Object.entries(columns))
+      columns = Object.keys(drawn).length;
+      for (const [caption, values] of Object.entries(drawn))
         pictures.push({ pixels: thinned(values, width, own, step), caption });
     }
   } finally {
     await loader.close();
   }
   if (pictures.length === 0) return;
-  await writeAtomically(join(folder, PICTURES), [await pictureSheet(pictures, { ...shape, columns: 3 })]);
+  await writeAtomically(join(folder, PICTURES), [await pictureSheet(pictures, { ...shape, columns })]);
 }
 
 /** Every `step`-th row and column. */

@@ -32,13 +32,19 @@ export interface Result {
   meanIou?: number;
   pixelAccuracy?: number;
   iou?: (number | null)[];
+  /** Of detection: COCO's AP, that at IoU 0.5, Pascal VOC's AP of 2012, and COCO's AP of each class, null where it has nothing to find. */
+  ap?: number;
+  ap50?: number;
+  voc12?: number;
+  classAp?: (number | null)[];
   testLoss: number;
-  /** The epoch with the highest top-1, or mean IoU. Chosen on the test images it is no result, as it is too high: the final one is. */
-  best: Omit<BestEpoch, 'score'> & { top1?: number; meanIou?: number };
+  /** The epoch with the highest top-1, mean IoU or AP. Chosen on the test images it is no result, as it is too high: the final one is. */
+  best: Omit<BestEpoch, 'score'> & { top1?: number; meanIou?: number; ap?: number };
   trainLoss: number;
   /** Of the merged network, on the same images. */
   mergedTop1?: number;
   mergedMeanIou?: number;
+  mergedAp?: number;
   /** Numbers that are trained, and that the plain network has afterwards. */
   parametersInTraining: number;
   parameters: number;
@@ -75,6 +81,7 @@ export type AnalysisRow = Record<string, string | number>;
 export const SCORES = {
   classification: { entry: 'top1', merged: 'mergedTop1', column: 'top1', title: 'top-1' },
   segmentation: { entry: 'meanIou', merged: 'mergedMeanIou', column: 'mean_iou', title: 'mean IoU' },
+  detection: { entry: 'ap', merged: 'mergedAp', column: 'ap', title: 'AP' },
 } as const;
 
 export const scoreOf = ({ task }: Pick<Spec, 'task'>) => SCORES[task?.id ?? 'classification'];

@@ -26,11 +26,14 @@ export const networkSchema = z.strictObject({
 });
 
 /** What the network is for, where that is not classification. */
-export const taskSchema = z.strictObject({
-  id: z.literal('segmentation'),
-  head: z.enum(['lraspp', 'fcn', 'deeplabv3']).optional(),
-  outputStride: z.union([z.literal(8), z.literal(16), z.literal(32)]).optional(),
-});
+export const taskSchema = z.discriminatedUnion('id', [
+  z.strictObject({
+    id: z.literal('segmentation'),
+    head: z.enum(['lraspp', 'fcn', 'deeplabv3']).optional(),
+    outputStride: z.union([z.literal(8), z.literal(16), z.literal(32)]).optional(),
+  }),
+  z.strictObject({ id: z.literal('detection') }),
+]);
 
 /** A file of weights that a training starts from. */
 export const weightsSchema = z.strictObject({
@@ -40,11 +43,24 @@ export const weightsSchema = z.strictObject({
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
 });
 
-/** The sets that have label images. */
-export const LABEL_SETS: readonly string[] = ['camvid', 'segmentation', 'scenes'];
+/** The sets of each task but classification, and what their images have. */
+const ANNOTATED = {
+  segmentation: { sets: ['camvid', 'segmentation', 'scenes'], what: 'label images' },
+  detection: { sets: ['voc', 'coco', 'objects'], what: 'boxes' },
+} as const;
+type AnnotatedTask = keyof typeof ANNOTATED;
+
+/** Sets that are wherever somebody put them. */
+const IN_FOLDERS: readonly string[] = ['folder', 'segmentation', 'voc', 'coco'];
+
+const DATA_SETS = [
+  ...(['cifar10', 'cifar100', 'synthetic', 'imagenet', 'folder'] as const),
+  ...ANNOTATED.segmentation.sets,
+  ...ANNOTATED.detection.sets,
+] as const;
 
 export const dataSchema = z.strictObject({
-  name: z.enum(['cifar10', 'cifar100', 'synthetic', 'imagenet', 'folder', 'camvid', 'segmentation', 'scenes']),
+  name: z.enum(DATA_SETS),
   /** Where it lies; left out: looked for in REFCONV_DATA and the cache. */
   folder: z.string().optional(),
   /** Training images, chosen at random, the same ones for every seed; left out: all. */
@@ -53,7 +69,7 @@ export const dataSchema = z.strictObject({
   test: count.optional(),
   /** Height and width; of the synthetic set, and of images in files what they are cropped to. */
   size: count.optional(),
-  /** Of sets with label images: height and width to which images are resized; left out: their own. */
+  /** Of sets with label images or boxes: height and width to which images are resized; left out: their own, of boxes 320×320. */
   imageSize: z.tuple([count, count]).optional(),
   /** So many images, none of which is trained on, are held out of the training set and take the place of the test images: all numbers of the run are of them. */
   validation: count.optional(),
@@ -61,6 +77,8 @@ export const dataSchema = z.strictObject({
   transform: z.string().optional(),
   /** How test images in files are prepared; left out: as for the network's published weights. */
   testTransform: z.string().optional(),
+  /** Leaves out files that cannot be read, and boxes that are wrong, and tells it; left out: a run fails by them. */
+  skipBroken: z.boolean().optional(),
 });
 
 export const recipeSchema = z.strictObject({
@@ -120,6 +138,8 @@ export const methodSchema = z.strictObject({
   /** Of the method; a seed is none of them, as the run's is the method's too. */
   options: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).default({}),
   start: z.enum(['pretrained', 'scratch']).default('pretrained'),
+  /** Of segmenters and detectors: in the spatial convolutions of heads and extra maps too; left out: in those of the backbone. */
+  everywhere: z.boolean().optional(),
   withoutBatchNorm: z.enum(['refuse', 'bias']).default('refuse'),
 });
 
@@ -172,7 +192,7 @@ export const specSchema = z.strictObject({
   /** Left out: classification. */
   task: taskSchema.optional(),
   data: dataSchema,
-  /** What the network starts from, where that is no other run: of a classifier's weights a segmenter takes the body. Left out: initial weights. */
+  /** What the network starts from, where that is no other run: of a classifier's weights a segmenter or detector takes the body. Left out: initial weights. */
   weights: weightsSchema.optional(),
   /** The run whose final model this one starts from, by its hash; null: initial weights. */
   from: z
@@ -219,7 +239,7 @@ export function parseSpec(value: unknown): Spec {
       `The spec cannot be used: data.size is for the synthetic set and images in files; given with ${spec.data.name}.`,
     );
   checkTask(spec);
-  if ((spec.data.name === 'folder' || spec.data.name === 'segmentation') && spec.data.folder === undefined)
+  if (IN_FOLDERS.includes(spec.data.name) && spec.data.folder === undefined)
     throw new RangeError('The spec cannot be used: data.folder is not set; it says where the images lie.');
   if (spec.method && 'seed' in spec.method.options)
     throw new RangeError(
@@ -234,19 +254,26 @@ export function parseSpec(value: unknown): Spec {
   return spec;
 }
 
-function checkTask({ task, data, weights, from, analysis, recipe }: Spec): void {
+function checkTask({ task, data, weights, from, analysis, recipe, method }: Spec): void {
   const fail = (why: string): never => {
     throw new RangeError(`The spec cannot be used: ${why}.`);
   };
-  const labelled = LABEL_SETS.includes(data.name);
-  if (task && !labelled)
-    fail(`${data.name} has no label images, which segmentation needs; there are ${LABEL_SETS.join(', ')}`);
-  if (!task && labelled) fail(`the images of ${data.name} have label images: set task to {"id":"segmentation"}`);
-  if (!labelled && data.imageSize) fail('data.imageSize is for sets with label images; data.size is for others');
+  const own = (Object.keys(ANNOTATED) as AnnotatedTask[]).find((id) =>
+    (ANNOTATED[id].sets as readonly string[]).includes(data.name),
+  );
+  if (task && task.id !== own) {
+    const { sets, what } = ANNOTATED[task.id];
+    fail(`${data.name} has no ${what}, which ${task.id} needs; there are ${sets.join(', ')}`);
+  }
+  if (!task && own) fail(`the images of ${data.name} have ${ANNOTATED[own].what}: set task to {"id":"${own}"}`);
+  if (!own && data.imageSize) fail('data.imageSize is for sets with label images or boxes; data.size is for others');
   if (task && (recipe.labelSmoothing > 0 || recipe.adversarial))
-    fail('the loss of segmentation has no label smoothing and no adversarial images');
+    fail(`the loss of ${task.id} has no label smoothing and no adversarial images`);
   if (task && (recipe.augment.crop > 0 || recipe.augment.flip))
-    fail('images with label images are changed by data.transform; set recipe.augment to {"crop":0,"flip":false}');
+    fail(
+      `images with ${ANNOTATED[task.id].what} are changed by data.transform; set recipe.augment to {"crop":0,"flip":false}`,
+    );
+  if (method?.everywhere !== undefined && !task) fail('method.everywhere is of segmenters and detectors');
   if (weights && from) fail('weights and from are both set; a run starts from one of them');
   if (task && analysis && analysis.id !== 'cost') fail(`the analysis ${analysis.id} is of classifiers`);
 }

@@ -21,7 +21,11 @@ export interface TableRow {
   top5Deviation?: number;
   meanIou?: number;
   meanIouDeviation?: number;
-  /** Over the baseline, in points of top-1 or mean IoU: the mean of the differences seed by seed, and its 95 % confidence interval. */
+  ap?: number;
+  apDeviation?: number;
+  ap50?: number;
+  ap50Deviation?: number;
+  /** Over the baseline, in points of top-1, mean IoU or AP: the mean of the differences seed by seed, and its 95 % confidence interval. */
   gain?: number;
   gainLow?: number;
   gainHigh?: number;
@@ -78,7 +82,9 @@ export function tableFrom(grid: Grid, ledger: readonly LedgerRow[]): TableRow[] 
       return other && other.task === row.task ? [100 * (scoreOfRow(row) - scoreOfRow(other))] : [];
     });
     const gain = meanInterval(differences);
-    const [top1, top5, meanIou] = (['top1', 'top5', 'mean_iou'] as const).map((name) => meanInterval(percents(name)));
+    const [top1, top5, meanIou, ap, ap50] = (['top1', 'top5', 'mean_iou', 'ap', 'ap50'] as const).map((name) =>
+      meanInterval(percents(name)),
+    );
     const paper = arm === grid.paper?.arm ? grid.paper.gains[network] : undefined;
     const comparable = !grid.changed && rows.length > 0 && rows.every(({ data }) => data === 'imagenet');
     return {
@@ -92,6 +98,10 @@ export function tableFrom(grid: Grid, ledger: readonly LedgerRow[]): TableRow[] 
       top5Deviation: top5?.deviation,
       meanIou: meanIou?.mean,
       meanIouDeviation: meanIou?.deviation,
+      ap: ap?.mean,
+      apDeviation: ap?.deviation,
+      ap50: ap50?.mean,
+      ap50Deviation: ap50?.deviation,
       gain: gain?.mean,
       ...(gain?.low !== undefined && { gainLow: gain.low, gainHigh: gain.high }),
       pairs: differences.length,
@@ -135,6 +145,10 @@ const CSV = [
   'top5Deviation',
   'meanIou',
   'meanIouDeviation',
+  'ap',
+  'apDeviation',
+  'ap50',
+  'ap50Deviation',
   'gain',
   'gainLow',
   'gainHigh',
@@ -169,6 +183,8 @@ export function tableCells(rows: readonly TableRow[]): { header: string[]; body:
     'top-1, %',
     'top-5, %',
     'mean IoU, %',
+    'AP, %',
+    'AP50, %',
     'gain, points',
     '95 % CI',
     'paper',
@@ -186,6 +202,8 @@ export function tableCells(rows: readonly TableRow[]): { header: string[]; body:
     plusMinus(row.top1, row.top1Deviation),
     plusMinus(row.top5, row.top5Deviation),
     plusMinus(row.meanIou, row.meanIouDeviation),
+    plusMinus(row.ap, row.apDeviation),
+    plusMinus(row.ap50, row.ap50Deviation),
     signed(row.gain),
     row.gainLow === undefined ? '' : `${signed(row.gainLow)} to ${signed(row.gainHigh)}`,
     signed(row.paper),

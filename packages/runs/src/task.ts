@@ -1,4 +1,6 @@
 /** What a run's task needs beside the loop: its measures for the result, and its files. Loads TensorFlow. */
+import { detection } from '@refconv/detection';
+import { writeDetection } from '@refconv/detection/results';
 import { segmentation } from '@refconv/segmentation';
 import { writeSegmentation } from '@refconv/segmentation/results';
 import {
@@ -12,7 +14,7 @@ import {
   writePredictions,
 } from '@refconv/training';
 import type { LayersModel } from '@tensorflow/tfjs';
-import { writePictures } from './pictures.js';
+import { writeBoxPictures, writePictures } from './pictures.js';
 import type { Result } from './result.js';
 import type { Spec } from './spec.js';
 
@@ -41,10 +43,20 @@ const SEGMENTATION: SegmentationTask = {
   measures: ({ meanIou, pixelAccuracy, iou }) => ({ meanIou, pixelAccuracy, iou }),
 };
 
+type DetectionTask = typeof detection extends Task<infer P, infer E> ? RunTask<P, E> : never;
+
+const DETECTION: DetectionTask = {
+  task: detection,
+  write: writeDetection,
+  pictures: writeBoxPictures,
+  measures: ({ ap, ap50, voc12, classAp }) => ({ ap, ap50, voc12, classAp }),
+};
+
 /** Runs a function with the task of a spec. */
 export function withTask<T>(
   { task }: Pick<Spec, 'task'>,
   run: <P extends ImageResult, E extends Measured>(task: RunTask<P, E>) => T,
 ): T {
-  return task?.id === 'segmentation' ? run(SEGMENTATION) : run(CLASSIFICATION);
+  if (task?.id === 'segmentation') return run(SEGMENTATION);
+  return task?.id === 'detection' ? run(DETECTION) : run(CLASSIFICATION);
 }

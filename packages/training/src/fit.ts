@@ -25,7 +25,7 @@ import {
 import { lockTraining } from './folderLock.js';
 import { freezeLayers } from './freeze.js';
 import { kernelWatch } from './kernelChange.js';
-import { type LeftOut, leftOutText, passedOverIn, unreadOf } from './leftOut.js';
+import { type LeftOut, leftOutText, passedOverIn, unreadOf, wrongBoxesIn } from './leftOut.js';
 import { type MetricsRow, scoreKey } from './metrics.js';
 import { sharedNames } from './modelFolder.js';
 import { NEW_EPOCH, type Position, START } from './position.js';
@@ -331,7 +331,7 @@ function result<P extends ImageResult>(
     (row) => ({ epoch: row.epoch, score: row[scoreKey(chosenOn, measure)] ?? Number.NaN, chosenOn }) as const,
   );
   const best = epochs.reduce<BestEpoch | undefined>((a, b) => (a && a.score >= b.score ? a : b), undefined);
-  const leftOut = { images: unread, files: passedOverIn(data) };
+  const leftOut = { images: unread, boxes: wrongBoxesIn(data), files: passedOverIn(data) };
   return { best, last: rows.at(-1), predictions, rows, step, stopped, leftOut };
 }
 

@@ -1,6 +1,6 @@
 /** What a training leaves out, told once: in its output, and for reports. */
 
-import type { Loader } from '@refconv/datasets';
+import { type Loader, wrongBoxes } from '@refconv/datasets';
 import { counted, listed } from '@refconv/datasets/text';
 import type { SplitName, TrainingData } from './feed.js';
 
@@ -13,6 +13,8 @@ export interface LeftImage {
 
 export interface LeftOut {
   images: LeftImage[];
+  /** Images that are used without some of their boxes, which are wrong. */
+  boxes?: LeftImage[];
   /** Files among the images whose names' endings are not those of images. */
   files?: string[];
   /** Convolutions with a kernel above 1×1 that the method leaves as they are. */
@@ -22,12 +24,15 @@ export interface LeftOut {
 /** Of a training that left something out. */
 export const LEFT_OUT_FILE = 'left-out.json';
 
-/** A line for the images, one for the files, one for the layers; none where nothing was left out. */
-export function leftOutText({ images = [], files = [], layers = [] }: Partial<LeftOut>): string[] {
-  const unread = images.map(({ path, reason }) => ({ name: path, reason }));
+/** A line for the images, one for boxes, one for the files, one for the layers; none where nothing was left out. */
+export function leftOutText({ images = [], boxes = [], files = [], layers = [] }: Partial<LeftOut>): string[] {
+  const named = (left: readonly LeftImage[]) => left.map(({ path, reason }) => ({ name: path, reason }));
   return [
     ...(images.length > 0
-      ? [`Left out: ${counted(images.length, 'image')} that cannot be read: ${byReason(unread)}`]
+      ? [`Left out: ${counted(images.length, 'image')} that cannot be read: ${byReason(named(images))}`]
+      : []),
+    ...(boxes.length > 0
+      ? [`Left out: wrong boxes of ${counted(boxes.length, 'image')}: ${byReason(named(boxes))}`]
       : []),
     ...(files.length > 0
       ? [
@@ -49,6 +54,7 @@ function byReason(rows: readonly { name: string; reason: string }[]): string {
 /** What one loader could not read so far, and what its folders have beside images. */
 export const leftOutBy = (loader: Loader, split: LeftImage['split'] = 'test'): Required<Omit<LeftOut, 'layers'>> => ({
   images: loader.broken.map(({ path, reason }) => ({ split, path, reason })),
+  boxes: wrongBoxes(loader.source).map((each) => ({ split, ...each })),
   files: [...(loader.source.passedOver ?? [])],
 });
 
@@ -67,11 +73,14 @@ export function unreadOf(data: TrainingData, earlier: readonly LeftImage[] = [])
   return [...new Map([...earlier, ...found].map((image) => [`${image.split} ${image.path}`, image])).values()];
 }
 
+/** Images of the loaders that are used without their wrong boxes. */
+export const wrongBoxesIn = (data: TrainingData): LeftImage[] => leftOutOf(data).flatMap(({ boxes }) => boxes);
+
 /** What the loaders' folders have beside images, each file once. */
 export const passedOverIn = (data: TrainingData): string[] => [
   ...new Set(leftOutOf(data).flatMap(({ files }) => files)),
 ];
 
 /** Whether there is anything to tell. */
-export const leavesOut = ({ images, files = [], layers }: LeftOut): boolean =>
-  images.length + files.length + layers.length > 0;
+export const leavesOut = ({ images, boxes = [], files = [], layers }: LeftOut): boolean =>
+  images.length + boxes.length + files.length + layers.length > 0;

@@ -2,7 +2,7 @@
 import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mean, spread } from '@refconv/analysis/statistics';
-import { counted, type LedgerRow, RESULTS_VERSION, settingsText, shortHash, tableCells } from '@refconv/runs';
+import { counted, type LedgerRow, RESULTS_VERSION, SCORES, settingsText, shortHash, tableCells } from '@refconv/runs';
 import { type CurveRow, gainsChart, trainingChart } from '../charts/training.js';
 import { type Html, html } from '../html.js';
 import type { EpochMetrics } from '../metrics.js';
@@ -70,10 +70,11 @@ ${table(
   return page({ title: `${name}: RefConv`, base: '../../', links, charts: true, body: sections });
 }
 
-const measuresOf = (row: LedgerRow | undefined): (keyof LedgerRow)[] =>
-  row?.task === 'segmentation'
-    ? ['mean_iou', 'merged_mean_iou', 'best_top1_on_test']
-    : ['top1', 'merged_top1', 'best_top1_on_test'];
+/** The task's measure, the merged network's, and that of the best epoch. */
+function measuresOf(row: LedgerRow | undefined): (keyof LedgerRow)[] {
+  const { column } = SCORES[(row?.task ?? 'classification') as keyof typeof SCORES];
+  return [column, `merged_${column}`, 'best_top1_on_test'];
+}
 
 /** The pictures of each arm with the first seed that has them, side by side. */
 async function picturesSection(folder: string, { runs }: Experiment): Promise<Html | string> {
@@ -88,10 +89,10 @@ async function picturesSection(folder: string, { runs }: Experiment): Promise<Ht
       const file = `pictures-${shortHash(hash)}.png`;
       await cp(pictures as string, join(folder, file));
       const title = `${network}, ${arm}, seed ${seed}`;
-      return html`<figure><img src="${file}" alt="Test images, their label images and what the network makes of them: ${title}" loading="lazy"><figcaption>${title}</figcaption></figure>`;
+      return html`<figure><img src="${file}" alt="Test images, their annotations and what the network makes of them: ${title}" loading="lazy"><figcaption>${title}</figcaption></figure>`;
     }),
   );
-  return html`<h2>Pictures</h2><p class="soft">The same test images in each: as they are, with the classes of their label images, and with those of the network, which is the merged one where there is one.</p>${figures}`;
+  return html`<h2>Pictures</h2><p class="soft">The same test images in each: with their annotations, the classes of their pixels or their boxes, and with those of the network, which is the merged one where there is one.</p>${figures}`;
 }
 
 /** What runs left out, each line once for the seeds that share it. */
@@ -140,7 +141,8 @@ function curvesFigures({ runs, name }: Experiment, network: string): Figure[] {
       ),
     );
   const rows = rowsOf(({ score }) => 100 * score);
-  const measure = own[0]?.epochs[0]?.measure === 'mean IoU' ? 'mean IoU' : 'accuracy';
+  const { measure: score = 'top-1' } = own[0]?.epochs[0] ?? {};
+  const measure = score === 'top-1' ? 'accuracy' : score;
   const band = rows.some(({ runs = 1 }) => runs > 1)
     ? ', the mean over seeds; the band reaches from the least to the largest'
     : '';

@@ -23,11 +23,15 @@ export async function verify({ data, split, workers, maxPixels, json }: VerifyOp
   });
   bar.stop();
   console.log(json ? JSON.stringify(result, undefined, 2) : verificationText(result));
-  if (result.broken.length) process.exitCode = 1;
+  if (result.broken.length || result.boxes?.wrong.length) process.exitCode = 1;
 }
 
-/** A usual training's of label images: see docs/data.md. */
-const SEGMENTATION = 'randomResize(180..480)|randomCrop(240x320,padIfSmaller=1)|flip|normalize(imagenet)';
+/** Usual trainings' of label images and of boxes: see docs/data.md. */
+const ANNOTATED = {
+  labelImages: 'randomResize(180..480)|randomCrop(240x320,padIfSmaller=1)|flip|normalize(imagenet)',
+  labelArrays: 'randomResize(180..480)|randomCrop(240x320,padIfSmaller=1)|flip|normalize(imagenet)',
+  boxes: 'randomIouCrop|resize(320x320)|flip|normalize(imagenet)',
+};
 
 interface ShowOptions {
   data: string;
@@ -46,7 +50,7 @@ export async function show(options: ShowOptions): Promise<void> {
   const { mean, std } = statistics;
   const { place } = source;
   const usual = source.annotations
-    ? SEGMENTATION
+    ? ANNOTATED[source.annotations.kind]
     : place.kind === 'memory'
       ? `randomCrop(${place.height},4)|flip|normalize(${mean.join('/')},${std.join('/')})`
       : PHOTOGRAPHS;
@@ -56,6 +60,8 @@ export async function show(options: ShowOptions): Promise<void> {
     shuffle: true,
     ...(maxPixels !== undefined && { maxPixels }),
     seed,
+    // What of boxes is wrong `data verify` tells.
+    ...(source.annotations?.kind === 'boxes' && { onBroken: 'skip' as const }),
   });
   try {
     for await (const batch of loader.epoch(epoch)) {

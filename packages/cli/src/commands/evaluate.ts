@@ -26,13 +26,17 @@ interface EvaluateOptions extends SourceOptions {
   maxPixels?: number;
   batchSize?: number;
   json?: boolean;
+  output?: string;
 }
 
 export async function evaluateCommand(options: EvaluateOptions): Promise<void> {
-  if ((await taskOf(options)) === 'segmentation')
-    return (await import('./evaluateSegmentation.js')).evaluateSegmentation(options);
+  const task = await taskOf(options);
+  if (task === 'segmentation') return (await import('./evaluateSegmentation.js')).evaluateSegmentation(options);
+  if (task === 'detection') return (await import('./evaluateDetection.js')).evaluateDetection(options);
   if (options.split !== undefined && options.split !== 'test')
-    throw new Error('--split is for images with label images; classification is evaluated on the test images.');
+    throw new Error(
+      '--split is for images with label images or boxes; classification is evaluated on the test images.',
+    );
   const {
     data,
     download,
@@ -58,7 +62,7 @@ export async function evaluateCommand(options: EvaluateOptions): Promise<void> {
   const begin = performance.now();
   const onBatch = (done: number) => bar.update(done, '');
   let result: Evaluation;
-  let left: ReturnType<typeof leftOutBy> = { images: [], files: [] };
+  let left: ReturnType<typeof leftOutBy> = { images: [], boxes: [], files: [] };
   if ('place' in images) {
     const transform = testTransform(options, notes, inputSizeOf(model, notes, asked));
     const onBroken = skipBroken ? 'skip' : 'fail';

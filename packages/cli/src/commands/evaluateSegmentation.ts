@@ -31,7 +31,7 @@ export async function evaluateSegmentation(options: EvaluateSegmentationOptions)
     { height, width, classes: source.classes.length },
   );
   segmentation.checkModel(model);
-  requireClasses(model, source);
+  requireClasses(segmentation, model, source);
   const usual = segmentationTransforms(shapeOf(model), normalisationSteps(options, notes)).test;
   const changed = options.mean !== undefined;
   const loader = testLoader(source, {

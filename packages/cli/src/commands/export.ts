@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
 import { classColour } from '@refconv/datasets';
-import { exportOnnx, exportSavedModel, exportSegmenterPage } from '@refconv/export';
+import { anchorsOf, withDecoding } from '@refconv/detection';
+import { exportDetectorPage, exportOnnx, exportSavedModel, exportSegmenterPage } from '@refconv/export';
 import { reparameterizedLayers } from '@refconv/refconv';
 import { saveModel } from '@refconv/training';
-import { openSource, type SourceOptions } from '../source.js';
+import { openSource, type SourceOptions, taskOf } from '../source.js';
 
 interface ExportOptions extends SourceOptions {
   format: 'savedmodel' | 'onnx' | 'tfjs' | 'page';
@@ -18,10 +19,14 @@ export async function exportCommand({ format, output, batch, nhwc, ...source }: 
   const [first] = reparameterizedLayers(model);
   if (first)
     throw new Error(`${first.name} is still re-parameterised: \`refconv merge\` the network before it is exported.`);
-  if (format === 'page') await exportSegmenterPage(model, output, notes, { colour: classColour });
+  const isDetector = (await taskOf(source)) === 'detection';
+  const whole = isDetector ? withDecoding(model) : model;
+  if (format === 'page' && isDetector)
+    await exportDetectorPage(model, output, notes, { colour: classColour, anchors: anchorsOf(model) });
+  else if (format === 'page') await exportSegmenterPage(model, output, notes, { colour: classColour });
   else if (format === 'tfjs') await saveModel(model, output, notes);
-  else if (format === 'onnx') await exportOnnx(model, output, { layout: nhwc ? 'nhwc' : 'nchw' });
-  else await exportSavedModel(model, output, { ...(batch !== undefined && { batch }) });
+  else if (format === 'onnx') await exportOnnx(whole, output, { layout: nhwc ? 'nhwc' : 'nchw' });
+  else await exportSavedModel(whole, output, { ...(batch !== undefined && { batch }) });
   const hint = format === 'page' ? '; serve it, as by `npx http-server`, and open it in a browser' : '';
   console.log(`${model.name}: ${output}${hint}`);
 }

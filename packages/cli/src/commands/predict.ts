@@ -16,12 +16,14 @@ interface PredictOptions extends SourceOptions {
   skipBroken?: boolean;
   maxPixels?: number;
   batchSize?: number;
+  leastScore?: number;
 }
 
 /** A row for each image: its path, the class with the highest logit, by name and number, and that class's probability. */
 export async function predictCommand(paths: string[], options: PredictOptions): Promise<void> {
-  if ((await taskOf(options)) === 'segmentation')
-    return (await import('./predictSegmentation.js')).predictSegmentation(paths, options);
+  const task = await taskOf(options);
+  if (task === 'segmentation') return (await import('./predictSegmentation.js')).predictSegmentation(paths, options);
+  if (task === 'detection') return (await import('./predictDetection.js')).predictDetection(paths, options);
   const { output, mean, std, testTransform: _, workers, skipBroken, maxPixels, batchSize, ...source } = options;
   const images = await imageFiles(paths);
   const asked = askedSize(options);

@@ -1,20 +1,13 @@
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
-import { basename, dirname, extname, join } from 'node:path';
-import {
-  encodeLabelImage,
-  encodePicture,
-  fileName,
-  type ImageSource,
-  imageFiles,
-  readPicture,
-  withClasses,
-} from '@refconv/datasets';
+import { extname, join } from 'node:path';
+import { encodeLabelImage, encodePicture, imageFiles, readPicture, withClasses } from '@refconv/datasets';
 import { bilinearResize } from '@refconv/layers';
 import { segmentation, segmentationTransforms } from '@refconv/segmentation';
 import { compile, tf } from '@refconv/tensorflow';
 import { leftOutBy, leftOutText, progress, testLoader, writeAtomically } from '@refconv/training';
 import type { Tensor, Tensor4D } from '@tensorflow/tfjs';
+import { namesOf } from '../pictureNames.js';
 import { normalisationSteps, shapeOf } from '../segmentation.js';
 import { openSource, type SourceOptions } from '../source.js';
 
@@ -87,18 +80,4 @@ export async function predictSegmentation(paths: string[], options: PredictSegme
   }
   for (const line of leftOutText(leftOutBy(loader))) console.error(line);
   console.log(`${done} images: ${output}, NAME.png with the classes and NAME-colours.png to look at`);
-}
-
-/** A name for the files of each image: its own, with that of its folder where others have the same. */
-function namesOf(images: ImageSource): string[] {
-  const paths = Array.from({ length: images.count }, (_, i) => fileName(images, i) as string);
-  const stem = (path: string) => basename(path, extname(path));
-  const names = paths.map((path) => {
-    const alone = paths.filter((other) => stem(other) === stem(path)).length === 1;
-    return alone ? stem(path) : `${basename(dirname(path))}-${basename(path).replaceAll('.', '-')}`;
-  });
-  const twice = names.find((name, i) => names.indexOf(name) !== i);
-  if (twice !== undefined)
-    throw new Error(`Several images would be written as ${twice}.png; do them one folder at a time.`);
-  return names;
 }

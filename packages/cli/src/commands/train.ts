@@ -66,7 +66,8 @@ export async function train(options: TrainOptions): Promise<void> {
 async function trainFor(finished: string, options: TrainOptions): Promise<void> {
   const { task = 'classification' } = options;
   if (task === 'classification') return trainInto(finished, options, classificationTraining);
-  if (task === 'detection') throw new Error('`refconv train` trains for classification and segmentation.');
+  if (task === 'detection')
+    return trainInto(finished, options, (await import('../detectionTraining.js')).detectionTraining);
   const { segmentationTraining } = await import('../segmentationTraining.js');
   return trainInto(finished, options, segmentationTraining);
 }

@@ -2,37 +2,109 @@
 import { closeSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { openFileSync } from '@refconv/files';
+import { BOX_MARKS, BOX_NUMBERS } from '../boxTargets.js';
+import { mostBoxes } from '../detection/boxLists.js';
 import { decodeLabelImage, type LabelImage, labelImageSize } from '../image/labelImage.js';
+import type { Corners } from '../transform/boxViews.js';
 import type { Placed } from '../transform/render.js';
+import { checkSize, cornersOf, writeOwnBoxes, writePlacedBoxes } from './boxes.js';
 import { readableName } from './names.js';
-import { type Annotations, type LabelImages, Reader, textAt } from './source.js';
+import { type Annotations, type LabelArrays, type LabelImages, Reader, textAt } from './source.js';
 
 /** Of pixels that do not count. */
 export const IGNORED = 255;
 /** In a table of classes: a value that stands for nothing. */
 export const UNKNOWN = 254;
 
-/** What a network is to give for an image, as numbers of one shape: for label images the class of each pixel, {@link IGNORED} where none counts. */
+type TargetArray = Uint8Array | Int32Array | Float64Array;
+
+/**
+ * What a network is to give for an image, as numbers of one shape: for label images the class of each pixel, {@link IGNORED} where none counts;
+ * for boxes the three that boxTargets.ts describes.
+ */
 export interface Target {
   /** `[size, …shape]`. */
-  data: Uint8Array | Int32Array | Float32Array;
+  data: TargetArray;
   /** Of one image: of label images `[height, width]`. */
   shape: readonly number[];
 }
 
+/** The numbers of one of an image's targets. */
+export interface TargetForm {
+  type: 'uint8' | 'int32' | 'float64';
+  shape: readonly number[];
+}
+
+/** What kind of annotation a set has, in words. */
+export const annotationName = ({ kind }: Annotations) => (kind === 'boxes' ? 'boxes' : 'label images');
+
 /**
- * The sizes that targets have: those of the images, or the label images' own, where all have the same.
+ * The targets of an image. Those of label images have the images' size, or their own, where all have the same.
  * @throws Error where the first label image cannot be read.
  */
-export function targetShape(
+export function targetForms(
   annotations: Annotations,
   [height, width]: readonly [number, number, number],
   size: 'image' | 'own',
-): readonly number[] {
-  if (size === 'image') return [height, width];
-  return annotations.kind === 'labelImages'
-    ? sizeOf(labelPath(annotations, 0))
-    : [annotations.height, annotations.width];
+): readonly TargetForm[] {
+  if (annotations.kind === 'boxes') {
+    const most = mostBoxes(annotations);
+    return [
+      { type: 'float64', shape: [most, BOX_NUMBERS] },
+      { type: 'int32', shape: [most, BOX_MARKS] },
+      { type: 'int32', shape: [2] },
+    ];
+  }
+  const own = () =>
+    annotations.kind === 'labelImages' ? sizeOf(labelPath(annotations, 0)) : [annotations.height, annotations.width];
+  return [{ type: 'uint8', shape: size === 'image' ? [height, width] : own() }];
+}
+
+/** Writes what belongs to one image after the other. */
+export interface AnnotationWriter {
+  /** What a transform is to know of the image. @throws Error where its annotation cannot be used. */
+  boxes(index: number): readonly Corners[];
+  /** @param out one image's part of the batch's targets. @throws Error where its annotation cannot be used. */
+  write(index: number, placed: Placed, out: readonly TargetArray[]): void;
+}
+
+interface WriterOptions {
+  labelSize: 'image' | 'own';
+  onBroken: 'fail' | 'skip';
+  maxBytes: number;
+  maxPixels: number;
+}
+
+export function annotationWriter(annotations: Annotations, options: WriterOptions): AnnotationWriter {
+  const own = options.labelSize === 'own';
+  if (annotations.kind !== 'boxes') {
+    const reader = new LabelReader(annotations, options);
+    return {
+      boxes: () => [],
+      write: (index, placed, [out]) => writeLabels(reader.read(index, placed.source), placed, out as Uint8Array, own),
+    };
+  }
+  return {
+    boxes: (index) => cornersOf(annotations, index, options.onBroken === 'fail'),
+    write(index, placed, [boxes, marks, size]) {
+      checkSize(annotations, index, placed.source);
+      const out = { boxes: boxes as Float64Array, marks: marks as Int32Array, size: size as Int32Array };
+      if (own) writeOwnBoxes(annotations, index, placed.source, out);
+      else writePlacedBoxes(annotations, index, placed, out);
+    },
+  };
+}
+
+function writeLabels(labels: LabelImage, placed: Placed, out: Uint8Array, own: boolean): void {
+  if (!own) {
+    placeLabels(labels, placed, out);
+    return;
+  }
+  if (labels.data.length !== out.length)
+    throw new Error(
+      `its label image is ${labels.width} x ${labels.height}, unlike the first; compare at the network's size instead, by a crop in the transform`,
+    );
+  out.set(labels.data);
 }
 
 export const labelPath = ({ root, names }: LabelImages, index: number) =>
@@ -56,7 +128,7 @@ export class LabelReader {
   private readonly reader: Reader | undefined;
 
   constructor(
-    private readonly annotations: Annotations,
+    private readonly annotations: LabelImages | LabelArrays,
     private readonly limits: { maxBytes: number; maxPixels: number },
   ) {
     if (annotations.kind === 'labelArrays') return;

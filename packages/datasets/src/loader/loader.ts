@@ -3,9 +3,11 @@ import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { type Batch, batchCount, epochOrder } from '../batches.js';
 import { type JpegDecoder, MAX_PIXELS } from '../image/decode.js';
+import { counted } from '../text.js';
 import { parseTransform, type Transform } from '../transform/parse.js';
 import type { Mix } from '../transform/tensor.js';
-import { type Target, targetShape } from './annotations.js';
+import { annotationName, type Target, type TargetForm, targetForms } from './annotations.js';
+import { boxFault } from './boxes.js';
 import {
   type BatchMessage,
   type BrokenImage,
@@ -16,7 +18,7 @@ import {
   type WorkerMessage,
   type WorkerSetUp,
 } from './protocol.js';
-import { type ImageSource, shared } from './source.js';
+import { type Annotations, type ImageSource, imageName, shared } from './source.js';
 
 export interface LoaderOptions {
   /** See {@link parseTransform}. */
@@ -34,7 +36,10 @@ export interface LoaderOptions {
   prefetch?: number;
   /** Every `of`-th image of the epoch's order, from the `rank`-th on; with `dropLast` the same number for each rank. */
   shard?: { rank: number; of: number };
-  /** `skip`: a batch is smaller by what cannot be read, and {@link Loader.broken} lists it. Default: `fail`. */
+  /**
+   * `skip`: a batch is smaller by what cannot be read, and {@link Loader.broken} lists it; of boxes only the wrong ones are left out. Default:
+   * `fail`, for boxes before anything is loaded.
+   */
   onBroken?: 'fail' | 'skip';
   /**
    * Bit-equal to torchvision's preprocessing of JPEG files: the whole file is decoded before a crop is taken from it.
@@ -42,8 +47,8 @@ export interface LoaderOptions {
    */
   exact?: boolean;
   /**
-   * Of label images: `image`, they are resized and cropped with the images; `own`, they stay as they are, to be compared with what a network
-   * gives for an image that was resized. Default: `image`.
+   * Of label images and boxes: `image`, they are resized and cropped with the images; `own`, they stay as they are, to be compared with what a
+   * network gives for an image that was resized. Default: `image`.
    */
   labelSize?: 'image' | 'own';
   /** Turns images upright by their Exif tag; torchvision does not. Default false. */
@@ -98,8 +103,8 @@ export class Loader {
 
   /** As given, and the defaults of what was not. */
   readonly options: Readonly<typeof DEFAULTS & LoaderOptions & { workers: number }>;
-  /** Of an image's targets, where the source has annotations. */
-  readonly targetShape: readonly number[] | undefined;
+  /** Of an image; none where the source has no annotations. */
+  private readonly targetForms: readonly TargetForm[];
   private readonly slots: Slot[];
   private workers: Worker[] = [];
   private running = false;
@@ -116,8 +121,8 @@ export class Loader {
     this.imageShape = shapeOf(source, this.transform);
     checkOptions(source, this.options);
     const { annotations } = source;
-    if (annotations) checkAnnotated(this.transform, this.options);
-    this.targetShape = annotations && targetShape(annotations, this.imageShape, this.options.labelSize);
+    checkAnnotated(source, this.transform, this.options);
+    this.targetForms = annotations ? targetForms(annotations, this.imageShape, this.options.labelSize) : [];
     const { batchSize, dropLast, prefetch, shard } = this.options;
     this.imagesPerEpoch = shardCount(source.count, shard, dropLast);
     this.batchesPerEpoch = batchCount(this.imagesPerEpoch, batchSize, dropLast);
@@ -131,7 +136,9 @@ export class Loader {
       images: shared(Float32Array, batchSize * height * width * 3),
       labels: shared(Int32Array, batchSize),
       indices: shared(Int32Array, batchSize),
-      ...(this.targetShape && { targets: shared(Uint8Array, batchSize * sizeOf(this.targetShape)) }),
+      targets: this.targetForms.map(({ type, shape }) =>
+        shared<Uint8Array | Int32Array | Float64Array>(ARRAYS[type], batchSize * sizeOf(shape)),
+      ),
     }));
   }
 
@@ -184,7 +191,6 @@ export class Loader {
 
   private view(number: number, size: number, weight: number | undefined): LoadedBatch {
     const { images, labels, indices, targets } = this.slots[number % this.slots.length] as Slot;
-    const shape = this.targetShape;
     const [height, width, channels] = this.imageShape;
     const batch = {
       images: images.subarray(0, size * height * width * channels),
@@ -192,7 +198,12 @@ export class Loader {
       indices: indices.subarray(0, size),
       size,
       number,
-      ...(targets && shape && { targets: [{ data: targets.subarray(0, size * sizeOf(shape)), shape }] }),
+      ...(targets.length > 0 && {
+        targets: this.targetForms.map(({ shape }, i) => {
+          const data = targets[i] as Target['data'];
+          return { data: data.subarray(0, size * sizeOf(shape)), shape };
+        }),
+      }),
     };
     if (weight === undefined) return batch;
     const turned = Int32Array.from({ length: size }, (_, i) => labels[(i + size - 1) % size] as number);
@@ -211,11 +222,11 @@ export class Loader {
   private startWorkers(): Worker[] {
     if (this.workers.length > 0) return this.workers;
     const { place, labels, annotations } = this.source;
-    const { batchSize, seed, exact, upright, labelSize, maxPixels, maxBytes, jpegDecoder } = this.options;
+    const { batchSize, seed, exact, upright, labelSize, onBroken, maxPixels, maxBytes, jpegDecoder } = this.options;
     const [height, width] = this.imageShape;
     const workerData: WorkerSetUp = {
       ...{ place, labels, batchSize, seed, exact, upright, maxPixels, maxBytes, jpegDecoder },
-      ...{ annotations, labelSize, transform: this.transform.text, size: [height, width], slots: this.slots },
+      ...{ annotations, labelSize, onBroken, transform: this.transform.text, size: [height, width], slots: this.slots },
     };
     const url = new URL('./worker.js', import.meta.url);
     this.workers = Array.from({ length: this.options.workers }, () => {
@@ -347,15 +358,38 @@ function shapeOf({ place }: ImageSource, { shape, steps }: Transform): readonly 
 
 const sizeOf = (shape: readonly number[]) => shape.reduce((product, side) => product * side, 1);
 
-/** Steps that label images cannot follow. */
-const ALONE: readonly string[] = ['randAugment', 'randomErasing', 'mixup', 'cutmix'];
+const ARRAYS = { uint8: Uint8Array, int32: Int32Array, float64: Float64Array };
 
-function checkAnnotated({ steps, text }: Transform, { labelSize, upright }: typeof DEFAULTS): void {
+/** Steps that annotations cannot follow. */
+const ALONE: readonly string[] = ['randAugment', 'randomErasing', 'mixup', 'cutmix'];
+/** Steps that need boxes. */
+const BY_BOXES: readonly string[] = ['randomIouCrop'];
+
+function checkAnnotated(source: ImageSource, { steps, text }: Transform, options: typeof DEFAULTS): void {
+  const { annotations } = source;
+  const needing = steps.find(({ name }) => BY_BOXES.includes(name));
+  if (needing && annotations?.kind !== 'boxes') fail(`${needing.name} chooses by boxes, which ${source.name} has not.`);
+  if (!annotations) return;
+  const what = annotationName(annotations);
   const wrong = steps.find(({ name }) => ALONE.includes(name));
-  if (wrong) fail(`the label images cannot follow the images through ${wrong.name}; leave it out of "${text}".`);
-  if (upright) fail('the label images cannot be turned upright with the images; leave upright out.');
-  if (labelSize === 'own' && steps.some(({ name }) => name !== 'resize'))
-    fail(`label images that stay as they are belong to whole images; "${text}" does more than to resize them.`);
+  if (wrong) fail(`the ${what} cannot follow the images through ${wrong.name}; leave it out of "${text}".`);
+  if (options.upright) fail(`the ${what} cannot be turned upright with the images; leave upright out.`);
+  if (options.labelSize === 'own' && steps.some(({ name }) => name !== 'resize'))
+    fail(`${what} that stay as they are belong to whole images; "${text}" does more than to resize them.`);
+  if (annotations.kind === 'boxes' && options.onBroken === 'fail') checkBoxes(source, annotations);
+}
+
+/** Before anything is loaded. @throws Error that names the first annotations that are wrong. */
+function checkBoxes({ count, place, name }: ImageSource, annotations: Extract<Annotations, { kind: 'boxes' }>): void {
+  const wrong = Array.from({ length: count }, (_, i) => [i, boxFault(annotations, i, true)] as const).filter(
+    ([, fault]) => fault !== undefined,
+  );
+  if (wrong.length === 0) return;
+  const shown = wrong.slice(0, 3).map(([i, fault]) => `${imageName(place, i)}: ${fault}`);
+  throw new Error(
+    `${counted(wrong.length, 'image')} of ${name} cannot be used: ${shown.join('; ')}${wrong.length > 3 ? '; and so on' : ''}. Mend or delete ` +
+      "what is wrong, or let it be skipped (onBroken: 'skip').",
+  );
 }
 
 function checkOptions(source: ImageSource, options: typeof DEFAULTS & LoaderOptions & { workers: number }): void {

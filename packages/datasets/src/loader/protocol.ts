@@ -14,6 +14,7 @@ export interface WorkerSetUp {
   slots: Slot[];
   annotations: Annotations | undefined;
   labelSize: 'image' | 'own';
+  onBroken: 'fail' | 'skip';
   upright: boolean;
   exact: boolean;
   maxPixels: number;
@@ -27,7 +28,7 @@ export interface Slot {
   images: Float32Array;
   labels: Int32Array;
   /** Where the images have annotations: those of a batch. */
-  targets?: Uint8Array;
+  targets: readonly (Uint8Array | Int32Array | Float64Array)[];
   /** Each image's index in the source; -1 where it is broken. */
   indices: Int32Array;
 }

@@ -3,6 +3,7 @@ import { closeSync, fstatSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { openFileSync } from '@refconv/files';
 import type { ImageSplit } from '../dataset.js';
+import type { BoxLists } from '../detection/boxLists.js';
 import type { RawImage } from '../transform/render.js';
 import { decodeName, encodeName, readableName } from './names.js';
 
@@ -45,7 +46,7 @@ export interface LabelArrays {
 }
 
 /** The kinds that there are. */
-export type Annotations = LabelImages | LabelArrays;
+export type Annotations = LabelImages | LabelArrays | BoxLists;
 
 export type Place =
   | { kind: 'files'; root: string; names: TextList }

@@ -3,9 +3,9 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { JpegDecoder } from '../image/decode.js';
 import { stream } from '../random.js';
 import { parseTransform } from '../transform/parse.js';
-import { type Placed, Renderer } from '../transform/render.js';
+import { Renderer } from '../transform/render.js';
 import { type Mixing, mix } from '../transform/tensor.js';
-import { LabelReader, placeLabels } from './annotations.js';
+import { annotationWriter } from './annotations.js';
 import { batchRange, Control, type EpochMessage, type Slot, type WorkerMessage, type WorkerSetUp } from './protocol.js';
 import { imageName, Reader } from './source.js';
 
@@ -19,8 +19,7 @@ const jpeg: JpegDecoder | undefined = setUp.jpegDecoder && (await import(setUp.j
 const { upright, maxPixels, exact } = setUp;
 const renderer = new Renderer(transform, { upright, maxPixels, whole: exact, jpeg });
 const reader = new Reader(place, setUp.maxBytes);
-const { annotations, labelSize } = setUp;
-const labelReader = annotations && new LabelReader(annotations, setUp);
+const writer = setUp.annotations && annotationWriter(setUp.annotations, setUp);
 
 const post = (message: WorkerMessage) => parentPort?.postMessage(message);
 parentPort?.on('message', run);
@@ -57,8 +56,9 @@ async function load(epoch: number, index: number, batch: number, slot: Slot, at:
   slot.indices[at] = index;
   try {
     const out = slot.images.subarray(at * pixels, (at + 1) * pixels);
-    const placed = await renderer.render(reader.read(index), stream(seed, 'augment', epoch, index), out);
-    if (labelReader) writeLabels(labelReader, index, placed, targetOf(slot, at));
+    const random = stream(seed, 'augment', epoch, index);
+    const placed = await renderer.render(reader.read(index), random, out, writer?.boxes(index));
+    writer?.write(index, placed, targetsOf(slot, at));
   } catch (error) {
     slot.indices[at] = -1;
     const reason = error instanceof Error ? error.message : String(error);
@@ -67,22 +67,11 @@ async function load(epoch: number, index: number, batch: number, slot: Slot, at:
 }
 
 /** One image's part of the batch's targets. */
-function targetOf({ targets = new Uint8Array() }: Slot, at: number): Uint8Array {
-  const length = targets.length / batchSize;
-  return targets.subarray(at * length, (at + 1) * length);
-}
-
-function writeLabels(labels: LabelReader, index: number, placed: Placed, out: Uint8Array): void {
-  const read = labels.read(index, placed.source);
-  if (labelSize === 'image') {
-    placeLabels(read, placed, out);
-    return;
-  }
-  if (read.data.length !== out.length)
-    throw new Error(
-      `its label image is ${read.width} x ${read.height}, unlike the first; compare at the network's size instead, by a crop in the transform`,
-    );
-  out.set(read.data);
+function targetsOf({ targets }: Slot, at: number) {
+  return targets.map((target) => {
+    const length = target.length / batchSize;
+    return target.subarray(at * length, (at + 1) * length);
+  });
 }
 
 /** What concerns a batch as a whole is done by whoever finished its last image. */
@@ -95,7 +84,10 @@ function finish(epoch: number, batch: number, slot: Slot, count: number): void {
       images.copyWithin(size * pixels, i * pixels, (i + 1) * pixels);
       labels[size] = labels[i] as number;
       indices[size] = indices[i] as number;
-      if (slot.targets) targetOf(slot, size).set(targetOf(slot, i));
+      const from = targetsOf(slot, i);
+      targetsOf(slot, size).forEach((to, k) => {
+        to.set(from[k] as typeof to);
+      });
     }
     size++;
   }

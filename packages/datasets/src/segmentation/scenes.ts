@@ -15,7 +15,10 @@ export interface ScenesOptions {
   test?: number;
 }
 
-const FIGURES = SHAPES.filter(({ texture }) => !texture);
+/** Default height and width. */
+export const SCENE_SIZE = 48;
+
+export const FIGURES = SHAPES.filter(({ texture }) => !texture);
 /** Class 0 is the background. */
 const CLASSES = ['background', ...FIGURES.map(({ name }) => name)];
 
@@ -24,13 +27,20 @@ const CLASSES = ['background', ...FIGURES.map(({ name }) => name)];
  * a pixel wide, does not count. The same on every machine; a larger set begins with the smaller one.
  * @throws RangeError if an option is out of range.
  */
-export function scenes({ size = 48, train = 500, validation = 100, test = 100 }: ScenesOptions = {}) {
-  for (const [name, value, least, most] of [
+export const scenes = (options: ScenesOptions = {}) => sceneSplits('scenes', options, draw);
+
+/** The splits of a set that is drawn so. @throws RangeError if an option is out of range. */
+export function sceneSplits(
+  name: string,
+  { size = SCENE_SIZE, train = 500, validation = 100, test = 100 }: ScenesOptions,
+  draw: (split: string, count: number, size: number) => ImageSource,
+) {
+  for (const [option, value, least, most] of [
     ['size', size, 16, 512],
-    ...Object.entries({ train, validation, test }).map(([name, value]) => [name, value, 1, 1_000_000] as const),
+    ...Object.entries({ train, validation, test }).map(([option, value]) => [option, value, 1, 1_000_000] as const),
   ] as const) {
     if (!Number.isInteger(value) || value < least || value > most)
-      throw new RangeError(`scenes: ${name} must be an integer from ${least} to ${most}, ${value} given.`);
+      throw new RangeError(`${name}: ${option} must be an integer from ${least} to ${most}, ${value} given.`);
   }
   return {
     train: draw('train', train, size),
@@ -55,7 +65,22 @@ function draw(split: string, count: number, size: number): ImageSource {
   };
 }
 
-function drawScene(random: Random, size: number, image: Uint8Array, labels: Uint8Array): void {
+/** A figure of a picture. */
+export interface DrawnFigure {
+  /** Its class in label images, from 1. */
+  label: number;
+  /** Around what is seen of it, continuous. */
+  box: [x1: number, y1: number, x2: number, y2: number];
+  /** Its pixels that are seen, and those in the picture that it would have if nothing covered it. */
+  seen: number;
+  whole: number;
+}
+
+/**
+ * @param image takes `[size, size, 3]`.
+ * @param labels zeros, takes `[size, size]`: the pixels' classes.
+ */
+export function drawScene(random: Random, size: number, image: Uint8Array, labels: Uint8Array): DrawnFigure[] {
   const between = (low: number, high: number) => low + (high - low) * random.uniform();
   const colour = () => [between(30, 225), between(30, 225), between(30, 225)] as const;
   const ground = colour();
@@ -66,7 +91,7 @@ function drawScene(random: Random, size: number, image: Uint8Array, labels: Uint
     const distance = figure.distance(size * between(0.12, 0.25));
     const [x0, y0] = [between(0, size), between(0, size)];
     return {
-      label: index + 1,
+      drawn: { label: index + 1, box: [size, size, 0, 0], seen: 0, whole: 0 } as DrawnFigure,
       colour: colour(),
       at: (x: number, y: number) => distance((x - x0) * dx + (y - y0) * dy, (y - y0) * dx - (x - x0) * dy),
     };
@@ -74,16 +99,27 @@ function drawScene(random: Random, size: number, image: Uint8Array, labels: Uint
   for (let y = 0, p = 0; y < size; y++) {
     for (let x = 0; x < size; x++, p++) {
       let shown: readonly number[] = ground;
-      for (const { label, colour: own, at } of figures) {
+      let top: DrawnFigure | undefined;
+      for (const { drawn, colour: own, at } of figures) {
         const distance = at(x + 0.5, y + 0.5);
         if (distance > 0.25) continue;
         shown = own;
-        labels[p] = distance < -0.25 ? label : IGNORED;
+        top = drawn;
+        drawn.whole++;
+        labels[p] = distance < -0.25 ? drawn.label : IGNORED;
       }
+      if (top) see(top, x, y);
       for (let c = 0; c < 3; c++) {
         const grain = 20 * (random.uniform() + random.uniform() - 1);
         image[3 * p + c] = Math.min(255, Math.max(0, Math.floor((shown[c] as number) + grain + 0.5)));
       }
     }
   }
+  return figures.map(({ drawn }) => drawn);
+}
+
+function see(figure: DrawnFigure, x: number, y: number): void {
+  const [x1, y1, x2, y2] = figure.box;
+  figure.box = [Math.min(x1, x), Math.min(y1, y), Math.max(x2, x + 1), Math.max(y2, y + 1)];
+  figure.seen++;
 }

@@ -2,6 +2,7 @@
 import type { Rectangle } from '../image/image.js';
 import type { Interpolation, Resize } from '../image/resample.js';
 import type { Random } from '../random.js';
+import { type Corners, placeView, randomExpand, randomIouCrop } from './boxViews.js';
 import type { Step } from './parse.js';
 
 interface Size {
@@ -20,10 +21,17 @@ export interface Placement {
 
 /**
  * Draws what is random.
+ * @param boxes those of the image, in its pixels.
  * @throws {Error} if a crop is larger than the image.
  */
-export function placeImage(image: Size, steps: readonly Step[], random: Random): Placement {
+export function placeImage(
+  image: Size,
+  steps: readonly Step[],
+  random: Random,
+  boxes: readonly Corners[] = [],
+): Placement {
   let placement = whole(image);
+  let view: Rectangle | undefined;
   for (const { name, numbers, ranges, interpolation = 'bilinear' } of steps) {
     const { height, width } = numbers as { height: number; width: number };
     const sides = { height, width };
@@ -31,6 +39,22 @@ export function placeImage(image: Size, steps: readonly Step[], random: Random):
       const crop = randomResizedCrop(image, ranges as Record<'scale' | 'ratio', readonly [number, number]>, random);
       const window = { left: 0, top: 0, ...sides };
       placement = { crop, resize: { ...sides, window, interpolation }, size: sides, offset: { left: 0, top: 0 } };
+    } else if (name === 'randomExpand') {
+      view = randomExpand(
+        view ?? placement.crop,
+        ranges.times as readonly [number, number],
+        numbers.p as number,
+        random,
+      );
+    } else if (name === 'randomIouCrop') {
+      view = randomIouCrop(
+        view ?? placement.crop,
+        boxes,
+        ranges as Record<'scale' | 'ratio', [number, number]>,
+        random,
+      );
+    } else if (name === 'resize' && view) {
+      placement = placeView(view, placement.crop, sides, interpolation);
     } else if (name === 'resize') {
       const { side } = numbers;
       placement = whole(image, side === undefined ? sides : shorterSide(image, side), interpolation);

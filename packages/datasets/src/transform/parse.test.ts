@@ -28,6 +28,7 @@ describe('parseTransform', () => {
       'randomResize(260..1040)|randomCrop(360x480,padIfSmaller=1)|flip',
       'resize(180x240)|normalize(half)',
       'resize(180x180)',
+      'randomExpand(times=1..3)|randomIouCrop(ratio=0.7..2)|resize(320x320,interpolation=opencv)|flip|photometric',
       'centerCrop(8)|normalize(0.5/0.5/0.5,0.2/0.2/0.2)|randomErasing(0.25)|mixup(0.2)',
     ]) {
       const { text: printed, ...rest } = parseTransform(text);
@@ -42,7 +43,7 @@ describe('parseTransform', () => {
   });
 
   for (const [text, message] of [
-    ['crop(224)', '"crop(224)" is not known. There are randomResizedCrop, resize'],
+    ['crop(224)', '"crop(224)" is not known. There are randomResizedCrop, randomExpand'],
     ['randomResizedCrop', 'lacks size; it takes size, scale, ratio'],
     ['randomResizedCrop(0)', 'has size 0; expected an integer from 1 to 8192'],
     ['resize(180x240x3)', 'or height and width such as 180x240'],
@@ -56,6 +57,9 @@ describe('parseTransform', () => {
     ['centerCrop(8)|flip(q=1)', 'has an argument "q=1"; it takes p'],
     ['flip|centerCrop(8)', '"centerCrop(8)" changes shape and must stand before what changes pixels'],
     ['flip|flip', 'stands twice'],
+    ['randomExpand(times=0.5..2)|resize(8x8)', 'at least once as large'],
+    ['randomIouCrop|resize(8)', 'images must all get one size'],
+    ['resize(8x8)|randomIouCrop', 'images must all get one size'],
     ['resize(256)', 'images must all get one size'],
     ['centerCrop(8)|resize(9)', 'images must all get one size'],
     ['normalize(mnist)', 'expects imagenet, cifar10, half, or mean and deviation'],

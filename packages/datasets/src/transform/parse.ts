@@ -57,6 +57,8 @@ const STEPS = {
     argument('ratio', 'range', '0.75..1.3333333333333333'),
     argument('interpolation', 'interpolation', 'bilinear'),
   ),
+  randomExpand: step(GEOMETRY, true, argument('times', 'range', '1..4'), argument('p', 'share', '0.5')),
+  randomIouCrop: step(GEOMETRY, true, argument('scale', 'range', '0.3..1'), argument('ratio', 'range', '0.5..2')),
   resize: step(GEOMETRY, false, argument('size', 'size'), argument('interpolation', 'interpolation', 'bilinear')),
   randomResize: step(GEOMETRY, true, argument('size', 'sides'), argument('interpolation', 'interpolation', 'bilinear')),
   centerCrop: step(GEOMETRY, false, argument('size', 'size')),
@@ -76,6 +78,7 @@ const STEPS = {
     argument('saturation', 'factor', '0'),
     argument('hue', 'share', '0'),
   ),
+  photometric: step(PIXELS, true, argument('p', 'share', '0.5')),
   randAugment: step(PIXELS, true, argument('operations', 'count', '2'), argument('magnitude', 'magnitude', '9')),
   normalize: step(FORMAT, false, argument('statistics', 'statistics'), argument('std', 'statistics', '')),
   range255: step(FORMAT, false),
@@ -131,7 +134,9 @@ export interface Transform {
  * | `randomResize(260..1040)` | the shorter side, an integer of these |
  * | `resize(size, interpolation=bicubic)`, also of `randomResizedCrop` | see {@link Interpolation} |
  * | `centerCrop(size)`, `randomCrop(size, padding=0, padIfSmaller=0)` | smaller images are padded at the right and at the bottom where it is 1 |
+ * | `randomExpand(times=1..4, p=0.5)`, `randomIouCrop(scale=0.3..1, ratio=0.5..2)` | of images with boxes, before `resize(320x320)`: see boxViews.ts |
  * | `flip(p=0.5)` | left and right |
+ * | `photometric(p=0.5)` | torchvision's RandomPhotometricDistort |
  * | `colorJitter(brightness=0, contrast=0, saturation=0, hue=0)`, `randAugment(operations=2, magnitude=9)` | |
  * | `normalize(imagenet)`, also `cifar10`, `half` or `normalize(0.5/0.5/0.5, 0.2/0.2/0.2)` | mean and deviation |
  * | `range255`, `bgr` | instead of 0 to 1; channels turned round |
@@ -254,6 +259,7 @@ function asStep(
       const [low = Number.NaN, high = Number.NaN] = value.split('..').map(toNumber);
       if (!(low > 0 && low <= high)) fail(`has ${key} ${value}; expected a range above 0, such as 0.08..1.`);
       if (key === 'scale' && high > 1) fail(`has ${key} ${value}; a share of the image is at most 1.`);
+      if (key === 'times' && low < 1) fail(`has ${key} ${value}; an image is made at least once as large.`);
       ranges[key] = [low, high];
       values.set(key, `${low}..${high}`);
     } else if (kind === 'interpolation') {
@@ -302,6 +308,9 @@ function print(name: string, definition: Definition, values: Map<string, string>
   return pieces.length === 0 ? name : `${name}(${pieces.join(',')})`;
 }
 
+/** Steps that take a part of an image with boxes, of any size. */
+const VIEWS: readonly string[] = ['randomExpand', 'randomIouCrop'];
+
 /** What the last step of geometry makes, where images of all sizes become one. */
 function outputShape(text: string, steps: readonly Step[]): readonly [number, number] | undefined {
   const geometry = steps.filter(({ name }) => STEPS[name].stage === GEOMETRY);
@@ -309,14 +318,18 @@ function outputShape(text: string, steps: readonly Step[]): readonly [number, nu
   const crop = (name: string | undefined) => name === 'centerCrop' || name === 'randomCrop';
   const { height, width } = geometry.at(-1)?.numbers ?? {};
   const scales = first === 'resize' || first === 'randomResize';
-  const fine =
-    first === undefined ||
-    (second === undefined && height !== undefined) ||
-    (scales && crop(second) && third === undefined);
+  const ofBoxes = geometry.some(({ name }) => VIEWS.includes(name));
+  const fine = ofBoxes
+    ? geometry.every(({ name }, i) => VIEWS.includes(name) !== (i === geometry.length - 1)) &&
+      geometry.at(-1)?.name === 'resize' &&
+      height !== undefined
+    : first === undefined ||
+      (second === undefined && height !== undefined) ||
+      (scales && crop(second) && third === undefined);
   if (!fine) {
     throw new RangeError(
       `transform "${text}": images must all get one size: by randomResizedCrop, by centerCrop or randomCrop, by resize to height and width ` +
-        '(180x240), or by resize or randomResize and then one of these two crops.',
+        '(180x240), before which randomExpand and randomIouCrop may stand, or by resize or randomResize and then one of these two crops.',
     );
   }
   return height === undefined || width === undefined ? undefined : [height, width];

@@ -20,7 +20,7 @@ export function isMirrored({ numbers }: Step, random: Random): boolean {
   return p === 0.5 ? random.integer(2) === 1 : random.uniform() < p;
 }
 
-/** Applies flip, colorJitter and randAugment in place. @returns whether left and right are exchanged. */
+/** Applies flip, colorJitter, photometric and randAugment in place. @returns whether left and right are exchanged. */
 export function changePixels(image: RgbImage, steps: readonly Step[], random: Random): boolean {
   let mirrored = false;
   for (const step of steps) {
@@ -29,6 +29,7 @@ export function changePixels(image: RgbImage, steps: readonly Step[], random: Ra
       mirrored = isMirrored(step, random);
       if (mirrored) mirror(image);
     } else if (name === 'colorJitter') colorJitter(image, numbers, random);
+    else if (name === 'photometric') photometric(image, numbers.p as number, random);
     else if (name === 'randAugment') {
       for (let i = 0; i < (numbers.operations as number); i++) augment(image, numbers.magnitude as number, random);
     }
@@ -61,6 +62,32 @@ function colorJitter(image: RgbImage, numbers: Readonly<Record<string, number>>,
     const low = name === 'hue' ? -amount : Math.max(0, 1 - amount);
     const high = name === 'hue' ? amount : 1 + amount;
     change(image, low + (high - low) * random.uniform());
+  }
+}
+
+/**
+ * torchvision.transforms.v2.RandomPhotometricDistort, with its ranges: each change with the chance p, contrast before or after the colours,
+ * and the channels in any order.
+ */
+function photometric(image: RgbImage, p: number, random: Random): void {
+  const maybe = (change: typeof hue, low: number, high: number) => {
+    const [chance, share] = [random.uniform(), random.uniform()];
+    if (chance < p) change(image, low + (high - low) * share);
+  };
+  const contrastFirst = random.integer(2) === 1;
+  maybe(brightness, 0.875, 1.125);
+  if (contrastFirst) maybe(contrast, 0.5, 1.5);
+  maybe(saturation, 0.5, 1.5);
+  maybe(hue, -0.05, 0.05);
+  if (!contrastFirst) maybe(contrast, 0.5, 1.5);
+  const order = random.shuffle(Uint32Array.of(0, 1, 2));
+  if (random.uniform() < p) permute(image, order);
+}
+
+function permute({ data }: RgbImage, order: Uint32Array): void {
+  for (let i = 0; i < data.length; i += 3) {
+    const before = [data[i], data[i + 1], data[i + 2]] as const;
+    for (let c = 0; c < 3; c++) data[i + c] = before[order[c] as 0] as number;
   }
 }
 

@@ -3,12 +3,13 @@ import { type DecodeOptions, type OpenImage, openImage } from '../image/decode.j
 import type { RgbImage } from '../image/image.js';
 import { resample, sourceOf } from '../image/resample.js';
 import type { Random } from '../random.js';
+import type { Corners } from './boxViews.js';
 import { type Placement, placeImage } from './geometry.js';
 import type { Transform } from './parse.js';
 import { changePixels, isMirrored } from './pixels.js';
 import { erase, Normaliser } from './tensor.js';
 
-const CHANGES: readonly string[] = ['flip', 'colorJitter', 'randAugment'];
+const CHANGES: readonly string[] = ['flip', 'colorJitter', 'photometric', 'randAugment'];
 
 /** An image that is not decoded any more: one of a set in memory. */
 export interface RawImage {
@@ -45,11 +46,17 @@ export class Renderer {
 
   /**
    * @param out takes `[height, width, 3]`.
+   * @param boxes those of the image, by which some transforms choose a part of it.
    * @returns where the image went, for what belongs to it.
    * @throws {Error} if the bytes cannot be decoded, or do not give an image of the size that `out` has.
    */
-  async render(source: Uint8Array | RawImage, random: Random, out: Float32Array): Promise<Placed> {
-    const { image, placed } = await this.placed(source, random);
+  async render(
+    source: Uint8Array | RawImage,
+    random: Random,
+    out: Float32Array,
+    boxes?: readonly Corners[],
+  ): Promise<Placed> {
+    const { image, placed } = await this.placed(source, random, boxes);
     if (image.data.length !== out.length) {
       throw new Error(`it is ${image.width} x ${image.height}, which the transform does not change, unlike the others`);
     }
@@ -63,10 +70,14 @@ export class Renderer {
     return (await this.placed(source, random)).image;
   }
 
-  private async placed(source: Uint8Array | RawImage, random: Random): Promise<{ image: RgbImage; placed: Placed }> {
+  private async placed(
+    source: Uint8Array | RawImage,
+    random: Random,
+    boxes?: readonly Corners[],
+  ): Promise<{ image: RgbImage; placed: Placed }> {
     const { steps } = this.transform;
     const open = source instanceof Uint8Array ? await openImage(source, this.options) : raw(source.image);
-    const placement = placeImage(open, steps, random);
+    const placement = placeImage(open, steps, random, boxes);
     const mirror = this.flip !== undefined && isMirrored(this.flip, random);
     const image = await cutOut(open, placement, mirror);
     const mirrored = changePixels(image, this.changes, random) !== mirror;

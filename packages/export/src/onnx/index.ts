@@ -4,6 +4,7 @@ import { type ReplaceOption, writeWhole } from '@refconv/files';
 import type { LayersModel, layers, SymbolicTensor } from '@tensorflow/tfjs';
 import { keysOf, outputKeys } from '../keys.js';
 import { activationLayers } from './activations.js';
+import { boxConverters } from './boxes.js';
 import type { Converter } from './converter.js';
 import { OnnxGraph, type Sizes, type Value } from './graph.js';
 import { imageConverters } from './images.js';
@@ -18,6 +19,7 @@ export interface OnnxOptions extends ReplaceOption {
 const CONVERTERS: Readonly<Record<string, Converter>> = {
   ...imageConverters,
   ...otherConverters,
+  ...boxConverters,
   ...activationLayers,
 };
 

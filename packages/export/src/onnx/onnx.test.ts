@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { anchorsOf, decode, withDecoding } from '@refconv/detection';
 import {
   BilinearResize,
   ChannelShuffle,
@@ -20,6 +21,7 @@ import {
   expectClose,
   images,
   inFolder,
+  mergedDetector,
   mergedSegmenter,
   messageOf,
   randomize,
@@ -297,6 +299,37 @@ describe('exportOnnx', () => {
     const model = await mergedSegmenter();
     await expectSameLogits(model);
     model.dispose();
+  });
+
+  it('writes a merged detector with its decoding, as its detections are computed in float64', async () => {
+    const plain = await mergedDetector();
+    const model = withDecoding(plain);
+    const before = tf.memory().numTensors;
+    const bytes = onnxModel(model);
+    expect(tf.memory().numTensors - before, 'tensors left').to.equal(0);
+    const session = await ort.InferenceSession.create(bytes);
+    const x = images(model, 2);
+    const fed = tf.transpose(x, [0, 3, 1, 2]);
+    const wanted = model.predict(x) as Tensor[];
+    const found = await session.run({ image: new ort.Tensor('float32', fed.dataSync<'float32'>(), fed.shape) });
+    expect(session.outputNames.slice(2)).to.deep.equal(['scores', 'boxes']);
+    session.outputNames.forEach((name, i) => {
+      expectClose(found[name]?.data as Float32Array, (wanted[i] as Tensor).dataSync());
+    });
+    const anchors = anchorsOf(plain);
+    const codes = (wanted[1] as Tensor).dataSync();
+    const boxes = found.boxes?.data as Float32Array;
+    const limits = [80, 64, 80, 64];
+    anchors.forEach((anchor, k) => {
+      const box = decode([...codes.subarray(4 * k, 4 * k + 4)] as [number, number, number, number], anchor);
+      box.forEach((side, j) => {
+        const inside = Math.min(Math.max(side, 0), limits[j] as number);
+        expect(boxes[4 * k + j]).to.be.closeTo(inside, 1e-3);
+      });
+    });
+    await session.release();
+    tf.dispose([x, fed, wanted]);
+    plain.dispose();
   });
 
   it(

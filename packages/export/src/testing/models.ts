@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BACKBONES, type BackboneOptions, buildBackbone } from '@refconv/backbones';
+import { backboneConvolutions, buildDetector } from '@refconv/detection';
 import { merge, refocus } from '@refconv/refconv';
 import { buildSegmenter } from '@refconv/segmentation';
 import { tf } from '@refconv/tensorflow';
@@ -67,6 +68,17 @@ export function smallBackbone(id: string): LayersModel {
 export async function mergedSegmenter(): Promise<LayersModel> {
   const plain = await buildSegmenter({ backbone: 'mobilenetv1', width: 0.25, classes: 3, inputSize: [45, 60] });
   const refocused = await refocus(plain);
+  const merged = await merge(randomize(refocused));
+  plain.dispose();
+  refocused.dispose();
+  return merged;
+}
+
+/** A detector with its decoding, refocused and merged, with random weights. */
+export async function mergedDetector(): Promise<LayersModel> {
+  const options = { backbone: 'mobilenetv1', width: 0.125, classes: 4, inputSize: [64, 80] as const };
+  const plain = await buildDetector(options);
+  const refocused = await refocus(plain, { select: backboneConvolutions });
   const merged = await merge(randomize(refocused));
   plain.dispose();
   refocused.dispose();

@@ -1,0 +1,95 @@
+#!/usr/bin/env node
+/**
+ * The journal version claims that RefConv gains in object detection; network, data and numbers are not known (docs/detection.md).
+ *
+ * Question: does it, in either reading: RefConv within the task, over a trained detector (`refconv` in the backbone, `refconv everywhere` in the extra maps
+ *   and the heads too); or a classifier that is refocused, merged and transferred (`over the refocused classifier`)? Each stands beside a control that
+ *   is trained as long without RefConv.
+ * SSDLite on BCCD, which REFCONV_DATA has in bccd/. `cores` and `pocket` start from published ImageNet weights of MobileNetV1 ×0.25, which REFCONV_DATA
+ *   has in weights/, and have the first reading alone; `cifar` begins with initial weights; `paper` trains its classifiers on ImageNet.
+ * Cost. On a GPU, not measured: `paper` 99 runs, `cifar` 75. On 2 cores: `cores` 15 runs of COREEPOCHS, `pocket` 10 of 5 or 10, not measured;
+ *   `smoke` 4 runs, measured: SMOKETIME.
+ * Command: node experiments/dist/detection.js --preset smoke
+ */
+import { DETECTION_RECIPE } from '@refconv/detection/recipe';
+import { paperRecipe } from '@refconv/runs';
+import { type Arm, bothStages, type Experiment, type Preset, type SettingsInput } from './experiment.js';
+import { script } from './script.js';
+
+const refconv = { id: 'refconv', options: {} } as const;
+
+const { seed: _, ...usual } = DETECTION_RECIPE;
+const recipe = (changes: { epochs?: number } = {}) =>
+  paperRecipe({ ...usual, augment: { crop: 0, flip: false }, ...changes });
+
+const WITHIN = ['baseline', 'baseline, as long as both stages', 'retraining', 'refconv', 'refconv everywhere'];
+const task = { id: 'detection' } as const;
+
+/** BCCD, of which two boxes have no area. */
+const data = { name: 'voc' as const, folder: 'bccd', skipBroken: true };
+
+const NETWORKS = [{ id: 'mobilenetv1' }, { id: 'mobilenetv2' }, { id: 'mobilenetv3_large_torchvision' }];
+const PUBLISHED = {
+  networks: [{ id: 'mobilenetv1', width: 0.25, activation: 'relu' as const }],
+  weights: {
+    file: 'mobilenetv1_0.25_relu_imagenet.safetensors',
+    sha256: '71ae6a2012ebbab5c8da413829e029969d5165732268302b6a50b012e4ef515a',
+  },
+  arms: WITHIN,
+};
+
+const arms: Record<string, Arm> = {
+  baseline: {},
+  'baseline, as long as both stages': { recipe: bothStages },
+  retraining: { after: 'baseline' },
+  refconv: { after: 'baseline', method: refconv },
+  'refconv everywhere': { after: 'baseline', method: { ...refconv, everywhere: true } },
+  classifier: { classifier: true },
+  'classifier, retrained': { classifier: true, after: 'classifier' },
+  'classifier, refocused': { classifier: true, after: 'classifier', method: refconv },
+  'over the classifier': { after: 'classifier', firstStage: true },
+  'over the retrained classifier': { after: 'classifier, retrained', firstStage: true },
+  'over the refocused classifier': { after: 'classifier, refocused', firstStage: true },
+};
+
+const presets: Record<Preset, SettingsInput> = {
+  paper: {
+    ...{ networks: NETWORKS, task, data, recipe: recipe(), seeds: [1, 2, 3], threads: null },
+    classification: { data: { name: 'imagenet' }, recipe: paperRecipe() },
+  },
+  cifar: {
+    ...{ networks: NETWORKS, task, data, arms: WITHIN },
+    ...{ recipe: recipe({ epochs: 200 }), seeds: [1, 2, 3, 4, 5], threads: null },
+  },
+  cores: {
+    ...{ ...PUBLISHED, task, data },
+    ...{ recipe: recipe(), seeds: [1, 2, 3], threads: 1 },
+  },
+  pocket: {
+    ...{ ...PUBLISHED, task, data: { ...data, imageSize: [160, 160], train: 100, test: 60 } },
+    ...{ recipe: recipe({ epochs: 5 }), seeds: [1, 2], threads: 1 },
+  },
+  smoke: {
+    networks: [{ id: 'mobilenetv1', width: 0.125 }],
+    ...{
+      task,
+      data: { name: 'objects', train: 64, test: 20, size: 48, imageSize: [64, 64] },
+      arms: ['refconv', 'over the classifier'],
+    },
+    classification: {
+      data: { name: 'synthetic', train: 64, test: 20, size: 48 },
+      recipe: paperRecipe({ epochs: 2, warmUpEpochs: 0.5, batchSize: 32 }),
+    },
+    ...{ recipe: recipe({ epochs: 2 }), seeds: [1], threads: 1 },
+  },
+};
+
+export const experiment: Experiment = {
+  name: 'detection',
+  claim: 'RefConv gains in object detection.',
+  baseline: 'baseline',
+  arms,
+  presets,
+};
+
+await script(import.meta.url, experiment);
