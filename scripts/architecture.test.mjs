@@ -37,7 +37,8 @@ const MAY_USE = {
   runs: PACKAGES,
   examples: PACKAGES,
   experiments: [...PACKAGES, 'runs'],
-  reports: [...PACKAGES, 'runs', 'experiments'],
+  reports: [...PACKAGES, 'runs'],
+  start: [...PACKAGES, 'runs', 'reports'],
   cli: [...PACKAGES, 'runs', 'reports'],
   faults: ['files', 'weights', 'backbones', 'tensorflow', 'datasets', 'training', 'runs', 'reports'],
   bench: [

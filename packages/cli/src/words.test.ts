@@ -13,6 +13,8 @@ const PACKAGES = fileURLToPath(new URL('../..', import.meta.url));
 const KNOWN = new Set([
   'randomResizedCrop',
   'randomResize',
+  'randomExpand',
+  'randomIouCrop',
   'centerCrop',
   'randomCrop',
   'channelsFirst',
@@ -41,6 +43,7 @@ const NEVER: Record<string, string[]> = {
   refconv: ['rowsPerGroup'], // the value's own name: --option rowsPerGroup=0
   tensorflow: ['logitMargin', 'dataSync', 'arraySync', 'randomUniform', 'withRandomSeed', 'softmaxCrossEntropy'],
   training: ['checkpointEvery', 'learningRateAt', 'channelStatistics'],
+  weights: ['registerLayout'],
 };
 
 /** The texts in a compiled module, without what is filled in. */

@@ -7,7 +7,7 @@ import { type Hash, hashOfSpec, parseSpec, type Spec } from '@refconv/runs';
 import { loadModel } from '@refconv/training';
 import type { LayersModel } from '@tensorflow/tfjs';
 
-const FOLDER = fileURLToPath(new URL('../../baseline', import.meta.url));
+const FOLDER = fileURLToPath(new URL('../baseline', import.meta.url));
 
 export interface KeptBaseline {
   model: LayersModel;

@@ -1,6 +1,7 @@
 /** A made-up result for this package's tests. */
-import type { StartResult } from '@refconv/experiments';
+
 import { PAPER_RECIPE } from '@refconv/training';
+import type { StartResult } from '../result.js';
 
 const rows = (...accuracies: number[]) =>
   accuracies.map((testTop1, i) => ({

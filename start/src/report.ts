@@ -1,10 +1,10 @@
 /** The report's files. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { StartResult } from '@refconv/experiments';
-import { baselineEpochs, curvePoints, curvesChart, toCsv, toSvg } from './chart.js';
+import { type Finding, toSvg } from '@refconv/reports';
+import { baselineEpochs, curvePoints, curvesChart, toCsv } from './curvesChart.js';
 import { reportPage } from './page.js';
-import type { Finding } from './site/judge.js';
+import type { StartResult } from './result.js';
 
 /**
  * Writes index.html and its chart as chart.vl.json, chart.csv and chart.svg into a folder.

@@ -1,11 +1,13 @@
 /** The program behind `npm start`: does the job and writes its page. */
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { keptBaseline, start, startData, withImages } from '@refconv/experiments';
-import { fullMeasurement } from './fullMeasurement.js';
+import { fullMeasurement } from '@refconv/reports';
+import { keptBaseline } from './baseline.js';
+import { startData, withImages } from './data.js';
 import { defaultFolder, HELP, readOptions, settle } from './options.js';
 import { fullText } from './page.js';
 import { writeReport } from './report.js';
+import { start } from './start.js';
 
 async function main(): Promise<void> {
   const options = readOptions(process.argv.slice(2));

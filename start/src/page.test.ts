@@ -1,8 +1,8 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { html } from '@refconv/reports';
 import { expect } from 'chai';
-import { html } from './html.js';
 import { reportPage } from './page.js';
 import { writeReport } from './report.js';
 import { RESULT } from './testing/result.js';

@@ -1,8 +1,6 @@
 /** The report page of `npm start`. */
-import type { EpochRow, StartResult } from '@refconv/experiments';
-import { Html, html } from './html.js';
-import type { Finding } from './site/judge.js';
-import { valueText } from './site/verdicts.js';
+import { type Finding, Html, html, valueText } from '@refconv/reports';
+import type { EpochRow, StartResult } from './result.js';
 
 const count = (value: number) => value.toLocaleString('en');
 const percent = (share: number) => `${(100 * share).toFixed(2)} %`;

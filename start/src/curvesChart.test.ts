@@ -1,6 +1,7 @@
+import { toSvg } from '@refconv/reports';
 import { expect } from 'chai';
 import { compile } from 'vega-lite';
-import { curvePoints, curvesChart, toCsv, toSvg } from './chart.js';
+import { curvePoints, curvesChart, toCsv } from './curvesChart.js';
 import { RESULT } from './testing/result.js';
 
 const points = curvePoints(RESULT);

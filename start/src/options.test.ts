@@ -58,7 +58,7 @@ describe('the options of npm start', () => {
   }
 
   it('reach the program', () => {
-    const program = fileURLToPath(new URL('start.js', import.meta.url));
+    const program = fileURLToPath(new URL('main.js', import.meta.url));
     const run = (...args: string[]) => spawnSync(process.execPath, [program, ...args], { encoding: 'utf8' });
     expect(run('--help')).to.include({ status: 0, stdout: `${HELP}\n` });
     const wrong = run('--seed', 'x');

@@ -1,6 +1,6 @@
 /** The options of `npm start`. */
 import { parseArgs } from 'node:util';
-import type { StartSettings } from '@refconv/experiments';
+import type { StartSettings } from './start.js';
 
 /** Where the baseline comes from: one that was trained before and kept, or one that is trained first. */
 export const BASELINES = ['kept', 'train'] as const;
