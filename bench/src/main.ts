@@ -2,6 +2,7 @@
 import { alone } from '@refconv/analysis/measurement';
 import { benchAttacks } from './attacks.js';
 import { CASES, type Case, quickened } from './cases.js';
+import { benchDense } from './dense.js';
 import { writeFindings } from './findings.js';
 import { findPython, type MachineLimits, machine, measureLimits } from './machine.js';
 import { benchMethods } from './methods.js';
@@ -10,7 +11,6 @@ import { benchOptimisers } from './optimisers.js';
 import { type Options, parseOptions, USAGE } from './options.js';
 import { type Findings, report, versionsOf } from './report.js';
 import { type CaseResult, runCase } from './runCase.js';
-import { benchSegmentation } from './segmentation.js';
 
 const log = (line: string) => process.stderr.write(`bench: ${line}\n`);
 
@@ -49,7 +49,8 @@ const write = (findings: Findings): Promise<void> =>
 
 async function main(): Promise<void> {
   if (process.argv[2] === 'methods') return benchMethods(process.argv.slice(3), log);
-  if (process.argv[2] === 'segmentation') return benchSegmentation(process.argv.slice(3), log);
+  if (process.argv[2] === 'segmentation' || process.argv[2] === 'detection')
+    return benchDense(process.argv[2], process.argv.slice(3), log);
   if (process.argv[2] === 'attacks') return benchAttacks(process.argv.slice(3), log);
   if (process.argv[2] === 'optimisers') return benchOptimisers(process.argv.slice(3), log);
   if (process.argv[2] === 'networks') return benchNetworks(log);

@@ -16,7 +16,8 @@ const coding = {
 describe('BoxDecoding', () => {
   it('decodes, limits sides, cuts boxes off at the image, and is loaded again from its configuration', () => {
     const before = tf.memory().numTensors;
-    const layer = BoxDecoding.fromConfig(BoxDecoding, new BoxDecoding({ name: 'boxes', ...coding }).getConfig());
+    const config = new BoxDecoding({ name: 'boxes', ...coding }).getConfig();
+    const layer = new BoxDecoding(config as unknown as ConstructorParameters<typeof BoxDecoding>[0]);
     const codes = tf.tensor3d([
       [
         // Centre (20.8, 22.4), sides 16 · 2 and 64.
