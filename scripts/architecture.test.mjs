@@ -38,7 +38,17 @@ const MAY_USE = {
   reports: [...PACKAGES, 'runs', 'experiments'],
   cli: [...PACKAGES, 'runs', 'reports'],
   faults: ['files', 'backbones', 'tensorflow', 'datasets', 'training', 'runs', 'reports'],
-  bench: ['layers', 'refconv', 'backbones', 'segmentation', 'detection', 'tensorflow', 'datasets', 'training', 'analysis'],
+  bench: [
+    'layers',
+    'refconv',
+    'backbones',
+    'segmentation',
+    'detection',
+    'tensorflow',
+    'datasets',
+    'training',
+    'analysis',
+  ],
 };
 
 const folders = [

@@ -1,6 +1,8 @@
 /** Detection by the command: train, go on, evaluate, predict, refocus, merge and export. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { buildBackbone } from '@refconv/backbones';
 import { encodePicture, objects } from '@refconv/datasets';
+import { saveModel } from '@refconv/training';
 import { expect } from 'chai';
 import { fail, refconv, succeed, temporaryFolder } from './testing.js';
 
@@ -8,7 +10,7 @@ const NETWORK = ['--task', 'detection', '--backbone', 'mobilenetv1', '--width', 
 const SIZE = ['--image-size', '64x64'];
 const SHORT = ['--data', 'objects', '--epochs', '1', '--batch-size', '50', '--workers', '2'];
 
-/** A set in VOC's layout of two black pictures, the second of which has a broken annotation; both are for training and for tests. */
+/** A set in VOC's layout of four black pictures, the second of which has a broken annotation; all are for training and for tests. */
 async function writeVoc(root: string): Promise<void> {
   for (const folder of ['JPEGImages', 'Annotations', 'ImageSets/Main'])
     mkdirSync(`${root}/${folder}`, { recursive: true });
@@ -16,10 +18,13 @@ async function writeVoc(root: string): Promise<void> {
   const box = '<bndbox><xmin>5</xmin><ymin>6</ymin><xmax>40</xmax><ymax>44</ymax></bndbox>';
   const empty = '<bndbox><xmin>5</xmin><ymin>6</ymin><xmax>5</xmax><ymax>6</ymax></bndbox>';
   const object = (content: string) => `<object><name>cell</name>${content}</object>`;
-  for (const name of ['a', 'b']) writeFileSync(`${root}/JPEGImages/${name}.png`, await encodePicture(picture));
+  for (const name of ['a', 'b', 'c', 'd']) {
+    writeFileSync(`${root}/JPEGImages/${name}.png`, await encodePicture(picture));
+    writeFileSync(`${root}/Annotations/${name}.xml`, `<annotation>${object(box)}</annotation>`);
+  }
   writeFileSync(`${root}/Annotations/a.xml`, `<annotation>${object(box)}${object(empty)}</annotation>`);
   writeFileSync(`${root}/Annotations/b.xml`, '<annotation><object>');
-  for (const split of ['train', 'test']) writeFileSync(`${root}/ImageSets/Main/${split}.txt`, 'a\nb\n');
+  for (const split of ['train', 'test']) writeFileSync(`${root}/ImageSets/Main/${split}.txt`, 'a\nb\nc\nd\n');
 }
 
 describe('refconv for detection', () => {
@@ -95,12 +100,16 @@ describe('refconv for detection', () => {
     expect(JSON.parse(readFileSync(at('page/page.json'), 'utf8'))).to.include.keys('anchors', 'classes');
   });
 
-  it('starts over a classifier, holds images out, and goes on where it was', () => {
-    const classifier = ['--backbone', 'mobilenetv1', '--width', '0.125', '--data', 'synthetic', '--epochs', '1'];
-    succeed('train', ...classifier, '--output', at('classifier'));
-    const over = ['--task', 'detection', '--model', at('classifier/model'), ...SIZE, ...SHORT, '--validation', '50'];
+  it('starts over a classifier, and holds images out', async () => {
+    const classifier = buildBackbone('mobilenetv1', { width: 0.125, variant: 'imagenet', inputSize: 64, classes: 3 });
+    const backbone = { id: 'mobilenetv1', options: { width: 0.125 } };
+    await saveModel(classifier, at('classifier'), { backbone, mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] });
+    classifier.dispose();
+    const over = ['--task', 'detection', '--model', at('classifier'), ...SIZE, ...SHORT, '--validation', '50'];
     const printed = succeed('train', ...over, '--output', at('over'));
     expect(printed).to.contain('objects: 450 training, 50 validation');
+    const { transform } = JSON.parse(readFileSync(at('over/model/model.json'), 'utf8')).userDefinedMetadata.refconv;
+    expect(transform).to.equal('resize(64x64,interpolation=opencv)|normalize(0.5/0.5/0.5,0.25/0.25/0.25)');
     expect(lastRow('over').test_ap).to.be.at.least(0);
   });
 
@@ -114,7 +123,7 @@ describe('refconv for detection', () => {
       '--epochs',
       '1',
       '--batch-size',
-      '1',
+      '2',
       '--workers',
       '1',
     ];
