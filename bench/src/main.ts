@@ -2,6 +2,7 @@
 import { alone } from '@refconv/analysis/measurement';
 import { benchAttacks } from './attacks.js';
 import { CASES, type Case, quickened } from './cases.js';
+import { benchDense } from './dense.js';
 import { writeFindings } from './findings.js';
 import { findPython, type MachineLimits, machine, measureLimits } from './machine.js';
 import { benchMethods } from './methods.js';
@@ -10,7 +11,6 @@ import { benchOptimisers } from './optimisers.js';
 import { type Options, parseOptions, USAGE } from './options.js';
 import { type Findings, report, versionsOf } from './report.js';
 import { type CaseResult, runCase } from './runCase.js';
-import { benchSegmentation } from './segmentation.js';
 
 const log = (line: string) => process.stderr.write(`bench: ${line}\n`);
 
@@ -50,7 +50,8 @@ const write = (findings: Findings): Promise<void> =>
 /** The other benchmarks, by their names. */
 const OTHERS: Readonly<Record<string, (args: string[], log: (line: string) => void) => Promise<void>>> = {
   methods: benchMethods,
-  segmentation: benchSegmentation,
+  segmentation: (args, log) => benchDense('segmentation', args, log),
+  detection: (args, log) => benchDense('detection', args, log),
   attacks: benchAttacks,
   optimisers: benchOptimisers,
   networks: (_, log) => benchNetworks(log),
