@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { createRequire, Module } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import util from 'node:util';
+import type * as tfjs from '@tensorflow/tfjs';
 import { loadGraphBinding } from './graphBinding.js';
 import type { NodeBackend } from './native.js';
 import { findInstallation, type Installation } from './setup/index.js';
@@ -53,5 +54,31 @@ export const nativeGraph = loadGraphBinding(loadedInstallation);
 
 /** TensorFlow.js on the native TensorFlow. */
 export const tf = loadTfjs(loadedInstallation.tfjsBinding);
+
+/** The types that programs name: `tf.Tensor` and its kin are those of TensorFlow.js itself. */
+export declare namespace tf {
+  type DataType = tfjs.DataType;
+  type GraphModel = tfjs.GraphModel;
+  type LayersModel = tfjs.LayersModel;
+  type NamedTensorMap = tfjs.NamedTensorMap;
+  type Optimizer = tfjs.Optimizer;
+  type Rank = tfjs.Rank;
+  type Scalar = tfjs.Scalar;
+  type Sequential = tfjs.Sequential;
+  type Shape = tfjs.Shape;
+  type SymbolicTensor = tfjs.SymbolicTensor;
+  type Tensor<R extends tfjs.Rank = tfjs.Rank> = tfjs.Tensor<R>;
+  type Tensor1D = tfjs.Tensor1D;
+  type Tensor2D = tfjs.Tensor2D;
+  type Tensor3D = tfjs.Tensor3D;
+  type Tensor4D = tfjs.Tensor4D;
+  type Tensor5D = tfjs.Tensor5D;
+  type TensorLike = tfjs.TensorLike;
+  type TypedArray = tfjs.TypedArray;
+  type Variable<R extends tfjs.Rank = tfjs.Rank> = tfjs.Variable<R>;
+  namespace layers {
+    type Layer = tfjs.layers.Layer;
+  }
+}
 
 export const backend = tf.backend() as unknown as NodeBackend;

@@ -39,6 +39,15 @@ function parse(source: ByteSource): WeightsFile {
   );
 }
 
+/** A module of Node's own. It is asked for when it is needed, so that a bundle for browsers does without. @throws WeightsError in a browser. */
+function nodeModule<Name extends 'node:fs' | 'node:path'>(name: Name) {
+  if (typeof process === 'undefined' || !process.getBuiltinModule)
+    throw new WeightsError(
+      'Files are read and written by Node alone; in a browser give their bytes to parseWeights().',
+    );
+  return process.getBuiltinModule(name);
+}
+
 /**
  * Reads a .safetensors, .pth, .pt or .th file, whatever its name says, of any size; keys as `normalizeState` leaves them.
  * @throws WeightsError that names the file.
@@ -49,7 +58,7 @@ export async function readWeights(path: string): Promise<TorchState> {
 
 /** As {@link readWeights}, with what the file says of its weights. */
 export async function readWeightsFile(path: string): Promise<WeightsFile> {
-  const { closeSync, constants, fstatSync, openSync, readSync } = await import('node:fs');
+  const { closeSync, constants, fstatSync, openSync, readSync } = nodeModule('node:fs');
   try {
     // Opening a FIFO would wait for a writer, and reading a device might never end.
     const file = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
@@ -85,8 +94,8 @@ const LARGEST_READ = 2 ** 30;
  * @throws WeightsError that names the file, as when the disk is full or the folder cannot be written.
  */
 export async function writeWeights(path: string, state: TorchState, metadata?: Record<string, string>): Promise<void> {
-  const { open, rename, rm } = await import('node:fs/promises');
-  const { basename, dirname, join } = await import('node:path');
+  const { open, rename, rm } = nodeModule('node:fs').promises;
+  const { basename, dirname, join } = nodeModule('node:path');
   const temporary = join(dirname(path), `.${basename(path)}.${crypto.randomUUID()}.tmp`);
   try {
     const bytes = writeSafetensors(state, metadata);
