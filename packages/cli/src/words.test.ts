@@ -15,6 +15,8 @@ const KNOWN = new Set([
   'randomResize',
   'centerCrop',
   'randomCrop',
+  'randomExpand',
+  'randomIouCrop',
   'channelsFirst',
   'channelsLast',
   'arXiv',
