@@ -106,7 +106,7 @@ class Voc(Dataset):
         self.classes = classes or sorted({name for objects in found for name, _ in objects})
         self.boxes = [torch.tensor([box for _, box in objects], dtype=torch.float32).reshape(-1, 4) for objects in found]
         self.labels = [torch.tensor([self.classes.index(name) + 1 for name, _ in objects]) for objects in found]
-        self.change = v2.Compose([v2.RandomIoUCrop(), v2.RandomHorizontalFlip()]) if train else None
+        self.change = v2.Compose([v2.RandomIoUCrop(), v2.SanitizeBoundingBoxes(), v2.RandomHorizontalFlip()]) if train else None
         self.convert = v2.Compose([v2.ToImage(), v2.ToDtype(torch.float32, scale=True)])
 
     @staticmethod

@@ -17,6 +17,8 @@ const KNOWN = new Set([
   'randomIouCrop',
   'centerCrop',
   'randomCrop',
+  'randomExpand',
+  'randomIouCrop',
   'channelsFirst',
   'channelsLast',
   'arXiv',
