@@ -133,6 +133,10 @@ export function program(): Command {
         index,
         1,
       )
+      .option(
+        '--tensorboard [dir]',
+        'event files for TensorBoard: losses and measures, learning rate, the norm of each W_r, the recipe; default: DIR/tensorboard of --output',
+      )
       .option('--eager', 'operation by operation instead of compiled, for debugging')
       .option('--allow-other-start', 'go on with a run that began with other weights')
       .option('--allow-other-threads', 'go on with a run of another thread count; its end is then not bit-equal'),

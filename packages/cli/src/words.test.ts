@@ -45,7 +45,7 @@ const NEVER: Record<string, string[]> = {
   refconv: ['rowsPerGroup'], // the value's own name: --option rowsPerGroup=0
   tensorflow: ['logitMargin', 'dataSync', 'arraySync', 'randomUniform', 'withRandomSeed', 'softmaxCrossEntropy'],
   training: ['checkpointEvery', 'learningRateAt', 'channelStatistics'],
-  weights: ['registerLayout'],
+  weights: ['registerLayout', 'parseWeights'],
 };
 
 /** The texts in a compiled module, without what is filled in. */

@@ -74,7 +74,7 @@ export async function writeAtomically(path: string, parts: Iterable<Uint8Array |
  * Adds to the end of a file, which is made if it is not there, and brings it to the disk. Where that fails, as on a disk that is full, the
  * file is as long as before. For one process at a time.
  */
-export async function appendWhole(path: string, text: string): Promise<void> {
+export async function appendWhole(path: string, text: string | Uint8Array): Promise<void> {
   try {
     const file = await open(path, 'a');
     try {

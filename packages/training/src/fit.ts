@@ -14,7 +14,6 @@ import { nothingRead, resultsOf, type TaskChoice, taskOf } from './evaluate.js';
 import {
   describeData,
   evaluationSplits,
-  type Feed,
   finalSplit,
   type Normalisation,
   type SplitName,
@@ -22,10 +21,12 @@ import {
   testFeed,
   trainFeed,
 } from './feed.js';
+import { checkData } from './fitChecks.js';
+import { epochLine, type FitResult, result } from './fitResult.js';
 import { lockTraining } from './folderLock.js';
 import { freezeLayers } from './freeze.js';
 import { kernelWatch } from './kernelChange.js';
-import { type LeftOut, leftOutText, passedOverIn, unreadOf, wrongBoxesIn } from './leftOut.js';
+import { leftOutText, unreadOf } from './leftOut.js';
 import { type MetricsRow, scoreKey } from './metrics.js';
 import { sharedNames } from './modelFolder.js';
 import { NEW_EPOCH, type Position, START } from './position.js';
@@ -35,7 +36,7 @@ import { checkRecipe, type Recipe } from './recipe.js';
 import { NotFiniteError, Run } from './run.js';
 import { learningRateAt, scheduleOf } from './schedule.js';
 import { stopSignal } from './stop.js';
-import type { ImageResult, Measured, Task } from './task.js';
+import type { ImageResult, Measured } from './task.js';
 import { teacherHash } from './teacher.js';
 import { imageTensor, stepSeed } from './tensors.js';
 
@@ -71,43 +72,12 @@ export interface FitOptions<P extends ImageResult = Prediction, E extends Measur
   stopOnInterrupt?: boolean;
   /** Called after each step. */
   onStep?: (step: number, loss: number) => void;
+  /** Called after each epoch, when its row is written and the model has its weights. Not again for epochs of an earlier process. */
+  onEpoch?: (row: MetricsRow) => void | Promise<void>;
   /** Takes a line for each epoch, and warnings. Default: console.log. */
   log?: (line: string) => void;
   /** Shows the progress within an epoch, on stderr. Default: true. */
   showProgress?: boolean;
-}
-
-/** The first epoch with the highest score. */
-export interface BestEpoch {
-  epoch: number;
-  /** The task's measure, 0 to 1: of classification top-1. */
-  score: number;
-  /**
-   * The images that chose it, and that its score is of: the validation split where there is one. Chosen on the test images it is
-   * higher than what such an epoch reaches on new ones, and no result: {@link FitResult.last} is.
-   */
-  chosenOn: SplitName;
-}
-
-export interface FitResult<P extends ImageResult = Prediction> {
-  /** Undefined if no epoch was finished. */
-  best: BestEpoch | undefined;
-  last: MetricsRow | undefined;
-  /**
-   * Of the images of {@link finalSplit}, by the pass that gave the last row its numbers. Undefined if it was stopped, or where an
-   * earlier process finished the last epoch: `predict` makes them again.
-   */
-  predictions: P[] | undefined;
-  /** The averages of the weights, by their names, where the recipe averages and the training is finished. */
-  averaged?: ReadonlyMap<string, Float32Array>;
-  /** One for each epoch. */
-  rows: MetricsRow[];
-  /** Steps done since the training began, those of earlier processes included. */
-  step: number;
-  /** Whether it was stopped before its end. */
-  stopped: boolean;
-  /** Files that could not be read, by this process or an earlier one, where loaders skip them; and what is no image. */
-  leftOut: Required<Omit<LeftOut, 'layers'>>;
 }
 
 /** The loss or a weight is no longer a finite number. The last checkpoint from before is kept. */
@@ -276,6 +246,7 @@ async function train<P extends ImageResult, E extends Measured>(
       await save(run, position);
       await run?.appendMetrics(row);
       log(epochLine(row, recipe.epochs, task.score));
+      await options.onEpoch?.(row);
     }
     const averaged = averages ? await averagesOf(program, model) : undefined;
     const fitted = { ...result(position, data, task.score.name, { predictions }), ...(averaged && { averaged }) };
@@ -320,61 +291,9 @@ function splitsAfter({ validation, test }: TrainingData, isLast: boolean): Split
   ];
 }
 
-function result<P extends ImageResult>(
-  { rows, step, unread = [] }: Position,
-  data: TrainingData,
-  measure: string,
-  { stopped = false, predictions }: { stopped?: boolean; predictions?: P[] | undefined },
-): FitResult<P> {
-  const chosenOn = data.validation ? 'validation' : 'test';
-  const epochs = rows.map(
-    (row) => ({ epoch: row.epoch, score: row[scoreKey(chosenOn, measure)] ?? Number.NaN, chosenOn }) as const,
-  );
-  const best = epochs.reduce<BestEpoch | undefined>((a, b) => (a && a.score >= b.score ? a : b), undefined);
-  const leftOut = { images: unread, boxes: wrongBoxesIn(data), files: passedOverIn(data) };
-  return { best, last: rows.at(-1), predictions, rows, step, stopped, leftOut };
-}
-
-/** @throws where model, data and recipe do not fit together. */
-function checkData<P extends ImageResult, E extends Measured>(
-  model: LayersModel,
-  task: Task<P, E>,
-  wanted: number,
-  splits: { train: Feed } & Partial<Record<SplitName, Feed>>,
-  { batchSize, dropLast }: Recipe,
-): void {
-  task.checkModel(model);
-  const given = task.classesOf(model);
-  if (given !== wanted) {
-    throw new Error(`The model has ${given} logits and the data ${wanted} classes; give the model ${wanted} classes.`);
-  }
-  const taken = model.inputs[0]?.shape.slice(1) ?? [];
-  for (const [name, { shape, count }] of Object.entries(splits)) {
-    if (count === 0) throw new Error(`The data's ${name} split has no images.`);
-    if (taken.some((size, i) => size !== null && size !== shape[i])) {
-      throw new Error(`The model takes images of [${taken}]; those of the ${name} split are [${shape}].`);
-    }
-  }
-  if (dropLast && splits.train.count < batchSize) {
-    throw new Error(
-      `batchSize ${batchSize} is more than the ${splits.train.count} training images; lower it, or set dropLast to false.`,
-    );
-  }
-}
-
 /** What a plateau of the learning rate is judged by; never the test images. */
 const lossesOf = (rows: readonly MetricsRow[]) =>
   rows.map(({ validationLoss, trainLoss }) => validationLoss ?? trainLoss);
-
-function epochLine(row: MetricsRow, epochs: number, { name: measure, title }: { name: string; title: string }): string {
-  const measured = (['validation', 'test'] as const).map((name) => {
-    const [loss, score] = [row[`${name}Loss`], row[scoreKey(name, measure)]];
-    return loss === undefined || score === undefined
-      ? ''
-      : `, ${name} loss ${loss.toFixed(4)}, ${title} ${(100 * score).toFixed(2)} %`;
-  });
-  return `epoch ${row.epoch}/${epochs}: train loss ${row.trainLoss.toFixed(4)}${measured.join('')}, ${row.seconds.toFixed(1)} s`;
-}
 
 /** A scalar's value; the scalar is disposed. */
 function value(scalar: Scalar): number {

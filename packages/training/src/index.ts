@@ -24,7 +24,8 @@ export {
   type SplitName,
   type TrainingData,
 } from './feed.js';
-export { type BestEpoch, DivergedError, type FitOptions, type FitResult, fit } from './fit.js';
+export { DivergedError, type FitOptions, fit } from './fit.js';
+export type { BestEpoch, FitResult } from './fitResult.js';
 export { lockTraining } from './folderLock.js';
 export { freezeLayers, inEvaluation } from './freeze.js';
 export { LEFT_OUT_FILE, type LeftImage, type LeftOut, leavesOut, leftOutBy, leftOutText } from './leftOut.js';
@@ -60,5 +61,6 @@ export { learningRateAt, type Schedule, scheduleOf } from './schedule.js';
 export { SCHEDULES, type ScheduleChoice } from './scheduleChoice.js';
 export type { StoredTensor } from './storedTensor.js';
 export type { Forward, ImageResult, LossContext, LossOptions, Measured, Task } from './task.js';
+export { TensorBoardWriter } from './tensorboard.js';
 export { threadCount } from './threads.js';
 export { variablesOf } from './variables.js';

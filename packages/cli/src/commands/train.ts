@@ -25,6 +25,7 @@ import { classificationTraining } from '../classificationTraining.js';
 import { openOptions } from '../data.js';
 import { type MethodFlags, reparameterized } from '../method.js';
 import { type RecipeFlags, recipeOf } from '../recipe.js';
+import { tensorBoardOf } from '../tensorBoard.js';
 import type { TaskOptions, TrainingTask } from '../trainingTask.js';
 
 interface TrainOptions extends TaskOptions, MethodFlags, RecipeFlags {
@@ -37,6 +38,7 @@ interface TrainOptions extends TaskOptions, MethodFlags, RecipeFlags {
   eager?: boolean;
   allowOtherStart?: boolean;
   allowOtherThreads?: boolean;
+  tensorboard?: string | true;
 }
 
 /** So many of the training images are held out, to choose by. */
@@ -101,6 +103,9 @@ async function trainInto<P extends ImageResult, E extends Measured>(
   const { mean, std } = images.fit;
   const teacher = options.teacher === undefined ? undefined : (await loadModel(options.teacher)).model;
   const choice = { ...(eager !== undefined && { eager }), task };
+  const { tensorboard } = options;
+  const folder = tensorboard === true ? join(output, 'tensorboard') : tensorboard;
+  const watch = folder === undefined ? undefined : tensorBoardOf(folder, model, images.fit.recipe);
   let fitted: FitResult<P>;
   let predictions: P[] = [];
   try {
@@ -111,6 +116,7 @@ async function trainInto<P extends ImageResult, E extends Measured>(
       data: images.data,
       ...{ folder: output, folderLocked: true },
       stopOnInterrupt: true,
+      ...(watch && { onEpoch: watch }),
       ...choice,
       ...(options.allowOtherStart !== undefined && { allowOtherStart: options.allowOtherStart }),
       ...(allowOtherThreads !== undefined && { allowOtherThreads }),

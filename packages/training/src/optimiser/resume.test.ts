@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { tf } from '@refconv/tensorflow';
 import type { LayersModel } from '@tensorflow/tfjs';
 import { expect } from 'chai';
-import { type FitResult, fit } from '../fit.js';
+import { fit } from '../fit.js';
+import type { FitResult } from '../fitResult.js';
 import type { Recipe } from '../recipe.js';
 import { messageOf, tinyData, tinyModel, tinyRecipe, weightsHash } from '../testing/tiny.js';
 

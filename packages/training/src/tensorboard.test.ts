@@ -1,0 +1,72 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { TensorBoardWriter } from './tensorboard.js';
+
+/** Says as JSON what TensorBoard's own reader finds in a folder. */
+const READER = `
+import json, sys
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+events = EventAccumulator(sys.argv[1])
+events.Reload()
+scalars = {tag: [[e.step, e.value] for e in events.Scalars(tag)] for tag in events.Tags()['scalars']}
+texts = {tag: [[e.step, e.tensor_proto.string_val[0].decode()] for e in events.Tensors(tag)] for tag in events.Tags()['tensors']}
+print(json.dumps({'scalars': scalars, 'texts': texts}))
+`;
+
+describe('event files', () => {
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'refconv-tensorboard-'));
+  });
+  afterEach(() => rm(folder, { recursive: true }));
+
+  async function write() {
+    const writer = new TensorBoardWriter(folder, 1_700_000_000);
+    await writer.text(0, 'recipe', '**ä** | 1');
+    await writer.scalars(390, { 'loss/train': 2.5, 'top1/test': 0.25 });
+    await writer.scalars(780, { 'loss/train': -1e-20 });
+    const [name] = await readdir(folder);
+    return name as string;
+  }
+
+  it('are records with the checksums of TFRecord, the first of which tells the version', async () => {
+    const name = await write();
+    expect(name).to.match(/^events\.out\.tfevents\.1700000000\..+\.v2$/);
+    const bytes = await readFile(join(folder, name));
+    const lengths: number[] = [];
+    for (let at = 0; at < bytes.length; ) {
+      const length = Number(bytes.readBigUInt64LE(at));
+      lengths.push(length);
+      at += length + 16;
+    }
+    expect(lengths).to.have.length(5);
+    // Of the length 24, as TensorFlow writes it before every version record.
+    expect(lengths[0]).to.equal(24);
+    expect(bytes.subarray(8, 12).toString('hex')).to.equal('a37f4b22');
+    expect(bytes.subarray(12, 36).toString('latin1')).to.include('brain.Event:2');
+  });
+
+  it('are read by TensorBoard', async function () {
+    this.timeout(60_000);
+    const python = process.env.REFCONV_PYTHON ?? 'python3';
+    if (spawnSync(python, ['-c', 'import tensorboard']).status !== 0) {
+      console.log('      TensorBoard is missing: pip install tensorboard, and REFCONV_PYTHON=…/bin/python');
+      return this.skip();
+    }
+    await write();
+    const { stdout, stderr } = spawnSync(python, ['-c', READER, folder], { encoding: 'utf8' });
+    expect(JSON.parse(stdout.trim().split('\n').at(-1) ?? '', undefined), stderr).to.deep.equal({
+      scalars: {
+        'loss/train': [
+          [390, 2.5],
+          [780, Math.fround(-1e-20)],
+        ],
+        'top1/test': [[390, 0.25]],
+      },
+      texts: { recipe: [[0, '**ä** | 1']] },
+    });
+  });
+});
