@@ -1,7 +1,3 @@
-/** `refconv experiment`: what can be done with a grid once a script has planned it. */
-import { existsSync } from 'node:fs';
-import { readdir, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { counted, listed } from '@refconv/datasets/text';
 import { type Command, InvalidArgumentError, Option } from 'commander';
@@ -83,14 +79,8 @@ export function addExperimentCommands(program: Command): void {
   withRoot(
     group.command('retry <name>').description('Let runs that failed or were cancelled be started again.'),
   ).action(async (name: string, { results }: Root) => {
-    const [{ readGrid }, { forgive, stateOf }] = [await import('./grid.js'), await import('./folder.js')];
-    const { runs } = await readGrid(results, name);
-    let retried = 0;
-    for (const [hash, spec] of Object.entries(runs)) {
-      if (!['failed', 'cancelled'].includes((await stateOf(results, hash, spec)).state)) continue;
-      await forgive(results, hash);
-      retried++;
-    }
+    const [{ readGrid }, { retryRuns }] = [await import('./grid.js'), await import('./control.js')];
+    const retried = await retryRuns(results, await readGrid(results, name));
     console.log(`${counted(retried, 'run')} will be tried again: refconv experiment run ${name}`);
   });
 
@@ -100,11 +90,9 @@ export function addExperimentCommands(program: Command): void {
       .description('Stop all its runs, with checkpoints, wherever they are; also those that other grids share.'),
   ).action(async (name: string, { results }: Root) => {
     const [{ readGrid }, { cancelJobs }] = [await import('./grid.js'), await import('./slurmJobs.js')];
-    const { CANCELLED, isDone, prepareRun } = await import('./folder.js');
-    const { runs } = await readGrid(results, name);
-    const open = Object.entries(runs).filter(([hash]) => !isDone(results, hash));
-    for (const [hash, spec] of open) await writeFile(join(await prepareRun(results, hash, spec), CANCELLED), '');
-    console.log(`${counted(open.length, 'run')} cancelled; refconv experiment retry ${name} takes that back.`);
+    const { cancelRuns } = await import('./control.js');
+    const cancelled = await cancelRuns(results, await readGrid(results, name));
+    console.log(`${counted(cancelled, 'run')} cancelled; refconv experiment retry ${name} takes that back.`);
     await cancelJobs(results, name);
   });
 
@@ -115,23 +103,23 @@ export function addExperimentCommands(program: Command): void {
         'Remove the checkpoints of its finished runs, and what is left of runs that failed or were cancelled.',
       ),
   ).action(async (name: string, { results }: Root) => {
-    const { readGrid } = await import('./grid.js');
-    const { runFolder, stateOf } = await import('./folder.js');
+    const [{ readGrid }, { cleanRuns }] = [await import('./grid.js'), await import('./control.js')];
     const { isCheckpoint } = await import('@refconv/training/checkpoint');
-    const { runs } = await readGrid(results, name);
-    let removed = 0;
-    for (const [hash, spec] of Object.entries(runs)) {
-      const folder = runFolder(results, hash);
-      if (!existsSync(folder)) continue;
-      const { state } = await stateOf(results, hash, spec);
-      const whole = state === 'failed' || state === 'cancelled';
-      const files = (await readdir(folder)).filter((file) => state === 'done' && isCheckpoint(file));
-      for (const path of whole ? [folder] : files.map((file) => join(folder, file))) {
-        await rm(path, { recursive: true });
-        removed++;
-      }
-    }
+    const removed = await cleanRuns(results, await readGrid(results, name), isCheckpoint);
     console.log(`Removed ${counted(removed, 'file or folder', 'files and folders')}.`);
+  });
+
+  withRoot(
+    group
+      .command('serve')
+      .description(
+        'A page of all grids as they run, for this machine alone: curves, queue, memory, logs, stop and retry.',
+      )
+      .option('--port <n>', 'default: one that is free', count),
+  ).action(async ({ results, port }: Root & { port?: number }) => {
+    const { serveGrids } = await import('./serve/server.js');
+    const { url } = await serveGrids(results, port === undefined ? {} : { port });
+    console.log(`The page, with the token to stop and retry runs: ${url}\nCtrl-C ends it; runs go on.`);
   });
 
   withRoot(

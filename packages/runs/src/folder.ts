@@ -139,7 +139,7 @@ export async function readFailure(folder: string): Promise<Failure | undefined> 
 }
 
 /** Lets a run that failed or was cancelled be tried again, from its last checkpoint. */
-export async function forgive(root: string, hash: Hash): Promise<void> {
+export async function letRetry(root: string, hash: Hash): Promise<void> {
   for (const name of [FAILURE, CANCELLED])
     await rm(join(runFolder(root, hash), name), { force: true, recursive: true });
 }

@@ -3,8 +3,9 @@ export { type Interval, meanInterval } from '@refconv/analysis/statistics';
 // Who writes about runs counts and lists as this package does.
 export { counted, listed } from '@refconv/datasets/text';
 export { type AnalysisTableRow, analysisCsv, analysisMarkdown, analysisTableOf, foldSpreads } from './analysisTable.js';
+export { cancelRuns, cleanRuns, retryRuns } from './control.js';
 export { checkData, loadData, openRunImages, type RunData, type RunImages } from './data.js';
-export { forgive, PICTURES, readAnalysis, readResult, runFolder, type State, stateOf } from './folder.js';
+export { letRetry, PICTURES, readAnalysis, readResult, runFolder, type State, stateOf } from './folder.js';
 export {
   type Grid,
   GridBuilder,
@@ -29,6 +30,7 @@ export {
   scoreOf,
   scoreValue,
 } from './result.js';
+export { type ServedGrids, serveGrids } from './serve/server.js';
 export { type Difference, differences, withSettings } from './settings.js';
 export {
   type Analysis,

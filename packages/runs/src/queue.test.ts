@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { holderOf } from '@refconv/files';
 import { expect } from 'chai';
-import { forgive, LOCK, LOG, readAnalysis, runFolder, stateOf } from './folder.js';
+import { LOCK, LOG, letRetry, readAnalysis, runFolder, stateOf } from './folder.js';
 import { type Grid, GridBuilder, planGrid } from './grid.js';
 import { readLedger, rebuildLedger } from './ledger.js';
 import { gpus, runQueue } from './queue.js';
@@ -157,7 +157,7 @@ describe('the queue', () => {
     const begin = performance.now();
     expect((await runQueue(root, bad, { workers: 1, ...quiet })).failed).to.deep.equal([baseline]);
     expect(performance.now() - begin).to.be.below(1000);
-    await forgive(root, baseline);
+    await letRetry(root, baseline);
     for (const hash of [baseline, refconv]) {
       expect((await stateOf(root, hash, bad.runs[hash] as Spec)).state).to.equal('waiting');
     }
