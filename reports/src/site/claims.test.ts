@@ -82,7 +82,7 @@ describe('claims', () => {
   it('rest on no synthetic images, and are not measured where there are no runs', () => {
     const { findings } = judge(claim('RefConv gains more than the weight'), experiments);
     expect(findings.map(({ experiment }) => experiment.name)).to.deep.equal([comparison.name]);
-    for (const start of ['Detection', 'RefConv needs the pretrained', 'RefConv smooths'])
+    for (const start of ['RefConv over a trained detector', 'RefConv needs the pretrained', 'RefConv smooths'])
       expect(judge(claim(start), experiments).verdict, start).to.equal('not measured');
   });
 
