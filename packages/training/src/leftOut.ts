@@ -26,14 +26,16 @@ export const LEFT_OUT_FILE = 'left-out.json';
 
 /** A line for the images, one for boxes, one for the files, one for the layers; none where nothing was left out. */
 export function leftOutText({ images = [], boxes = [], files = [], layers = [] }: Partial<LeftOut>): string[] {
-  const named = (left: readonly LeftImage[]) => left.map(({ path, reason }) => ({ name: path, reason }));
+  // An image may be of several splits.
+  const named = (left: readonly LeftImage[]) => [
+    ...new Map(left.map(({ path, reason }) => [path, { name: path, reason }])).values(),
+  ];
+  const [unread, wrong] = [named(images), named(boxes)];
   return [
-    ...(images.length > 0
-      ? [`Left out: ${counted(images.length, 'image')} that cannot be read: ${byReason(named(images))}`]
+    ...(unread.length > 0
+      ? [`Left out: ${counted(unread.length, 'image')} that cannot be read: ${byReason(unread)}`]
       : []),
-    ...(boxes.length > 0
-      ? [`Left out: wrong boxes of ${counted(boxes.length, 'image')}: ${byReason(named(boxes))}`]
-      : []),
+    ...(wrong.length > 0 ? [`Left out: wrong boxes of ${counted(wrong.length, 'image')}: ${byReason(wrong)}`] : []),
     ...(files.length > 0
       ? [
           `Passed over: ${counted(files.length, 'file')} whose ${files.length === 1 ? 'ending is' : 'endings are'} not an image's: ${listed(files)}`,
