@@ -7,8 +7,8 @@
  *   is trained as long without RefConv.
  * SSDLite on BCCD, which REFCONV_DATA has in bccd/. `cores` and `pocket` start from published ImageNet weights of MobileNetV1 ×0.25, which REFCONV_DATA
  *   has in weights/, and have the first reading alone; `cifar` begins with initial weights; `paper` trains its classifiers on ImageNet.
- * Cost. On a GPU, not measured: `paper` 99 runs, `cifar` 75. On 2 cores: `cores` 15 runs of COREEPOCHS, `pocket` 10 of 5 or 10, not measured;
- *   `smoke` 4 runs, measured: SMOKETIME.
+ * Cost. On a GPU, not measured: `paper` 99 runs, `cifar` 75. On 2 cores: `cores` 15 runs of 120 or 240 epochs, `pocket` 10 of 5 or 10, not measured;
+ *   `smoke` 4 runs, measured: a minute and a half beside other work.
  * Command: node experiments/dist/detection.js --preset smoke
  */
 import { DETECTION_RECIPE } from '@refconv/detection/recipe';

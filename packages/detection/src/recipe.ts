@@ -3,16 +3,16 @@ import type { Recipe } from '@refconv/training';
 
 /**
  * torchvision's recipe of ssdlite320 (SGD with momentum 0.9, weight decay 4e-5, a cosine) for a set as small as BCCD: batches of 16 and a
- * learning rate of that size. Images are changed by the transform.
+ * higher learning rate for their size. Images are changed by the transform.
  */
 export const DETECTION_RECIPE: Readonly<Recipe> = Object.freeze({
   epochs: 120,
   batchSize: 16,
   dropLast: true,
-  learningRate: 0.02,
+  learningRate: 0.05,
   warmUpEpochs: 2,
-  warmUpStart: 2e-5,
-  finalLearningRate: 2e-6,
+  warmUpStart: 5e-5,
+  finalLearningRate: 5e-6,
   momentum: 0.9,
   nesterov: false,
   resetMomentumAfterWarmUp: false,
