@@ -42,19 +42,7 @@ const MAY_USE = {
   cli: [...PACKAGES, 'runs', 'reports'],
   docs: [],
   faults: ['files', 'weights', 'backbones', 'tensorflow', 'datasets', 'training', 'runs', 'reports'],
-  bench: [
-    'files',
-    'layers',
-    'weights',
-    'refconv',
-    'backbones',
-    'segmentation',
-    'detection',
-    'tensorflow',
-    'datasets',
-    'training',
-    'analysis',
-  ],
+  bench: PACKAGES.filter((name) => name !== 'export'),
 };
 
 const folders = [

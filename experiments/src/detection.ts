@@ -13,44 +13,23 @@
  */
 import { DETECTION_RECIPE } from '@refconv/detection/recipe';
 import { paperRecipe } from '@refconv/runs';
-import { type Arm, bothStages, type Experiment, type Preset, type SettingsInput } from './experiment.js';
+import { NETWORKS, PUBLISHED, recipeOf, refconv, transferred, within } from './dense.js';
+import type { Arm, Experiment, Preset, SettingsInput } from './experiment.js';
 import { script } from './script.js';
 
-const refconv = { id: 'refconv', options: {} } as const;
+const recipe = recipeOf(DETECTION_RECIPE);
 
-const { seed: _, ...usual } = DETECTION_RECIPE;
-const recipe = (changes: { epochs?: number } = {}) =>
-  paperRecipe({ ...usual, augment: { crop: 0, flip: false }, ...changes });
+const arms: Record<string, Arm> = {
+  ...within,
+  'refconv everywhere': { after: 'baseline', method: { ...refconv, everywhere: true } },
+  ...transferred,
+};
 
-const WITHIN = ['baseline', 'baseline, as long as both stages', 'retraining', 'refconv', 'refconv everywhere'];
+const WITHIN = [...Object.keys(within), 'refconv everywhere'];
 const task = { id: 'detection' } as const;
 
 /** BCCD, of which two boxes have no area. */
 const data = { name: 'voc' as const, folder: 'bccd', skipBroken: true };
-
-const NETWORKS = [{ id: 'mobilenetv1' }, { id: 'mobilenetv2' }, { id: 'mobilenetv3_large_torchvision' }];
-const PUBLISHED = {
-  networks: [{ id: 'mobilenetv1', width: 0.25, activation: 'relu' as const }],
-  weights: {
-    file: 'mobilenetv1_0.25_relu_imagenet.safetensors',
-    sha256: '71ae6a2012ebbab5c8da413829e029969d5165732268302b6a50b012e4ef515a',
-  },
-  arms: WITHIN,
-};
-
-const arms: Record<string, Arm> = {
-  baseline: {},
-  'baseline, as long as both stages': { recipe: bothStages },
-  retraining: { after: 'baseline' },
-  refconv: { after: 'baseline', method: refconv },
-  'refconv everywhere': { after: 'baseline', method: { ...refconv, everywhere: true } },
-  classifier: { classifier: true },
-  'classifier, retrained': { classifier: true, after: 'classifier' },
-  'classifier, refocused': { classifier: true, after: 'classifier', method: refconv },
-  'over the classifier': { after: 'classifier', firstStage: true },
-  'over the retrained classifier': { after: 'classifier, retrained', firstStage: true },
-  'over the refocused classifier': { after: 'classifier, refocused', firstStage: true },
-};
 
 const presets: Record<Preset, SettingsInput> = {
   paper: {
@@ -62,11 +41,11 @@ const presets: Record<Preset, SettingsInput> = {
     ...{ recipe: recipe({ epochs: 200 }), seeds: [1, 2, 3, 4, 5], threads: null },
   },
   cores: {
-    ...{ ...PUBLISHED, task, data },
+    ...{ ...PUBLISHED, arms: WITHIN, task, data },
     ...{ recipe: recipe(), seeds: [1, 2, 3], threads: 1 },
   },
   pocket: {
-    ...{ ...PUBLISHED, task, data: { ...data, imageSize: [160, 160], train: 100, test: 60 } },
+    ...{ ...PUBLISHED, arms: WITHIN, task, data: { ...data, imageSize: [160, 160], train: 100, test: 60 } },
     ...{ recipe: recipe({ epochs: 5 }), seeds: [1, 2], threads: 1 },
   },
   smoke: {

@@ -12,40 +12,16 @@
  */
 import { paperRecipe } from '@refconv/runs';
 import { SEGMENTATION_RECIPE } from '@refconv/segmentation/recipe';
-import { type Arm, bothStages, type Experiment, type Preset, type SettingsInput } from './experiment.js';
+import { NETWORKS, PUBLISHED, recipeOf, transferred, within } from './dense.js';
+import type { Arm, Experiment, Preset, SettingsInput } from './experiment.js';
 import { script } from './script.js';
 
-const refconv = { id: 'refconv', options: {} } as const;
+const recipe = recipeOf(SEGMENTATION_RECIPE);
 
-const { seed: _, ...usual } = SEGMENTATION_RECIPE;
-const recipe = (changes: { epochs?: number } = {}) =>
-  paperRecipe({ ...usual, augment: { crop: 0, flip: false }, ...changes });
+const arms: Record<string, Arm> = { ...within, ...transferred };
 
-const WITHIN = ['baseline', 'baseline, as long as both stages', 'retraining', 'refconv'];
+const WITHIN = Object.keys(within);
 const task = { id: 'segmentation' } as const;
-
-const NETWORKS = [{ id: 'mobilenetv1' }, { id: 'mobilenetv2' }, { id: 'mobilenetv3_large_torchvision' }];
-const PUBLISHED = {
-  networks: [{ id: 'mobilenetv1', width: 0.25, activation: 'relu' as const }],
-  weights: {
-    file: 'mobilenetv1_0.25_relu_imagenet.safetensors',
-    sha256: '71ae6a2012ebbab5c8da413829e029969d5165732268302b6a50b012e4ef515a',
-  },
-  arms: WITHIN,
-};
-
-const arms: Record<string, Arm> = {
-  baseline: {},
-  'baseline, as long as both stages': { recipe: bothStages },
-  retraining: { after: 'baseline' },
-  refconv: { after: 'baseline', method: refconv },
-  classifier: { classifier: true },
-  'classifier, retrained': { classifier: true, after: 'classifier' },
-  'classifier, refocused': { classifier: true, after: 'classifier', method: refconv },
-  'over the classifier': { after: 'classifier', firstStage: true },
-  'over the retrained classifier': { after: 'classifier, retrained', firstStage: true },
-  'over the refocused classifier': { after: 'classifier, refocused', firstStage: true },
-};
 
 const presets: Record<Preset, SettingsInput> = {
   paper: {
@@ -57,11 +33,11 @@ const presets: Record<Preset, SettingsInput> = {
     ...{ recipe: recipe({ epochs: 200 }), seeds: [1, 2, 3, 4, 5], threads: null },
   },
   cores: {
-    ...{ ...PUBLISHED, task, data: { name: 'camvid', imageSize: [180, 240] } },
+    ...{ ...PUBLISHED, arms: WITHIN, task, data: { name: 'camvid', imageSize: [180, 240] } },
     ...{ recipe: recipe(), seeds: [1, 2, 3], threads: 1 },
   },
   pocket: {
-    ...{ ...PUBLISHED, task, data: { name: 'camvid', imageSize: [180, 240], train: 100, test: 60 } },
+    ...{ ...PUBLISHED, arms: WITHIN, task, data: { name: 'camvid', imageSize: [180, 240], train: 100, test: 60 } },
     ...{ recipe: recipe({ epochs: 5 }), seeds: [1, 2], threads: 1 },
   },
   smoke: {

@@ -9,8 +9,8 @@ import {
   detectionTransforms,
 } from '@refconv/detection';
 import { writeDetection } from '@refconv/detection/results';
-import { openLoaders } from '@refconv/training';
-import { askedShape, normalisationSteps, requireClasses, shapeOf } from './segmentation.js';
+import { denseImages } from './denseImages.js';
+import { askedShape, requireClasses } from './segmentation.js';
 import { openSource, sourceOptions } from './source.js';
 import type { TrainingTask } from './trainingTask.js';
 
@@ -41,24 +41,7 @@ export const detectionTraining: TrainingTask<DetectedImage, DetectionEvaluation>
     requireClasses(detection, model, data);
     return { network: { model, notes: { ...notes, task: detection.id }, classes: data.classes }, data: opened };
   },
-  images({ data }, model, notes, recipe, options) {
-    const { workers, skipBroken, maxPixels, recipeTransform, transform = recipeTransform, testTransform } = options;
-    if (Object.keys(recipe.augment).length > 0)
-      throw new Error('--crop and --no-flip are for images in memory; of images with boxes --transform says it.');
-    const [height, width] = shapeOf(model);
-    const usual = detectionTransforms([height, width], normalisationSteps(options, notes));
-    const loaders = openLoaders(data, recipe, {
-      train: transform ?? usual.train,
-      test: testTransform ?? notes.transform ?? usual.test,
-      ...{ workers, maxPixels, onBroken: skipBroken ? 'skip' : 'fail' },
-    });
-    const { text, mean, std } = loaders.test.transform;
-    return {
-      ...{ data: loaders, size: `${height}×${width}`, close: loaders.close },
-      fit: { recipe: { ...recipe, augment: {} } },
-      notes: { mean, std, transform: text },
-    };
-  },
+  images: denseImages({ marks: 'boxes', transforms: detectionTransforms }),
   write: writeDetection,
   text: detectionText,
 };

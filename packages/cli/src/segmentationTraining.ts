@@ -9,8 +9,8 @@ import {
   segmentationTransforms,
 } from '@refconv/segmentation';
 import { writeSegmentation } from '@refconv/segmentation/results';
-import { openLoaders } from '@refconv/training';
-import { askedShape, normalisationSteps, requireClasses, shapeOf } from './segmentation.js';
+import { denseImages } from './denseImages.js';
+import { askedShape, requireClasses } from './segmentation.js';
 import { openSource, sourceOptions } from './source.js';
 import type { TrainingTask } from './trainingTask.js';
 
@@ -38,26 +38,7 @@ export const segmentationTraining: TrainingTask<SegmentedImage, SegmentationEval
     requireClasses(segmentation, model, data);
     return { network: { model, notes: { ...notes, task: segmentation.id }, classes: data.classes }, data: opened };
   },
-  images({ data }, model, notes, recipe, options) {
-    const { workers, skipBroken, maxPixels, recipeTransform, transform = recipeTransform, testTransform } = options;
-    if (Object.keys(recipe.augment).length > 0)
-      throw new Error(
-        '--crop and --no-flip are for images in memory; of images with label images --transform says it.',
-      );
-    const [height, width] = shapeOf(model);
-    const usual = segmentationTransforms([height, width], normalisationSteps(options, notes));
-    const loaders = openLoaders(data, recipe, {
-      train: transform ?? usual.train,
-      test: testTransform ?? notes.transform ?? usual.test,
-      ...{ workers, maxPixels, onBroken: skipBroken ? 'skip' : 'fail' },
-    });
-    const { text, mean, std } = loaders.test.transform;
-    return {
-      ...{ data: loaders, size: `${height}×${width}`, close: loaders.close },
-      fit: { recipe: { ...recipe, augment: {} } },
-      notes: { mean, std, transform: text },
-    };
-  },
+  images: denseImages({ marks: 'label images', transforms: segmentationTransforms }),
   write: writeSegmentation,
   text: segmentationText,
 };
