@@ -105,10 +105,11 @@ async function trainInto<P extends ImageResult, E extends Measured>(
   const choice = { ...(eager !== undefined && { eager }), task };
   const { tensorboard } = options;
   const folder = tensorboard === true ? join(output, 'tensorboard') : tensorboard;
-  const watch = folder === undefined ? undefined : tensorBoardOf(folder, model, images.fit.recipe);
   let fitted: FitResult<P>;
   let predictions: P[] = [];
   try {
+    const watch =
+      folder === undefined ? undefined : await tensorBoardOf(folder, { ...images.fit, model, data: images.data });
     fitted = await fit({
       model,
       ...images.fit,
