@@ -137,6 +137,11 @@ export function program(): Command {
         '--tensorboard [dir]',
         'event files for TensorBoard: losses and measures, learning rate, the norm of each W_r, the recipe, a contact sheet of the first batch; default: DIR/tensorboard of --output',
       )
+      .option(
+        '--serve [port]',
+        'a page of the training, for this machine alone: curves, log, memory, and a button to stop it',
+        count,
+      )
       .option('--eager', 'operation by operation instead of compiled, for debugging')
       .option('--allow-other-start', 'go on with a run that began with other weights')
       .option('--allow-other-threads', 'go on with a run of another thread count; its end is then not bit-equal'),
