@@ -9,7 +9,14 @@ import { readSite } from './site/read.js';
 /** The folder of the published measurement, which a packed copy of this package lacks. */
 export const MEASURED = fileURLToPath(new URL('../measured', import.meta.url));
 
-/** RefConv beside the network trained on as long without it; undefined where nothing of it is published. */
+/**
+ * RefConv beside the network trained on as long without it; undefined where nothing of it is published.
+ * @example
+ * ```ts
+ * const finding = await fullMeasurement();
+ * if (finding) console.log(valueText(finding));
+ * ```
+ */
 export async function fullMeasurement(folder = MEASURED): Promise<Finding | undefined> {
   if ((await namesIn(join(folder, 'grids'))).length === 0) return undefined;
   const { experiments } = await readSite(folder);

@@ -13,7 +13,13 @@ function render(value: Value): string {
   return String(value).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }
 
-/** A template tag: values are escaped, save those that are markup themselves. */
+/**
+ * A template tag: values are escaped, save those that are markup themselves.
+ * @example
+ * ```ts
+ * html`<p>${'a < b'}</p>`.text; // '<p>a &#60; b</p>'
+ * ```
+ */
 export function html(parts: TemplateStringsArray, ...values: Value[]): Html {
   return new Html(String.raw({ raw: parts }, ...values.map(render)));
 }

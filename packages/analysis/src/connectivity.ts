@@ -22,6 +22,11 @@ export interface InitialConnectivity {
 /**
  * A[i, j] = Σ |W_r[i, j]|, the sum of magnitudes of the filter from channel j of W_b to channel i of W_t.
  * @throws Error where the layer is not a depthwise one; where `initial` has another shape.
+ * @example
+ * ```ts
+ * import { refconvLayers } from '@refconv/refconv';
+ * for (const layer of refconvLayers(refocused)) console.log(layer.name, connectivity(layer, { channels: 8 }).values);
+ * ```
  */
 export function connectivity(layer: RefConvLayer, { channels, initial }: ConnectivityOptions = {}): Matrix {
   expectDepthwise(layer);
@@ -40,7 +45,15 @@ export function connectivity(layer: RefConvLayer, { channels, initial }: Connect
   return { rows, columns, values: sums };
 }
 
-/** The baseline: at initialisation the matrix is already dense, of entries around this mean. */
+/**
+ * The baseline: at initialisation the matrix is already dense, of entries around this mean.
+ * @example
+ * ```ts
+ * import { refconvLayers } from '@refconv/refconv';
+ * const [layer] = refconvLayers(refocused);
+ * const start = initialConnectivity(layer);
+ * ```
+ */
 export function initialConnectivity(layer: RefConvLayer): InitialConnectivity {
   expectDepthwise(layer);
   const { init, mapKernel } = layer.options;
@@ -55,7 +68,13 @@ export interface LayerConnectivity {
   initial: InitialConnectivity;
 }
 
-/** The matrix of each depthwise RefConv layer of a model, in the model's order. @throws Error where there is none. */
+/**
+ * The matrix of each depthwise RefConv layer of a model, in the model's order. @throws Error where there is none.
+ * @example
+ * ```ts
+ * for (const { name, summary } of connectivityOf(refocused, { channels: 64 })) console.log(name, summary.offDiagonalMean);
+ * ```
+ */
 export function connectivityOf(model: tf.LayersModel, options: { channels?: number } = {}): LayerConnectivity[] {
   return depthwiseLayers(model).map((layer) => {
     const matrix = connectivity(layer, options);

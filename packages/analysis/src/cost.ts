@@ -78,6 +78,10 @@ function layerCost({ layer, uses }: { layer: tf.layers.Layer; uses: number }): L
 /**
  * What a model costs.
  * @throws where an input's height or width is not known.
+ * @example
+ * ```ts
+ * const { trainable, macs, layers } = cost(model); // parameters, and multiply-adds of one image
+ * ```
  */
 export function cost(model: tf.LayersModel): Cost {
   const layers = [...leaves(model)].flatMap(layerCost);
@@ -116,6 +120,10 @@ export interface TrainingCost {
 /**
  * What a re-parameterised model costs in training; of a plain model, what {@link cost} says.
  * @throws where an input's height or width is not known.
+ * @example
+ * ```ts
+ * const { image, step } = trainingCost(refocused).macs; // W_r's share comes once a step, whatever the batch
+ * ```
  */
 export function trainingCost(model: tf.LayersModel): TrainingCost {
   const plain = cost(model);
@@ -148,6 +156,10 @@ export interface StepCost {
  * the optimiser, which are not multiply-adds, are left out, as is usual.
  * @param options.attacked by one step before, as in adversarial training: once more forward, and backward for the images alone. Default: false.
  * @throws RangeError where the batch size is no whole number from 1.
+ * @example
+ * ```ts
+ * const { forward, backward, total } = stepCost(model, 128);
+ * ```
  */
 export function stepCost(model: tf.LayersModel, batchSize: number, { attacked = false } = {}): StepCost {
   if (!(Number.isInteger(batchSize) && batchSize >= 1)) {

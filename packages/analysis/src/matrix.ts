@@ -15,6 +15,14 @@ export interface MatrixSummary {
   largest: number;
 }
 
+/**
+ * A matrix in a few numbers.
+ * @example
+ * ```ts
+ * const [{ matrix }] = connectivityOf(refocused);
+ * const { mean, offDiagonalMean } = summarize(matrix);
+ * ```
+ */
 export function summarize({ columns, values }: Matrix): MatrixSummary {
   let [sum, beside, count, least, largest] = [0, 0, 0, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   values.forEach((value, at) => {

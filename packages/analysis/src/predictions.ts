@@ -29,6 +29,11 @@ export interface ImagePrediction {
 /**
  * @param logits [n, classes], row by row.
  * @throws RangeError where the sizes do not fit, or a label is no class.
+ * @example
+ * ```ts
+ * const logits = new Float32Array([2, 0, 0, 1]);
+ * const { top1, calibrationError } = predictionReport(logits, [0, 1], 2); // both images are right: top1 is 1
+ * ```
  */
 export function predictionReport(logits: Float32Array, labels: ArrayLike<number>, classes: number): PredictionReport {
   const count = labels.length;
@@ -46,7 +51,13 @@ export function predictionReport(logits: Float32Array, labels: ArrayLike<number>
   return reportPredictions(predictions, classes);
 }
 
-/** The same of predictions. @throws RangeError where there are none, or a label, a prediction or a confidence is none. */
+/**
+ * The same of predictions. @throws RangeError where there are none, or a label, a prediction or a confidence is none.
+ * @example
+ * ```ts
+ * const report = reportPredictions([{ label: 0, prediction: 0, confidence: 0.9 }], 2);
+ * ```
+ */
 export function reportPredictions(predictions: readonly ImagePrediction[], classes: number): PredictionReport {
   const count = predictions.length;
   if (count === 0) throw new RangeError('There are no predictions.');

@@ -18,6 +18,11 @@ export interface RedundancyOptions {
  * D[i, j] = KL(p_i ‖ p_j) in nats, p_c being the softmax over the positions of channel c. Larger is less redundant.
  * @param kernel depthwise, [kh, kw, C, m]; channel c·m + q, as PyTorch counts.
  * @throws RangeError where the kernel has not four axes; with `unitNorm`, where a channel is zero.
+ * @example
+ * ```ts
+ * const kernel = tf.randomNormal<tf.Rank.R4>([3, 3, 32, 1]);
+ * const divergences = redundancy(kernel, { unitNorm: true }); // 32 × 32, in nats
+ * ```
  */
 export function redundancy(kernel: tf.Tensor4D, { channels, unitNorm = false }: RedundancyOptions = {}): Matrix {
   const all = kernelChannels(kernel);
@@ -51,7 +56,14 @@ export interface LayerRedundancy {
   transformed: KernelRedundancy;
 }
 
-/** The matrices of each depthwise RefConv layer of a model. @throws Error where there is none. */
+/**
+ * The matrices of each depthwise RefConv layer of a model. @throws Error where there is none.
+ * @example
+ * ```ts
+ * for (const { name, basis, transformed } of redundancyOf(refocused))
+ *   console.log(name, basis.summary.plain.mean, transformed.summary.plain.mean);
+ * ```
+ */
 export function redundancyOf(model: tf.LayersModel, options: { channels?: number } = {}): LayerRedundancy[] {
   return depthwiseLayers(model).map((layer) =>
     withKernels(layer, (basis, transformed) => ({

@@ -5,7 +5,14 @@ import type { Matrix } from './matrix.js';
 import { kernelChannels, withKernels } from './redundancy.js';
 import { mean } from './statistics.js';
 
-/** The mean magnitude at each position of a kernel [kh, kw, a, b] over its slices. With `relative`, in units of their mean. */
+/**
+ * The mean magnitude at each position of a kernel [kh, kw, a, b] over its slices. With `relative`, in units of their mean.
+ * @example
+ * ```ts
+ * const kernel = tf.randomNormal<tf.Rank.R4>([3, 3, 32, 1]);
+ * skeleton(kernel, { relative: true }).values; // 9 numbers around 1
+ * ```
+ */
 export function skeleton(kernel: tf.Tensor4D, { relative = false } = {}): Matrix {
   const channels = kernelChannels(kernel);
   const [rows, columns] = kernel.shape;
@@ -28,7 +35,13 @@ export interface LayerSkeletons {
   transformed: Matrix;
 }
 
-/** The skeleton of each depthwise layer's kernel in a plain or merged model, by the layer's name. @throws Error where there is none. */
+/**
+ * The skeleton of each depthwise layer's kernel in a plain or merged model, by the layer's name. @throws Error where there is none.
+ * @example
+ * ```ts
+ * for (const [name, matrix] of kernelSkeletonsOf(merged, { relative: true })) console.log(name, matrix.values);
+ * ```
+ */
 export function kernelSkeletonsOf(model: tf.LayersModel, options: { relative?: boolean } = {}): Map<string, Matrix> {
   const layers = model.layers.filter((layer) => layer.getClassName() === 'DepthwiseConv2D');
   if (layers.length === 0)
@@ -39,7 +52,13 @@ export function kernelSkeletonsOf(model: tf.LayersModel, options: { relative?: b
   return new Map(layers.map((layer) => [layer.name, skeleton(kernelOf(layer), options)]));
 }
 
-/** The skeletons of each depthwise RefConv layer of a model. @throws Error where there is none. */
+/**
+ * The skeletons of each depthwise RefConv layer of a model. @throws Error where there is none.
+ * @example
+ * ```ts
+ * for (const { name, basis, transformed } of skeletonsOf(refocused)) console.log(name, basis.values, transformed.values);
+ * ```
+ */
 export function skeletonsOf(model: tf.LayersModel, options: { relative?: boolean } = {}): LayerSkeletons[] {
   return depthwiseLayers(model).map((layer) =>
     withKernels(layer, (basis, transformed) => ({

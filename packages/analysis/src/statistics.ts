@@ -29,7 +29,13 @@ export interface Interval {
   high?: number;
 }
 
-/** @returns undefined of no values. */
+/**
+ * @returns undefined of no values.
+ * @example
+ * ```ts
+ * meanInterval([0.8, 0.9, 1.1]); // the mean with its 95 % interval by Student's t
+ * ```
+ */
 export function meanInterval(values: readonly number[]): Interval | undefined {
   const n = values.length;
   if (n === 0) return undefined;

@@ -33,6 +33,10 @@ export interface ConvNeXtOptions extends CommonOptions {
  *
  * 28,589,128 parameters and 4,455,531,264 MACs at 224×224.
  * @throws RangeError where the sizes are not positive, or stochasticDepth is not in [0, 1).
+ * @example
+ * ```ts
+ * const model = convnextTiny({ variant: 'cifar', classes: 10, seed: 1 });
+ * ```
  */
 export function convnextTiny(options: ConvNeXtOptions = {}): tf.LayersModel {
   const { variant = 'imagenet', stochasticDepth = 0.1, seed = 0 } = options;

@@ -72,6 +72,10 @@ function densenet(id: keyof typeof BLOCKS, options: DenseNetOptions): tf.LayersM
  *
  * 7,978,856 parameters and 2,834,161,664 MACs at 224×224; cifar: 6,956,426 and 888,350,720 at 32×32.
  * @throws RangeError where the sizes are not positive.
+ * @example
+ * ```ts
+ * const model = densenet121({ variant: 'cifar', classes: 10, seed: 1 });
+ * ```
  */
 export const densenet121 = (options: DenseNetOptions = {}) => densenet('densenet121', options);
 
@@ -80,6 +84,10 @@ export const densenet121 = (options: DenseNetOptions = {}) => densenet('densenet
  *
  * 14,149,480 parameters and 3,359,843,328 MACs at 224×224; cifar: 12,493,450 and 1,059,799,296 at 32×32.
  * @throws RangeError where the sizes are not positive.
+ * @example
+ * ```ts
+ * const model = densenet169(); // 1000 classes at 224×224
+ * ```
  */
 export const densenet169 = (options: DenseNetOptions = {}) => densenet('densenet169', options);
 

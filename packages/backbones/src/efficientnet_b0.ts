@@ -52,6 +52,10 @@ export interface EfficientNetB0Options extends CommonOptions {
  *
  * 5,288,548 parameters and 385,814,752 MACs at 224×224; cifar: 4,020,358 and 116,167,168 at 32×32.
  * @throws RangeError where the width or the sizes are not positive, or a share of what is dropped is not in [0, 1).
+ * @example
+ * ```ts
+ * const model = efficientnetB0({ variant: 'cifar', classes: 10, seed: 1 });
+ * ```
  */
 export function efficientnetB0(options: EfficientNetB0Options = {}): tf.LayersModel {
   const { variant = 'imagenet', width = 1, dropout = 0.2, stochasticDepth = 0.2, seed = 0 } = options;

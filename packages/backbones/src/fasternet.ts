@@ -36,6 +36,10 @@ export interface FasterNetOptions extends CommonOptions {
  *
  * 31,181,032 parameters and 4,549,740,544 MACs at 224×224.
  * @throws RangeError where the sizes are not positive, or stochasticDepth is not in [0, 1).
+ * @example
+ * ```ts
+ * const model = fasternetS({ variant: 'cifar', classes: 10, seed: 1 });
+ * ```
  */
 export function fasternetS(options: FasterNetOptions = {}): tf.LayersModel {
   const { variant = 'imagenet', stochasticDepth = 0.1, seed = 0 } = options;

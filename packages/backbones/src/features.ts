@@ -107,6 +107,11 @@ function unstride(layer: LayerJson, byName: Map<string, LayerJson>): void {
  * A model of features: images [n, height, width, 3] to the outputs of modules, with copies of the given model's weights. Layers that no tap
  * needs, such as the classifier, are left out; the others keep their names behind the prefix `backbone.`.
  * @throws RangeError where there is no such module, or a stride cannot be taken out.
+ * @example
+ * ```ts
+ * const body = await featureExtractor(mobilenetv2(), { taps: ['features.3', 'features.18'] });
+ * const [early, late] = body.predict(images) as tf.Tensor4D[];
+ * ```
  */
 export async function featureExtractor(model: tf.LayersModel, options: FeatureOptions): Promise<tf.LayersModel> {
   const { taps, inputSize, outputStride = Infinity, dialect = 'timm' } = options;
@@ -142,7 +147,13 @@ export async function featureExtractor(model: tf.LayersModel, options: FeatureOp
   return result;
 }
 
-/** The taps of a registered network. @throws RangeError where none are known. */
+/**
+ * The taps of a registered network. @throws RangeError where none are known.
+ * @example
+ * ```ts
+ * const { segmentation, detection } = featureTaps('mobilenetv1'); // the modules whose outputs these take
+ * ```
+ */
 export function featureTaps(id: string): FeatureTaps {
   const taps = Object.hasOwn(BACKBONES, id) ? BACKBONES[id]?.features : undefined;
   if (taps) return taps;
@@ -153,6 +164,11 @@ export function featureTaps(id: string): FeatureTaps {
 /**
  * A registered network as a feature extractor, see {@link featureExtractor}; its dialect of dilation is the one that its reference has.
  * @throws RangeError as {@link buildBackbone} does, and where the network has no dilated form for the output stride.
+ * @example
+ * ```ts
+ * const { low, high } = featureTaps('mobilenetv2').segmentation;
+ * const body = await buildFeatures('mobilenetv2', { taps: [low, high], outputStride: 16, seed: 1 });
+ * ```
  */
 export async function buildFeatures(
   id: string,
@@ -174,6 +190,13 @@ export async function buildFeatures(
  * Sets the backbone of a model for dense prediction from the state_dict of a classifier: trained, refocused (with W_r, if the backbone
  * is) or merged. The classifier's head is passed over, and so are layers that the classifier does not have (`backbone.extra`).
  * @throws Error that lists what is missing or does not fit, or where W_r would be lost.
+ * @example
+ * ```ts
+ * import { buildSegmenter } from '@refconv/segmentation';
+ * import { torchState } from '@refconv/weights';
+ * const segmenter = await buildSegmenter({ backbone: 'mobilenetv1', classes: 11, inputSize: [360, 480] });
+ * loadClassifier(segmenter, torchState(classifier)); // the trained body; the head stays as it was drawn
+ * ```
  */
 export function loadClassifier(model: tf.LayersModel, classifier: TorchState): void {
   const state = torchState(model);

@@ -18,13 +18,27 @@ function prefixOf(layer: string, state: TorchState): string | undefined {
   return key?.slice(0, -end.length);
 }
 
-/** How many classes a state_dict of a network has; undefined where it lacks the layer of the logits. */
+/**
+ * How many classes a state_dict of a network has; undefined where it lacks the layer of the logits.
+ * @example
+ * ```ts
+ * import { readWeights } from '@refconv/weights';
+ * classesOf('mobilenetv1', await readWeights('theirs.pth')); // such as 10
+ * ```
+ */
 export function classesOf(id: string, state: TorchState): number | undefined {
   const { stem = '', head = '' } = SIGNATURES[id] ?? {};
   return state.get(`${prefixOf(stem, state)}${head}.weight`)?.shape[0];
 }
 
-/** The networks whose names a state_dict has. */
+/**
+ * The networks whose names a state_dict has.
+ * @example
+ * ```ts
+ * import { readWeights } from '@refconv/weights';
+ * fittingBackbones(await readWeights('theirs.pth')); // such as ['mobilenetv1']
+ * ```
+ */
 export function fittingBackbones(state: TorchState): string[] {
   const plain = withoutMaps(state);
   const weights = [...plain.values()].filter(({ shape }) => shape.length > 0).length;
@@ -34,7 +48,14 @@ export function fittingBackbones(state: TorchState): string[] {
   });
 }
 
-/** The variants of a network whose shapes a state_dict has, classes aside. */
+/**
+ * The variants of a network whose shapes a state_dict has, classes aside.
+ * @example
+ * ```ts
+ * import { readWeights } from '@refconv/weights';
+ * fittingVariants('resnet18', await readWeights('theirs.pth')); // such as ['cifar']
+ * ```
+ */
 export function fittingVariants(
   id: string,
   state: TorchState,

@@ -49,6 +49,10 @@ export interface HBONetOptions extends CommonOptions {
  *
  * 4,562,116 parameters and 305,572,480 MACs at 224×224; cifar: 2,978,098 and 84,354,688 at 32×32.
  * @throws RangeError where the width or the sizes are not positive, or the input size is no multiple of 32 (cifar: 8).
+ * @example
+ * ```ts
+ * const model = hbonet({ variant: 'cifar', classes: 10, seed: 1 });
+ * ```
  */
 export function hbonet(options: HBONetOptions = {}): tf.LayersModel {
   const { variant = 'imagenet', width = 1, seed = 0 } = options;

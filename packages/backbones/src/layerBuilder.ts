@@ -75,7 +75,13 @@ export function heNormal(fan: (kernel: Kernel) => number): KernelRule {
 /** {@link heNormal} with PyTorch's fan-out, which takes no account of groups. */
 export const fanOut = heNormal(({ area, outputs }) => area * outputs);
 
-/** What PyTorch's convolutions start from where nothing else is said: uniform in ±1 / √(fan-in). */
+/**
+ * What PyTorch's convolutions start from where nothing else is said: uniform in ±1 / √(fan-in).
+ * @example
+ * ```ts
+ * const layers = new LayerBuilder(1, torchDefault); // convolutions start as PyTorch's do
+ * ```
+ */
 export const torchDefault: KernelRule = ({ area, inputs, groups }, layers) =>
   layers.uniform(1 / Math.sqrt((area * inputs) / groups));
 
@@ -212,5 +218,11 @@ export class LayerBuilder {
 const placement = (name: string, kernelSize: number, stride: number, useBias: boolean) =>
   ({ name, kernelSize, strides: stride, padding: stride === 1 ? 'same' : 'valid', useBias }) as const;
 
-/** Channels of [n, h, w, c] or [n, c]. */
+/**
+ * Channels of [n, h, w, c] or [n, c].
+ * @example
+ * ```ts
+ * channelsOf(tf.input({ shape: [8, 8, 32] })); // 32
+ * ```
+ */
 export const channelsOf = (x: Tensor) => x.shape.at(-1) as number;

@@ -35,6 +35,11 @@ export interface MobileNetV1Options extends CommonOptions {
  *
  * 4,231,976 parameters and 568,740,352 MACs at 224×224; cifar: 3,217,226 and 46,354,432 at 32×32.
  * @throws RangeError where the width or the sizes are not positive, or the width leaves a layer without channels.
+ * @example
+ * ```ts
+ * const model = mobilenetv1({ variant: 'cifar', width: 0.25, classes: 10, seed: 1 });
+ * const logits = model.predict(tf.zeros([1, 32, 32, 3])) as tf.Tensor2D; // [1, 10]
+ * ```
  */
 export function mobilenetv1(options: MobileNetV1Options = {}): tf.LayersModel {
   const { variant = 'imagenet', width = 1, activation = 'relu6', seed = 0 } = options;

@@ -72,6 +72,10 @@ export interface MobileNetV2Options extends CommonOptions {
  *
  * 3,504,872 parameters and 300,774,272 MACs at 224×224; cifar: 2,296,922 and 91,154,944 at 32×32.
  * @throws RangeError where the width or the sizes are not positive, or dropout is not in [0, 1).
+ * @example
+ * ```ts
+ * const model = mobilenetv2({ variant: 'cifar', classes: 10, seed: 1 });
+ * ```
  */
 export function mobilenetv2(options: MobileNetV2Options = {}): tf.LayersModel {
   const { variant = 'imagenet', width = 1, seed = 0 } = options;

@@ -95,6 +95,10 @@ export interface MobileNetV3Options extends CommonOptions {
  * Small: 2,938,368 parameters and 60,119,520 MACs at 224×224; cifar: 1,670,178 and 17,913,888 at 32×32.
  * Large: 5,476,416 parameters and 219,799,200 MACs; cifar: 4,208,226 and 66,719,328.
  * @throws RangeError where the width or the sizes are not positive, or dropout is not in [0, 1).
+ * @example
+ * ```ts
+ * const model = mobilenetv3('small', { variant: 'cifar', classes: 10, seed: 1 });
+ * ```
  */
 export function mobilenetv3(size: keyof typeof SIZES, options: MobileNetV3Options = {}): tf.LayersModel {
   const { variant = 'imagenet', width = 1, seed = 0 } = options;

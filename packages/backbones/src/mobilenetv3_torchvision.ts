@@ -46,6 +46,10 @@ export interface MobileNetV3TorchvisionOptions extends CommonOptions {
  * Small: 2,542,856 parameters and 56,510,400 MACs at 224×224; cifar: 1,528,106 and 17,507,328 at 32×32.
  * Large: 5,483,032 parameters and 216,589,760 MACs; cifar: 4,214,842 and 66,459,008.
  * @throws RangeError where the width or the sizes are not positive, or dropout is not in [0, 1).
+ * @example
+ * ```ts
+ * const model = mobilenetv3Torchvision('large'); // for torchvision's weights
+ * ```
  */
 export function mobilenetv3Torchvision(
   size: keyof typeof SIZES,

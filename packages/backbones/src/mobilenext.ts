@@ -53,6 +53,10 @@ export interface MobileNeXtOptions extends CommonOptions {
  *
  * 3,535,416 parameters and 311,342,592 MACs at 224×224; cifar: 2,267,226 and 91,427,328 at 32×32.
  * @throws RangeError where the width or the sizes are not positive, or dropout is not in [0, 1).
+ * @example
+ * ```ts
+ * const model = mobilenext({ variant: 'cifar', classes: 10, seed: 1 });
+ * ```
  */
 export function mobilenext(options: MobileNeXtOptions = {}): tf.LayersModel {
   const { variant = 'imagenet', width = 1, seed = 0 } = options;

@@ -5,6 +5,10 @@ import { BACKBONES } from './registry.js';
 /**
  * What a network's published weights were evaluated with: those weights where the file's name is that of one of them, else the
  * network's first; torchvision's first recipe for a network that is not known.
+ * @example
+ * ```ts
+ * const { mean, std, crop } = publishedPreprocessing('mobilenetv1');
+ * ```
  */
 export function publishedPreprocessing(id?: string, weights?: string): Preprocessing {
   const published = id !== undefined && Object.hasOwn(BACKBONES, id) ? (BACKBONES[id]?.published ?? []) : [];
@@ -15,6 +19,10 @@ export function publishedPreprocessing(id?: string, weights?: string): Preproces
 /**
  * Resize and centre crop, such as `resize(256)|centerCrop(224)|normalize(…)`.
  * @param size of what comes out, in pixels, where it is not the preprocessing's own: the resize changes in proportion.
+ * @example
+ * ```ts
+ * evaluationTransform(publishedPreprocessing('mobilenetv1')); // 'resize(…)|centerCrop(224)|normalize(…)'
+ * ```
  */
 export function evaluationTransform(preprocessing: Preprocessing, size: number = preprocessing.crop): string {
   const { resize = preprocessing.crop, crop, interpolation = 'bilinear' } = preprocessing;

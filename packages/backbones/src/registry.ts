@@ -44,6 +44,10 @@ export const BACKBONES: Readonly<Record<string, Backbone>> = {
  * Builds the network with this id.
  * @throws RangeError for an unknown id, which names the nearest ones, for an option that the network does not take, and for a
  * value that it refuses.
+ * @example
+ * ```ts
+ * const model = buildBackbone('mobilenetv1', { variant: 'cifar', width: 0.25, classes: 10, seed: 1 });
+ * ```
  */
 export function buildBackbone(id: string, options: BackboneOptions = {}): LayersModel {
   const backbone = Object.hasOwn(BACKBONES, id) ? BACKBONES[id] : undefined;

@@ -7,6 +7,11 @@ import { SIGNATURES } from './signatures.js';
 /**
  * The state under the names of here, where all its names are those of another implementation of one of the networks
  * ({@link Backbone.renamings}); else as it is.
+ * @example
+ * ```ts
+ * import { loadTorchState, readWeights } from '@refconv/weights';
+ * loadTorchState(resnet18(), ownNames(await readWeights('theirs.pth')));
+ * ```
  */
 export function ownNames(state: TorchState): TorchState {
   const tensors = [...withoutMaps(state).values()].filter(({ shape }) => shape.length > 0).length;

@@ -89,6 +89,10 @@ function resnet(id: keyof typeof DEPTHS, options: ResNetOptions): tf.LayersModel
  *
  * 11,689,512 parameters and 1,814,073,344 MACs at 224×224; cifar: 11,173,962 and 555,422,720 at 32×32.
  * @throws RangeError where the sizes are not positive.
+ * @example
+ * ```ts
+ * const model = resnet18({ variant: 'cifar', classes: 10, seed: 1 });
+ * ```
  */
 export const resnet18 = (options: ResNetOptions = {}) => resnet('resnet18', options);
 
@@ -97,6 +101,10 @@ export const resnet18 = (options: ResNetOptions = {}) => resnet('resnet18', opti
  *
  * 25,557,032 parameters and 4,089,184,256 MACs at 224×224; cifar: 23,520,842 and 1,297,829,888 at 32×32.
  * @throws RangeError where the sizes are not positive.
+ * @example
+ * ```ts
+ * const model = resnet50(); // 1000 classes at 224×224
+ * ```
  */
 export const resnet50 = (options: ResNetOptions = {}) => resnet('resnet50', options);
 

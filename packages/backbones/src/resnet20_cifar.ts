@@ -26,6 +26,10 @@ export interface ResNet20CifarOptions extends CommonOptions {
  *
  * 269,722 parameters.
  * @throws RangeError where the sizes are not positive.
+ * @example
+ * ```ts
+ * const model = resnet20Cifar({ classes: 10, seed: 1 });
+ * ```
  */
 export function resnet20Cifar(options: ResNet20CifarOptions = {}): tf.LayersModel {
   const { variant = 'cifar', seed = 0 } = options;

@@ -94,6 +94,10 @@ function shufflenetv1(groups: 3 | 8, options: ShuffleNetV1Options): tf.LayersMod
  *
  * 1,864,728 parameters and 137,460,672 MACs at 224×224.
  * @throws RangeError for a width that it has not, and where the sizes are not positive.
+ * @example
+ * ```ts
+ * const model = shufflenetv1G3({ variant: 'cifar', classes: 10, seed: 1 });
+ * ```
  */
 export function shufflenetv1G3(options: ShuffleNetV1Options = {}): tf.LayersModel {
   return shufflenetv1(3, options);
@@ -103,6 +107,10 @@ export function shufflenetv1G3(options: ShuffleNetV1Options = {}): tf.LayersMode
  * Builds ShuffleNetV1 with 8 groups; otherwise as {@link shufflenetv1G3}.
  *
  * 2,433,768 parameters and 138,365,952 MACs at 224×224.
+ * @example
+ * ```ts
+ * const model = shufflenetv1G8({ variant: 'cifar', classes: 10, seed: 1 });
+ * ```
  */
 export function shufflenetv1G8(options: ShuffleNetV1Options = {}): tf.LayersModel {
   return shufflenetv1(8, options);

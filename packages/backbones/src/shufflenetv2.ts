@@ -39,6 +39,10 @@ export interface ShuffleNetV2Options extends CommonOptions {
  *
  * 2,278,604 parameters and 144,907,992 MACs at 224×224.
  * @throws RangeError for a width that it has not, and where the sizes are not positive.
+ * @example
+ * ```ts
+ * const model = shufflenetv2({ variant: 'cifar', classes: 10, seed: 1 });
+ * ```
  */
 export function shufflenetv2(options: ShuffleNetV2Options = {}): tf.LayersModel {
   const { variant = 'imagenet', width = 1, seed = 0 } = options;

@@ -135,7 +135,12 @@ export function program(): Command {
       )
       .option(
         '--tensorboard [dir]',
-        'event files for TensorBoard: losses and measures, learning rate, the norm of each W_r, the recipe; default: DIR/tensorboard of --output',
+        'event files for TensorBoard: losses and measures, learning rate, the norm of each W_r, the recipe, a contact sheet of the first batch; default: DIR/tensorboard of --output',
+      )
+      .option(
+        '--serve [port]',
+        'a page of the training, for this machine alone: curves, log, memory, and a button to stop it',
+        count,
       )
       .option('--eager', 'operation by operation instead of compiled, for debugging')
       .option('--allow-other-start', 'go on with a run that began with other weights')

@@ -60,6 +60,12 @@ export interface Batch {
  *
  * @throws {RangeError} if an option is out of range, the split's arrays do not have the sizes that it states, or
  *   `dropLast` leaves no batch.
+ * @example
+ * ```ts
+ * for (const { images, labels, size } of batches(data.train, { batchSize: 128, mean, std, seed: 1, epoch: 0, shuffle: true })) {
+ *   console.log(size, images.length, labels[0]);
+ * }
+ * ```
  */
 export function batches(split: ImageSplit, options: BatchOptions): Generator<Batch, void, undefined> {
   checkSplit(split);
@@ -67,7 +73,13 @@ export function batches(split: ImageSplit, options: BatchOptions): Generator<Bat
   return generate(split, options);
 }
 
-/** How many batches an epoch of `count` images has. */
+/**
+ * How many batches an epoch of `count` images has.
+ * @example
+ * ```ts
+ * batchCount(50_000, 128); // 391; with dropLast 390
+ * ```
+ */
 export function batchCount(count: number, batchSize: number, dropLast = false): number {
   return dropLast ? Math.floor(count / batchSize) : Math.ceil(count / batchSize);
 }

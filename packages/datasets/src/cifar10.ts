@@ -44,7 +44,14 @@ const CIFAR10: Variant = {
   classes: CIFAR10_CLASSES,
 };
 
-/** Where CIFAR-10 lies: see {@link findCifar}. */
+/**
+ * Where CIFAR-10 lies, without reading it: in the folder given; without one in `REFCONV_DATA`, then in the cache. A folder with only some
+ * of the files counts: to pass over it would hide that it is damaged.
+ * @example
+ * ```ts
+ * if (!findCifar10()) console.log('CIFAR-10 is not here: set REFCONV_DATA');
+ * ```
+ */
 export function findCifar10(
   options: Pick<CifarOptions, 'folder'> = {},
   environment: Environment = process.env,
@@ -56,7 +63,11 @@ export function findCifar10(
  * Loads CIFAR-10 (Krizhevsky, "Learning multiple layers of features from tiny images", 2009): 50,000 training and
  * 10,000 test images `[n, 32, 32, 3]`, 184 MB of memory.
  *
- * @throws {Error} as {@link loadCifar}.
+ * @throws {Error} if it is found nowhere, a file is missing, cut off or damaged, or the download fails.
+ * @example
+ * ```ts
+ * const { train, test, classes } = await loadCifar10({ folder: '/data/cifar-10-batches-bin' });
+ * ```
  */
 export async function loadCifar10(options: CifarOptions = {}): Promise<ImageDataset> {
   return loadCifar10With(options, {});

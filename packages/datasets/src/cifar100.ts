@@ -46,7 +46,14 @@ const CIFAR100: Variant = {
   classes: CIFAR100_CLASSES,
 };
 
-/** Where CIFAR-100 lies: see {@link findCifar}. */
+/**
+ * Where CIFAR-100 lies, without reading it: in the folder given; without one in `REFCONV_DATA`, then in the cache. A folder with only some
+ * of the files counts: to pass over it would hide that it is damaged.
+ * @example
+ * ```ts
+ * if (!findCifar100()) console.log('CIFAR-100 is not here: set REFCONV_DATA');
+ * ```
+ */
 export function findCifar100(
   options: Pick<CifarOptions, 'folder'> = {},
   environment: Environment = process.env,
@@ -58,7 +65,11 @@ export function findCifar100(
  * Loads CIFAR-100 with its 100 fine labels (Krizhevsky, "Learning multiple layers of features from tiny images", 2009):
  * 50,000 training and 10,000 test images `[n, 32, 32, 3]`, 184 MB of memory.
  *
- * @throws {Error} as {@link loadCifar}.
+ * @throws {Error} if it is found nowhere, a file is missing, cut off or damaged, or the download fails.
+ * @example
+ * ```ts
+ * const { train, test, classes } = await loadCifar100();
+ * ```
  */
 export async function loadCifar100(options: CifarOptions = {}): Promise<ImageDataset> {
   return loadCifar100With(options, {});

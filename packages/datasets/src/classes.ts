@@ -14,6 +14,10 @@ const some = (names: readonly string[]) =>
  * nothing that the other's names know, they are places.
  * @param model the model's classes, in the order of its logits.
  * @throws {Error} that names the classes which the model does not have.
+ * @example
+ * ```ts
+ * matchClasses(['cat', 'dog'], ['bird', 'cat', 'dog']); // [1, 2]
+ * ```
  */
 export function matchClasses(data: readonly string[], model: readonly string[]): number[] {
   const labelOf = new Map(model.map((name, label) => [name, label]));
@@ -27,7 +31,13 @@ export function matchClasses(data: readonly string[], model: readonly string[]):
   );
 }
 
-/** Whether numbers among the names stand in another order than people count: 10 before 2. */
+/**
+ * Whether numbers among the names stand in another order than people count: 10 before 2.
+ * @example
+ * ```ts
+ * numbersOutOfOrder(['1', '10', '2']); // true: folders sorted as text
+ * ```
+ */
 export function numbersOutOfOrder(names: readonly string[]): boolean {
   const numbers = names.map(Number);
   return (
@@ -36,7 +46,13 @@ export function numbersOutOfOrder(names: readonly string[]): boolean {
   );
 }
 
-/** The images with other numbers of their classes: `labels[i]` for what was `i`. */
+/**
+ * The images with other numbers of their classes: `labels[i]` for what was `i`.
+ * @example
+ * ```ts
+ * const test = relabelled(data.test, matchClasses(data.classes, ['dog', 'cat']));
+ * ```
+ */
 export function relabelled<T extends ImageSplit | ImageSource>(images: T, labels: readonly number[]): T {
   if (labels.every((label, i) => label === i)) return images;
   const to = shared(Int32Array, images.count);

@@ -21,6 +21,15 @@ export interface ContactSheetOptions {
  * Draws a batch as it is after augmentation, normalisation undone, with each image's class under it; or with its pixels' classes or its boxes
  * over it, and a tile for each class's colour at the end.
  * @returns a PNG.
+ * @example
+ * ```ts
+ * import { writeFile } from 'node:fs/promises';
+ * const loader = new Loader(source, { transform: 'resize(64)|centerCrop(56)|normalize(imagenet)', batchSize: 16 });
+ * const { transform, imageShape } = loader;
+ * for await (const batch of loader.epoch(0))
+ *   await writeFile('sheet.png', await contactSheet(batch, { transform, imageShape, classes: source.classes }));
+ * await loader.close();
+ * ```
  */
 export async function contactSheet(batch: LoadedBatch, options: ContactSheetOptions): Promise<Uint8Array> {
   const { transform, imageShape, classes } = options;

@@ -28,6 +28,10 @@ export interface ImageSplit {
  * Checks that the arrays of a split have the sizes that it states.
  *
  * @throws {RangeError} if `images` or `labels` is longer or shorter than count, height, width and channels say.
+ * @example
+ * ```ts
+ * checkSplit(data.train); // throws where its arrays have other sizes than it says
+ * ```
  */
 export function checkSplit(split: ImageSplit): void {
   const { images, labels, count, height, width, channels } = split;

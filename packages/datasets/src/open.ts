@@ -61,6 +61,14 @@ export interface OpenOptions {
   environment?: Environment;
 }
 
+/**
+ * Whether a set's images lie in files, and are read as they are needed.
+ * @example
+ * ```ts
+ * const opened = await openDataset('folder:photos');
+ * if (inFiles(opened.data)) console.log(opened.data.train.count, 'files, read as they are needed');
+ * ```
+ */
 export function inFiles(data: ImageDataset | ImageFiles): data is ImageFiles {
   return 'place' in data.train;
 }
@@ -184,7 +192,13 @@ function placed(folder: string, environment?: Environment): string {
   return places.find((path) => existsSync(path)) ?? folder;
 }
 
-/** What its images have besides labels: `labelImages`, as semantic segmentation needs, or `boxes`, as detection does. */
+/**
+ * What its images have besides labels: `labelImages`, as semantic segmentation needs, or `boxes`, as detection does.
+ * @example
+ * ```ts
+ * if (annotationKind(data) !== 'boxes') throw new Error('a detector needs boxes');
+ * ```
+ */
 export function annotationKind(data: ImageDataset | ImageFiles): 'labelImages' | 'boxes' | undefined {
   const annotations = inFiles(data) ? data.train.annotations : undefined;
   return annotations && (annotations.kind === 'boxes' ? 'boxes' : 'labelImages');
@@ -253,13 +267,25 @@ function definitionOf(spec: string) {
 
 const BOX_SETS: Readonly<Record<string, BoxSplitReader>> = { voc: vocSplit, coco: cocoSplit };
 
-/** Whether a set's images lie in files, told by its name. @throws {Error} for another name. */
+/**
+ * Whether a set's images lie in files, told by its name. @throws {Error} for another name.
+ * @example
+ * ```ts
+ * isInFiles('cifar10'); // false: it is held in memory
+ * ```
+ */
 export function isInFiles(spec: string): boolean {
   const { name } = definitionOf(spec);
   return name !== 'synthetic' && !name.startsWith('cifar');
 }
 
-/** Whether a set is there, without reading it. @throws {Error} for another name. */
+/**
+ * Whether a set is there, without reading it. @throws {Error} for another name.
+ * @example
+ * ```ts
+ * findDataset('cifar10'); // whether it is in REFCONV_DATA or the cache
+ * ```
+ */
 export function findDataset(spec: string, options: OpenOptions = {}): boolean {
   const { place, definition } = definitionOf(spec);
   return definition.find(place, options);
@@ -271,6 +297,10 @@ export function findDataset(spec: string, options: OpenOptions = {}): boolean {
  *   `folder:DIR` with `train` and `val` (or `valid`, `validation`, `test`), each with a folder for each class, `camvid:DIR`,
  *   `segmentation:DIR` with images and label images, `voc:DIR` and `coco:DIR` with boxes (docs/data.md), or `synthetic`, `scenes`, `objects`.
  * @throws {Error} for another name, or where the images are not found or damaged.
+ * @example
+ * ```ts
+ * const { data, mean, std } = await openDataset('cifar10:/data/cifar-10-batches-bin');
+ * ```
  */
 export async function openDataset(spec: string, options: OpenOptions = {}): Promise<OpenDataset> {
   const { place, definition } = definitionOf(spec);
@@ -280,6 +310,10 @@ export async function openDataset(spec: string, options: OpenOptions = {}): Prom
 /**
  * Opens one split for a {@link Loader}, wherever its images lie; the other split may be missing.
  * @param spec as {@link openDataset}'s; besides, `folder:DIR` and `imagenet:DIR` where DIR itself has a folder for each class.
+ * @example
+ * ```ts
+ * const { source, statistics } = await openImages('folder:photos', 'val');
+ * ```
  */
 export async function openImages(
   spec: string,

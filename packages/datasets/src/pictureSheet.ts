@@ -20,7 +20,14 @@ const GAP = 4;
 const CAPTION = 16;
 const LETTER = 7;
 
-/** Draws pictures of one size, row by row. Captions are cut off where the next picture begins. @returns a PNG. */
+/**
+ * Draws pictures of one size, row by row. Captions are cut off where the next picture begins. @returns a PNG.
+ * @example
+ * ```ts
+ * const pixels = new Uint8Array(8 * 8 * 3);
+ * const png = await pictureSheet([{ pixels, caption: 'black' }], { height: 8, width: 8, columns: 1, scale: 4 });
+ * ```
+ */
 export async function pictureSheet(pictures: readonly Picture[], options: PictureSheetOptions): Promise<Uint8Array> {
   const { columns, scale = 1 } = options;
   const [height, width] = [scale * options.height, scale * options.width];

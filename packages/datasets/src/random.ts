@@ -72,6 +72,11 @@ export class Random {
  * https://github.com/aappleby/smhasher/blob/master/src/MurmurHash3.cpp).
  *
  * @throws {RangeError} if the seed or a number among the keys is not an integer from 0 to 2^53 - 1.
+ * @example
+ * ```ts
+ * const random = stream(1, 'augment', 0, 17); // of the seed 1, in epoch 0, for image 17
+ * random.integer(6); // 0 to 5, the same on every machine
+ * ```
  */
 export function stream(seed: number, ...keys: StreamKey[]): Random {
   // Fractional parts of the square roots of 2, 3, 5 and 7, as in SHA-256: constants with nothing up their sleeve.

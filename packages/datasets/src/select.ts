@@ -7,6 +7,10 @@ import { stream } from './random.js';
 /**
  * The images with these indices, in their order; an index may stand more than once.
  * @throws {RangeError} if an index is out of range.
+ * @example
+ * ```ts
+ * const firstThree = selectImages(data.test, [0, 1, 2]);
+ * ```
  */
 export function selectImages<T extends ImageSplit | ImageSource>(images: T, indices: ArrayLike<number>): T;
 export function selectImages(images: ImageSplit | ImageSource, indices: ArrayLike<number>): ImageSplit | ImageSource {
@@ -21,6 +25,10 @@ export function selectImages(images: ImageSplit | ImageSource, indices: ArrayLik
 /**
  * So many of the images: the first ones, or some `at random`, which are the same ones each time.
  * @throws {RangeError} if there are fewer.
+ * @example
+ * ```ts
+ * const some = takeImages(data.train, 1000, 'at random'); // the same ones each time
+ * ```
  */
 export function takeImages<T extends ImageSplit | ImageSource>(
   images: T,
@@ -38,6 +46,10 @@ export function takeImages<T extends ImageSplit | ImageSource>(
  * `at random`, the same ones each time, and no seed changes them.
  * @param train how many of the others are trained on; default: all.
  * @throws {RangeError} if there are not so many.
+ * @example
+ * ```ts
+ * const { train, validation } = holdOut(data.train, 5000);
+ * ```
  */
 export function holdOut<T extends ImageSplit | ImageSource>(
   images: T,

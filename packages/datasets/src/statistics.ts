@@ -5,6 +5,10 @@ import { checkSplit, type ImageSplit } from './dataset.js';
  * {@link batches} takes as `mean` and `std`. Exact: the sums are integers.
  *
  * @throws {RangeError} if the split is empty or its arrays do not have the sizes that it states.
+ * @example
+ * ```ts
+ * const { mean, std } = channelStatistics(data.train);
+ * ```
  */
 export function channelStatistics(split: ImageSplit): { mean: number[]; std: number[] } {
   checkSplit(split);

@@ -24,6 +24,10 @@ export interface SyntheticOptions {
  * (seed, split, i) alone, so a larger set begins with the smaller one.
  *
  * @throws {RangeError} if an option is out of range.
+ * @example
+ * ```ts
+ * const { train, test, classes } = syntheticDataset({ train: 2000, test: 500, seed: 1 });
+ * ```
  */
 export function syntheticDataset(options: SyntheticOptions = {}): ImageDataset {
   const { classes = 10, size = 32, train = 5000, test = 1000, seed = 1 } = options;

@@ -1,10 +1,22 @@
 /** Counts and lists in messages. */
 
-/** `1 run`, `2 runs`, `1,000 runs`. */
+/**
+ * `1 run`, `2 runs`, `1,000 runs`.
+ * @example
+ * ```ts
+ * counted(1, 'run'); // '1 run'
+ * ```
+ */
 export const counted = (count: number, noun: string, plural = `${noun}s`) =>
   `${count.toLocaleString('en')} ${count === 1 ? noun : plural}`;
 
-/** The first of many, and how many more there are. */
+/**
+ * The first of many, and how many more there are.
+ * @example
+ * ```ts
+ * listed(['a', 'b', 'c'], 2); // 'a, b and 1 more'
+ * ```
+ */
 export function listed(values: readonly string[], shown = 10): string {
   const more = values.length - shown;
   return `${values.slice(0, shown).join(', ')}${more > 0 ? ` and ${more.toLocaleString('en')} more` : ''}`;

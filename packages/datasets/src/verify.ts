@@ -62,6 +62,10 @@ const CHUNK = 16;
  * Decodes every image once and counts. Needs some 60 bytes of memory an image.
  *
  * @throws {DOMException} AbortError, if `signal` says so.
+ * @example
+ * ```ts
+ * const { count, broken, duplicates } = await verifyDataset(source);
+ * ```
  */
 export async function verifyDataset(source: ImageSource, options: VerifyOptions = {}): Promise<Verification> {
   const { maxPixels = MAX_PIXELS, maxBytes = 2 ** 28, jpegDecoder, onProgress, signal } = options;
@@ -215,7 +219,13 @@ function sizes(counts: ReadonlyMap<number, number>): SizeStatistics {
   return { least: sorted[0]?.[0] ?? 0, median: median(each()) ?? 0, greatest: sorted.at(-1)?.[0] ?? 0 };
 }
 
-/** A verification for people; `JSON.stringify` is the one for programs. */
+/**
+ * A verification for people; `JSON.stringify` is the one for programs.
+ * @example
+ * ```ts
+ * console.log(verificationText(await verifyDataset(source)));
+ * ```
+ */
 export function verificationText(v: Verification): string {
   const counts = v.classes.map(({ count }) => count);
   const empty = v.classes.filter(({ count }) => count === 0);

@@ -30,6 +30,11 @@ function shapes(map: number): [width: number, height: number][] {
  * The default boxes in the order of the network's outputs: map, row, column, shape. They are not clipped to the image.
  * @param maps height and width of each of the six feature maps.
  * @throws RangeError for another number of maps.
+ * @example
+ * ```ts
+ * const size = { height: 320, width: 320 };
+ * const boxes = defaultBoxes(size, [20, 10, 5, 3, 2, 1].map((side) => ({ height: side, width: side })));
+ * ```
  */
 export function defaultBoxes(image: Size, maps: readonly Size[]): Box[] {
   if (maps.length !== MAPS) throw new RangeError(`Default boxes lie on ${MAPS} maps; given ${maps.length}.`);

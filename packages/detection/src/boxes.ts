@@ -9,7 +9,13 @@ export interface Size {
   width: number;
 }
 
-/** Intersection over union; NaN for two boxes without area. */
+/**
+ * Intersection over union; NaN for two boxes without area.
+ * @example
+ * ```ts
+ * iou([0, 0, 2, 2], [1, 0, 3, 2]); // 1/3
+ * ```
+ */
 export function iou(a: Box, b: Box): number {
   const width = Math.max(0, Math.min(a[2], b[2]) - Math.max(a[0], b[0]));
   const height = Math.max(0, Math.min(a[3], b[3]) - Math.max(a[1], b[1]));
@@ -25,7 +31,13 @@ export function clip([x1, y1, x2, y2]: Box, { height, width }: Size): Box {
   return [within(x1, width), within(y1, height), within(x2, width), within(y2, height)];
 }
 
-/** A box in an image of another size; both sides are scaled apart. */
+/**
+ * A box in an image of another size; both sides are scaled apart.
+ * @example
+ * ```ts
+ * rescale([10, 10, 20, 20], { height: 100, width: 100 }, { height: 200, width: 50 }); // [5, 20, 10, 40]
+ * ```
+ */
 export function rescale([x1, y1, x2, y2]: Box, from: Size, to: Size): Box {
   const [x, y] = [to.width / from.width, to.height / from.height];
   return [x1 * x, y1 * y, x2 * x, y2 * y];

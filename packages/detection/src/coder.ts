@@ -10,7 +10,13 @@ export const LARGEST_LOGARITHM = Math.log(1000 / 16);
 
 const centreAndSides = ([x1, y1, x2, y2]: Box) => [(x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1] as const;
 
-/** The code of a box relative to an anchor: shifts of the centre (x, y), logarithms of the sides (width, height). */
+/**
+ * The code of a box relative to an anchor: shifts of the centre (x, y), logarithms of the sides (width, height).
+ * @example
+ * ```ts
+ * encode([10, 10, 30, 50], [10, 10, 30, 50]); // [0, 0, 0, 0]
+ * ```
+ */
 export function encode(box: Box, anchor: Box): [number, number, number, number] {
   const [x, y, width, height] = centreAndSides(box);
   const [anchorX, anchorY, anchorWidth, anchorHeight] = centreAndSides(anchor);
@@ -22,7 +28,13 @@ export function encode(box: Box, anchor: Box): [number, number, number, number] 
   ];
 }
 
-/** The box that a code stands for; not clipped to the image. */
+/**
+ * The box that a code stands for; not clipped to the image.
+ * @example
+ * ```ts
+ * decode([0, 0, 0, 0], [10, 10, 30, 50]); // the anchor itself
+ * ```
+ */
 export function decode([dx, dy, dw, dh]: readonly [number, number, number, number], anchor: Box): Box {
   const [anchorX, anchorY, anchorWidth, anchorHeight] = centreAndSides(anchor);
   const x = anchorX + (dx / CENTRE_WEIGHT) * anchorWidth;

@@ -12,6 +12,10 @@ export const BOXES = 'boxes';
  * The same network with four outputs: its two, and behind them `scores`, each class's probability [n, anchors, classes], background first, and
  * `boxes`, (x1, y1, x2, y2) in pixels of its input, cut off at its edges, [n, anchors, 4]. It shares the layers. What is left to do is to keep
  * the scores above a threshold, and non-maximum suppression class by class.
+ * @example
+ * ```ts
+ * const [logits, codes, scores, boxes] = withDecoding(model).predict(images) as tf.Tensor3D[];
+ * ```
  */
 export function withDecoding(model: tf.LayersModel): tf.LayersModel {
   const [logits, codes] = model.outputs as [tf.SymbolicTensor, tf.SymbolicTensor];

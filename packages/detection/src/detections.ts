@@ -25,6 +25,10 @@ export interface DetectionOptions {
  * The boxes that stay, best first: in falling score (of equals the first) each removes those behind it that overlap it by more than
  * `largestIou`. Unlike tf.image.nonMaxSuppression, which removes an overlap of just so much too.
  * @returns places in `boxes`.
+ * @example
+ * ```ts
+ * nonMaximumSuppression([[0, 0, 10, 10], [1, 0, 11, 10]], [0.9, 0.8], 0.55); // [0]: the second overlaps the first
+ * ```
  */
 export function nonMaximumSuppression(boxes: readonly Box[], scores: readonly number[], largestIou: number): number[] {
   const kept: number[] = [];
@@ -46,6 +50,12 @@ function inFallingOrder(scores: readonly number[]): number[] {
  * @param logits [anchors, classes], row by row.
  * @param codes [anchors, 4], row by row, undecoded.
  * @param size of the network's input, whose pixels the anchors and the detections are in.
+ * @example
+ * ```ts
+ * const { logits, boxes } = predictionsOf(model, images, false);
+ * const [first, codes] = [tf.unstack(logits)[0], tf.unstack(boxes)[0]];
+ * const found = detectionsOf(first.dataSync(), codes.dataSync(), anchorsOf(model), inputSizeOf(model));
+ * ```
  */
 export function detectionsOf(
   logits: ArrayLike<number>,

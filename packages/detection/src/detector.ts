@@ -26,6 +26,10 @@ const HEAD_DRAWS = 500;
  * Over MobileNetV3-Large with a reduced tail and with 91 classes it has 3,440,060 parameters, as torchvision's `ssdlite320`.
  * @throws RangeError for a backbone without taps, and where classes or sizes are not positive integers, or there is no class beside the
  *   background.
+ * @example
+ * ```ts
+ * const model = await buildDetector({ backbone: 'mobilenetv1', width: 0.25, classes: 4, inputSize: [320, 320] });
+ * ```
  */
 export async function buildDetector(options: DetectorOptions): Promise<tf.LayersModel> {
   const { backbone, classes, inputSize, ...chosen } = options;
@@ -44,13 +48,25 @@ export async function buildDetector(options: DetectorOptions): Promise<tf.Layers
   return tf.model({ inputs: features.inputs, outputs, name: `ssdlite_${backbone}` });
 }
 
-/** What a detector computes from images [n, height, width, 3]. */
+/**
+ * What a detector computes from images [n, height, width, 3].
+ * @example
+ * ```ts
+ * const { logits, boxes } = predictionsOf(model, images, true); // as in training
+ * ```
+ */
 export function predictionsOf(model: tf.LayersModel, images: tf.Tensor4D, training: boolean): Predictions {
   const [logits, boxes] = model.apply(images, { training }) as [tf.Tensor3D, tf.Tensor3D];
   return { logits, boxes };
 }
 
-/** The size of the images that a detector takes. */
+/**
+ * The size of the images that a detector takes.
+ * @example
+ * ```ts
+ * const { height, width } = inputSizeOf(model);
+ * ```
+ */
 export function inputSizeOf(model: tf.LayersModel): Size {
   return sizeOf((model.inputs as [tf.SymbolicTensor])[0].shape);
 }
@@ -61,7 +77,13 @@ function sizeOf(shape: (number | null)[]): Size {
   return { height, width };
 }
 
-/** The anchors of a detector, in the order of its outputs, in pixels of its input. */
+/**
+ * The anchors of a detector, in the order of its outputs, in pixels of its input.
+ * @example
+ * ```ts
+ * const anchors = anchorsOf(model);
+ * ```
+ */
 export function anchorsOf(model: tf.LayersModel): Box[] {
   const maps = Array.from({ length: MAPS }, (_, map) =>
     sizeOf(model.getLayer(headLayer('logits', map)).outputShape as (number | null)[]),
@@ -72,6 +94,11 @@ export function anchorsOf(model: tf.LayersModel): Box[] {
 /**
  * The spatial convolutions of the backbone alone, which RefConv takes by default: W_r of a depthwise layer of the heads has 9·C² numbers
  * for C channels, 8.3 million at 960.
+ * @example
+ * ```ts
+ * import { refocus } from '@refconv/refconv';
+ * const refocused = await refocus(model, { select: backboneConvolutions });
+ * ```
  */
 export const backboneConvolutions: Selection = (layer) =>
   isSpatial(layer) && layer.name.startsWith('backbone.') && !layer.name.startsWith('backbone.extra.');

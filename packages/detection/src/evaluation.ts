@@ -95,7 +95,15 @@ export function cocoResults(
   );
 }
 
-/** @throws RangeError where there is nothing to find in any image. */
+/**
+ * @throws RangeError where there is nothing to find in any image.
+ * @example
+ * ```ts
+ * import { predict, testLoader } from '@refconv/training';
+ * const loader = testLoader(source, { transform: 'resize(320x320)|normalize(imagenet)' }); // of a set with boxes
+ * const { ap, ap50 } = detectionEvaluation(await predict(model, loader, { task: detection }));
+ * ```
+ */
 export function detectionEvaluation(images: readonly DetectedImage[]): DetectionEvaluation {
   const count = images[0]?.classes ?? 0;
   const truth = cocoTruth(

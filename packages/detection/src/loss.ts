@@ -34,6 +34,11 @@ export type ImageLosses = {
 /**
  * Both losses: sums over the batch, divided by the number of its positives (at least 1). An image without boxes adds nothing.
  * @param anchors [anchors, 4], corners in pixels.
+ * @example
+ * ```ts
+ * const targets = batchTargets([{ boxes: [[118, 12, 160, 77]], labels: [2] }]);
+ * const { classification, regression } = detectionLosses(predictionsOf(model, images, true), targets, boxTensor(anchorsOf(model)));
+ * ```
  */
 export function detectionLosses(
   predictions: Predictions,
@@ -50,7 +55,14 @@ export function detectionLosses(
   });
 }
 
-/** What each image adds to both sums. @param anchors [anchors, 4], corners in pixels. */
+/**
+ * What each image adds to both sums. @param anchors [anchors, 4], corners in pixels.
+ * @example
+ * ```ts
+ * const targets = batchTargets([{ boxes: [[118, 12, 160, 77]], labels: [2] }]);
+ * const { positives } = imageLosses(predictionsOf(model, images, false), targets, boxTensor(anchorsOf(model)));
+ * ```
+ */
 export function imageLosses({ logits, boxes }: Predictions, targets: BatchTargets, anchors: tf.Tensor2D): ImageLosses {
   return tf.tidy(() => {
     const matched = matchAnchors(anchors, targets);

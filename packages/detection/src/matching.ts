@@ -16,6 +16,11 @@ const ROUNDING = 1e-5;
  * boxes have the same, to the later one). Of equals the first counts.
  * @param anchors [anchors, 4], corners in pixels.
  * @returns int32 [images, anchors]: places in the image's boxes, −1 for background.
+ * @example
+ * ```ts
+ * const targets = batchTargets([{ boxes: [[118, 12, 160, 77]], labels: [2] }]);
+ * const boxOfAnchor = matchAnchors(boxTensor(anchorsOf(model)), targets);
+ * ```
  */
 export function matchAnchors(anchors: tf.Tensor2D, { boxes, labels }: BatchTargets): tf.Tensor2D {
   return tf.tidy(() => {

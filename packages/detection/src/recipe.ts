@@ -28,6 +28,10 @@ export const DETECTION_RECIPE: Readonly<Recipe> = Object.freeze({
  * some box, resized without keeping the aspect ratio and without antialiasing, and half of all mirrored. In evaluation whole images are
  * resized.
  * @param normalisation the transform's last steps, such as `normalize(imagenet)`.
+ * @example
+ * ```ts
+ * const { train, test } = detectionTransforms([320, 320], 'normalize(imagenet)');
+ * ```
  */
 export function detectionTransforms([height, width]: readonly [number, number], normalisation: string) {
   const resize = `resize(${height}x${width},interpolation=opencv)`;

@@ -21,6 +21,10 @@ export type BatchTargets = {
  * @param most boxes that any image may have; default: as many as one has here. A fixed number keeps a compiled step from being
  * recorded again.
  * @throws RangeError for a label that is no class, a box without area, or more boxes than `most`.
+ * @example
+ * ```ts
+ * const { boxes, labels } = batchTargets([{ boxes: [[118, 12, 160, 77]], labels: [2] }], 8); // room for 8 boxes an image
+ * ```
  */
 export function batchTargets(images: readonly ImageTargets[], most?: number): BatchTargets {
   const places = most ?? Math.max(1, ...images.map(({ boxes }) => boxes.length));
@@ -51,7 +55,13 @@ function checkTargets({ boxes, labels }: ImageTargets, image: number, most: numb
     throw new RangeError(`Image ${image} has the box [${box}], which has no area; expected x1 < x2 and y1 < y2.`);
 }
 
-/** Boxes as a tensor [boxes, 4]. */
+/**
+ * Boxes as a tensor [boxes, 4].
+ * @example
+ * ```ts
+ * const anchors = boxTensor(anchorsOf(model)); // [anchors, 4]
+ * ```
+ */
 export function boxTensor(boxes: readonly Box[]): tf.Tensor2D {
   return tf.tensor2d(boxes.flat(), [boxes.length, 4]);
 }

@@ -10,6 +10,11 @@ const STEM = 'backbone.features.0.0.0.weight';
 /**
  * The keys of torchvision's ssdlite320 checkpoints as `buildDetector` has them: `features.0` holds the blocks up to the expansion of the
  * first one of stride 32 of MobileNetV3, `features.1` the rest of it and what follows. Other states are returned as they are.
+ * @example
+ * ```ts
+ * import { readWeights } from '@refconv/weights';
+ * const state = fromTorchvision(await readWeights('ssdlite320_mobilenet_v3_large_coco.pth'));
+ * ```
  */
 export function fromTorchvision(state: TorchState): TorchState {
   if (!state.has(STEM)) return state;
@@ -25,7 +30,18 @@ export function fromTorchvision(state: TorchState): TorchState {
   );
 }
 
-/** The options of `buildDetector` that weights under its keys tell; those of other networks tell none. */
+/**
+ * The options of `buildDetector` that weights under its keys tell; those of other networks tell none.
+ * @example
+ * ```ts
+ * import { readWeights } from '@refconv/weights';
+ * const state = fromTorchvision(await readWeights('ssdlite320_mobilenet_v3_large_coco.pth'));
+ * const model = await buildDetector({
+ *   ...{ backbone: 'mobilenetv3_large_torchvision', classes: 91, inputSize: [320, 320] },
+ *   ...optionsOf(state),
+ * });
+ * ```
+ */
 export function optionsOf(
   state: TorchState,
 ): Pick<DetectorOptions, 'reducedTail'> & Partial<Pick<DetectorOptions, 'classes'>> {

@@ -25,6 +25,10 @@ const SIGNATURE = 'serving_default';
  * Each layer is recorded as it runs, so that any layer of tf.layers or of a user's own can be written.
  * @throws Error where the model leaves the images' size open; where the batch's size enters in a way that TensorFlow cannot leave
  *   open (give `batch`); where a layer cannot be recorded; and if the folder is there and not empty, unless `replace` is set.
+ * @example
+ * ```ts
+ * await exportSavedModel(merged, 'saved_model'); // Python: tf.saved_model.load('saved_model')
+ * ```
  */
 export async function exportSavedModel(
   model: LayersModel,

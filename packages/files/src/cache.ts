@@ -7,6 +7,11 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 /**
  * The folder for what can be fetched or computed again: `REFCONV_CACHE`, else `$XDG_CACHE_HOME/refconv`, else
  * `~/.cache/refconv` (XDG Base Directory Specification 0.8, which ignores a relative `XDG_CACHE_HOME`).
+ * @example
+ * ```ts
+ * import { join } from 'node:path';
+ * const weights = join(cacheFolder(), 'weights', 'mobilenetv1.safetensors');
+ * ```
  */
 export function cacheFolder(environment: Environment = process.env): string {
   if (environment.REFCONV_CACHE) return resolve(environment.REFCONV_CACHE);

@@ -2,7 +2,13 @@
 import { parse } from 'csv-parse/sync';
 import { readText } from './read.js';
 
-/** The text up to the end of its last whole line; a line break in quotes ends none. */
+/**
+ * The text up to the end of its last whole line; a line break in quotes ends none.
+ * @example
+ * ```ts
+ * wholeLines('1,2\n3,'); // '1,2\n': a process that was killed left half a line
+ * ```
+ */
 export function wholeLines(text: string): string {
   let quoted = false;
   let end = 0;
@@ -17,6 +23,10 @@ export function wholeLines(text: string): string {
 /**
  * The whole lines of a CSV file, the header first; undefined where there is no file.
  * @throws Error that names the file, the line and the remedy where a line has another number of columns than the header, or is no CSV.
+ * @example
+ * ```ts
+ * const [header, ...lines] = (await readCsvLines('metrics.csv')) ?? [];
+ * ```
  */
 export async function readCsvLines(path: string, remedy = 'restore it from a copy'): Promise<string[][] | undefined> {
   const text = await readText(path).catch((error: NodeJS.ErrnoException) => {
@@ -40,7 +50,13 @@ export async function readCsvLines(path: string, remedy = 'restore it from a cop
   return lines;
 }
 
-/** The rows by the header's names; @throws as {@link readCsvLines} does. */
+/**
+ * The rows by the header's names; @throws as {@link readCsvLines} does.
+ * @example
+ * ```ts
+ * const rows = await readCsv('metrics.csv'); // [{ epoch: '1', … }, …]; undefined where there is no file
+ * ```
+ */
 export async function readCsv(path: string, remedy?: string): Promise<Record<string, string>[] | undefined> {
   const lines = await readCsvLines(path, remedy);
   if (!lines) return undefined;

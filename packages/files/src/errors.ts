@@ -22,7 +22,16 @@ const REMEDIES: Record<string, string> = {
   ENFILE: 'the machine has too many files open',
 };
 
-/** An error of the file system, with what was tried and what can be done about it; its `code` stays. */
+/**
+ * An error of the file system, with what was tried and what can be done about it; its `code` stays.
+ * @example
+ * ```ts
+ * import { rename } from 'node:fs/promises';
+ * await rename('a', 'b').catch((error) => {
+ *   throw fileError('Renaming a', error);
+ * });
+ * ```
+ */
 export function fileError(action: string, error: unknown): Error {
   const { code = '', message } = error as NodeJS.ErrnoException;
   const reason = REMEDIES[code] ?? message.replace(/\.$/, '');

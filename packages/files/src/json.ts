@@ -5,7 +5,13 @@ import { readText } from './read.js';
 /** Far deeper than anything that the project writes; walking a value that nests for ever would end in a stack overflow. */
 const DEPTH = 200;
 
-/** A text of somebody else's for a message: short, in quotes, without control characters. */
+/**
+ * A text of somebody else's for a message: short, in quotes, without control characters.
+ * @example
+ * ```ts
+ * throw new RangeError(`--layer must name a layer; given ${shown(process.argv[2] ?? '')}.`);
+ * ```
+ */
 export function shown(text: string, most = 80): string {
   return JSON.stringify(text.length > most ? `${text.slice(0, most)}…` : text).replace(
     /[\u007f-\u009f\u2028\u2029]/g,
@@ -13,7 +19,13 @@ export function shown(text: string, most = 80): string {
   );
 }
 
-/** @throws Error where the text is no JSON, or nests deeper than anything that is meant well. */
+/**
+ * @throws Error where the text is no JSON, or nests deeper than anything that is meant well.
+ * @example
+ * ```ts
+ * const value = parseJson('{ "epochs": 3 }') as { epochs: number };
+ * ```
+ */
 export function parseJson(text: string): unknown {
   const value: unknown = JSON.parse(text);
   let depth = 0;
@@ -35,6 +47,10 @@ export function parseJson(text: string): unknown {
  * The value of a JSON file; undefined where there is none.
  * @param remedy what to do where it is damaged: `delete it, and the next start writes it anew`.
  * @throws Error that names the file and the remedy.
+ * @example
+ * ```ts
+ * const spec = await readJson<{ seed: number }>('spec.json', 'delete it, and the next start writes it anew');
+ * ```
  */
 export async function readJson<T>(
   path: string,
@@ -54,12 +70,24 @@ export async function readJson<T>(
   }
 }
 
-/** SHA-256 of a value's JSON with sorted keys: the same for equal values, whatever the order of their entries. */
+/**
+ * SHA-256 of a value's JSON with sorted keys: the same for equal values, whatever the order of their entries.
+ * @example
+ * ```ts
+ * hashOf({ a: 1, b: 2 }) === hashOf({ b: 2, a: 1 }); // true
+ * ```
+ */
 export function hashOf(value: unknown): string {
   return createHash('sha256').update(canonicalJson(value)).digest('hex');
 }
 
-/** JSON with sorted keys; entries that are undefined are left out. */
+/**
+ * JSON with sorted keys; entries that are undefined are left out.
+ * @example
+ * ```ts
+ * canonicalJson({ b: 1, a: undefined, c: [2] }); // '{"b":1,"c":[2]}'
+ * ```
+ */
 export function canonicalJson(value: unknown): string {
   return JSON.stringify(value, (_, entry) =>
     typeof entry === 'object' && entry !== null && !Array.isArray(entry)

@@ -29,6 +29,10 @@ const EARLIER = /^\.(.+)\.[0-9a-f]{8}\.(unfinished|old)$|^[^.].*\.unfinished$/s;
 /**
  * Removes what killed processes left unfinished in a folder. A folder that was moved out of the way comes back if the new one never came.
  * @param of the file or folder whose leftovers these are; default: those of all.
+ * @example
+ * ```ts
+ * await removeLeftovers('runs'); // of processes that were killed while they wrote there
+ * ```
  */
 export async function removeLeftovers(folder: string, of?: string): Promise<void> {
   const names = await readdir(folder).catch((): string[] => []);

@@ -33,7 +33,16 @@ export class LockLostError extends Error {
   override name = 'LockLostError';
 }
 
-/** Takes the lock, or gives undefined where another process holds it. Waits only where it is not clear whether that still lives. */
+/**
+ * Takes the lock, or gives undefined where another process holds it. Waits only where it is not clear whether that still lives.
+ * @example
+ * ```ts
+ * const lock = await tryLock('runs/lock');
+ * if (!lock) throw new Error('another process is at work');
+ * // … work …
+ * await lock.release();
+ * ```
+ */
 export async function tryLock(path: string, options: WatchOptions = {}): Promise<Lock | undefined> {
   await makeFolder(dirname(path));
   const found = await files(path);
@@ -114,6 +123,11 @@ const PATIENCE = 600_000;
  * Does something with the lock held; waits for it.
  * @param action is given a signal that is aborted where the lock is lost.
  * @throws AbortError where the signal ends the waiting, LockLostError where the lock was lost and the action failed, Error where the patience is at its end.
+ * @example
+ * ```ts
+ * import { appendWhole } from '@refconv/files';
+ * await withLock('ledger.csv.lock', () => appendWhole('ledger.csv', 'baseline,0.93\n'), { log: console.log });
+ * ```
  */
 export async function withLock<T>(
   path: string,
@@ -152,7 +166,14 @@ export async function withLock<T>(
 
 const nameOf = ({ pid, host }: Holder) => `process ${pid} on ${host}`;
 
-/** The process that holds a lock; undefined where none does. Waits only where it is not clear whether that still lives. */
+/**
+ * The process that holds a lock; undefined where none does. Waits only where it is not clear whether that still lives.
+ * @example
+ * ```ts
+ * const holder = await holderOf('runs/lock');
+ * if (holder) console.log(`process ${holder.pid} on ${holder.host} is at work`);
+ * ```
+ */
 export async function holderOf(path: string, options: WatchOptions = {}): Promise<Holder | undefined> {
   for (const file of await files(path)) {
     if (await isAlive(file.path, options)) return parseHolder(await readText(file.path).catch(() => ''));

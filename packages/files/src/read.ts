@@ -33,6 +33,12 @@ const opening = (path: string, error: unknown) => {
  * A descriptor of a file, to be closed with `closeSync`.
  * @param path bytes where the name is no UTF-8.
  * @throws Error where it is no file, or cannot be opened; its `code` is the system's.
+ * @example
+ * ```ts
+ * import { closeSync } from 'node:fs';
+ * const file = openFileSync('images.tar'); // no FIFO or device keeps it waiting
+ * closeSync(file);
+ * ```
  */
 export function openFileSync(path: string | Buffer): number {
   let descriptor: number;
@@ -50,6 +56,10 @@ export function openFileSync(path: string | Buffer): number {
 /**
  * The bytes of a file.
  * @throws Error where it is no file, is larger than `maxBytes`, or cannot be read; its `code` is the system's, `ENOENT` where there is none.
+ * @example
+ * ```ts
+ * const bytes = await readBytes('picture.jpg', 2 ** 28);
+ * ```
  */
 export async function readBytes(path: string, maxBytes = Number.POSITIVE_INFINITY): Promise<Buffer> {
   const file = await open(path, FLAGS).catch((error) => {
@@ -82,7 +92,13 @@ async function readAll(file: FileHandle, size: number): Promise<Buffer> {
   return bytes;
 }
 
-/** The text of a file; @throws as {@link readBytes} does. */
+/**
+ * The text of a file; @throws as {@link readBytes} does.
+ * @example
+ * ```ts
+ * const text = await readText('metrics.csv');
+ * ```
+ */
 export async function readText(path: string, maxBytes?: number): Promise<string> {
   return (await readBytes(path, maxBytes)).toString('utf8');
 }
@@ -90,6 +106,10 @@ export async function readText(path: string, maxBytes?: number): Promise<string>
 /**
  * The names in a folder; none where there is no such folder.
  * @throws Error where it cannot be read: what cannot be asked is not known to be empty.
+ * @example
+ * ```ts
+ * const runs = await namesIn('results/runs'); // [] where there is no such folder
+ * ```
  */
 export async function namesIn(folder: string): Promise<string[]> {
   return readdir(folder).catch((error: NodeJS.ErrnoException): string[] => {

@@ -8,6 +8,10 @@ import { besides, removeLeftovers } from './leftovers.js';
  * Makes a folder if it is not there, and those around it. Step by step: Node's own `recursive` never ends where the system has no
  * place for a folder, as in /proc.
  * @throws Error that says why it cannot be made.
+ * @example
+ * ```ts
+ * await makeFolder('runs/baseline');
+ * ```
  */
 export async function makeFolder(folder: string): Promise<void> {
   const missing: string[] = [];
@@ -34,6 +38,10 @@ export async function makeFolder(folder: string): Promise<void> {
 /**
  * Makes a folder, and sees that files can be written in it, before work is done whose result it is to hold.
  * @throws Error that says why not.
+ * @example
+ * ```ts
+ * await requireWritable('runs/baseline'); // before hours of work, not after
+ * ```
  */
 export async function requireWritable(folder: string): Promise<void> {
   await makeFolder(folder);
@@ -50,6 +58,10 @@ export async function requireWritable(folder: string): Promise<void> {
 /**
  * Writes a file so that at any moment, also after a power cut, `path` is the old file or the whole new one: to a name that is its
  * own, to the disk itself (fsync), then renamed. Any number of processes may write the same file: the last one's stays.
+ * @example
+ * ```ts
+ * await writeAtomically('spec.json', [JSON.stringify({ seed: 1 })]);
+ * ```
  */
 export async function writeAtomically(path: string, parts: Iterable<Uint8Array | string>): Promise<void> {
   const unfinished = besides(path, 'unfinished');
@@ -73,6 +85,10 @@ export async function writeAtomically(path: string, parts: Iterable<Uint8Array |
 /**
  * Adds to the end of a file, which is made if it is not there, and brings it to the disk. Where that fails, as on a disk that is full, the
  * file is as long as before. For one process at a time.
+ * @example
+ * ```ts
+ * await appendWhole('ledger.csv', 'baseline,0.93\n'); // a disk that is full leaves the file as it was
+ * ```
  */
 export async function appendWhole(path: string, text: string | Uint8Array): Promise<void> {
   try {
@@ -103,6 +119,15 @@ export interface ReplaceOption {
  * Makes a file or folder under another name, brings it to the disk, and renames it.
  * @param write makes it at the path that it is given.
  * @throws Error if there is one already that may not be replaced, or if it cannot be written; what was there then stays.
+ * @example
+ * ```ts
+ * import { mkdir, writeFile } from 'node:fs/promises';
+ * import { join } from 'node:path';
+ * await writeWhole('model', { replace: true }, async (unfinished) => {
+ *   await mkdir(unfinished);
+ *   await writeFile(join(unfinished, 'notes.txt'), 'whole, or not there');
+ * });
+ * ```
  */
 export async function writeWhole(
   path: string,
@@ -162,7 +187,13 @@ async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-/** Bytes that may still be written on the disk of a folder; infinite where the system does not say. */
+/**
+ * Bytes that may still be written on the disk of a folder; infinite where the system does not say.
+ * @example
+ * ```ts
+ * if ((await freeBytes('runs')) < 2 ** 30) console.log('less than 1 GiB is left');
+ * ```
+ */
 export async function freeBytes(folder: string): Promise<number> {
   try {
     const { bavail, bsize, blocks } = await statfs(folder);

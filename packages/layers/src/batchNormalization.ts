@@ -70,6 +70,11 @@ tf.serialization.registerClass(BatchNormalization);
 /**
  * Normalises the channels of x [.., c] by the batch's statistics, and moves the running ones as PyTorch does: momentum is the share
  * of the old ones, the variance that goes in is unbiased.
+ * @example
+ * ```ts
+ * const { gamma, beta, movingMean, movingVariance } = model.getLayer('bn1') as BatchNormalization & BatchNormVariables;
+ * const y = normalizeBatch(images, { gamma, beta, movingMean, movingVariance }, 1e-5, 0.9);
+ * ```
  */
 export function normalizeBatch(
   x: tf.Tensor,
@@ -120,7 +125,13 @@ export interface BatchNorm2dArgs {
   offset?: number;
 }
 
-/** Batch normalisation over the channels of [n, h, w, c] with PyTorch's defaults and running statistics. */
+/**
+ * Batch normalisation over the channels of [n, h, w, c] with PyTorch's defaults and running statistics.
+ * @example
+ * ```ts
+ * const y = batchNorm2d({ name: 'bn1' }).apply(images); // saves its weights under bn1, as PyTorch's module
+ * ```
+ */
 export function batchNorm2d(args: BatchNorm2dArgs = {}): BatchNormalization {
   const { name, epsilon = 1e-5, momentum = 0.1, offset = 0 } = args;
   return new BatchNormalization({

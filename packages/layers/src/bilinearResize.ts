@@ -11,6 +11,10 @@ const KERNEL = 'BilinearResize';
 /**
  * The weights of bilinear resizing along one axis, [to, from] row by row: output i reads at max((i + ½)·from/to − ½, 0), between two
  * neighbours (half-pixel centres, no antialiasing; torch.nn.functional.interpolate with align_corners=False).
+ * @example
+ * ```ts
+ * bilinearMatrix(2, 4); // 4 rows of 2: [1, 0, 0.75, 0.25, 0.25, 0.75, 0, 1]
+ * ```
  */
 export function bilinearMatrix(from: number, to: number): Float64Array {
   const weights = new Float64Array(to * from);
@@ -27,6 +31,10 @@ export function bilinearMatrix(from: number, to: number): Float64Array {
 /**
  * Resizes images [n, h, w, c] to [n, height, width, c]: {@link bilinearMatrix} over the rows and over the columns.
  * @throws RangeError for sizes that are no positive integers.
+ * @example
+ * ```ts
+ * const larger = bilinearResize(images, [64, 64]); // [n, 64, 64, c]
+ * ```
  */
 export function bilinearResize(x: tf.Tensor4D, [height, width]: Size): tf.Tensor4D {
   if (![height, width].every((size) => Number.isInteger(size) && size > 0))

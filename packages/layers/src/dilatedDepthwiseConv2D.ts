@@ -69,6 +69,11 @@ tf.serialization.registerClass(DilatedDepthwiseConv2D);
 /**
  * tf.depthwiseConv2d at stride 1 with dilation, and with gradients, which tfjs lacks: images [n, h, w, C] and a kernel [kh, kw, C, m]
  * to [n, h', w', C·m].
+ * @example
+ * ```ts
+ * const kernel = tf.ones<tf.Rank.R4>([3, 3, 3, 1]);
+ * const y = dilatedDepthwiseConv2d(images, kernel, 'same', [2, 2]); // sees 5×5 pixels by 9 weights
+ * ```
  */
 export function dilatedDepthwiseConv2d(
   x: tf.Tensor4D,

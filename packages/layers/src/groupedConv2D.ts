@@ -79,6 +79,11 @@ tf.serialization.registerClass(GroupedConv2D);
 /**
  * tf.conv2d with groups: images [n, h, w, Cin] and a kernel [kh, kw, Cin / groups, filters], whose third dimension must divide the
  * channels. Strides or dilations must be 1.
+ * @example
+ * ```ts
+ * const x = tf.zeros<tf.Rank.R4>([1, 8, 8, 6]);
+ * const y = groupedConv2d(x, tf.zeros([3, 3, 2, 12]), 1, 'same'); // 3 groups, as 6 / 2 says: [1, 8, 8, 12]
+ * ```
  */
 export function groupedConv2d(
   x: tf.Tensor4D,

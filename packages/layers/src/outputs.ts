@@ -12,7 +12,13 @@ function* backwards(model: tf.LayersModel): Generator<tf.layers.Layer> {
   }
 }
 
-/** The layer that makes the logits: the last one with weights. Undefined where no layer has any. */
+/**
+ * The layer that makes the logits: the last one with weights. Undefined where no layer has any.
+ * @example
+ * ```ts
+ * headOf(model)?.name; // such as 'classifier'
+ * ```
+ */
 export function headOf(model: tf.LayersModel): tf.layers.Layer | undefined {
   for (const layer of backwards(model)) if (layer.weights.length > 0) return layer;
   return undefined;
@@ -24,6 +30,10 @@ const NEUTRAL = new Set(['Flatten', 'Reshape', 'Dropout', 'Permute']);
 /**
  * What was applied to the logits last: the activation's name, as `softmax`, in a layer of its own or as a part of another; `linear`
  * where the output is logits.
+ * @example
+ * ```ts
+ * if (outputActivation(model) === 'softmax') console.log('its outputs are probabilities');
+ * ```
  */
 export function outputActivation(model: tf.LayersModel): string {
   for (const layer of backwards(model)) {
@@ -43,13 +53,23 @@ const TINY = 1e-37;
 /**
  * What a network says of images as logits, [n, classes]. Of one that ends in a softmax the logarithm of its probabilities: a softmax of
  * that gives the probabilities again, so that losses are right.
+ * @example
+ * ```ts
+ * const logits = logitsOf(model, images); // [n, classes], also of a model that ends in a softmax
+ * ```
  */
 export function logitsOf(model: tf.LayersModel, images: tf.Tensor, { training = false } = {}): tf.Tensor2D {
   const output = model.apply(images, { training }) as tf.Tensor2D;
   return outputActivation(model) === 'softmax' ? tf.log(tf.add(output, TINY)) : output;
 }
 
-/** @throws Error where a model cannot be trained by cross entropy: its outputs are probabilities each by itself, as of a sigmoid. */
+/**
+ * @throws Error where a model cannot be trained by cross entropy: its outputs are probabilities each by itself, as of a sigmoid.
+ * @example
+ * ```ts
+ * requireTrainable(model); // throws where it ends in a sigmoid
+ * ```
+ */
 export function requireTrainable(model: tf.LayersModel): void {
   const activation = outputActivation(model);
   if (!/sigmoid$/i.test(activation)) return;
@@ -62,6 +82,11 @@ export function requireTrainable(model: tf.LayersModel): void {
 /**
  * @throws Error unless the model takes one array of images and gives one number for each class, logits or the probabilities of a
  *   softmax: what a classifier is.
+ * @example
+ * ```ts
+ * requireClassifier(model); // throws where the model makes no vector of classes
+ * const [, classes] = model.outputs[0].shape;
+ * ```
  */
 export function requireClassifier(model: tf.LayersModel): void {
   const shapes = (tensors: tf.SymbolicTensor[]) =>

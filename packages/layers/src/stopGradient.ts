@@ -4,6 +4,10 @@ import * as tf from '@tensorflow/tfjs';
 /**
  * The same values as a constant to every gradient. What has no gradient in tfjs (comparisons, tf.topk) may take part in a loss when it is
  * computed from such a copy.
+ * @example
+ * ```ts
+ * const gradient = tf.grad((x) => tf.mul(x, stopGradient(x))); // of x·c, c = x: x, not 2x
+ * ```
  */
 export function stopGradient<T extends tf.Tensor>(x: T): T {
   const engine = tf.engine();

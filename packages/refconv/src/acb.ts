@@ -24,7 +24,13 @@ export interface ACBOptions extends BlockOptions {
   largestKernel: number;
 }
 
-/** ACB. The official scripts start with γ = 1 on ImageNet and 1/3 on CIFAR: the option `gamma`. */
+/**
+ * ACB. The official scripts start with γ = 1 on ImageNet and 1/3 on CIFAR: the option `gamma`.
+ * @example
+ * ```ts
+ * const model = await reparameterize(plain, acb({ gamma: 1 / 3 }), { start: 'scratch' });
+ * ```
+ */
 export const acb = defineMethod<ACBOptions>({
   name: 'ACB',
   prefix: 'ACB',

@@ -16,7 +16,13 @@ export interface CWNOptions {
   epsilon: number;
 }
 
-/** CWN. The function of trained kernels is not kept. */
+/**
+ * CWN. The function of trained kernels is not kept.
+ * @example
+ * ```ts
+ * const model = await reparameterize(plain, cwn(), { start: 'scratch' });
+ * ```
+ */
 export const cwn = defineMethod<CWNOptions>({
   name: 'CWN',
   prefix: 'CWN',

@@ -41,7 +41,13 @@ export interface DBBOptions extends BlockOptions {
   expansion: number;
 }
 
-/** DBB. */
+/**
+ * DBB.
+ * @example
+ * ```ts
+ * const model = await reparameterize(plain, dbb({ singleInit: true }), { start: 'scratch' });
+ * ```
+ */
 export const dbb = defineMethod<DBBOptions>({
   name: 'DBB',
   prefix: 'DBB',

@@ -11,7 +11,13 @@ export interface EffectiveKernel {
   read(): Float32Array;
 }
 
-/** Those of all spatial convolutions, plain or re-parameterised, those of nested models and wrappers too, each once. */
+/**
+ * Those of all spatial convolutions, plain or re-parameterised, those of nested models and wrappers too, each once.
+ * @example
+ * ```ts
+ * for (const { name, read } of effectiveKernels(refocused)) console.log(name, read().length);
+ * ```
+ */
 export function effectiveKernels(model: tf.LayersModel): EffectiveKernel[] {
   const found = new Map<tf.layers.Layer, () => tf.Tensor>();
   const visit = (layer: tf.layers.Layer) => {

@@ -32,6 +32,10 @@ function isPrivate({ kind, groups = 1 }: KernelLayout): boolean {
 /**
  * The shape of W_r here, for speed that of a convolution's filter: [k, k, g, n] with n in PyTorch's order; for a dense kernel without
  * groups, where g = 1, [k, k, Cin, Cout]. Either way it holds Cin·Cout·k² numbers.
+ * @example
+ * ```ts
+ * convmapShape([3, 3, 32, 1], { kind: 'depthwise' }, 3); // [3, 3, 32, 32]: each channel of W_t sees all of W_b
+ * ```
  */
 export function convmapShape(kernel: KernelShape, layout: KernelLayout, mapKernel: number): KernelShape {
   if (isPrivate(layout)) return [mapKernel, mapKernel, kernel[2], kernel[3]];
@@ -39,7 +43,14 @@ export function convmapShape(kernel: KernelShape, layout: KernelLayout, mapKerne
   return [mapKernel, mapKernel, seen, count];
 }
 
-/** W_r from the layout of here to that of the official code, (Cout·Cin/g, g, k, k): `<conv>.convmap.weight` in weight files. */
+/**
+ * W_r from the layout of here to that of the official code, (Cout·Cin/g, g, k, k): `<conv>.convmap.weight` in weight files.
+ * @example
+ * ```ts
+ * const convmap = tf.zeros<tf.Rank.R4>([3, 3, 32, 32]);
+ * toOfficialConvmap(convmap, { kind: 'depthwise' }).shape; // [32, 32, 3, 3]
+ * ```
+ */
 export function toOfficialConvmap(convmap: tf.Tensor4D, layout: KernelLayout): tf.Tensor4D {
   return tf.tidy(() => {
     const [height, width, inputs, outputs] = convmap.shape;
@@ -52,6 +63,11 @@ export function toOfficialConvmap(convmap: tf.Tensor4D, layout: KernelLayout): t
  * W_r from the layout of the official code to that of here.
  * @param shape of W_r here: {@link convmapShape}.
  * @throws RangeError where the given tensor has another shape than the official code would have.
+ * @example
+ * ```ts
+ * const official = tf.zeros<tf.Rank.R4>([32, 32, 3, 3]);
+ * const convmap = fromOfficialConvmap(official, [3, 3, 32, 32], { kind: 'depthwise' });
+ * ```
  */
 export function fromOfficialConvmap(official: tf.Tensor4D, shape: KernelShape, layout: KernelLayout): tf.Tensor4D {
   const [height, width, inputs, outputs] = shape;
@@ -68,6 +84,10 @@ export type ConvmapInit = 'zero' | 'xavier' | 'official';
 /**
  * The bound of the uniform distribution that W_r is drawn from. `xavier`: PyTorch's `xavier_uniform_` of the official shape, as the
  * paper says; `official`: PyTorch's default for convolutions (`kaiming_uniform_`, a = √5), as the official code does; `zero`: 0.
+ * @example
+ * ```ts
+ * convmapBound('xavier', [3, 3, 32, 1], { kind: 'depthwise' }, 3); // √(6 / (32 + 32)) / 3
+ * ```
  */
 export function convmapBound(init: ConvmapInit, kernel: KernelShape, layout: KernelLayout, mapKernel: number): number {
   const { count, seen } = slices(kernel, layout);
@@ -140,6 +160,11 @@ function mapApart(basis: tf.Tensor4D, convmap: tf.Tensor4D, identity: boolean): 
  * @param convmap W_r: {@link convmapShape}.
  * @param identity whether W_b is added. Default: true.
  * @returns the shape of the basis.
+ * @example
+ * ```ts
+ * const basis = tf.randomNormal<tf.Rank.R4>([3, 3, 32, 1]);
+ * const kernel = transformKernel(basis, tf.zeros([3, 3, 32, 32]), { kind: 'depthwise' }); // W_r = 0: the basis itself
+ * ```
  */
 export function transformKernel(
   basis: tf.Tensor4D,
@@ -173,6 +198,11 @@ function mapSlices(basis: tf.Tensor4D, convmap: tf.Tensor4D, layout: KernelLayou
  * How much further one step of SGD moves W_t through W_r than a step of the same rate on the kernel itself would: with A the linear map from W_r
  * to W_t, a gradient G of W_t moves W_t by A·Aᵀ·G in the place of G. The root of the mean over all directions of G of ‖A·Aᵀ·G‖²/‖G‖²; for a
  * depthwise kernel it grows with the sum of the squares of all its channels' weights.
+ * @example
+ * ```ts
+ * const basis = tf.randomNormal<tf.Rank.R4>([3, 3, 32, 1]);
+ * const rate = 0.1 / stepAmplification(basis, 3, { kind: 'depthwise' }); // W_t then moves as a plain kernel would by 0.1
+ * ```
  */
 export function stepAmplification(basis: tf.Tensor4D, mapKernel: number, layout: KernelLayout): number {
   return tf.tidy(() => {

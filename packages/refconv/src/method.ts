@@ -253,7 +253,24 @@ export interface Method<O extends Options> {
   readonly layers: Readonly<Record<PlainClass, new (args: never) => ReparameterizedLayer>>;
 }
 
-/** Makes a method of its definition, and registers the classes of its layers with tfjs, so that models with them load. */
+/**
+ * Makes a method of its definition, and registers the classes of its layers with tfjs, so that models with them load.
+ * @example
+ * ```ts
+ * const scaled = defineMethod<{ start: number }>({
+ *   name: 'Scaled',
+ *   prefix: 'Scaled',
+ *   complete: ({ start = 1 }) => ({ start }),
+ *   refusal: () => undefined,
+ *   build({ convolution, kernel, options, weight }) {
+ *     const initial = tf.initializers.constant({ value: options.start });
+ *     const factor = weight('factor', [convolution.outputs], initial);
+ *     return { merged: () => ({ kernel: tf.mul(kernel.read(), factor.read()) }) };
+ *   },
+ * });
+ * const model = await reparameterize(plain, scaled());
+ * ```
+ */
 export function defineMethod<O extends Options>(definition: MethodDefinition<O>): Method<O> {
   const layers = {
     Conv2D: layerClass(definition, 'Conv2D'),

@@ -12,7 +12,13 @@ import { wn } from './wn.js';
 export const METHODS = { refconv, acb, repvgg, dbb, wn, cwn, own } as const;
 export type MethodId = keyof typeof METHODS;
 
-/** The method of an id. @throws RangeError for an unknown id, and for what is no option's value. */
+/**
+ * The method of an id. @throws RangeError for an unknown id, and for what is no option's value.
+ * @example
+ * ```ts
+ * const model = await reparameterize(plain, buildMethod('repvgg'), { start: 'scratch' });
+ * ```
+ */
 export function buildMethod(id: string, options: object = {}): Reparameterization {
   if (!Object.hasOwn(METHODS, id)) {
     throw new RangeError(`There is no method '${id}'; there are ${Object.keys(METHODS).join(', ')}.`);

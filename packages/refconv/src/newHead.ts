@@ -20,6 +20,10 @@ interface Drawn {
  * weights are the model's, which stays as it is.
  * @param options.seed what the new layer's weights follow from. Default: 0.
  * @throws Error where the logits come of a layer that is neither Dense nor Conv2D.
+ * @example
+ * ```ts
+ * const five = await withNewHead(model, { classes: 5, seed: 1 });
+ * ```
  */
 export async function withNewHead(
   model: tf.LayersModel,

@@ -35,7 +35,13 @@ function groupSize(convolution: Convolution, { rowsPerGroup }: OWNOptions): numb
   return size;
 }
 
-/** OWN. The function of trained kernels is not kept. */
+/**
+ * OWN. The function of trained kernels is not kept.
+ * @example
+ * ```ts
+ * const model = await reparameterize(plain, own(), { start: 'scratch' });
+ * ```
+ */
 export const own = defineMethod<OWNOptions>({
   name: 'OWN',
   prefix: 'OWN',

@@ -115,7 +115,13 @@ function draw(variable: KernelVariable, initializer: Initializer, seed: number):
   drawn.dispose();
 }
 
-/** The method with its options. @throws RangeError for what is no option's value. */
+/**
+ * The method with its options. @throws RangeError for what is no option's value.
+ * @example
+ * ```ts
+ * const model = await reparameterize(plain, refconv({ init: 'zero' })); // as `refocus` does, and starts as the plain model
+ * ```
+ */
 export function refconv({ basis = 'pretrained', ...options }: RefConvOptions = {}): Reparameterization {
   if (!['pretrained', 'random'].includes(basis)) {
     throw new RangeError(`basis must be 'pretrained' or 'random'; given '${basis}'.`);
@@ -156,6 +162,13 @@ export const RefDepthwiseConv2D = refocusing.layers.DepthwiseConv2D as new (
 /** GroupedConv2D with the kernel W_t. */
 export const RefGroupedConv2D = refocusing.layers.GroupedConv2D as new (args: RefGroupedConv2DArgs) => RefConvLayer;
 
+/**
+ * Whether a layer is of RefConv.
+ * @example
+ * ```ts
+ * const frozen = refocused.layers.filter(isRefConv).map((layer) => layer.name);
+ * ```
+ */
 export function isRefConv(layer: tf.layers.Layer): layer is RefConvLayer {
   return Object.values(refocusing.layers).some((layerClass) => layer instanceof layerClass);
 }
@@ -163,6 +176,12 @@ export function isRefConv(layer: tf.layers.Layer): layer is RefConvLayer {
 /**
  * A copy of a model with RefConv layers in the place of its spatial convolutions, over frozen copies of their kernels; the given model
  * stays as it is. See {@link reparameterize}.
+ * @example
+ * ```ts
+ * const refocused = await refocus(model, { seed: 1 });
+ * // … train it …
+ * const merged = await merge(refocused);
+ * ```
  */
 export async function refocus(
   model: tf.LayersModel,
@@ -171,19 +190,37 @@ export async function refocus(
   return reparameterize(model, refconv(options), { select, seed, onLeft });
 }
 
-/** The RefConv layers of a model, those of nested models too, each once. */
+/**
+ * The RefConv layers of a model, those of nested models too, each once.
+ * @example
+ * ```ts
+ * const names = refconvLayers(refocused).map(({ name }) => name);
+ * ```
+ */
 export function refconvLayers(model: tf.LayersModel): RefConvLayer[] {
   return reparameterizedLayers(model).filter(isRefConv);
 }
 
-/** How many numbers the bases and the maps of a model hold. W_r has k²·Cin·Cout a layer, whatever its groups. */
+/**
+ * How many numbers the bases and the maps of a model hold. W_r has k²·Cin·Cout a layer, whatever its groups.
+ * @example
+ * ```ts
+ * const { basis, map } = refconvParameters(refocused); // frozen numbers, learned ones
+ * ```
+ */
 export function refconvParameters(model: tf.LayersModel): { basis: number; map: number } {
   const layers = refconvLayers(model);
   const sum = (weight: 'basis' | 'convmap') => layers.reduce((total, layer) => total + layer[weight].read().size, 0);
   return { basis: sum('basis'), map: sum('convmap') };
 }
 
-/** W_r in the official code's shape, (Cout·Cin/g, g, k, k): the value of `<layer name>.convmap.weight` in weight files. */
+/**
+ * W_r in the official code's shape, (Cout·Cin/g, g, k, k): the value of `<layer name>.convmap.weight` in weight files.
+ * @example
+ * ```ts
+ * for (const layer of refconvLayers(refocused)) console.log(layer.name, officialConvmap(layer).shape);
+ * ```
+ */
 export function officialConvmap(layer: RefConvLayer): tf.Tensor4D {
   return toOfficialConvmap(layer.convmap.read(), layer.layout);
 }
@@ -191,6 +228,15 @@ export function officialConvmap(layer: RefConvLayer): tf.Tensor4D {
 /**
  * Sets W_r from the official code's shape; the tensor remains the caller's.
  * @throws RangeError where the shape is another.
+ * @example
+ * ```ts
+ * import { readWeights } from '@refconv/weights';
+ * const state = await readWeights('official.pth');
+ * for (const layer of refconvLayers(refocused)) {
+ *   const { shape, data } = state.get(`${layer.name}.convmap.weight`)!;
+ *   setOfficialConvmap(layer, tf.tensor4d(data, shape as [number, number, number, number]));
+ * }
+ * ```
  */
 export function setOfficialConvmap(layer: RefConvLayer, official: tf.Tensor4D): void {
   const convmap = layer.convmap.read();

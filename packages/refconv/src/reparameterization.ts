@@ -45,7 +45,13 @@ export interface LeftLayer {
   reason: string;
 }
 
-/** Spatial convolutions: the kernel is larger than 1×1, and its windows overlap (patchifying ones have stride = kernel). */
+/**
+ * Spatial convolutions: the kernel is larger than 1×1, and its windows overlap (patchifying ones have stride = kernel).
+ * @example
+ * ```ts
+ * const refocused = await refocus(model, { select: (layer) => isSpatial(layer) && layer.name !== 'conv_stem' });
+ * ```
+ */
 export const isSpatial: Selection = ({ kernelSize, strides }) =>
   isLarge(kernelSize) && kernelSize.some((size, axis) => size !== strides[axis]);
 
@@ -133,6 +139,10 @@ function candidate(
  *
  * A structural method takes a convolution together with the batch norm that alone reads its output.
  * @throws Error where no convolution is left, a selected one cannot be taken, or one has no such batch norm.
+ * @example
+ * ```ts
+ * const model = await reparameterize(plain, acb({ gamma: 1 / 3 }), { start: 'scratch', seed: 1 });
+ * ```
  */
 export async function reparameterize(
   model: tf.LayersModel,
@@ -222,6 +232,11 @@ function nothingTaken(model: tf.LayersModel, method: string, selected: boolean, 
  * The plain model that computes the same in evaluation: the topology that the model had before, batch norms included, with the merged
  * kernels. The given model is left as it is. The result is not compiled, and loads and runs without this package.
  * @throws Error where the model has no re-parameterised layer.
+ * @example
+ * ```ts
+ * const merged = await merge(refocused); // the architecture from before, with the kernels W_t
+ * await merged.save('localstorage://merged');
+ * ```
  */
 export async function merge(model: tf.LayersModel): Promise<tf.LayersModel> {
   /** The blocks by the batch norms that they absorbed. */
@@ -274,7 +289,13 @@ function neutralBatchNorm({ batchNorm }: AbsorbedBatchNorm, block: Reparameteriz
   });
 }
 
-/** The re-parameterised layers of a model, those of nested models and wrappers too, each once. */
+/**
+ * The re-parameterised layers of a model, those of nested models and wrappers too, each once.
+ * @example
+ * ```ts
+ * const names = reparameterizedLayers(refocused).map(({ name }) => name);
+ * ```
+ */
 export function reparameterizedLayers(model: tf.LayersModel): ReparameterizedLayer[] {
   const found = new Set<ReparameterizedLayer>();
   const visit = (layer: tf.layers.Layer) => {

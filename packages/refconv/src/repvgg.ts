@@ -25,7 +25,13 @@ export interface RepVGGOptions extends BlockOptions {
   identity: boolean;
 }
 
-/** RepVGG, for 3×3 kernels. */
+/**
+ * RepVGG, for 3×3 kernels.
+ * @example
+ * ```ts
+ * const model = await reparameterize(plain, repvgg(), { start: 'scratch' });
+ * ```
+ */
 export const repvgg = defineMethod<RepVGGOptions>({
   name: 'RepVGG',
   prefix: 'RepVGG',

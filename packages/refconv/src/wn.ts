@@ -13,7 +13,13 @@ export interface WNOptions {
   epsilon: number;
 }
 
-/** WN. */
+/**
+ * WN.
+ * @example
+ * ```ts
+ * const model = await reparameterize(plain, wn()); // computes what the plain model does
+ * ```
+ */
 export const wn = defineMethod<WNOptions>({
   name: 'WN',
   prefix: 'WN',

@@ -40,7 +40,13 @@ function analysesOf(grid: Grid): GridRow[][] {
   return [...groups.values()];
 }
 
-/** The rows of a grid's finished analyses, in the grid's order. */
+/**
+ * The rows of a grid's finished analyses, in the grid's order.
+ * @example
+ * ```ts
+ * for (const { network, arm, values } of await analysisTableOf('results', grid)) console.log(network, arm, values);
+ * ```
+ */
 export async function analysisTableOf(root: string, grid: Grid): Promise<AnalysisTableRow[]> {
   const table: AnalysisTableRow[] = [];
   for (const rows of analysesOf(grid)) {
@@ -98,7 +104,13 @@ async function landscapeRow(root: string, parts: readonly AnalysisResult[]): Pro
 /** A number to read, to four digits. */
 const four = (value: number) => (Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(4))));
 
-/** A row to read: `x`, `x_least` and `x_largest` become one text, such as `1.03 (0.97–1.15)`. */
+/**
+ * A row to read: `x`, `x_least` and `x_largest` become one text, such as `1.03 (0.97–1.15)`.
+ * @example
+ * ```ts
+ * foldSpreads({ ratio: 1.03, ratio_least: 0.97, ratio_largest: 1.15 }); // { ratio: '1.03 (0.97–1.15)' }
+ * ```
+ */
 export function foldSpreads(values: AnalysisRow): AnalysisRow {
   const folded = Object.entries(values).flatMap(([name, value]): [string, string | number][] => {
     if (/_(least|largest)$/.test(name) && name.replace(/_(least|largest)$/, '') in values) return [];
@@ -113,7 +125,14 @@ const columnsOf = (rows: readonly AnalysisTableRow[]) => [
   ...new Set(rows.flatMap(({ values }) => Object.keys(values))),
 ];
 
-/** All numbers. */
+/**
+ * All numbers.
+ * @example
+ * ```ts
+ * import { writeFile } from 'node:fs/promises';
+ * await writeFile('analysis.csv', analysisCsv(await analysisTableOf('results', grid)));
+ * ```
+ */
 export function analysisCsv(rows: readonly AnalysisTableRow[]): string {
   const columns = columnsOf(rows);
   return stringify([
@@ -125,7 +144,13 @@ export function analysisCsv(rows: readonly AnalysisTableRow[]): string {
   ]);
 }
 
-/** The table to read, to four digits. */
+/**
+ * The table to read, to four digits.
+ * @example
+ * ```ts
+ * console.log(analysisMarkdown(await analysisTableOf('results', grid)));
+ * ```
+ */
 export function analysisMarkdown(rows: readonly AnalysisTableRow[]): string {
   const shown = rows.map((row) => ({ ...row, values: foldSpreads(row.values) }));
   const columns = columnsOf(shown);

@@ -11,7 +11,13 @@ function chosen({ runs }: Pick<RunList, 'runs'>, hashes?: readonly Hash[]) {
   return Object.entries(runs).filter(([hash]) => !hashes || hashes.includes(hash));
 }
 
-/** Lets runs that failed or were cancelled be started again. @returns how many. */
+/**
+ * Lets runs that failed or were cancelled be started again. @returns how many.
+ * @example
+ * ```ts
+ * const count = await retryRuns('results', grid);
+ * ```
+ */
 export async function retryRuns(root: string, grid: Pick<RunList, 'runs'>, hashes?: readonly Hash[]): Promise<number> {
   let retried = 0;
   for (const [hash, spec] of chosen(grid, hashes)) {
@@ -22,7 +28,13 @@ export async function retryRuns(root: string, grid: Pick<RunList, 'runs'>, hashe
   return retried;
 }
 
-/** Has runs stop with checkpoints, on whatever machine they are, and keeps those that wait from being started. @returns how many. */
+/**
+ * Has runs stop with checkpoints, on whatever machine they are, and keeps those that wait from being started. @returns how many.
+ * @example
+ * ```ts
+ * const count = await cancelRuns('results', grid);
+ * ```
+ */
 export async function cancelRuns(root: string, grid: Pick<RunList, 'runs'>, hashes?: readonly Hash[]): Promise<number> {
   const open = chosen(grid, hashes).filter(([hash]) => !isDone(root, hash));
   for (const [hash, spec] of open) await writeFile(join(await prepareRun(root, hash, spec), CANCELLED), '');
@@ -33,6 +45,11 @@ export async function cancelRuns(root: string, grid: Pick<RunList, 'runs'>, hash
  * Removes what is not needed any more.
  * @param isCheckpoint whether a file of a finished run's folder goes; of runs that failed or were cancelled all goes.
  * @returns how many files and folders.
+ * @example
+ * ```ts
+ * import { isCheckpoint } from '@refconv/training/checkpoint';
+ * const count = await cleanRuns('results', grid, isCheckpoint);
+ * ```
  */
 export async function cleanRuns(
   root: string,

@@ -22,7 +22,13 @@ export type RunData = OpenDataset<ImageDataset>;
 
 const nameOf = ({ name, folder }: Spec['data']) => (folder === undefined ? name : `${name}:${folder}`);
 
-/** @throws Error where a set's images are not on this machine, before anything is started. */
+/**
+ * @throws Error where a set's images are not on this machine, before anything is started.
+ * @example
+ * ```ts
+ * checkData({ name: 'cifar10' }); // throws where CIFAR-10 is not on this machine
+ * ```
+ */
 export function checkData(data: Spec['data']): void {
   if (findDataset(nameOf(data))) return;
   throw new Error(
@@ -33,6 +39,10 @@ export function checkData(data: Spec['data']): void {
 /**
  * Images in memory.
  * @throws Error where the set is not found, is damaged, has fewer images than asked for, or lies in files.
+ * @example
+ * ```ts
+ * const { data, mean, std } = await loadData({ name: 'synthetic', train: 2000, test: 500 });
+ * ```
  */
 export async function loadData(data: Spec['data']): Promise<RunData> {
   const opened = await openData(data);
@@ -97,6 +107,11 @@ export interface RunImages {
  * Arrays in memory, or loaders for images in files and where the spec has a transform. By default images in files are evaluated as
  * the network's published weights are, and trained on with the paper's transform.
  * @throws Error as {@link loadData}, and where a transform is wrong.
+ * @example
+ * ```ts
+ * const [spec] = Object.values(grid.runs);
+ * const images = await openRunImages(spec);
+ * ```
  */
 export async function openRunImages(whole: Spec): Promise<RunImages> {
   const { data: spec, network, recipe, seed, threads } = whole;

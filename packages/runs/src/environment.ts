@@ -27,7 +27,7 @@ export async function environment({ threads }: Spec, data: string): Promise<Envi
   }
   if (threads === null && loadedInstallation.flavour === 'cpu') {
     throw new Error(
-      'The spec is for a GPU, and the TensorFlow that was loaded is the one for processors: see `npx refconv doctor`, or --set threads=N.',
+      'The spec is for a GPU, and the TensorFlow that was loaded is the one for processors: see `npm run doctor`, or --set threads=N.',
     );
   }
   return {

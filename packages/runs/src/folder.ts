@@ -43,10 +43,25 @@ export type State =
   | { state: 'cancelled' }
   | { state: 'waiting'; epoch: number; epochs: number };
 
-/** The folders of all runs: `ROOT/runs/HASH`. */
+/**
+ * The folders of all runs: `ROOT/runs/HASH`.
+ * @example
+ * ```ts
+ * import { join } from 'node:path';
+ * const [hash] = Object.keys(grid.runs);
+ * const metrics = join(runFolder('results', hash), 'metrics.csv');
+ * ```
+ */
 export const runFolder = (root: string, hash: Hash) => join(root, 'runs', hash);
 
-/** Short enough to read, long enough to be the only one. */
+/**
+ * Short enough to read, long enough to be the only one.
+ * @example
+ * ```ts
+ * const [hash] = Object.keys(grid.runs);
+ * shortHash(hash); // its beginning, as messages have it
+ * ```
+ */
 export const shortHash = (hash: Hash) => hash.slice(0, 12);
 
 export const json = (value: unknown) => `${JSON.stringify(value, undefined, 2)}\n`;
@@ -73,13 +88,27 @@ export async function readSpec(root: string, hash: Hash): Promise<Spec | undefin
   throw new Error(`${path} is the spec of another run, ${shortHash(hashOf(spec))}; ${remedy}.`);
 }
 
-/** What a training resulted in; undefined where it is not finished, or the run is an analysis. */
+/**
+ * What a training resulted in; undefined where it is not finished, or the run is an analysis.
+ * @example
+ * ```ts
+ * const [hash] = Object.keys(grid.runs);
+ * const result = await readResult('results', hash); // undefined until it is finished
+ * ```
+ */
 export async function readResult(root: string, hash: Hash): Promise<Result | undefined> {
   const result = wholeResult(root, hash);
   return result && 'rows' in result ? undefined : result;
 }
 
-/** What an analysis resulted in; undefined where it is not finished, or the run is a training. */
+/**
+ * What an analysis resulted in; undefined where it is not finished, or the run is a training.
+ * @example
+ * ```ts
+ * const [hash] = Object.keys(grid.runs);
+ * const analysis = await readAnalysis('results', hash); // undefined until it is finished
+ * ```
+ */
 export async function readAnalysis(root: string, hash: Hash): Promise<AnalysisResult | undefined> {
   const result = wholeResult(root, hash);
   return result && 'rows' in result ? result : undefined;
@@ -93,6 +122,14 @@ function wholeResult(root: string, hash: Hash): Result | AnalysisResult | undefi
 /** Whether it has a whole result. @throws Error where that cannot be read: a run that is done must not be taken for one that is not. */
 export const isDone = (root: string, hash: Hash) => wholeResult(root, hash) !== undefined;
 
+/**
+ * Where a run stands: waiting, running, done, failed or cancelled, and what is known besides.
+ * @example
+ * ```ts
+ * const [[hash, spec]] = Object.entries(grid.runs);
+ * const state = await stateOf('results', hash, spec);
+ * ```
+ */
 export async function stateOf(root: string, hash: Hash, spec: Spec): Promise<State> {
   const folder = runFolder(root, hash);
   const result = readResultFile(folder, hash);
@@ -111,7 +148,8 @@ export async function stateOf(root: string, hash: Hash, spec: Spec): Promise<Sta
   return { state: 'waiting', epoch, epochs };
 }
 
-async function progressOf(folder: string, epochs: number, spec: Spec) {
+/** How far a training has come, by the metrics.csv of its folder. @param epochs in all. */
+export async function progressOf(folder: string, epochs: number, task: Pick<Spec, 'task'>) {
   // What is damaged of it the next process writes anew from its checkpoint.
   const rows = (await readCsv(join(folder, 'metrics.csv')).catch(() => undefined)) ?? [];
   const last = rows.at(-1);
@@ -120,7 +158,7 @@ async function progressOf(folder: string, epochs: number, spec: Spec) {
   const usual = rows.length > 1 ? rows.slice(1) : rows;
   const perEpoch = mean(usual.map(({ seconds }) => Number(seconds)));
   const secondsLeft = perEpoch * (epochs - rows.length);
-  const { column } = scoreOf(spec);
+  const { column } = scoreOf(task);
   const score = Number(last[`validation_${column}`] ?? last[`test_${column}`]);
   return { epoch: rows.length, epochs, secondsLeft, score };
 }
@@ -138,7 +176,14 @@ export async function readFailure(folder: string): Promise<Failure | undefined> 
   }
 }
 
-/** Lets a run that failed or was cancelled be tried again, from its last checkpoint. */
+/**
+ * Lets a run that failed or was cancelled be tried again, from its last checkpoint.
+ * @example
+ * ```ts
+ * const [hash] = Object.keys(grid.runs);
+ * await letRetry('results', hash);
+ * ```
+ */
 export async function letRetry(root: string, hash: Hash): Promise<void> {
   for (const name of [FAILURE, CANCELLED])
     await rm(join(runFolder(root, hash), name), { force: true, recursive: true });

@@ -83,7 +83,13 @@ export class GridBuilder {
 /** What of a grid its runs need. */
 export type RunList = Pick<Grid, 'name' | 'rows' | 'runs'>;
 
-/** Preset, kind, changes and what was left out, to read. */
+/**
+ * Preset, kind, changes and what was left out, to read.
+ * @example
+ * ```ts
+ * settingsText(grid); // such as 'smoke; changed: recipe.epochs = 3'
+ * ```
+ */
 export function settingsText({ preset, kind, changed, guessed, armsLeftOut }: GridNotes): string {
   const changes = Object.entries(changed ?? {}).map(([path, value]) => `${path} = ${JSON.stringify(value)}`);
   return [
@@ -96,12 +102,24 @@ export function settingsText({ preset, kind, changed, guessed, armsLeftOut }: Gr
   ].join('; ');
 }
 
+/**
+ * The folder of a grid: `ROOT/grids/NAME`.
+ * @example
+ * ```ts
+ * gridFolder('results', 'comparison-smoke'); // 'results/grids/comparison-smoke'
+ * ```
+ */
 export const gridFolder = (root: string, name: string) => join(root, 'grids', name);
 const gridFile = (root: string, name: string) => join(gridFolder(root, name), 'grid.json');
 
 /**
  * Writes the grid down, once all data that its unfinished runs need are seen to be there.
  * @throws Error where a grid of that name is there whose runs the new one has not: nothing is replaced.
+ * @example
+ * ```ts
+ * await planGrid('results', grid);
+ * const { failed } = await runQueue('results', grid, { workers: 2 });
+ * ```
  */
 export async function planGrid(root: string, grid: Grid): Promise<string> {
   const { name, runs } = grid;
@@ -117,7 +135,13 @@ export async function planGrid(root: string, grid: Grid): Promise<string> {
   return kept ? gridFolder(root, name) : writeGrid(root, grid);
 }
 
-/** Writes the grid down, whatever is there, and whether or not its runs can be done here. */
+/**
+ * Writes the grid down, whatever is there, and whether or not its runs can be done here.
+ * @example
+ * ```ts
+ * await writeGrid('results', grid); // also where its data are not here
+ * ```
+ */
 export async function writeGrid(root: string, grid: Grid): Promise<string> {
   const folder = gridFolder(root, grid.name);
   await makeFolder(folder);
@@ -125,7 +149,13 @@ export async function writeGrid(root: string, grid: Grid): Promise<string> {
   return folder;
 }
 
-/** @throws Error where there is no such grid, which names those that there are. */
+/**
+ * @throws Error where there is no such grid, which names those that there are.
+ * @example
+ * ```ts
+ * const grid = await readGrid('results', 'comparison-smoke');
+ * ```
+ */
 export async function readGrid(root: string, name: string): Promise<Grid> {
   const grid = await findGrid(root, name);
   if (grid) return grid;

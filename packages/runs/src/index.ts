@@ -31,6 +31,7 @@ export {
   scoreValue,
 } from './result.js';
 export { type ServedGrids, serveGrids } from './serve/server.js';
+export { type ServedTraining, serveTraining, type WatchedTraining } from './serve/training.js';
 export { type Difference, differences, withSettings } from './settings.js';
 export {
   type Analysis,

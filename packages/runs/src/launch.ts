@@ -15,7 +15,7 @@ import { checkVersion } from './version.js';
 
 export interface LaunchOptions extends SlurmOptions {
   launcher: 'local' | 'slurm';
-  /** `auto`: as many as do most together, by {@link measuredWorkers}. */
+  /** `auto`: as many as do most together, which is measured. */
   workers?: number | 'auto';
   memory?: number;
 }
@@ -24,6 +24,10 @@ export interface LaunchOptions extends SlurmOptions {
  * Does a grid's runs here, stopping at Ctrl-C with checkpoints, or hands them to Slurm. Sets the exit status: 1 where a run failed, 130 where
  * it was stopped.
  * @throws Error where runs that are not done were planned with another results version.
+ * @example
+ * ```ts
+ * await launch('results', grid, { launcher: 'local', workers: 2 });
+ * ```
  */
 export async function launch(root: string, grid: Grid, options: LaunchOptions): Promise<void> {
   for (const [hash, spec] of Object.entries(grid.runs)) {
@@ -68,7 +72,13 @@ export async function launch(root: string, grid: Grid, options: LaunchOptions): 
 const placesOf = ({ rows }: Grid, hashes: readonly Hash[]) =>
   rows.filter(({ hash }) => hashes.includes(hash)).map((row) => `(${placeOf(row)})`);
 
-/** Writes table.csv, where the grid has analyses analysis.csv, and table.md of both into the grid's folder. @returns the Markdown. */
+/**
+ * Writes table.csv, where the grid has analyses analysis.csv, and table.md of both into the grid's folder. @returns the Markdown.
+ * @example
+ * ```ts
+ * console.log(await writeTables('results', grid));
+ * ```
+ */
 export async function writeTables(root: string, grid: Grid): Promise<string> {
   const [rows, analyses] = [await tableOf(root, grid), await analysisTableOf(root, grid)];
   const folder = gridFolder(root, grid.name);

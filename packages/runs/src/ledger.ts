@@ -55,7 +55,13 @@ const COLUMNS = {
 
 export type LedgerRow = Record<keyof typeof COLUMNS, string>;
 
-/** The number by which a run is compared with others of its task; 0 to 1. */
+/**
+ * The number by which a run is compared with others of its task; 0 to 1.
+ * @example
+ * ```ts
+ * const scores = (await readLedger('results')).map(scoreOfRow);
+ * ```
+ */
 export const scoreOfRow = (row: LedgerRow): number => Number(row[SCORES[row.task as keyof typeof SCORES].column]);
 
 const names = Object.keys(COLUMNS) as (keyof typeof COLUMNS)[];
@@ -69,6 +75,10 @@ const PATIENCE = 45_000;
 /**
  * All rows: each run has one.
  * @throws Error where the file is damaged, or of a version with other columns, with the remedy.
+ * @example
+ * ```ts
+ * const best = (await readLedger('results')).sort((a, b) => scoreOfRow(b) - scoreOfRow(a))[0];
+ * ```
  */
 export async function readLedger(root: string): Promise<LedgerRow[]> {
   const path = pathOf(root);
@@ -96,6 +106,12 @@ type Log = (message: string) => void;
 /**
  * Adds a run's row if it is not there. Any number of processes and machines may do so at the same time. A ledger that is damaged is made
  * anew from the run folders first, and kept beside with the ending `.corrupt`.
+ * @example
+ * ```ts
+ * const [hash] = Object.keys(grid.runs);
+ * const result = await readResult('results', hash);
+ * if (result) await appendToLedger('results', result);
+ * ```
  */
 export async function appendToLedger(root: string, result: Result, log?: Log): Promise<void> {
   const path = pathOf(root);
@@ -125,12 +141,22 @@ export async function appendToLedger(root: string, result: Result, log?: Log): P
  * Writes the ledger anew from the run folders.
  * @param warn is told of results that are damaged; theirs are the only rows that it lacks.
  * @returns the number of rows.
+ * @example
+ * ```ts
+ * const count = await rebuildLedger('results', console.warn);
+ * ```
  */
 export async function rebuildLedger(root: string, warn?: Log): Promise<number> {
   return withLock(`${pathOf(root)}.lock`, () => rebuild(root, warn), { log: warn });
 }
 
-/** The rows of all whole results, as a ledger that is whole has them. */
+/**
+ * The rows of all whole results, as a ledger that is whole has them.
+ * @example
+ * ```ts
+ * const rows = await ledgerOfRuns('results');
+ * ```
+ */
 export async function ledgerOfRuns(root: string, warn?: Log): Promise<LedgerRow[]> {
   const results = await resultsOf(root, warn);
   const row = (result: Result) => names.map((name) => [name, String(COLUMNS[name](result))]);

@@ -72,7 +72,13 @@ async function gpusFor({ runs }: Pick<RunList, 'runs'>): Promise<string[]> {
   );
 }
 
-/** As many workers as cores and memory allow, at least one; on GPUs one each. */
+/**
+ * As many workers as cores and memory allow, at least one; on GPUs one each.
+ * @example
+ * ```ts
+ * const workers = await workersFor(grid, 2); // of 2 GB each
+ * ```
+ */
 export async function workersFor(grid: RunList, memory = 2): Promise<number> {
   const found = await gpusFor(grid);
   if (found.length > 0) return found.length;
@@ -84,6 +90,10 @@ export async function workersFor(grid: RunList, memory = 2): Promise<number> {
 /**
  * Does a grid's runs: what a run starts from before it, and none that is done. Started again after anything, it goes on. Several
  * launchers, on machines that share a disk, may work on one grid.
+ * @example
+ * ```ts
+ * const { done, failed, left } = await runQueue('results', grid, { workers: 2, log: console.log });
+ * ```
  */
 export async function runQueue(root: string, grid: RunList, options: QueueOptions = {}): Promise<Outcome> {
   const queue = new Queue(root, grid, options);

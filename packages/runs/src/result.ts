@@ -25,7 +25,7 @@ export interface Environment {
 export interface Result {
   hash: Hash;
   spec: Spec;
-  /** Of the final weights, by one pass over the images that {@link evaluatedOn} names; 0 to 1. Of classification. */
+  /** Of the final weights, by one pass over the test images, or the validation images where the spec holds some out; 0 to 1. Of classification. */
   top1?: number;
   top5?: number;
   /** Of segmentation, of one confusion matrix over all pixels that count; `iou` has an entry for each class, null where it has none. */
@@ -84,7 +84,23 @@ export const SCORES = {
   detection: { entry: 'ap', merged: 'mergedAp', column: 'ap', title: 'AP' },
 } as const;
 
+/**
+ * The measure that runs of a spec's task are compared by.
+ * @example
+ * ```ts
+ * const [spec] = Object.values(grid.runs);
+ * scoreOf(spec).title; // 'top-1'
+ * ```
+ */
 export const scoreOf = ({ task }: Pick<Spec, 'task'>) => SCORES[task?.id ?? 'classification'];
 
-/** The number by which a result is compared; 0 to 1. */
+/**
+ * The number by which a result is compared; 0 to 1.
+ * @example
+ * ```ts
+ * const [hash] = Object.keys(grid.runs);
+ * const result = await readResult('results', hash);
+ * if (result) console.log(scoreValue(result));
+ * ```
+ */
 export const scoreValue = (result: Result): number => result[scoreOf(result.spec).entry] as number;

@@ -6,6 +6,10 @@ const FORBIDDEN = new Set(['__proto__', 'constructor', 'prototype']);
  * A copy of a value with some entries set. Whether they may be is for the schema of the whole to say.
  * @param assignments such as `recipe.epochs=3`; values are JSON, and text where they are not.
  * @throws RangeError for what is no assignment, or would reach outside the value.
+ * @example
+ * ```ts
+ * withSettings({ recipe: { epochs: 3 } }, ['recipe.epochs=5']); // { recipe: { epochs: 5 } }
+ * ```
  */
 export function withSettings<T extends object>(value: T, assignments: readonly string[]): T {
   const result = structuredClone(value);
@@ -41,7 +45,13 @@ export interface Difference {
   after: unknown;
 }
 
-/** The entries in which two values of JSON differ; lists are compared as wholes. */
+/**
+ * The entries in which two values of JSON differ; lists are compared as wholes.
+ * @example
+ * ```ts
+ * differences({ recipe: { epochs: 3 } }, { recipe: { epochs: 5 } }); // [{ path: 'recipe.epochs', before: 3, after: 5 }]
+ * ```
+ */
 export function differences(before: unknown, after: unknown, path = ''): Difference[] {
   if (isObject(before) && isObject(after)) {
     const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])];

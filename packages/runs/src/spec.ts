@@ -226,6 +226,11 @@ export type Hash = string;
 /**
  * A whole spec of what was given.
  * @throws RangeError naming every field that is unknown, with the nearest known name, or wrong.
+ * @example
+ * ```ts
+ * const network = { id: 'mobilenetv1', variant: 'cifar', width: 0.25 };
+ * const spec = parseSpec({ network, data: { name: 'cifar10' }, recipe: paperRecipe(), seed: 1, threads: 2 });
+ * ```
  */
 export function parseSpec(value: unknown): Spec {
   const spec = parse(specSchema, value, 'The spec');
@@ -303,10 +308,23 @@ function checkAnalysis({ analysis, from, data, recipe }: Spec): void {
 export const neededRuns = ({ from, teacher }: Pick<Spec, 'from' | 'teacher'>): Hash[] =>
   [from, teacher].filter((hash) => hash !== null && hash !== undefined);
 
-/** The name of a run. */
+/**
+ * The name of a run.
+ * @example
+ * ```ts
+ * const [spec] = Object.values(grid.runs);
+ * const folder = runFolder('results', hashOfSpec(spec));
+ * ```
+ */
 export const hashOfSpec = (spec: Spec): Hash => hashOf(spec);
 
-/** The paper's recipe as specs hold it: the seed stands beside it. */
+/**
+ * The paper's recipe as specs hold it: the seed stands beside it.
+ * @example
+ * ```ts
+ * const recipe = paperRecipe({ epochs: 30, warmUpEpochs: 2 });
+ * ```
+ */
 export function paperRecipe(changes: Partial<Spec['recipe']> = {}): Spec['recipe'] {
   const { seed: _, ...recipe } = PAPER_RECIPE;
   return recipeSchema.parse({ ...recipe, ...changes });
@@ -316,6 +334,10 @@ export function paperRecipe(changes: Partial<Spec['recipe']> = {}): Spec['recipe
  * A value checked by a schema.
  * @param forms examples of fields that are more than a number or a word, for who gives them another form.
  * @throws RangeError with a line of all that is wrong, and for an unknown name the nearest known one.
+ * @example
+ * ```ts
+ * parse(dataSchema, { name: 'cifar10' }, 'data'); // throws a list of all that is wrong
+ * ```
  */
 export function parse<T extends z.ZodType>(
   schema: T,

@@ -16,6 +16,11 @@ export interface RowState extends GridRow {
 
 /**
  * The state of each row's run. One that starts from a run that failed counts as failed, and one that starts from a cancelled run as cancelled.
+ * @example
+ * ```ts
+ * const rows = await gridStatus('results', grid);
+ * console.log(statusText(grid, rows));
+ * ```
  */
 export async function gridStatus(root: string, grid: Grid): Promise<RowState[]> {
   let queueUnknown: string | undefined;
@@ -66,7 +71,14 @@ export async function gridStatus(root: string, grid: Grid): Promise<RowState[]> 
   });
 }
 
-/** Whether nothing will change without somebody doing something. */
+/**
+ * Whether nothing will change without somebody doing something.
+ * @example
+ * ```ts
+ * import { setTimeout } from 'node:timers/promises';
+ * while (!isSettled(await gridStatus('results', grid))) await setTimeout(10_000);
+ * ```
+ */
 export const isSettled = (rows: readonly RowState[]) =>
   rows.every(({ state }) => state.state !== 'running' && state.state !== 'waiting');
 
@@ -80,7 +92,13 @@ export interface StatusOptions {
   height?: number;
 }
 
-/** The table as text: running ones first, then those that failed. */
+/**
+ * The table as text: running ones first, then those that failed.
+ * @example
+ * ```ts
+ * console.log(statusText(grid, await gridStatus('results', grid), { all: true }));
+ * ```
+ */
 export function statusText(grid: Grid, rows: readonly RowState[], options: StatusOptions = {}): string {
   const { all = false, height = Number.POSITIVE_INFINITY } = options;
   const counts = ORDER.map((state) => ({ state, count: rows.filter((row) => row.state.state === state).length }));

@@ -46,12 +46,24 @@ export interface TableRow {
   commits: string[];
 }
 
-/** The table of a grid's runs that are in the ledger. */
+/**
+ * The table of a grid's runs that are in the ledger.
+ * @example
+ * ```ts
+ * for (const { network, arm, top1, n } of await tableOf('results', grid)) console.log(network, arm, top1, n);
+ * ```
+ */
 export async function tableOf(root: string, grid: Grid): Promise<TableRow[]> {
   return tableFrom(grid, await readLedger(root));
 }
 
-/** The same of a ledger that is read already. @throws Error where the grid has runs of several results versions. */
+/**
+ * The same of a ledger that is read already. @throws Error where the grid has runs of several results versions.
+ * @example
+ * ```ts
+ * const rows = tableFrom(grid, await readLedger('results'));
+ * ```
+ */
 export function tableFrom(grid: Grid, ledger: readonly LedgerRow[]): TableRow[] {
   versionOf(`The grid ${grid.name}`, Object.values(grid.runs));
   const byHash = new Map(ledger.map((row) => [row.hash, row]));
@@ -165,7 +177,14 @@ const CSV = [
   'commits',
 ] as const satisfies (keyof TableRow)[];
 
-/** The table with all its numbers. */
+/**
+ * The table with all its numbers.
+ * @example
+ * ```ts
+ * import { writeFile } from 'node:fs/promises';
+ * await writeFile('table.csv', tableCsv(await tableOf('results', grid)));
+ * ```
+ */
 export function tableCsv(rows: readonly TableRow[]): string {
   const snake = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
   const cells = rows.map((row) =>
@@ -174,7 +193,13 @@ export function tableCsv(rows: readonly TableRow[]): string {
   return stringify([CSV.map(snake), ...cells]);
 }
 
-/** The table to read, as texts; columns without a value are left out. */
+/**
+ * The table to read, as texts; columns without a value are left out.
+ * @example
+ * ```ts
+ * const { header, body } = tableCells(await tableOf('results', grid));
+ * ```
+ */
 export function tableCells(rows: readonly TableRow[]): { header: string[]; body: string[][] } {
   const header = [
     'network',
@@ -219,7 +244,13 @@ export function tableCells(rows: readonly TableRow[]): { header: string[]; body:
   return { header: kept(header), body: body.map(kept) };
 }
 
-/** The table as Markdown. */
+/**
+ * The table as Markdown.
+ * @example
+ * ```ts
+ * console.log(tableMarkdown(grid, await tableOf('results', grid)));
+ * ```
+ */
 export function tableMarkdown(grid: Grid, rows: readonly TableRow[]): string {
   const { name, claim, notes, runs } = grid;
   const { header, body } = tableCells(rows);

@@ -4,6 +4,10 @@ import { RESULTS_VERSION, type Spec } from './spec.js';
 /**
  * The version that all of some runs have; undefined of none.
  * @throws Error where they have several.
+ * @example
+ * ```ts
+ * versionOf('The grid', Object.values(grid.runs)); // such as 2
+ * ```
  */
 export function versionOf(what: string, specs: readonly Spec[]): number | undefined {
   const [first, ...others] = [...new Set(specs.map(({ resultsVersion }) => resultsVersion))].sort();

@@ -16,6 +16,11 @@ const NONE_COUNTS = (ignore: number) =>
  * @param logits [n, h, w, classes].
  * @param labels class numbers, int32 [n, h, w].
  * @throws Error where no pixel counts (PyTorch gives NaN), where a label is no class, and where the shapes do not fit.
+ * @example
+ * ```ts
+ * const truth = tf.zeros<tf.Rank.R3>([1, 360, 480], 'int32');
+ * const loss = pixelCrossEntropy(model.predict(images) as tf.Tensor4D, truth); // pixels of 255 do not count
+ * ```
  */
 export function pixelCrossEntropy(logits: tf.Tensor4D, labels: tf.Tensor3D, ignore = IGNORED): tf.Scalar {
   const [n, height, width] = logits.shape;
@@ -48,7 +53,14 @@ export function pixelLosses(logits: tf.Tensor4D, labels: tf.Tensor3D, ignore = I
 /** How much the auxiliary loss counts, as in torchvision's recipe. */
 const AUXILIARY = 0.5;
 
-/** {@link pixelCrossEntropy} of the model's output; where it has two, plus half that of the second. */
+/**
+ * {@link pixelCrossEntropy} of the model's output; where it has two, plus half that of the second.
+ * @example
+ * ```ts
+ * const truth = tf.zeros<tf.Rank.R3>([1, 360, 480], 'int32');
+ * const loss = segmentationLoss(model.apply(images, { training: true }) as tf.Tensor[], truth);
+ * ```
+ */
 export function segmentationLoss(outputs: tf.Tensor | tf.Tensor[], labels: tf.Tensor3D, ignore = IGNORED): tf.Scalar {
   const [logits, auxiliary] = (Array.isArray(outputs) ? outputs : [outputs]) as [tf.Tensor4D, tf.Tensor4D?];
   const loss = pixelCrossEntropy(logits, labels, ignore);

@@ -14,6 +14,10 @@ export interface ConfusionOptions {
 /**
  * Counts which class was taken for which. Labels and predictions are of the same pixels, in the same order.
  * @throws RangeError where their numbers differ, or a pixel that counts has a label or a prediction that is no class.
+ * @example
+ * ```ts
+ * confusionMatrix([0, 1, 1, 255], [0, 1, 0, 0], { classes: 2 }); // [[1, 0], [1, 1]], [truth][prediction]
+ * ```
  */
 export function confusionMatrix(
   labels: ArrayLike<number>,
@@ -60,6 +64,16 @@ const ratio = (part: number, whole: number) => (whole === 0 ? null : part / whol
 const known = (values: readonly (number | null)[]) => values.filter((value) => value !== null);
 const mean = (values: readonly number[]) => ratio(sum(values), values.length);
 
+/**
+ * The measures of a confusion matrix, each 0 to 1.
+ * @example
+ * ```ts
+ * const { meanIou, iou } = segmentationMetrics([
+ *   [1, 0],
+ *   [1, 1],
+ * ]); // iou: [0.5, 0.5]
+ * ```
+ */
 export function segmentationMetrics(confusion: Confusion): SegmentationMetrics {
   const right = confusion.map((row, i) => row[i] as number);
   const truth = confusion.map(sum);

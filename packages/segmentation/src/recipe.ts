@@ -28,6 +28,10 @@ export const SEGMENTATION_RECIPE: Readonly<Recipe> = Object.freeze({
  * twice the network's, a part is cut out, which padding fills up where it is smaller, and half of all are mirrored. In evaluation whole images are
  * resized.
  * @param normalisation the transform's last steps, such as `normalize(imagenet)`.
+ * @example
+ * ```ts
+ * const { train, test } = segmentationTransforms([360, 480], 'normalize(imagenet)');
+ * ```
  */
 export function segmentationTransforms([height, width]: readonly [number, number], normalisation: string) {
   const side = Math.min(height, width);

@@ -39,6 +39,10 @@ const HEAD_DRAWS = 500;
  * `backbone.` and the classifier's own, and torchvision's for the heads (`classifier.cbr.0.weight`).
  * @throws RangeError for a backbone without taps or without a dilated form for the output stride, for an unknown head, for an auxiliary
  *   loss of LR-ASPP, which has none, and where classes or sizes are not positive integers.
+ * @example
+ * ```ts
+ * const model = await buildSegmenter({ backbone: 'mobilenetv1', width: 0.25, classes: 11, inputSize: [360, 480] });
+ * ```
  */
 export async function buildSegmenter(options: SegmenterOptions): Promise<tf.LayersModel> {
   const { backbone, head = 'lraspp', classes, inputSize, outputStride, auxiliary, dropout = true, ...chosen } = options;
@@ -72,12 +76,25 @@ export async function buildSegmenter(options: SegmenterOptions): Promise<tf.Laye
   return tf.model({ inputs: features.inputs, outputs, name: `${head}_${backbone}` });
 }
 
-/** The convolutions that RefConv takes by default: the spatial ones of the backbone, not those of the head. To be given as `select`. */
+/**
+ * The convolutions that RefConv takes by default: the spatial ones of the backbone, not those of the head. To be given as `select`.
+ * @example
+ * ```ts
+ * import { refocus } from '@refconv/refconv';
+ * const refocused = await refocus(model, { select: inBackbone }); // the head stays as it is
+ * ```
+ */
 export const inBackbone: Selection = (layer) => layer.name.startsWith(BACKBONE_PREFIX) && isSpatial(layer);
 
 /**
  * The keys of torchvision's own lraspp checkpoints as {@link buildSegmenter} has them: there MobileNetV3's features are the backbone
  * itself, `backbone.0` for `backbone.features.0`. Other states are returned as they are.
+ * @example
+ * ```ts
+ * import { loadTorchState, readWeights } from '@refconv/weights';
+ * const model = await buildSegmenter({ backbone: 'mobilenetv3_large_torchvision', classes: 21, inputSize: [520, 520] });
+ * loadTorchState(model, fromTorchvision(await readWeights('lraspp_mobilenet_v3_large.pth')));
+ * ```
  */
 export function fromTorchvision(state: TorchState): TorchState {
   return new Map([...state].map(([key, tensor]) => [key.replace(/^backbone\.(?=\d)/, 'backbone.features.'), tensor]));

@@ -50,6 +50,19 @@ export interface CompileOptions {
  * @returns the compiled functions by the same names, and `dispose()`.
  * @throws at the first call: where a value is read while recording; where two recordings differ (randomness in
  *   JavaScript); where a shape depends on values.
+ * @example
+ * ```ts
+ * const optimiser = tf.train.sgd(0.1);
+ * const program = compile({
+ *   train: (images: tf.Tensor4D, labels: tf.Tensor1D) =>
+ *     optimiser.minimize(() => {
+ *       const logits = model.apply(images, { training: true }) as tf.Tensor2D;
+ *       return tf.mean<tf.Scalar>(softmaxCrossEntropy(logits, labels));
+ *     }, true) as tf.Scalar,
+ * });
+ * const loss = program.train(images, labels); // the forward pass, the backward pass and the update in one graph
+ * program.dispose();
+ * ```
  */
 export function compile<F extends Record<string, TensorFunction>>(
   functions: F,

@@ -15,6 +15,12 @@ export interface FrozenGraph {
  * Records what a function computes for arguments of these shapes. The variables that it reads are written into the graph with
  * their present values; nothing in it belongs to this project, so any TensorFlow 2 runs it.
  * @throws where the function assigns a variable, as training does; and where `compile` would.
+ * @example
+ * ```ts
+ * import { writeFile } from 'node:fs/promises';
+ * const graph = frozenGraph((x) => model.predict(x as tf.Tensor), [{ shape: [1, 32, 32, 3], dtype: 'float32' }]);
+ * await writeFile('graph.pb', graph.definition);
+ * ```
  */
 export function frozenGraph(body: Body, specs: ArgumentSpec[]): FrozenGraph {
   const graph = new Graph();

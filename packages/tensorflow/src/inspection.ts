@@ -51,7 +51,14 @@ export function inspectionOf(
 
 const SHOWN = 12;
 
-/** An inspection for people. */
+/**
+ * An inspection for people.
+ * @example
+ * ```ts
+ * const inspect = (each: Inspection) => console.log(inspectionText(each));
+ * const program = compile({ evaluate: (x: tf.Tensor) => model.predict(x) }, { inspect });
+ * ```
+ */
 export function inspectionText({ operations, variables, constants, milliseconds, ...head }: Inspection): string {
   const size = (bytes: number) => (bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`);
   const sum = (rows: readonly { bytes: number }[]) => size(rows.reduce((total, { bytes }) => total + bytes, 0));

@@ -5,6 +5,10 @@ import { tf } from './load.js';
 /**
  * The class of the highest logit of each image, float32 [n]; of several the first, and −1 where a logit is NaN or infinite.
  * @param logits [n, classes].
+ * @example
+ * ```ts
+ * const classes = predictedClass(model.predict(images) as tf.Tensor2D);
+ * ```
  */
 export function predictedClass(logits: Tensor2D): Tensor1D {
   return tf.tidy(() => {
@@ -26,6 +30,10 @@ const FAR = 1e9;
  * @param labels class numbers, int32 [n].
  * @returns [n]; differentiable with respect to the logits, once.
  * @throws Error where the labels' shape or type is another.
+ * @example
+ * ```ts
+ * const margin = logitMargin(model.predict(images) as tf.Tensor2D, labels); // above 0 where the image is misclassified
+ * ```
  */
 export function logitMargin(logits: Tensor2D, labels: Tensor1D): Tensor1D {
   const [n, classes] = logits.shape;

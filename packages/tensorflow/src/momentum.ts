@@ -22,6 +22,12 @@ export interface MomentumUpdate {
  * gradient ← gradient + weightDecay·variable; accumulator ← momentum·accumulator + gradient; variable ← variable − learningRate·accumulator (PyTorch's SGD).
  * In a compiled function both change in place, by one operation (ResourceApplyMomentum), which also keeps runs bit-equal; the decay is
  * computed when the gradient is there and not, as TensorFlow otherwise might, for all variables when the step begins.
+ * @example
+ * ```ts
+ * const variable = tf.variable(tf.ones([3]));
+ * const accumulator = tf.variable(tf.zeros([3]), false);
+ * applyMomentum({ variable, accumulator, gradient: tf.ones([3]), learningRate: tf.scalar(0.1), momentum: tf.scalar(0.9) });
+ * ```
  */
 export function applyMomentum({
   variable,

@@ -25,12 +25,24 @@ function after<T>(tensor: Tensor, body: () => T): T {
   return recorder instanceof Recorder ? recorder.after(tensor, body) : body();
 }
 
-/** gradient + weightDecay·variable, computed when the gradient is there. */
+/**
+ * gradient + weightDecay·variable, computed when the gradient is there.
+ * @example
+ * ```ts
+ * const gradient = decayedGradient(tf.ones([3]), tf.variable(tf.ones([3])), 4e-5);
+ * ```
+ */
 export function decayedGradient(gradient: Tensor, variable: Variable, weightDecay: number): Tensor {
   return weightDecay === 0 ? gradient : after(gradient, () => tf.add(gradient, tf.mul(variable, weightDecay)));
 }
 
-/** variable ← variable − factor·tensor. */
+/**
+ * variable ← variable − factor·tensor.
+ * @example
+ * ```ts
+ * applySubtract(tf.variable(tf.ones([3])), tf.ones([3]), tf.scalar(0.1)); // the variable is 0.9 now
+ * ```
+ */
 export function applySubtract(variable: Variable, tensor: Tensor, factor: Scalar): void {
   const attributes = [attribute.type('T', variable)];
   update('ResourceApplyGradientDescent', attributes, [variable, factor, tensor], [variable], () =>
@@ -41,6 +53,10 @@ export function applySubtract(variable: Variable, tensor: Tensor, factor: Scalar
 /**
  * variable ← variable − factor·variable: weight decay beside the gradient.
  * @param gradient the update waits for it.
+ * @example
+ * ```ts
+ * applyDecay(tf.variable(tf.ones([3])), tf.zeros([3]), tf.scalar(1e-3)); // AdamW's: the variable is 0.999 now
+ * ```
  */
 export function applyDecay(variable: Variable, gradient: Tensor, factor: Scalar): void {
   const part = after(gradient, () => tf.mul(variable, factor));
@@ -49,7 +65,14 @@ export function applyDecay(variable: Variable, gradient: Tensor, factor: Scalar)
   );
 }
 
-/** average ← average + share·(variable − average). */
+/**
+ * average ← average + share·(variable − average).
+ * @example
+ * ```ts
+ * const average = tf.variable(tf.zeros([3]), false);
+ * applyAverage(average, tf.variable(tf.ones([3])), tf.scalar(0.01)); // average is 0.01 now
+ * ```
+ */
 export function applyAverage(average: Variable, variable: Variable, share: Scalar): void {
   applySubtract(average, tf.sub(average, variable), share);
 }
@@ -69,6 +92,13 @@ export interface AdamUpdate {
 /**
  * m ← m + (1 − β₁)(g − m); v ← v + (1 − β₂)(g² − v); variable ← variable − learningRate · m / (√v + ε), without a correction for the moments'
  * start at zero: whoever wants it scales learningRate and epsilon.
+ * @example
+ * ```ts
+ * const variable = tf.variable(tf.ones([3]));
+ * const [firstMoment, secondMoment] = [tf.variable(tf.zeros([3]), false), tf.variable(tf.zeros([3]), false)];
+ * const [beta1, beta2, learningRate, epsilon] = [0.9, 0.999, 1e-3, 1e-8].map((value) => tf.scalar(value));
+ * applyAdam({ variable, firstMoment, secondMoment, gradient: tf.ones([3]), beta1, beta2, learningRate, epsilon });
+ * ```
  */
 export function applyAdam(given: AdamUpdate): void {
   const { variable, firstMoment, secondMoment, gradient, beta1, beta2, learningRate, epsilon } = given;
@@ -100,6 +130,13 @@ export interface RmsPropUpdate {
 
 /**
  * TensorFlow 1's form: s ← s + (1 − decay)(g² − s); accumulator ← momentum·accumulator + learningRate · g / √(s + ε); variable ← variable − accumulator.
+ * @example
+ * ```ts
+ * const variable = tf.variable(tf.ones([3]));
+ * const [meanSquare, accumulator] = [tf.variable(tf.ones([3]), false), tf.variable(tf.zeros([3]), false)];
+ * const [learningRate, decay, momentum, epsilon] = [0.01, 0.9, 0.9, 1e-3].map((value) => tf.scalar(value));
+ * applyRmsProp({ variable, meanSquare, accumulator, gradient: tf.ones([3]), learningRate, decay, momentum, epsilon });
+ * ```
  */
 export function applyRmsProp(given: RmsPropUpdate): void {
   const { variable, meanSquare, accumulator, gradient, learningRate, decay, momentum, epsilon } = given;
@@ -113,7 +150,13 @@ export function applyRmsProp(given: RmsPropUpdate): void {
   });
 }
 
-/** √ of the sum of all elements' squares of all tensors. */
+/**
+ * √ of the sum of all elements' squares of all tensors.
+ * @example
+ * ```ts
+ * const norm = globalNorm([tf.tensor1d([3]), tf.tensor1d([4])]); // 5
+ * ```
+ */
 export function globalNorm(tensors: readonly Tensor[]): Scalar {
   return tf.tidy(() => {
     const halves = tensors.map((tensor) => operation('L2Loss', [tensor], [attribute.type('T', tensor)]));
@@ -121,7 +164,13 @@ export function globalNorm(tensors: readonly Tensor[]): Scalar {
   });
 }
 
-/** Zeros of a variable's shape, which a compiled graph does not hold as a constant. */
+/**
+ * Zeros of a variable's shape, which a compiled graph does not hold as a constant.
+ * @example
+ * ```ts
+ * const zeros = zerosOf(tf.variable(tf.ones([3])));
+ * ```
+ */
 export function zerosOf(variable: Variable): Tensor {
   return operation('ZerosLike', [variable], [attribute.type('T', variable)]);
 }

@@ -22,6 +22,10 @@ const PLACE = 0x6a09e667;
  * @param images [n, h, w, c], normalised by mean and std.
  * @param labels class numbers, int32 [n].
  * @throws Error where labels are mixed, or the normalisation or the seed is missing.
+ * @example
+ * ```ts
+ * const attacked = adversarialImages(model, images, labels, { eps: 8 }, { pixels: { mean, std } });
+ * ```
  */
 export function adversarialImages(
   model: LayersModel,

@@ -47,7 +47,14 @@ export const averagesOf = (program: Program, model: LayersModel): Promise<Map<st
 const valuesOf = (model: LayersModel) =>
   new Map(Array.from(weightNames(model), ([variable, name]) => [name, variable.dataSync<'float32'>().slice()]));
 
-/** Saves the same network with the averages for weights; the model keeps its own. A folder that is there is replaced. */
+/**
+ * Saves the same network with the averages for weights; the model keeps its own. A folder that is there is replaced.
+ * @example
+ * ```ts
+ * const { averaged } = await fit({ model, data, mean, std, recipe: { ...PAPER_RECIPE, averaging: { decay: 0.999 } } });
+ * if (averaged) await saveAverages(model, averaged, 'averaged', { mean, std });
+ * ```
+ */
 export async function saveAverages(
   model: LayersModel,
   averages: ReadonlyMap<string, Float32Array>,

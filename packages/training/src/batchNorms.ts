@@ -18,6 +18,10 @@ function batchNormsOf(model: LayersModel): BatchNorm[] {
 /**
  * The names of batch norms that in evaluation do nothing but add a bias, as merging a structural method (ACB, RepVGG, DBB) leaves them. In
  * training they normalise by the batch, and so change what the network computes.
+ * @example
+ * ```ts
+ * const names = neutralBatchNorms(merged); // to be frozen, should the merged model be trained on
+ * ```
  */
 export function neutralBatchNorms(model: LayersModel): string[] {
   const all = (variable: BatchNormVariables['movingMean'], expected: number) =>

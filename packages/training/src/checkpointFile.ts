@@ -12,7 +12,14 @@ import { type StoredTensor, updateHash } from './storedTensor.js';
 const FORMAT = 'refconv checkpoint 2';
 const TYPES = { float32: 'F32', int32: 'I32' } as const;
 
-/** The file's bytes in parts, to be written one after another; the values are not copied. */
+/**
+ * The file's bytes in parts, to be written one after another; the values are not copied.
+ * @example
+ * ```ts
+ * const tensors = [{ name: 'w', dtype: 'float32', shape: [2], data: new Float32Array([1, 2]) } as const];
+ * await writeAtomically('w.safetensors', encodeCheckpoint({ step: 1 }, tensors));
+ * ```
+ */
 export function* encodeCheckpoint(meta: unknown, tensors: readonly StoredTensor[]): Generator<Uint8Array> {
   const training = JSON.stringify(meta);
   const entries = tensors.map(({ name, dtype, shape }) => ({ name, type: TYPES[dtype], shape }));
@@ -23,6 +30,11 @@ export function* encodeCheckpoint(meta: unknown, tensors: readonly StoredTensor[
 /**
  * Reads what {@link encodeCheckpoint} wrote, and the files of before.
  * @throws {Error} saying what is wrong, if the bytes are not those of a whole and unchanged checkpoint.
+ * @example
+ * ```ts
+ * import { readBytes } from '@refconv/files';
+ * const { meta, tensors } = decodeCheckpoint(await readBytes('runs/baseline/step-0000000390.safetensors'));
+ * ```
  */
 export function decodeCheckpoint(bytes: Uint8Array): { meta: unknown; tensors: StoredTensor[] } {
   if (isOldCheckpoint(bytes)) return decodeOldCheckpoint(bytes);

@@ -28,6 +28,12 @@ export interface ClassifierChoice extends CompileChoice {
  * image `prediction`, `confidence`, `rank` and `loss`, float32 [n], as `Prediction` says; the loss is without label smoothing.
  * @param model images [n, h, w, c] to logits [n, classes], or to the probabilities of a softmax.
  * @throws Error where it is no classifier, see `requireClassifier`.
+ * @example
+ * ```ts
+ * const program = classifier(model, { ...PAPER_RECIPE });
+ * const loss = program.train(images, labels, 0.1);
+ * program.dispose();
+ * ```
  */
 export function classifier(model: LayersModel, options: StepOptions, choice: ClassifierChoice = {}) {
   return trainer(model, classification, options, choice);
@@ -49,6 +55,12 @@ export type Classifier = ReturnType<typeof classifier>;
  * - `dispose()`: frees the graph and what the optimiser keeps; the model keeps its weights.
  *
  * @throws Error where the model or the options are not those of the task.
+ * @example
+ * ```ts
+ * const program = trainer(model, classification, { ...PAPER_RECIPE });
+ * const loss = program.train(images, labels, 0.1);
+ * program.dispose();
+ * ```
  */
 export function trainer<P extends ImageResult, E extends Measured, V extends Record<string, Tensor>>(
   model: LayersModel,
@@ -96,7 +108,15 @@ export function trainer<P extends ImageResult, E extends Measured, V extends Rec
   };
 }
 
-/** The evaluation of a classifier alone, compiled: no momentum buffers, no gradients. @throws Error where the model is none. */
+/**
+ * The evaluation of a classifier alone, compiled: no momentum buffers, no gradients. @throws Error where the model is none.
+ * @example
+ * ```ts
+ * const program = evaluator(model);
+ * const predictions = await predictWith(program, data.test, { mean, std });
+ * program.dispose();
+ * ```
+ */
 export function evaluator(model: LayersModel, choice: CompileChoice = {}) {
   return taskEvaluator(model, classification, choice);
 }

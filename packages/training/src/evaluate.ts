@@ -29,6 +29,10 @@ export const taskOf = <P extends ImageResult, E extends Measured>({ task }: Task
  * Accuracy and loss of a model over a split, or what else the task measures; compiles it for this one use.
  * @param model of the task: for classification images [n, h, w, c] to logits [n, classes].
  * @throws if logits are NaN or infinite, or no image can be read.
+ * @example
+ * ```ts
+ * const { top1, loss } = await evaluate(model, data.test, { mean, std });
+ * ```
  */
 export async function evaluate<P extends ImageResult = Prediction, E extends Measured = Evaluation>(
   model: LayersModel,
@@ -42,6 +46,11 @@ export async function evaluate<P extends ImageResult = Prediction, E extends Mea
  * What a model makes of each image, in evaluation mode and in the order of the split; compiles it for this one use.
  * @param model of the task: for classification images [n, h, w, c] to logits [n, classes].
  * @throws if no image can be read.
+ * @example
+ * ```ts
+ * const predictions = await predict(model, data.test, { mean, std });
+ * const wrong = predictions.filter(({ label, prediction }) => label !== prediction);
+ * ```
  */
 export async function predict<P extends ImageResult = Prediction, E extends Measured = Evaluation>(
   model: LayersModel,
@@ -57,7 +66,15 @@ export async function predict<P extends ImageResult = Prediction, E extends Meas
   }
 }
 
-/** {@link predict} for classification by a program that is already compiled. */
+/**
+ * {@link predict} for classification by a program that is already compiled.
+ * @example
+ * ```ts
+ * const program = evaluator(model);
+ * const predictions = await predictWith(program, data.test, { mean, std });
+ * program.dispose();
+ * ```
+ */
 export async function predictWith(
   program: Evaluator,
   split: ImageSplit | Loader,

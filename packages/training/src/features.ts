@@ -28,6 +28,10 @@ export interface FeatureOptions extends Normalisation {
 /**
  * The features of the images of a split, in its order and in evaluation mode.
  * @throws Error where the model has no such layer, or no image can be read.
+ * @example
+ * ```ts
+ * const { data: vectors, shape, labels } = await features(model, data.test, { mean, std });
+ * ```
  */
 export async function features(
   model: LayersModel,

@@ -32,6 +32,10 @@ export interface TrainingData {
 /**
  * The images whose numbers a training ends with: the test split where there is one.
  * @throws {RangeError} if there is neither.
+ * @example
+ * ```ts
+ * const split = finalSplit(data); // the test images, where there are some
+ * ```
  */
 export function finalSplit({ test, validation }: Pick<TrainingData, SplitName>): ImageSplit | Loader {
   const split = test ?? validation;

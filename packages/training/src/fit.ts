@@ -92,6 +92,12 @@ export class DivergedError extends Error {
  * @throws before anything is computed: if the recipe, the data or the folder cannot be used, or another process trains into it.
  * @throws {DivergedError} if the loss becomes NaN or infinite.
  * @throws if a checkpoint cannot be written; the one before is kept.
+ * @example
+ * ```ts
+ * const recipe = { ...PAPER_RECIPE, epochs: 30, warmUpEpochs: 2 };
+ * const { last } = await fit({ model, data, mean, std, recipe, folder: 'runs/baseline', stopOnInterrupt: true });
+ * console.log(last?.testTop1);
+ * ```
  */
 export async function fit<P extends ImageResult = Prediction, E extends Measured = Evaluation>(
   options: FitOptions<P, E>,

@@ -5,6 +5,12 @@ import { fileError, holderOf, type Lock, makeFolder, tryLock } from '@refconv/fi
 /**
  * Takes a training's folder, until it is released or the process ends; makes it if it is not there.
  * @throws Error where another process trains into it, which the message names, or it cannot be written.
+ * @example
+ * ```ts
+ * const lock = await lockTraining('runs/baseline');
+ * // … what nobody else may do there at the same time …
+ * await lock.release();
+ * ```
  */
 export async function lockTraining(folder: string): Promise<Lock> {
   await makeFolder(folder);

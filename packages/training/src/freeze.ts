@@ -18,6 +18,12 @@ function allLayers(model: LayersModel): layers.Layer[] {
  * in training too.
  * @param pattern a regular expression, such as `^(?!classifier)` for all but the classifier.
  * @throws RangeError where it matches no layer with weights.
+ * @example
+ * ```ts
+ * const release = freezeLayers(model, '^(?!classifier)'); // all but the head
+ * await fit({ model, data, mean, std, recipe: PAPER_RECIPE });
+ * release();
+ * ```
  */
 export function freezeLayers(model: LayersModel, pattern: string | undefined): () => void {
   if (pattern === undefined) return () => {};
@@ -44,7 +50,15 @@ export function freezeLayers(model: LayersModel, pattern: string | undefined): (
   };
 }
 
-/** A layer that takes no notice of training, until the function that it returns is called. */
+/**
+ * A layer that takes no notice of training, until the function that it returns is called.
+ * @example
+ * ```ts
+ * const release = model.layers.filter(({ name }) => name.endsWith('dropout')).map(inEvaluation);
+ * // … train …
+ * for (const each of release) each();
+ * ```
+ */
 export function inEvaluation(layer: layers.Layer): () => void {
   const own = Object.hasOwn(layer, 'call') ? layer.call : undefined;
   const call = layer.call.bind(layer);

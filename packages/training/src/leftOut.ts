@@ -24,7 +24,14 @@ export interface LeftOut {
 /** Of a training that left something out. */
 export const LEFT_OUT_FILE = 'left-out.json';
 
-/** A line for the images, one for boxes, one for the files, one for the layers; none where nothing was left out. */
+/**
+ * A line for the images, one for boxes, one for the files, one for the layers; none where nothing was left out.
+ * @example
+ * ```ts
+ * const images = [{ split: 'train', path: 'cat/1.jpg', reason: 'it is cut off' } as const];
+ * console.log(leftOutText({ images }).join('\n'));
+ * ```
+ */
 export function leftOutText({ images = [], boxes = [], files = [], layers = [] }: Partial<LeftOut>): string[] {
   // An image may be of several splits.
   const named = (left: readonly LeftImage[]) => [
@@ -53,7 +60,17 @@ function byReason(rows: readonly { name: string; reason: string }[]): string {
   return [...names].map(([reason, same]) => `${listed(same)} (${reason})`).join('; ');
 }
 
-/** What one loader could not read so far, and what its folders have beside images. */
+/**
+ * What one loader could not read so far, and what its folders have beside images.
+ * @example
+ * ```ts
+ * import { openImages } from '@refconv/datasets';
+ * const { source } = await openImages('folder:photos', 'val');
+ * const loader = testLoader(source, { transform: 'resize(64)|centerCrop(56)|normalize(imagenet)', onBroken: 'skip' });
+ * await evaluate(model, loader, {});
+ * console.log(leftOutText(leftOutBy(loader)).join('\n'));
+ * ```
+ */
 export const leftOutBy = (loader: Loader, split: LeftImage['split'] = 'test'): Required<Omit<LeftOut, 'layers'>> => ({
   images: loader.broken.map(({ path, reason }) => ({ split, path, reason })),
   boxes: wrongBoxes(loader.source).map((each) => ({ split, ...each })),
@@ -83,6 +100,13 @@ export const passedOverIn = (data: TrainingData): string[] => [
   ...new Set(leftOutOf(data).flatMap(({ files }) => files)),
 ];
 
-/** Whether there is anything to tell. */
+/**
+ * Whether there is anything to tell.
+ * @example
+ * ```ts
+ * const { leftOut } = await fit({ model, data, mean, std, recipe: PAPER_RECIPE });
+ * if (leavesOut({ ...leftOut, layers: [] })) console.log(leftOutText(leftOut).join('\n'));
+ * ```
+ */
 export const leavesOut = ({ images, boxes = [], files = [], layers }: LeftOut): boolean =>
   images.length + boxes.length + files.length + layers.length > 0;

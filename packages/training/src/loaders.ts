@@ -36,6 +36,10 @@ const PAPER_TRANSFORM = 'randomResizedCrop(SIZE)|flip|NORMALIZE';
 /**
  * A transform of training images.
  * @param test that of the test images: its size takes the place of SIZE, and its normalisation that of NORMALIZE.
+ * @example
+ * ```ts
+ * trainingTransform('resize(256)|centerCrop(224)|normalize(imagenet)'); // 'randomResizedCrop(224)|flip|normalize(imagenet)'
+ * ```
  */
 export function trainingTransform(test: string, pattern = PAPER_TRANSFORM): string {
   const { size, text } = parseTransform(test);
@@ -67,6 +71,12 @@ const DECODER = import.meta.resolve('@refconv/tensorflow/jpeg');
  * Loaders for a training by a recipe. The transform takes the place of its `augment`, of which nothing but mixup and cutmix is taken; `fit` is
  * to have it without.
  * @throws {RangeError} if a transform is wrong or does not fit the images.
+ * @example
+ * ```ts
+ * const loaders = openLoaders(data, PAPER_RECIPE, { test: 'resize(64)|centerCrop(56)|normalize(imagenet)' });
+ * await fit({ model, data: loaders, recipe: { ...PAPER_RECIPE, augment: {} } });
+ * await loaders.close();
+ * ```
  */
 export function openLoaders(
   data: ImageDataset | ImageFiles,
@@ -104,6 +114,12 @@ export function openLoaders(
 /**
  * A loader for an evaluation: every image once, in the order of the source, with the pixels that torchvision gives. Label images stay as they
  * are where the transform only resizes, so that what a network gives is compared at their size.
+ * @example
+ * ```ts
+ * const loader = testLoader(source, { transform: 'resize(256)|centerCrop(224)|normalize(imagenet)' });
+ * const { top1 } = await evaluate(model, loader, {});
+ * await loader.close();
+ * ```
  */
 export function testLoader(
   source: ImageSource,

@@ -10,6 +10,10 @@ import type { Recipe } from './recipe.js';
  *   0 or 1.
  * @param teacher the teacher's logits [n, classes], where the recipe distils.
  * @returns the mean over the images; differentiable with respect to the logits.
+ * @example
+ * ```ts
+ * const loss = lossOf(model.predict(images) as tf.Tensor2D, labels, { labelSmoothing: 0.1 });
+ * ```
  */
 export function lossOf(
   logits: Tensor2D,

@@ -35,7 +35,13 @@ export interface MetricsRow {
 
 export const METRICS_FILE = 'metrics.csv';
 
-/** The entry of a row that has a split's measure, such as `testTop1`. */
+/**
+ * The entry of a row that has a split's measure, such as `testTop1`.
+ * @example
+ * ```ts
+ * scoreKey('test', 'top1'); // 'testTop1'
+ * ```
+ */
 export const scoreKey = (split: SplitName | `${SplitName}Averaged`, score: string) =>
   `${split}${score[0]?.toUpperCase()}${score.slice(1)}` as const;
 

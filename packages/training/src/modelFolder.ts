@@ -33,7 +33,11 @@ const WEIGHTS_FILE = 'weights.bin';
  * Saves a model as a folder with model.json and weights.bin. The folder appears whole or not at all.
  * @param notes kept in model.json; {@link loadModel} gives them back.
  * @param options.replace replaces a model that is there. Default: false.
- * @throws Error where the folder exists already, or cannot be written; where layers have the same name, see {@link sharedNames}.
+ * @throws Error where the folder exists already, or cannot be written; where layers of models inside have the same name.
+ * @example
+ * ```ts
+ * await saveModel(model, 'model', { mean, std, classes: data.classes });
+ * ```
  */
 export async function saveModel(
   model: LayersModel,
@@ -93,6 +97,11 @@ export function sharedNames(model: LayersModel): string | undefined {
 /**
  * Loads a model from its folder, or from its model.json.
  * @throws Error where there is none, or it is damaged: everything is checked before a model is made of it.
+ * @example
+ * ```ts
+ * const { model, notes } = await loadModel('runs/baseline/model');
+ * console.log(notes.classes);
+ * ```
  */
 export async function loadModel(path: string): Promise<{ model: LayersModel; notes: ModelNotes }> {
   const foreign = foreignModel(resolve(path));
@@ -115,7 +124,13 @@ export async function loadModel(path: string): Promise<{ model: LayersModel; not
   }
 }
 
-/** The task that a model's folder says it is for; undefined where it says none, or cannot be read, which {@link loadModel} tells of. */
+/**
+ * The task that a model's folder says it is for; undefined where it says none, or cannot be read, which {@link loadModel} tells of.
+ * @example
+ * ```ts
+ * await modelTask('runs/scenes/model'); // 'segmentation'
+ * ```
+ */
 export async function modelTask(path: string): Promise<string | undefined> {
   const file = path.endsWith('.json') ? resolve(path) : join(resolve(path), MODEL_FILE);
   const text = await readText(file, MAX_JSON_BYTES).catch(() => '{}');

@@ -33,7 +33,13 @@ export interface Evaluation extends Measured {
   notFinite: number;
 }
 
-/** @throws {RangeError} if there are no predictions. */
+/**
+ * @throws {RangeError} if there are no predictions.
+ * @example
+ * ```ts
+ * const { top1, top5 } = evaluationOf(await predict(model, data.test, { mean, std }));
+ * ```
+ */
 export function evaluationOf(predictions: readonly Prediction[]): Evaluation {
   const count = predictions.length;
   if (count === 0) throw new RangeError('There are no predictions: a share of no images is no number.');
@@ -54,7 +60,13 @@ export function notFiniteMessage({ notFinite, count }: Pick<Measured, 'notFinite
   return notFinite === 0 ? undefined : `the network's logits are NaN or infinite for ${notFinite} of ${count} images`;
 }
 
-/** @throws if a logit was not finite: such a network has no accuracy. */
+/**
+ * @throws if a logit was not finite: such a network has no accuracy.
+ * @example
+ * ```ts
+ * const { top1 } = requireFinite(evaluationOf(await predict(model, data.test, { mean, std })));
+ * ```
+ */
 export function requireFinite<E extends Measured>(evaluation: E): E {
   const message = notFiniteMessage(evaluation);
   if (message === undefined) return evaluation;
@@ -65,7 +77,13 @@ export function requireFinite<E extends Measured>(evaluation: E): E {
 
 export const PREDICTIONS_FILE = 'predictions.csv';
 
-/** Writes predictions.csv: index, label, prediction, confidence, rank, loss of each image, in the order of the split; of files their paths too. */
+/**
+ * Writes predictions.csv: index, label, prediction, confidence, rank, loss of each image, in the order of the split; of files their paths too.
+ * @example
+ * ```ts
+ * await writePredictions('runs/baseline', await predict(model, data.test, { mean, std }));
+ * ```
+ */
 export async function writePredictions(folder: string, predictions: readonly Prediction[]): Promise<void> {
   const files = predictions.some(({ file }) => file !== undefined) ? ['file'] : [];
   const columns = ['index', 'label', 'prediction', 'confidence', 'rank', 'loss', ...files];

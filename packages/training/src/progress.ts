@@ -9,6 +9,15 @@ export interface Progress {
 /** Lines are at least this far apart, in milliseconds. */
 const LINE_INTERVAL = 10_000;
 
+/**
+ * A bar where the stream is a terminal; else a line now and then.
+ * @example
+ * ```ts
+ * const bar = progress(100, 'evaluating');
+ * for (let done = 0; done <= 100; done += 10) bar.update(done, `${done} images`);
+ * bar.stop();
+ * ```
+ */
 export function progress(total: number, label: string, stream: NodeJS.WriteStream = process.stderr): Progress {
   if (stream.isTTY) {
     const format = `${label} {bar} {value}/{total} {note} {eta_formatted} left`;

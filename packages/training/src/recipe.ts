@@ -158,6 +158,10 @@ type CompleteRecipe = Required<Omit<Recipe, Optional>> & Pick<Recipe, Optional>;
 /**
  * Returns the recipe, with the options that were left out filled in.
  * @throws {RangeError} naming every entry that is missing, unknown or out of range, what was given and what was expected.
+ * @example
+ * ```ts
+ * const recipe = checkRecipe({ ...PAPER_RECIPE, epochs: 30 }); // throws a list of all that is wrong
+ * ```
  */
 export function checkRecipe(recipe: Recipe): CompleteRecipe {
   const full: CompleteRecipe = { nesterov: false, resetMomentumAfterWarmUp: false, ...recipe };
@@ -243,7 +247,13 @@ function checkAdversarial(
     expect(`adversarial.${name}`, value, false, 'left out: it is unknown');
 }
 
-/** The hash of a recipe, by which a checkpoint knows whether it belongs to it. */
+/**
+ * The hash of a recipe, by which a checkpoint knows whether it belongs to it.
+ * @example
+ * ```ts
+ * recipeHash(PAPER_RECIPE) === recipeHash({ ...PAPER_RECIPE }); // true
+ * ```
+ */
 export function recipeHash(recipe: Recipe): string {
   return hashOf(checkRecipe(recipe));
 }

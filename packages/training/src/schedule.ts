@@ -15,7 +15,13 @@ export interface Schedule {
   shape?: ScheduleChoice;
 }
 
-/** The schedule of a recipe, in steps. */
+/**
+ * The schedule of a recipe, in steps.
+ * @example
+ * ```ts
+ * const { steps, warmUpSteps } = scheduleOf(PAPER_RECIPE, 390); // of 390 steps an epoch
+ * ```
+ */
 export function scheduleOf(recipe: Recipe, stepsPerEpoch: number): Schedule {
   const { epochs, warmUpEpochs, warmUpStart, learningRate, finalLearningRate, schedule } = recipe;
   const warmUpSteps = Math.round(warmUpEpochs * stepsPerEpoch);
@@ -35,6 +41,11 @@ const COSINE: ScheduleChoice = { id: 'cosine' };
  *
  * @param losses of the epochs that are finished, for a plateau.
  * @throws {RangeError} if the step is not an integer from 0 to `steps`.
+ * @example
+ * ```ts
+ * const schedule = scheduleOf(PAPER_RECIPE, 390);
+ * const rates = Array.from({ length: schedule.steps }, (_, step) => learningRateAt(step, schedule));
+ * ```
  */
 export function learningRateAt(step: number, schedule: Schedule, losses: readonly number[] = []): number {
   const { steps, warmUpSteps, warmUpStart, learningRate, stepsPerEpoch, shape = COSINE } = schedule;

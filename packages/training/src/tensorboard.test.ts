@@ -5,15 +5,19 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { TensorBoardWriter } from './tensorboard.js';
 
+/** A PNG of 3 × 2 pixels, in its header; TensorBoard hands the bytes on as they are. */
+const PNG = Buffer.from('89504e470d0a1a0a0000000d4948445200000003000000020802000000', 'hex');
+
 /** Says as JSON what TensorBoard's own reader finds in a folder. */
 const READER = `
-import json, sys
+import base64, json, sys
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 events = EventAccumulator(sys.argv[1])
 events.Reload()
 scalars = {tag: [[e.step, e.value] for e in events.Scalars(tag)] for tag in events.Tags()['scalars']}
+images = {tag: [[e.step, e.width, e.height, base64.b64encode(e.encoded_image_string).decode()] for e in events.Images(tag)] for tag in events.Tags()['images']}
 texts = {tag: [[e.step, e.tensor_proto.string_val[0].decode()] for e in events.Tensors(tag)] for tag in events.Tags()['tensors']}
-print(json.dumps({'scalars': scalars, 'texts': texts}))
+print(json.dumps({'scalars': scalars, 'images': images, 'texts': texts}))
 `;
 
 describe('event files', () => {
@@ -26,6 +30,7 @@ describe('event files', () => {
   async function write() {
     const writer = new TensorBoardWriter(folder, 1_700_000_000);
     await writer.text(0, 'recipe', '**ä** | 1');
+    await writer.image(0, 'images/train', PNG);
     await writer.scalars(390, { 'loss/train': 2.5, 'top1/test': 0.25 });
     await writer.scalars(780, { 'loss/train': -1e-20 });
     const [name] = await readdir(folder);
@@ -42,11 +47,17 @@ describe('event files', () => {
       lengths.push(length);
       at += length + 16;
     }
-    expect(lengths).to.have.length(5);
+    expect(lengths).to.have.length(6);
     // Of the length 24, as TensorFlow writes it before every version record.
     expect(lengths[0]).to.equal(24);
     expect(bytes.subarray(8, 12).toString('hex')).to.equal('a37f4b22');
     expect(bytes.subarray(12, 36).toString('latin1')).to.include('brain.Event:2');
+  });
+
+  it('take no picture but a PNG', async () => {
+    const failure = await new TensorBoardWriter(folder).image(0, 'images/train', Buffer.from('GIF89a')).catch(String);
+    expect(failure).to.equal('Error: A picture for TensorBoard must be a PNG.');
+    expect(await readdir(folder)).to.deep.equal([]);
   });
 
   it('are read by TensorBoard', async function () {
@@ -66,6 +77,7 @@ describe('event files', () => {
         ],
         'top1/test': [[390, 0.25]],
       },
+      images: { 'images/train': [[0, 3, 2, PNG.toString('base64')]] },
       texts: { recipe: [[0, '**ä** | 1']] },
     });
   });

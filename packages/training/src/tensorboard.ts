@@ -46,7 +46,21 @@ function summary(step: number, tag: string, write: (value: Writer) => void): Uin
   return writer.ldelim().ldelim().finish();
 }
 
-/** Writes one event file into a folder; of several in one folder TensorBoard shows the whole. */
+/** Of the header, IHDR, which stands first in every PNG. */
+function pngSize(png: Uint8Array): { height: number; width: number } {
+  const view = new DataView(png.buffer, png.byteOffset, png.byteLength);
+  if (png.length < 24 || view.getUint32(0) !== 0x89504e47) throw new Error('A picture for TensorBoard must be a PNG.');
+  return { width: view.getUint32(16), height: view.getUint32(20) };
+}
+
+/**
+ * Writes one event file into a folder; of several in one folder TensorBoard shows the whole.
+ * @example
+ * ```ts
+ * const writer = new TensorBoardWriter('runs/baseline/tensorboard');
+ * await writer.scalars(390, { 'loss/train': 1.2, 'top1/test': 0.61 });
+ * ```
+ */
 export class TensorBoardWriter {
   private readonly path: string;
   private begun = false;
@@ -86,6 +100,18 @@ export class TensorBoardWriter {
       writer.ldelim().ldelim().uint32(key(8, 'bytes')).string(text).ldelim();
       writer.uint32(key(9, 'bytes')).fork().uint32(key(1, 'bytes')).fork().uint32(key(1, 'bytes')).string('text');
       writer.ldelim().ldelim();
+    });
+    await this.append([made]);
+  }
+
+  /** A picture. @param png its file's bytes. @throws Error where they are no PNG. */
+  async image(step: number, tag: string, png: Uint8Array): Promise<void> {
+    const { height, width } = pngSize(png);
+    // image = 4 { height = 1, width = 2, colorspace = 3 (RGB is 3), encoded_image_string = 4 }
+    const made = summary(step, tag, (writer) => {
+      writer.uint32(key(4, 'bytes')).fork();
+      writer.uint32(key(1, 'varint')).int32(height).uint32(key(2, 'varint')).int32(width);
+      writer.uint32(key(3, 'varint')).int32(3).uint32(key(4, 'bytes')).bytes(png).ldelim();
     });
     await this.append([made]);
   }

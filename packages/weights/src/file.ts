@@ -15,6 +15,11 @@ export interface WeightsFile {
 /**
  * The weights in a file's bytes; the format is told from the content.
  * @throws WeightsError if it is none of safetensors, zip and pre-1.6 PyTorch, or is wrong.
+ * @example
+ * ```ts
+ * const bytes = await (await fetch('weights.safetensors')).arrayBuffer();
+ * loadTorchState(model, parseWeights(new Uint8Array(bytes))); // in a browser too
+ * ```
  */
 export function parseWeights(bytes: Uint8Array): TorchState {
   return parse(memoryBytes(bytes)).state;
@@ -51,12 +56,23 @@ function nodeModule<Name extends 'node:fs' | 'node:path'>(name: Name) {
 /**
  * Reads a .safetensors, .pth, .pt or .th file, whatever its name says, of any size; keys as `normalizeState` leaves them.
  * @throws WeightsError that names the file.
+ * @example
+ * ```ts
+ * const state = await readWeights('mobilenetv1.pth');
+ * for (const [name, { shape }] of state) console.log(name, shape);
+ * ```
  */
 export async function readWeights(path: string): Promise<TorchState> {
   return (await readWeightsFile(path)).state;
 }
 
-/** As {@link readWeights}, with what the file says of its weights. */
+/**
+ * As {@link readWeights}, with what the file says of its weights.
+ * @example
+ * ```ts
+ * const { state, metadata } = await readWeightsFile('merged.safetensors');
+ * ```
+ */
 export async function readWeightsFile(path: string): Promise<WeightsFile> {
   const { closeSync, constants, fstatSync, openSync, readSync } = nodeModule('node:fs');
   try {
@@ -92,6 +108,10 @@ const LARGEST_READ = 2 ** 30;
 /**
  * Writes a state as safetensors. The file appears whole or not at all: until everything is on disk, one that was there stays.
  * @throws WeightsError that names the file, as when the disk is full or the folder cannot be written.
+ * @example
+ * ```ts
+ * await writeWeights('model.safetensors', torchState(model));
+ * ```
  */
 export async function writeWeights(path: string, state: TorchState, metadata?: Record<string, string>): Promise<void> {
   const { open, rename, rm } = nodeModule('node:fs').promises;

@@ -81,6 +81,11 @@ export function findTensors(value: PickleValue): Map<string, StoredTensor> {
 /**
  * The state under the names that a plain model's state_dict has: without what DataParallel (where all weights' names have it) and
  * torch.compile put into them, with DenseNet's `norm.1` as `norm1`, and without counters, which are no weights.
+ * @example
+ * ```ts
+ * const state = normalizeState(new Map([['module.conv.weight', { shape: [1], data: new Float32Array(1) }]]));
+ * [...state.keys()]; // ['conv.weight']
+ * ```
  */
 export function normalizeState(state: TorchState): TorchState {
   let entries = [...state]

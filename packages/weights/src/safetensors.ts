@@ -115,6 +115,12 @@ export interface SafetensorsEntry {
 /**
  * The tensors of a safetensors file in the order of their data, and the texts beside them.
  * @throws WeightsError that names the tensor where the header does not hold together: sizes, offsets, gaps, overlaps, duplicates.
+ * @example
+ * ```ts
+ * const bytes = await (await fetch('model.safetensors')).arrayBuffer();
+ * const { entries, metadata } = safetensorsEntries(new Uint8Array(bytes));
+ * console.log(entries.map(({ name, type, shape }) => `${name} ${type} [${shape}]`), metadata);
+ * ```
  */
 export function safetensorsEntries(file: Uint8Array | ByteSource): {
   entries: SafetensorsEntry[];
@@ -157,6 +163,11 @@ export function safetensorsEntries(file: Uint8Array | ByteSource): {
  * The tensors of a safetensors file as float32, in the order of their data. Integers and booleans are converted too, batch norm's
  * counter `num_batches_tracked` among them (`normalizeState` drops it).
  * @throws WeightsError as {@link safetensorsEntries}.
+ * @example
+ * ```ts
+ * const bytes = await (await fetch('model.safetensors')).arrayBuffer();
+ * const state = readSafetensors(new Uint8Array(bytes));
+ * ```
  */
 export function readSafetensors(file: Uint8Array | ByteSource): TorchState {
   const { entries } = safetensorsEntries(file);
@@ -169,6 +180,12 @@ export function readSafetensors(file: Uint8Array | ByteSource): TorchState {
  * What a file begins with, before the tensors' bytes one after the other; they begin at a multiple of 8.
  * @param metadata texts to go with it, as `{ format: 'pt' }`
  * @throws WeightsError where a name cannot be, or the header would be too long.
+ * @example
+ * ```ts
+ * import { writeFile } from 'node:fs/promises';
+ * const header = safetensorsHeader([{ name: 'bias', type: 'F32', shape: [10] }], { format: 'pt' });
+ * await writeFile('bias.safetensors', Buffer.concat([header, new Uint8Array(40)]));
+ * ```
  */
 export function safetensorsHeader(
   tensors: readonly Pick<SafetensorsEntry, 'name' | 'type' | 'shape'>[],
@@ -196,6 +213,10 @@ export function safetensorsHeader(
  * A safetensors file, all float32, tensors in the state's order, data aligned to 8 bytes.
  * @param metadata texts to go with it, as `{ format: 'pt' }`
  * @throws WeightsError if a tensor's data are not as many as its shape says.
+ * @example
+ * ```ts
+ * const bytes = writeSafetensors(torchState(model)); // to be sent or stored; `writeWeights` writes a file
+ * ```
  */
 export function writeSafetensors(state: TorchState, metadata?: Record<string, string>): Uint8Array {
   const tensors = Array.from(state, ([name, { shape, data }]) => {

@@ -106,9 +106,14 @@ export const isZip = (bytes: Uint8Array): boolean =>
 export const isPickle = (bytes: Uint8Array): boolean => bytes[0] === 0x80 && [2, 3, 4, 5].includes(bytes[1] as number);
 
 /**
- * The weights in a .pth, .pt or .th file, as float32: of a state_dict, or of one in a dictionary (see {@link findTensors}); names as
+ * The weights in a .pth, .pt or .th file, as float32: of a state_dict, or of one in a dictionary (under `state_dict`, `model` and the like); names as
  * `normalizeState` leaves them. Nothing in the file is executed: objects beside the weights are passed over.
  * @throws WeightsError if the file is damaged, or holds something else than a state_dict.
+ * @example
+ * ```ts
+ * const bytes = await (await fetch('checkpoint.pth')).arrayBuffer();
+ * const state = readTorchFile(new Uint8Array(bytes));
+ * ```
  */
 export function readTorchFile(file: Uint8Array | ByteSource): TorchState {
   const source = file instanceof Uint8Array ? memoryBytes(file) : file;

@@ -58,6 +58,10 @@ const LAYOUTS = new Map(
  * @param places by the weights' own names: what `addWeight` was told.
  * @param like a class that is known, whose weights it has too.
  * @throws Error where the class is known already, or `like` is not.
+ * @example
+ * ```ts
+ * registerLayout('MyScaledConv2D', { scale: { suffix: 'scale', axes: [0] } }, 'Conv2D');
+ * ```
  */
 export function registerLayout(className: string, places: Readonly<Record<string, WeightPlace>>, like?: string): void {
   if (LAYOUTS.has(className)) throw new Error(`The layout of ${className} is registered already.`);
@@ -93,7 +97,13 @@ function entries(model: tf.LayersModel): Entry[] {
   );
 }
 
-/** The model's weights as a state_dict, in the model's order. */
+/**
+ * The model's weights as a state_dict, in the model's order.
+ * @example
+ * ```ts
+ * const { shape } = torchState(model).get('conv_stem.weight')!; // [Cout, Cin, kh, kw], as PyTorch has it
+ * ```
+ */
 export function torchState(model: tf.LayersModel): TorchState {
   const state: TorchState = new Map();
   for (const { key, variable, axes, shape } of entries(model)) {
@@ -115,6 +125,10 @@ const isWeight = ([, { shape }]: [string, TorchTensor]) => shape.length > 0;
 /**
  * The state under the model's names: without what all names begin with and none of the model's does, as `model.` where the network
  * was a part of a larger module, and without scalars that the model does not have.
+ * @example
+ * ```ts
+ * const state = stateFor(model, await readWeights('detector.pth')); // without the `backbone.` before each name
+ * ```
  */
 export function stateFor(model: tf.LayersModel, state: TorchState): TorchState {
   const wanted = new Set(entries(model).map(({ key }) => key));
@@ -131,6 +145,10 @@ export function stateFor(model: tf.LayersModel, state: TorchState): TorchState {
  * Sets the model's weights from a state_dict; names are taken as {@link stateFor} gives them, counters are ignored.
  * @throws WeightsMismatchError that says how many keys are missing, unexpected or of another shape, and names the first; the model is
  *   then unchanged.
+ * @example
+ * ```ts
+ * loadTorchState(model, await readWeights('model.safetensors'));
+ * ```
  */
 export function loadTorchState(model: tf.LayersModel, state: TorchState): void {
   const given = stateFor(model, state);
@@ -169,7 +187,14 @@ function listed(keys: readonly string[], what: string, separator = ', '): string
   return [`${what}: ${keys.slice(0, LISTED).join(separator)}${more}`];
 }
 
-/** Whether the state has the model's keys, and their shapes but for those of the logits. */
+/**
+ * Whether the state has the model's keys, and their shapes but for those of the logits.
+ * @example
+ * ```ts
+ * const state = await readWeights('theirs.pth');
+ * if (!fitsModel(model, state)) console.log('these are the weights of another network');
+ * ```
+ */
 export function fitsModel(model: tf.LayersModel, state: TorchState): boolean {
   const given = stateFor(model, state);
   const wanted = entries(model);

@@ -36,7 +36,13 @@ export function scaledByLayer(cells: readonly MatrixCell[]): boolean {
   return values.length > 1 && Math.max(...values) >= ORDERS * Math.min(...values);
 }
 
-/** One colour scale for all panels, so that they can be compared; or one for each layer, where they differ by orders of magnitude. */
+/**
+ * One colour scale for all panels, so that they can be compared; or one for each layer, where they differ by orders of magnitude.
+ * @example
+ * ```ts
+ * const chart = heatMaps([{ panel: 'all', row: 0, column: 0, value: 1 }], { value: 'images', row: 'truth', column: 'prediction' });
+ * ```
+ */
 export function heatMaps(cells: readonly MatrixCell[], options: HeatMapOptions): TopLevelSpec {
   const { across = 2 } = options;
   const common = { $schema: SCHEMA, background: 'white', config: CONFIG };
@@ -86,14 +92,32 @@ function matrix({ value, row, column, size = 256, least = 0 }: HeatMapOptions) {
   };
 }
 
-/** Σ|W_r[i, j]| for each layer. */
+/**
+ * Σ|W_r[i, j]| for each layer.
+ * @example
+ * ```ts
+ * const svg = await toSvg(connectivityChart([{ panel: 'blocks.0.0.conv_dw', row: 0, column: 0, value: 1.2 }]));
+ * ```
+ */
 export const connectivityChart = (cells: readonly MatrixCell[]) =>
   heatMaps(cells, { value: 'Σ|W_r|', row: 'channel of W_t', column: 'channel of W_b' });
 
-/** KL divergences of W_b and W_t side by side. */
+/**
+ * KL divergences of W_b and W_t side by side.
+ * @example
+ * ```ts
+ * const svg = await toSvg(redundancyChart([{ panel: 'W_b', row: 0, column: 1, value: 4.2 }]));
+ * ```
+ */
 export const redundancyChart = (cells: readonly MatrixCell[]) =>
   heatMaps(cells, { value: 'KL, nats', row: 'channel i', column: 'channel j' });
 
-/** Mean magnitudes by position. */
+/**
+ * Mean magnitudes by position.
+ * @example
+ * ```ts
+ * const svg = await toSvg(skeletonChart([{ panel: 'W_t', row: 1, column: 1, value: 0.3 }]));
+ * ```
+ */
 export const skeletonChart = (cells: readonly MatrixCell[]) =>
   heatMaps(cells, { value: 'mean |w|', row: 'row', column: 'column', across: 4, size: 96 });

@@ -44,7 +44,14 @@ export interface IsolinePoint {
   y: number;
 }
 
-/** The lines on which a landscape has the losses given, in its own coordinates. */
+/**
+ * The lines on which a landscape has the losses given, in its own coordinates.
+ * @example
+ * ```ts
+ * const points = [-1, 0, 1].flatMap((y) => [-1, 0, 1].map((x) => ({ x, y, loss: x * x + y * y, top1: 0 })));
+ * const lines = isolines({ name: 'bowl', points }, [0.5]);
+ * ```
+ */
 export function isolines(landscape: NamedLandscape, levels: readonly number[] = LEVELS): IsolinePoint[] {
   const { xs, ys, losses } = fieldOf(landscape);
   const [nx, ny] = [xs.length, ys.length];
@@ -94,7 +101,14 @@ function labelsOf(lines: readonly IsolinePoint[]): IsolinePoint[] {
 
 const LEGEND = 'cross entropy, nats';
 
-/** Landscapes side by side with one colour scale; losses above the highest level have its colour. */
+/**
+ * Landscapes side by side with one colour scale; losses above the highest level have its colour.
+ * @example
+ * ```ts
+ * import { readLandscape } from '@refconv/analysis';
+ * const svg = await toSvg(landscapeChart([{ name: 'baseline', points: await readLandscape('landscape') }]));
+ * ```
+ */
 export function landscapeChart(
   landscapes: readonly NamedLandscape[],
   levels: readonly number[] = LEVELS,
@@ -182,7 +196,14 @@ export function landscapeChart(
   };
 }
 
-/** A landscape as a surface, seen from above one corner: its faces from back to front, coloured by loss, cut off at the highest level. */
+/**
+ * A landscape as a surface, seen from above one corner: its faces from back to front, coloured by loss, cut off at the highest level.
+ * @example
+ * ```ts
+ * import { readLandscape } from '@refconv/analysis';
+ * const svg = await toSvg(surfaceChart({ name: 'baseline', points: await readLandscape('landscape') }));
+ * ```
+ */
 export function surfaceChart(landscape: NamedLandscape, highest = LEVELS.at(-1) as number): TopLevelSpec {
   const { xs, ys, losses } = fieldOf(landscape);
   const [nx, ny] = [xs.length, ys.length];
@@ -240,7 +261,14 @@ export function surfaceChart(landscape: NamedLandscape, highest = LEVELS.at(-1) 
   };
 }
 
-/** Loss along x, where y is 0. */
+/**
+ * Loss along x, where y is 0.
+ * @example
+ * ```ts
+ * import { readLandscape } from '@refconv/analysis';
+ * const svg = await toSvg(sliceChart([{ name: 'baseline', points: await readLandscape('slice') }]));
+ * ```
+ */
 export function sliceChart(landscapes: readonly NamedLandscape[]): TopLevelSpec {
   const rows = landscapes.flatMap(({ name, points }) =>
     points

@@ -18,6 +18,10 @@ export interface EpsRow {
  * Curves over eps, on an axis that gives small eps more room.
  * @param title of the values, such as `accuracy under attack, %`.
  * @param zero draws a line at 0, which differences are compared with.
+ * @example
+ * ```ts
+ * const chart = epsChart([{ curve: 'baseline', eps: 1, value: 31, images: 1000 }], 'accuracy under attack, %');
+ * ```
  */
 export function epsChart(rows: readonly EpsRow[], title: string, { zero = false } = {}): TopLevelSpec {
   const { color, strokeDash, shape } = stylesOf([...new Set(rows.map(({ curve }) => curve))], 'curve');

@@ -19,7 +19,13 @@ export interface CurveRow {
 /** Above so many epochs points stand too close to be drawn; they are there for tooltips. */
 const POINTS = 30;
 
-/** Curves that boxes show and hide; another box shows the single runs beside their means. */
+/**
+ * Curves that boxes show and hide; another box shows the single runs beside their means.
+ * @example
+ * ```ts
+ * const chart = trainingChart([{ curve: 'baseline', epoch: 1, value: 61.2 }], 'top-1, %');
+ * ```
+ */
 export function trainingChart(all: readonly CurveRow[], title: string): TopLevelSpec {
   const rows = thinned(all);
   const curves = [...new Set(rows.map(({ curve }) => curve))];
@@ -128,6 +134,10 @@ export interface GainRow {
 /**
  * Bars of gains; whiskers are confidence intervals, a diamond is the paper's gain.
  * @param arms in the order of their colours; those of the rows by default.
+ * @example
+ * ```ts
+ * const chart = gainsChart([{ network: 'mobilenetv1', arm: 'refconv', gain: 0.85, low: 0.4, high: 1.3, pairs: 3 }]);
+ * ```
  */
 export function gainsChart(
   rows: readonly GainRow[],

@@ -11,7 +11,14 @@ function measured({ findings }: Judgement): Finding[] {
   return counting.length > 0 ? counting : [...findings];
 }
 
-/** The mean with its interval and n. */
+/**
+ * The mean with its interval and n.
+ * @example
+ * ```ts
+ * const finding = await fullMeasurement();
+ * if (finding) console.log(valueText(finding));
+ * ```
+ */
 export function valueText(finding: Pick<Finding, 'unit' | 'interval' | 'values'>): string {
   const { unit, interval, values } = finding;
   const mean = `${number(finding, interval.mean)}${unit ? ` ${unit}` : ''}`;

@@ -15,6 +15,10 @@ export interface Direction {
  * the kernels' names and shapes alone: two networks of one architecture, a baseline and a merged one, get the same numbers, each scaled to its
  * own filters. The tensors are the caller's; {@link disposeDirection} frees them.
  * @throws Error where the model has RefConv or other re-parameterised layers: their weights are another space, in which pictures cannot be compared.
+ * @example
+ * ```ts
+ * const directions = [randomDirection(model, 1, 'x'), randomDirection(model, 1, 'y')] as const;
+ * ```
  */
 export function randomDirection(model: LayersModel, seed: number, axis: 'x' | 'y'): Direction {
   const unmerged = reparameterizedLayers(model);
@@ -37,6 +41,14 @@ export function randomDirection(model: LayersModel, seed: number, axis: 'x' | 'y
   return { kernels };
 }
 
+/**
+ * Frees a direction's tensors.
+ * @example
+ * ```ts
+ * const direction = randomDirection(model, 1, 'x');
+ * disposeDirection(direction);
+ * ```
+ */
 export function disposeDirection({ kernels }: Direction): void {
   tf.dispose(kernels.map(({ direction }) => direction));
 }
@@ -45,6 +57,11 @@ export function disposeDirection({ kernels }: Direction): void {
  * d · ‖w‖ / (‖d‖ + 1e-10), filter by filter. A filter is what makes one output: the last axis counts them, and in a depthwise kernel
  * [kh, kw, C, m] the last two.
  * @param name the weight's; it tells a depthwise kernel.
+ * @example
+ * ```ts
+ * const kernel = tf.randomNormal([3, 3, 16, 32]);
+ * const direction = filterNormalized(tf.randomNormal([3, 3, 16, 32]), kernel, 'conv1/kernel');
+ * ```
  */
 export function filterNormalized(direction: Tensor, weight: Tensor, name: string): Tensor {
   const kept = /depthwise_kernel/.test(name) ? 2 : 1;
@@ -55,7 +72,13 @@ export function filterNormalized(direction: Tensor, weight: Tensor, name: string
   });
 }
 
-/** The cosine of the angle between two directions; they are not made orthogonal, but nearly are. */
+/**
+ * The cosine of the angle between two directions; they are not made orthogonal, but nearly are.
+ * @example
+ * ```ts
+ * cosine(randomDirection(model, 1, 'x'), randomDirection(model, 1, 'y')); // near 0
+ * ```
+ */
 export function cosine(a: Direction, b: Direction): number {
   const dot = (left: Direction, right: Direction) =>
     left.kernels.reduce((sum, { direction }, i) => {

@@ -34,7 +34,13 @@ export function completeGrid({ x = [-1, 1], y = x, points = [21, 21] }: GridSpec
   return { x, y, points };
 }
 
-/** The points of a grid, row by row of growing y. @throws RangeError for a range or a number of points that is none. */
+/**
+ * The points of a grid, row by row of growing y. @throws RangeError for a range or a number of points that is none.
+ * @example
+ * ```ts
+ * gridPoints({ x: [-1, 1], points: [3, 3] }); // 9 points, (0, 0) among them
+ * ```
+ */
 export function gridPoints(spec: GridSpec = {}): GridPoint[] {
   const { x, y, points } = completeGrid(spec);
   const [nx, ny] = points;
@@ -63,7 +69,13 @@ export interface Part {
   n: number;
 }
 
-/** Reads `i/n`. @throws Error for anything else. */
+/**
+ * Reads `i/n`. @throws Error for anything else.
+ * @example
+ * ```ts
+ * parsePart('2/4'); // { i: 2, n: 4 }
+ * ```
+ */
 export function parsePart(text: string): Part {
   const [, i, n] = /^(\d+)\/(\d+)$/.exec(text)?.map(Number) ?? [];
   if (i === undefined || n === undefined || i < 1 || i > n) {
@@ -90,6 +102,11 @@ export interface LandscapeRun {
  * Evaluates the points of a grid that no file of the folder has yet, each appended to the part's CSV file as soon as it is known.
  * @returns all points known afterwards; those of other parts too, where their files are there.
  * @throws Error where the folder holds a landscape of other settings; says which.
+ * @example
+ * ```ts
+ * const surface = lossSurface(model, [randomDirection(model, 1, 'x'), randomDirection(model, 1, 'y')], data.test, { mean, std });
+ * const points = await runLandscape({ folder, grid: { points: [5, 5] }, settings: { seed: 1 }, evaluate: surface.at });
+ * ```
  */
 export async function runLandscape(run: LandscapeRun): Promise<LandscapePoint[]> {
   const { folder, grid, part = { i: 1, n: 1 }, evaluate, onPoint, signal } = run;
@@ -113,7 +130,13 @@ export async function runLandscape(run: LandscapeRun): Promise<LandscapePoint[]>
 
 const key = ({ x, y }: GridPoint) => `${x},${y}`;
 
-/** The points of a folder, of all its parts; a line that was cut off is left out. */
+/**
+ * The points of a folder, of all its parts; a line that was cut off is left out.
+ * @example
+ * ```ts
+ * const { meanIncrease, wideShare } = sharpness(await readLandscape('landscape'));
+ * ```
+ */
 export async function readLandscape(folder: string): Promise<LandscapePoint[]> {
   const files = (await readdir(folder)).filter((name) => /^points.*\.csv$/.test(name)).sort();
   const found = new Map<string, LandscapePoint>();

@@ -25,6 +25,10 @@ export interface Sharpness {
  * Sharpness around the centre.
  * @param radius of the disc around (0, 0), in units of direction. Default: 0.5.
  * @throws Error where the landscape has no point (0, 0).
+ * @example
+ * ```ts
+ * const { centre, meanIncrease, wideShare } = sharpness(await readLandscape('landscape'), 0.5);
+ * ```
  */
 export function sharpness(points: readonly LandscapePoint[], radius = 0.5): Sharpness {
   const find = (x: number, y: number) => points.find((point) => point.x === x && point.y === y)?.loss;

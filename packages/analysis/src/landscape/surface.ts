@@ -34,6 +34,12 @@ export interface LossSurface {
  * computation there, and the images are made tensors once (12 kB an image of 32×32).
  * Until it is disposed, the model's weights are wherever the last point was.
  * @throws RangeError where the directions are of another model, or the split is empty.
+ * @example
+ * ```ts
+ * const surface = lossSurface(model, [randomDirection(model, 1, 'x'), randomDirection(model, 1, 'y')], data.test, { mean, std });
+ * const { loss } = await surface.at(0, 0); // of the model as it is
+ * surface.dispose();
+ * ```
  */
 export function lossSurface(
   model: LayersModel,

@@ -39,6 +39,14 @@ export interface Attacker {
 /**
  * @param model a classifier: images [n, h, w, c] to logits [n, classes]; in evaluation mode, so batch norms keep their statistics.
  * @throws RangeError where the model's images or the normalisation do not fit each other.
+ * @example
+ * ```ts
+ * const program = attacker(model, { mean, std, batchSize: 100 });
+ * const target = targetOf(data.test, 0);
+ * const found = await program.run([{ label: target.label, walk: attack(target, 8, { attack: 'pgd' }) }]);
+ * console.log(found?.[0].broken);
+ * program.dispose();
+ * ```
  */
 export function attacker(model: LayersModel, options: AttackerOptions): Attacker {
   const { mean, std, batchSize = 100, eager } = options;

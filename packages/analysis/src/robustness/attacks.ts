@@ -56,7 +56,13 @@ export interface Attacked {
   prediction: number;
 }
 
-/** @throws RangeError where a number of steps, a step or the random start is none, or not the attack's. */
+/**
+ * @throws RangeError where a number of steps, a step or the random start is none, or not the attack's.
+ * @example
+ * ```ts
+ * checkAttack({ attack: 'pgd', steps: 20 }); // throws where an option is none of the attack's
+ * ```
+ */
 export function checkAttack({ attack, steps = 20, step = 1, start }: AttackOptions): void {
   if (!(Number.isInteger(steps) && steps >= 1))
     throw new RangeError(`An attack needs whole numbers of steps from 1; given ${steps}.`);
@@ -69,6 +75,11 @@ export function checkAttack({ attack, steps = 20, step = 1, start }: AttackOptio
  * Attacks an image by one eps.
  * @param eps in 1/255; 0 asks for the image alone.
  * @throws RangeError where eps or an option is none.
+ * @example
+ * ```ts
+ * const target = targetOf(data.test, 0);
+ * const walk = attack(target, 8, { attack: 'pgd', steps: 20 }); // eps 8/255, for `attacker(…).run`
+ * ```
  */
 export function attack(target: Target, eps: number, options: AttackOptions): Walk<Attacked> {
   checkAttack(options);

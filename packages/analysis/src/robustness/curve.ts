@@ -17,7 +17,13 @@ export const HEADER = 'image,label,smallest_eps';
 
 export const lineOf = ({ image, label, smallest }: ImageRobustness) => `${image},${label},${smallest}\n`;
 
-/** The images of a folder, of all its parts, by index. @throws Error where a file is another. */
+/**
+ * The images of a folder, of all its parts, by index. @throws Error where a file is another.
+ * @example
+ * ```ts
+ * for (const { image, smallest } of await readRobustness('robustness')) console.log(image, smallest);
+ * ```
+ */
 export async function readRobustness(folder: string): Promise<ImageRobustness[]> {
   const files = (await readdir(folder)).filter((name) => /^robustness.*\.csv$/.test(name));
   const lines = await Promise.all(
@@ -32,15 +38,33 @@ export async function readRobustness(folder: string): Promise<ImageRobustness[]>
     .sort((a, b) => a.image - b.image);
 }
 
-/** The share of the images that withstand each eps (0: that are right by themselves). */
+/**
+ * The share of the images that withstand each eps (0: that are right by themselves).
+ * @example
+ * ```ts
+ * accuracyCurve(await readRobustness('robustness'), [0, 1, 2]); // such as [0.85, 0.31, 0.04]
+ * ```
+ */
 export function accuracyCurve(images: readonly ImageRobustness[], eps: readonly number[]): number[] {
   return eps.map((each) => images.filter(({ smallest }) => smallest > each).length / images.length);
 }
 
-/** What an image withstands, at most `largest`: the mean over images is the area under the curve up to there. */
+/**
+ * What an image withstands, at most `largest`: the mean over images is the area under the curve up to there.
+ * @example
+ * ```ts
+ * withstood({ image: 0, label: 3, smallest: Number.POSITIVE_INFINITY }, 8); // 8
+ * ```
+ */
 export const withstood = ({ smallest }: ImageRobustness, largest: number) => Math.min(smallest, largest);
 
-/** The median of the smallest eps; Infinity where half of the images withstand the largest. */
+/**
+ * The median of the smallest eps; Infinity where half of the images withstand the largest.
+ * @example
+ * ```ts
+ * const eps = medianEps(await readRobustness('robustness')); // in 1/255
+ * ```
+ */
 export function medianEps(images: readonly ImageRobustness[]): number {
   const sorted = images.map(({ smallest }) => smallest).sort((a, b) => a - b);
   const middle = sorted.length >> 1;
@@ -48,7 +72,13 @@ export function medianEps(images: readonly ImageRobustness[]): number {
   return ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2;
 }
 
-/** What a network withstands in one row: the number of images, the accuracy at each eps, and the median and the mean of what they withstand. */
+/**
+ * What a network withstands in one row: the number of images, the accuracy at each eps, and the median and the mean of what they withstand.
+ * @example
+ * ```ts
+ * const { images, median_eps } = robustnessRow(await readRobustness('robustness'), [0, 1, 2, 4]);
+ * ```
+ */
 export function robustnessRow(images: readonly ImageRobustness[], eps: readonly number[]): Record<string, number> {
   const curve = accuracyCurve(images, eps);
   const largest = Math.max(...eps);
@@ -60,7 +90,14 @@ export function robustnessRow(images: readonly ImageRobustness[], eps: readonly 
   };
 }
 
-/** A number of the same images attacked on two networks, the first's minus the second's. @throws Error where the images are others. */
+/**
+ * A number of the same images attacked on two networks, the first's minus the second's. @throws Error where the images are others.
+ * @example
+ * ```ts
+ * const [first, second] = await Promise.all(['refconv', 'baseline'].map(readRobustness));
+ * const gains = pairedDifferences(first, second, (image) => withstood(image, 8));
+ * ```
+ */
 export function pairedDifferences(
   first: readonly ImageRobustness[],
   second: readonly ImageRobustness[],

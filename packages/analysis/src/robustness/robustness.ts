@@ -8,7 +8,13 @@ import type { Attacker } from './attacker.js';
 import { type AttackOptions, attack, checkAttack, type Target, type Walk } from './attacks.js';
 import { HEADER, type ImageRobustness, lineOf } from './curve.js';
 
-/** An image of a split as attacks take it. */
+/**
+ * An image of a split as attacks take it.
+ * @example
+ * ```ts
+ * const { pixels, label } = targetOf(data.test, 0);
+ * ```
+ */
 export function targetOf(split: ImageSplit, image: number): Target {
   const size = split.height * split.width * split.channels;
   const bytes = split.images.subarray(image * size, (image + 1) * size);
@@ -22,7 +28,15 @@ export interface Levels {
   bisections: number;
 }
 
-/** The smallest eps found that breaks an image; Infinity where none does. */
+/**
+ * The smallest eps found that breaks an image; Infinity where none does.
+ * @example
+ * ```ts
+ * const target = targetOf(data.test, 0);
+ * const walk = smallestEps(target, { attack: 'pgd' }, { eps: [1, 2, 4], bisections: 4 });
+ * const eps = await attacker(model, { mean, std, batchSize: 1 }).run([{ label: target.label, walk }]);
+ * ```
+ */
 export function* smallestEps(target: Target, options: AttackOptions, { eps, bisections }: Levels): Walk<number> {
   let withstood = 0;
   for (const level of eps) {
@@ -65,6 +79,12 @@ export interface RobustnessRun extends Levels {
  * that was killed and started again ends with the same bytes.
  * @returns whether it is finished; false where it was stopped.
  * @throws RangeError where an option is none. @throws Error where the folder holds a run of other settings.
+ * @example
+ * ```ts
+ * const program = attacker(model, { mean, std, batchSize: 100 });
+ * const levels = { eps: [0, 1, 2], bisections: 4 };
+ * await runRobustness({ folder, attacker: program, split: data.test, attack: { attack: 'pgd' }, ...levels, settings: {} });
+ * ```
  */
 export async function runRobustness(run: RobustnessRun): Promise<boolean> {
   const { folder, attacker, split, part = { i: 1, n: 1 }, eps, bisections, onImage, signal } = run;

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { holdOut, inFiles, type OpenDataset, openDataset } from '@refconv/datasets';
 import { requireWritable } from '@refconv/files';
 import type { LeftLayer, MethodId } from '@refconv/refconv';
+import type { ServedTraining, WatchedTraining } from '@refconv/runs';
 import {
   type FitResult,
   fit,
@@ -39,6 +40,7 @@ interface TrainOptions extends TaskOptions, MethodFlags, RecipeFlags {
   allowOtherStart?: boolean;
   allowOtherThreads?: boolean;
   tensorboard?: string | true;
+  serve?: number | true;
 }
 
 /** So many of the training images are held out, to choose by. */
@@ -63,6 +65,25 @@ export async function train(options: TrainOptions): Promise<void> {
     await lock.release();
   }
 }
+
+/** The page of `--serve`; its address is printed. */
+async function served(
+  { output, serve, seed, task, method }: TrainOptions,
+  training: Pick<WatchedTraining, 'epochs' | 'data' | 'network'>,
+): Promise<ServedTraining> {
+  const { serveTraining } = await import('@refconv/runs');
+  const kind = task === undefined || task === 'classification' ? {} : { task: { id: task } };
+  const watched = { ...training, ...kind, folder: output, method: method ?? 'plain', seed };
+  const page = await serveTraining(watched, typeof serve === 'number' ? { port: serve } : {});
+  console.log(`The page, with the token to stop the training: ${page.url}`);
+  return page;
+}
+
+/** The terminal and a page. */
+const toBoth = (page: ServedTraining) => (line: string) => {
+  console.log(line);
+  page.log(line);
+};
 
 /** @param finished the folder of the trained model. */
 async function trainFor(finished: string, options: TrainOptions): Promise<void> {
@@ -105,10 +126,15 @@ async function trainInto<P extends ImageResult, E extends Measured>(
   const choice = { ...(eager !== undefined && { eager }), task };
   const { tensorboard } = options;
   const folder = tensorboard === true ? join(output, 'tensorboard') : tensorboard;
-  const watch = folder === undefined ? undefined : tensorBoardOf(folder, model, images.fit.recipe);
   let fitted: FitResult<P>;
   let predictions: P[] = [];
+  let page: ServedTraining | undefined;
   try {
+    const { epochs } = images.fit.recipe;
+    if (options.serve !== undefined)
+      page = await served(options, { epochs, data: name, network: network.notes.backbone?.id ?? model.name });
+    const watch =
+      folder === undefined ? undefined : await tensorBoardOf(folder, { ...images.fit, model, data: images.data });
     fitted = await fit({
       model,
       ...images.fit,
@@ -117,6 +143,7 @@ async function trainInto<P extends ImageResult, E extends Measured>(
       ...{ folder: output, folderLocked: true },
       stopOnInterrupt: true,
       ...(watch && { onEpoch: watch }),
+      ...(page && { signal: page.stopped, log: toBoth(page) }),
       ...choice,
       ...(options.allowOtherStart !== undefined && { allowOtherStart: options.allowOtherStart }),
       ...(allowOtherThreads !== undefined && { allowOtherThreads }),
@@ -129,6 +156,7 @@ async function trainInto<P extends ImageResult, E extends Measured>(
         await writeAtomically(join(output, LEFT_OUT_FILE), [`${JSON.stringify(leftOut, undefined, 2)}\n`]);
     }
   } finally {
+    await page?.close();
     teacher?.dispose();
     await images.close();
   }

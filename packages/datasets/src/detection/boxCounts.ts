@@ -48,7 +48,13 @@ export function boxCounts(source: ImageSource, lists: BoxLists): BoxCounts {
   };
 }
 
-/** Images with boxes that cannot be used, and which those are; none of a set without boxes. */
+/**
+ * Images with boxes that cannot be used, and which those are; none of a set without boxes.
+ * @example
+ * ```ts
+ * for (const { path, reason } of wrongBoxes(source)) console.log(path, reason);
+ * ```
+ */
 export function wrongBoxes({ place, annotations, count }: ImageSource): { path: string; reason: string }[] {
   if (annotations?.kind !== 'boxes') return [];
   return Array.from({ length: count }, (_, i) => textAt(annotations.wrong, i)).flatMap((reason, i) =>

@@ -11,6 +11,10 @@ const LEAST_PIXELS = 12;
 /**
  * The pictures of `scenes`, with the box around what is seen of each figure, where that is enough of it.
  * @throws RangeError if an option is out of range.
+ * @example
+ * ```ts
+ * const { train, test } = objects({ train: 100, test: 20 });
+ * ```
  */
 export const objects = (options: ScenesOptions = {}) => sceneSplits('objects', options, draw);
 

@@ -17,7 +17,14 @@ interface Pixels {
   width: number;
 }
 
-/** Frames around the boxes, in the colours of their classes, in place; the line lies within the box. */
+/**
+ * Frames around the boxes, in the colours of their classes, in place; the line lies within the box.
+ * @example
+ * ```ts
+ * const picture = await readPicture(source, 0);
+ * drawBoxes(picture, [{ box: [10, 10, 60, 40], label: 2 }]); // in place
+ * ```
+ */
 export function drawBoxes({ data, height, width }: Pixels, boxes: readonly BoxOnPicture[], line = lineOf(width)): void {
   for (const { box, label } of boxes) {
     const colour = classColour(label);
@@ -40,7 +47,14 @@ const lineOf = (width: number) => Math.max(1, Math.round(width / 200));
 const TEXT = 12;
 const LETTER = 7.4;
 
-/** A picture with frames around the boxes, and over each a caption in its colour. @returns a PNG. */
+/**
+ * A picture with frames around the boxes, and over each a caption in its colour. @returns a PNG.
+ * @example
+ * ```ts
+ * const picture = await readPicture(source, 0);
+ * const png = await pictureWithBoxes(picture, [{ box: [10, 10, 60, 40], label: 2, caption: 'car 0.93' }]);
+ * ```
+ */
 export async function pictureWithBoxes(
   { data, height, width }: { data: Uint8Array; height: number; width: number },
   boxes: readonly (BoxOnPicture & { caption: string })[],

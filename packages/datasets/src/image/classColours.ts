@@ -3,7 +3,13 @@
 /** Turned by so much from class to class, hues never come near those of the last ones (the golden angle). */
 const TURN = 0.381966011250105;
 
-/** The colour of a class, R, G, B from 0 to 255: the same in every picture; of what does not count black. */
+/**
+ * The colour of a class, R, G, B from 0 to 255: the same in every picture; of what does not count black.
+ * @example
+ * ```ts
+ * const [red, green, blue] = classColour(3);
+ * ```
+ */
 export function classColour(label: number): readonly [number, number, number] {
   if (label === 255) return [0, 0, 0];
   const hue = 6 * ((label * TURN) % 1);
@@ -15,7 +21,13 @@ export function classColour(label: number): readonly [number, number, number] {
   return [channel(0), channel(4), channel(2)];
 }
 
-/** A picture with the classes of its pixels over it, `[pixels, 3]`. @param share of the colours. */
+/**
+ * A picture with the classes of its pixels over it, `[pixels, 3]`. @param share of the colours.
+ * @example
+ * ```ts
+ * withClasses([0, 0, 0, 255, 255, 255], [1, 2]); // two pixels, tinted by their classes
+ * ```
+ */
 export function withClasses(picture: ArrayLike<number>, labels: ArrayLike<number>, share = 0.6): Uint8ClampedArray {
   const out = new Uint8ClampedArray(3 * labels.length);
   for (let i = 0; i < labels.length; i++) {

@@ -20,6 +20,11 @@ export function labelImageSize(bytes: Uint8Array): readonly [height: number, wid
 /**
  * @param maxPixels larger ones are refused before they are decoded.
  * @throws Error where it is no whole PNG, has colours that are no palette, or values of more than a byte.
+ * @example
+ * ```ts
+ * import { readBytes } from '@refconv/files';
+ * const { data: classes, width, height } = decodeLabelImage(await readBytes('label.png'), 10_000_000);
+ * ```
  */
 export function decodeLabelImage(bytes: Uint8Array, maxPixels: number): LabelImage {
   const [rows, columns] = labelImageSize(bytes);
@@ -52,6 +57,12 @@ function unpacked(packed: Uint8Array, { width, height, depth }: { width: number;
   return out;
 }
 
-/** A grey PNG whose values are these. */
+/**
+ * A grey PNG whose values are these.
+ * @example
+ * ```ts
+ * const png = encodeLabelImage({ data: new Uint8Array([0, 1, 1, 255]), width: 2, height: 2 });
+ * ```
+ */
 export const encodeLabelImage = ({ data, width, height }: LabelImage): Uint8Array =>
   encode({ data, width, height, channels: 1, depth: 8 });

@@ -4,7 +4,13 @@ import { type ImageSource, Reader } from '../loader/source.js';
 import { MAX_PIXELS, openImage } from './decode.js';
 import type { RgbImage } from './image.js';
 
-/** The image with this index, whole and not resized. @throws Error where it cannot be read. */
+/**
+ * The image with this index, whole and not resized. @throws Error where it cannot be read.
+ * @example
+ * ```ts
+ * const { data: pixels, width, height } = await readPicture(source, 0);
+ * ```
+ */
 export async function readPicture(source: ImageSource, index: number, maxPixels = MAX_PIXELS): Promise<RgbImage> {
   const reader = new Reader(source.place, 2 ** 28);
   try {
@@ -19,7 +25,13 @@ export async function readPicture(source: ImageSource, index: number, maxPixels 
   }
 }
 
-/** A PNG of `[height, width, 3]`. */
+/**
+ * A PNG of `[height, width, 3]`.
+ * @example
+ * ```ts
+ * const png = encodePicture(await readPicture(source, 0));
+ * ```
+ */
 export const encodePicture = ({
   data,
   width,

@@ -63,6 +63,10 @@ export async function classFolders(folder: string): Promise<string[]> {
  * image's index is the same on every machine.
  *
  * @throws {Error} if there is no such folder, no class or no image, or a folder is none of the classes given.
+ * @example
+ * ```ts
+ * const photos = await imageFolder('photos/train'); // photos/train/cat/1.jpg is of the class 'cat'
+ * ```
  */
 export async function imageFolder(folder: string, options: ImageFolderOptions = {}): Promise<ImageSource> {
   const root = resolve(folder);
@@ -107,6 +111,10 @@ export async function imageFolder(folder: string, options: ImageFolderOptions = 
  * Images to look at: files, and folders with all that is in them. They have no classes, and label 0.
  * @param root what their names start from.
  * @throws {Error} where there is no such file or folder, or none is an image.
+ * @example
+ * ```ts
+ * const pictures = await imageFiles(['holiday', 'cat.jpg']); // to look at: they have no classes
+ * ```
  */
 export async function imageFiles(paths: readonly string[], root = process.cwd()): Promise<ImageSource> {
   const names: string[] = [];

@@ -37,6 +37,10 @@ export interface ImageNet {
  * Looks in the folder given; without one in `REFCONV_DATA` and `data` in the cache.
  *
  * @throws {Error} says where it looked and what is missing.
+ * @example
+ * ```ts
+ * const { train, val } = await loadImageNet({ folder: '/data/imagenet', log: console.log });
+ * ```
  */
 export async function loadImageNet(
   options: ImageNetOptions = {},
@@ -55,7 +59,13 @@ export async function loadImageNet(
   return { train, val: { ...relabelled(val, matchClasses(val.classes, classes)), classes } };
 }
 
-/** One split of {@link loadImageNet}. A folder that itself has a folder for each class is taken for validation images. */
+/**
+ * One split of {@link loadImageNet}. A folder that itself has a folder for each class is taken for validation images.
+ * @example
+ * ```ts
+ * const val = await loadImageNetSplit('val', { folder: '/data/imagenet' });
+ * ```
+ */
 export async function loadImageNetSplit(
   split: 'train' | 'val',
   options: ImageNetOptions = {},
@@ -75,7 +85,13 @@ export async function loadImageNetSplit(
   return standardLabels(await (split === 'train' ? trainSplit : valSplit)(folder, options.log));
 }
 
-/** The first place that has a split of ImageNet, without reading it. */
+/**
+ * The first place that has a split of ImageNet, without reading it.
+ * @example
+ * ```ts
+ * if (!findImageNet()) console.log('ImageNet is not here: set REFCONV_DATA');
+ * ```
+ */
 export function findImageNet(
   options: ImageNetOptions = {},
   environment: Environment = process.env,

@@ -90,7 +90,7 @@ const NUMBERS = `
 13052670 13054560 13133613 15075141
 `;
 
-/** See {@link NUMBERS}: `n01440764` and so on. */
+/** The WordNet IDs of the 1000 classes in the order of the labels: `n01440764` and so on. */
 export const IMAGENET_WNIDS: readonly string[] = NUMBERS.trim()
   .split(/\s+/)
   .map((number) => `n${number}`);

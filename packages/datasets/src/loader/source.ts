@@ -89,18 +89,36 @@ export function shared<T extends NumberArray>(
   return new kind(new SharedArrayBuffer(length * kind.BYTES_PER_ELEMENT));
 }
 
-/** The path of an image, or what stands for it in a message. */
+/**
+ * The path of an image, or what stands for it in a message.
+ * @example
+ * ```ts
+ * console.log(`${imageName(source.place, 0)} is too dark`);
+ * ```
+ */
 export function imageName(place: Place, index: number): string {
   if (place.kind === 'files') return readableName(join(place.root, textAt(place.names, index)));
   if (place.kind === 'archive') return `${place.path}: ${readableName(textAt(place.names, index))}`;
   return `image ${index}`;
 }
 
-/** The path of an image in its folder or archive; undefined of one in memory. */
+/**
+ * The path of an image in its folder or archive; undefined of one in memory.
+ * @example
+ * ```ts
+ * const path = fileName(source, 0); // 'cat/1.jpg', say
+ * ```
+ */
 export const fileName = ({ place }: ImageSource, index: number): string | undefined =>
   place.kind === 'memory' ? undefined : readableName(textAt(place.names, index));
 
-/** A split in memory as a source. Its pixels are copied once, into memory that workers share. */
+/**
+ * A split in memory as a source. Its pixels are copied once, into memory that workers share.
+ * @example
+ * ```ts
+ * const loader = new Loader(memorySource(data.train, data), { transform: 'flip|normalize(imagenet)', batchSize: 64, seed: 1 });
+ * ```
+ */
 export function memorySource(
   split: ImageSplit,
   { name, classes, source }: Pick<ImageSource, 'name' | 'classes' | 'source'>,

@@ -15,7 +15,13 @@ export const CAMVID_SHAPE = [360, 480] as const;
 
 const options = () => ({ name: 'camvid', values: labelValues([...CAMVID_CLASSES, '!void']) });
 
-/** The first place that has it, itself or in a folder `camvid` or `CamVid`, without reading it. */
+/**
+ * The first place that has it, itself or in a folder `camvid` or `CamVid`, without reading it.
+ * @example
+ * ```ts
+ * findCamVid('/data'); // '/data/camvid', say; undefined where it is not there
+ * ```
+ */
 export function findCamVid(folder: string | undefined, environment?: Environment): string | undefined {
   const places = dataPlaces(folder, environment).flatMap(({ path }) => [
     path,

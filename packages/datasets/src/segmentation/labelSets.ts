@@ -22,6 +22,10 @@ const NOT_COUNTED = '!';
 /**
  * The names of the values 0, 1, … in their order; those that begin with `!` do not count, and neither does 255. The classes are numbered
  * without them.
+ * @example
+ * ```ts
+ * const values = labelValues(['road', 'car', '!void']); // what has the value 2 does not count
+ * ```
  */
 export function labelValues(names: readonly string[]): LabelValues {
   if (names.length === 0 || names.length > 254)
@@ -91,7 +95,13 @@ export async function segmentationSplit(
   };
 }
 
-/** All splits. The validation images are the test images where there are no others. @throws Error where a split is missing. */
+/**
+ * All splits. The validation images are the test images where there are no others. @throws Error where a split is missing.
+ * @example
+ * ```ts
+ * const set = await segmentationSet('/data/streets', { values: labelValues(['road', 'car', '!void']) });
+ * ```
+ */
 export async function segmentationSet(folder: string, options: { name?: string; values?: LabelValues } = {}) {
   const [train, val, test] = await Promise.all(
     (['train', 'val', 'test'] as const).map((split) => segmentationSplit(folder, split, options)),

@@ -26,6 +26,10 @@ const CLASSES = ['background', ...FIGURES.map(({ name }) => name)];
  * Two to four figures in each picture, which may cover each other; place, size, rotation and colours are random, and a figure's edge, half
  * a pixel wide, does not count. The same on every machine; a larger set begins with the smaller one.
  * @throws RangeError if an option is out of range.
+ * @example
+ * ```ts
+ * const { train, test } = scenes({ train: 100, test: 20 });
+ * ```
  */
 export const scenes = (options: ScenesOptions = {}) => sceneSplits('scenes', options, draw);
 

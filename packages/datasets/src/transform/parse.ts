@@ -132,7 +132,7 @@ export interface Transform {
  * | `resize(size)` | the shorter side |
  * | `resize(180x240)` | height and width; sizes of crops may be given so too |
  * | `randomResize(260..1040)` | the shorter side, an integer of these |
- * | `resize(size, interpolation=bicubic)`, also of `randomResizedCrop` | see {@link Interpolation} |
+ * | `resize(size, interpolation=bicubic)`, also of `randomResizedCrop` | `bilinear` (default) and `bicubic` are Pillow's, `opencv` is bilinear without antialiasing |
  * | `centerCrop(size)`, `randomCrop(size, padding=0, padIfSmaller=0)` | smaller images are padded at the right and at the bottom where it is 1 |
  * | `randomExpand(times=1..4, p=0.5)`, `randomIouCrop(scale=0.3..1, ratio=0.5..2)` | of images with boxes, before `resize(320x320)`: see boxViews.ts |
  * | `flip(p=0.5)` | left and right |
@@ -144,6 +144,10 @@ export interface Transform {
  * | `mixup(alpha)`, `cutmix(alpha)` | of both either for each batch |
  *
  * @throws {RangeError} names the step, what was given and what is expected.
+ * @example
+ * ```ts
+ * const { size, text } = parseTransform('resize(256)|centerCrop(224)|normalize(imagenet)');
+ * ```
  */
 export function parseTransform(text: string): Transform {
   const steps: Step[] = [];

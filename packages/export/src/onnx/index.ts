@@ -29,6 +29,10 @@ const CONVERTERS: Readonly<Record<string, Converter>> = {
  * of the layers; weights are named and laid out as PyTorch does: `<layer>.weight` [Cout, Cin/groups, kh, kw], `<bn>.running_mean`.
  * Sequential and nested models are written flat, a shared layer's weights once.
  * @throws Error where a layer's class, activation or option has no mapping, naming it; and if the file is there, unless `replace` is set.
+ * @example
+ * ```ts
+ * await exportOnnx(merged, 'model.onnx', { replace: true });
+ * ```
  */
 export async function exportOnnx(model: LayersModel, path: string, options: OnnxOptions = {}): Promise<void> {
   const bytes = onnxModel(model, options.layout);

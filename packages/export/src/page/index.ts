@@ -63,6 +63,11 @@ export interface PageOptions {
  * Writes a folder with index.html, the program, and the model. It is to be served, as by `npx http-server DIR`; nothing leaves the browser.
  * @param notes of the model's folder: its normalisation, and its classes' names, must be known.
  * @throws Error where they are not, the model is no segmenter of a fixed size, or the folder exists already.
+ * @example
+ * ```ts
+ * const notes = { mean, std, classes: ['road', 'car'] };
+ * await exportSegmenterPage(model, 'page', notes, { colour: (label) => (label ? [255, 0, 0] : [90, 90, 90]) });
+ * ```
  */
 export async function exportSegmenterPage(
   model: LayersModel,
@@ -83,6 +88,13 @@ export async function exportSegmenterPage(
  * The same of a detector.
  * @param options.anchors (x1, y1, x2, y2) of each, in pixels of its input.
  * @throws Error where the model is no detector with these anchors, and as {@link exportSegmenterPage}.
+ * @example
+ * ```ts
+ * import { anchorsOf, buildDetector } from '@refconv/detection';
+ * const model = await buildDetector({ backbone: 'mobilenetv1', width: 0.25, classes: 3, inputSize: [96, 96] });
+ * const notes = { mean, std, classes: ['disc', 'square'] };
+ * await exportDetectorPage(model, 'page', notes, { anchors: anchorsOf(model), colour: () => [255, 0, 0] });
+ * ```
  */
 export async function exportDetectorPage(
   model: LayersModel,

@@ -9,10 +9,20 @@ import { fileURLToPath } from 'node:url';
 import { readText } from '@refconv/files';
 import { cancelRuns, retryRuns } from '../control.js';
 import { readGrid } from '../grid.js';
+import type { Hash } from '../spec.js';
 import { PAGE } from './page.js';
-import { shownGrids, shownRun } from './state.js';
+import { type ShownEpochs, type ShownGrid, shownGrids, shownRun } from './state.js';
 
 const CLIENT = fileURLToPath(new URL('client.js', import.meta.url));
+
+/** What a page shows, and what can be done there. */
+export interface Shown {
+  grids(): Promise<ShownGrid[]>;
+  run(hash: Hash): Promise<ShownEpochs>;
+  /** One run of a grid, or all. @returns how many. */
+  stop(grid: string, hashes?: readonly Hash[]): Promise<number>;
+  retry?(grid: string, hashes?: readonly Hash[]): Promise<number>;
+}
 
 export interface ServedGrids {
   /** With the token behind a `#`, which browsers send to nobody. */
@@ -41,14 +51,31 @@ const json = (value: unknown): Answer => ({ status: 200, type: 'application/json
 const refused = (status: number, body: string): Answer => ({ status, body });
 
 /**
+ * The page of the grids in a folder.
  * @param root the folder of runs.
  * @param options.port default: one that is free.
  * @throws Error where the port is taken.
+ * @example
+ * ```ts
+ * const { url, close } = await serveGrids('results');
+ * console.log(url); // open it in a browser of this machine
+ * ```
  */
-export async function serveGrids(root: string, { port = 0 }: { port?: number } = {}): Promise<ServedGrids> {
+export function serveGrids(root: string, options: { port?: number } = {}): Promise<ServedGrids> {
+  const shown: Shown = {
+    grids: () => shownGrids(root),
+    run: (hash) => shownRun(root, hash),
+    stop: async (grid, hashes) => cancelRuns(root, await readGrid(root, grid), hashes),
+    retry: async (grid, hashes) => retryRuns(root, await readGrid(root, grid), hashes),
+  };
+  return serve(shown, options);
+}
+
+/** The page of anything that is shown as grids are. @throws Error where the port is taken. */
+export async function serve(shown: Shown, { port = 0 }: { port?: number } = {}): Promise<ServedGrids> {
   const token = randomBytes(24).toString('base64url');
   const server = createServer((request, response) => {
-    void answer(root, token, request)
+    void answer(shown, token, request)
       .catch((error: Error) => refused(500, error.message))
       .then((made) => write(response, made));
   });
@@ -86,21 +113,21 @@ function knows(token: string, { headers }: IncomingMessage): boolean {
   return given.length === wanted.length && timingSafeEqual(given, wanted);
 }
 
-async function answer(root: string, token: string, request: IncomingMessage): Promise<Answer> {
+async function answer(shown: Shown, token: string, request: IncomingMessage): Promise<Answer> {
   if (!isOwn(request)) return refused(403, 'This page answers requests of this machine alone.');
   const { pathname, searchParams } = new URL(request.url ?? '/', 'http://127.0.0.1');
   if (request.method === 'GET') {
     if (pathname === '/') return { status: 200, type: 'text/html', body: PAGE };
     if (pathname === '/client.js') return { status: 200, type: 'text/javascript', body: await readText(CLIENT) };
-    if (pathname === '/grids') return json(await shownGrids(root));
+    if (pathname === '/grids') return json(await shown.grids());
     const [, hash] = /^\/runs\/([0-9a-f]{64})$/.exec(pathname) ?? [];
-    return hash ? json(await shownRun(root, hash)) : refused(404, 'There is no such page.');
+    return hash ? json(await shown.run(hash)) : refused(404, 'There is no such page.');
   }
-  const act = { '/stop': cancelRuns, '/retry': retryRuns }[pathname];
+  const act = { '/stop': shown.stop, '/retry': shown.retry }[pathname];
   if (request.method !== 'POST' || !act) return refused(405, 'Only what the page does can be done.');
   if (!knows(token, request))
     return refused(401, 'The token is missing or wrong: open the address that the terminal shows.');
   const [grid = '', hash] = [searchParams.get('grid') ?? '', searchParams.get('run')];
-  if (!(await shownGrids(root)).some(({ name }) => name === grid)) return refused(404, 'There is no such grid.');
-  return json({ runs: await act(root, await readGrid(root, grid), hash === null ? undefined : [hash]) });
+  if (!(await shown.grids()).some(({ name }) => name === grid)) return refused(404, 'There is no such grid.');
+  return json({ runs: await act(grid, hash === null ? undefined : [hash]) });
 }

@@ -34,6 +34,14 @@ export interface ShownGrid {
   problem?: string;
 }
 
+/** What is shown of a run that was chosen. */
+export interface ShownEpochs {
+  /** By the columns of metrics.csv. */
+  epochs: Record<string, string>[];
+  /** The end of its log. */
+  log: string;
+}
+
 /** The grids of a folder, those with runs under way first. */
 export async function shownGrids(root: string): Promise<ShownGrid[]> {
   const names = await namesIn(join(root, 'grids'));
@@ -79,12 +87,19 @@ async function memoryOf(pid: number): Promise<number | undefined> {
 /** How much of a log's end is shown. */
 const TAIL = 8192;
 
-/** One run's epochs, by the columns of metrics.csv, and the end of its log. */
-export async function shownRun(root: string, hash: Hash) {
+/** One run's epochs, and the end of its log. */
+export async function shownRun(root: string, hash: Hash): Promise<ShownEpochs> {
   const folder = runFolder(root, hash);
-  const epochs = await readCsv(join(folder, 'metrics.csv')).catch(() => undefined);
-  return { epochs: epochs ?? [], log: tail(join(folder, LOG)) };
+  return { epochs: await epochsOf(folder), log: tail(join(folder, LOG)) };
 }
+
+/** Of a training's folder. */
+export const epochsOf = async (folder: string): Promise<Record<string, string>[]> =>
+  (await readCsv(join(folder, 'metrics.csv')).catch(() => undefined)) ?? [];
+
+/** The last lines of a text, as many as are shown. */
+export const endOf = (text: string): string =>
+  text.length > TAIL ? text.slice(text.indexOf('\n', text.length - TAIL) + 1) : text;
 
 function tail(path: string): string {
   if (!existsSync(path)) return '';

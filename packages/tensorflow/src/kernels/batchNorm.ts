@@ -147,6 +147,10 @@ export function registerBatchNorm(): void {
  * @param x [n, h, w, c]; scale, offset [c].
  * @returns the normalised x, the batch mean [c] and the batch variance [c], unbiased (n·h·w − 1 in the denominator). Gradients
  *   flow through the first alone: the other two are for moving averages.
+ * @example
+ * ```ts
+ * const [y, mean, variance] = batchNormTraining(images, tf.ones([3]), tf.zeros([3]), 1e-5);
+ * ```
  */
 export function batchNormTraining(
   x: Tensor4D,

@@ -240,6 +240,10 @@ export interface ConvolutionOptions {
  * @param filter [kh, kw, Cin/groups, Cout]; the number of groups follows from its third dimension.
  * @param options strides and dilations (one of them must be 1) and padding, default 1, 1 and 'valid'.
  * @throws where Cin or Cout is not divisible by the number of groups, or neither strides nor dilations are 1.
+ * @example
+ * ```ts
+ * const y = conv2d(tf.zeros([1, 8, 8, 6]), tf.zeros([3, 3, 2, 12]), { padding: 'same' }); // 3 groups: [1, 8, 8, 12]
+ * ```
  */
 export function conv2d(x: Tensor4D, filter: Tensor4D, options: ConvolutionOptions = {}): Tensor4D {
   const { strides = 1, padding = 'valid', dilations = 1 } = options;

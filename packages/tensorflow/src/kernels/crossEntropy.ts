@@ -41,6 +41,10 @@ export interface CrossEntropyOptions {
  * @param labels class numbers, int32 [n], or probabilities, float32 [n, classes].
  * @returns losses [n]; differentiable with respect to the logits.
  * @throws where the labels' shape or type is neither, or label smoothing is not within [0, 1).
+ * @example
+ * ```ts
+ * const losses = softmaxCrossEntropy(model.predict(images) as tf.Tensor2D, labels, { labelSmoothing: 0.1 }); // [n]
+ * ```
  */
 export function softmaxCrossEntropy(
   logits: Tensor2D,

@@ -17,7 +17,13 @@ function draw(type: string, shape: number[], seed: Seed): Tensor {
   return operation(type, [tf.tensor1d(shape, 'int32'), seed], attributes);
 }
 
-/** Uniform numbers in [low, high), float32. */
+/**
+ * Uniform numbers in [low, high), float32.
+ * @example
+ * ```ts
+ * const x = statelessUniform([2, 3], tf.tensor1d([1, 17], 'int32'), -1, 1);
+ * ```
+ */
 export function statelessUniform(shape: number[], seed: Seed, low = 0, high = 1): Tensor {
   return tf.tidy(() => {
     const unit = draw('StatelessRandomUniform', shape, seed);
@@ -25,7 +31,13 @@ export function statelessUniform(shape: number[], seed: Seed, low = 0, high = 1)
   });
 }
 
-/** Normal numbers, float32. */
+/**
+ * Normal numbers, float32.
+ * @example
+ * ```ts
+ * const x = statelessNormal([2, 3], tf.tensor1d([1, 17], 'int32'));
+ * ```
+ */
 export function statelessNormal(shape: number[], seed: Seed, mean = 0, deviation = 1): Tensor {
   return tf.tidy(() => {
     const unit = draw('StatelessRandomNormal', shape, seed);
@@ -37,6 +49,10 @@ export function statelessNormal(shape: number[], seed: Seed, mean = 0, deviation
  * Dropout: each element is zeroed with probability `rate`, the others are divided by 1 − rate.
  * @param noiseShape the mask's shape, which must broadcast to that of `x`: [n, 1, 1, 1] drops whole images. Default: that of `x`.
  * @throws where the rate is not within [0, 1).
+ * @example
+ * ```ts
+ * const y = statelessDropout(images, 0.2, tf.tensor1d([1, 17], 'int32')); // the same seed drops the same pixels
+ * ```
  */
 export function statelessDropout(x: Tensor, rate: number, seed: Seed, noiseShape: number[] = x.shape): Tensor {
   if (!(rate >= 0 && rate < 1)) throw new Error(`A dropout rate must be at least 0 and less than 1; given ${rate}.`);
@@ -55,6 +71,11 @@ let scope: { seed: Seed; draws: number } | undefined;
  * tfjs's generator: the same seed gives the same masks, another seed others. In a compiled function the seed must be an argument,
  * say [the run's seed, the step], so that each call has masks of its own.
  * @param seed int32 of shape [2].
+ * @example
+ * ```ts
+ * const seed = tf.tensor1d([1, 17], 'int32');
+ * const logits = withRandomSeed(seed, () => model.apply(images, { training: true }));
+ * ```
  */
 export function withRandomSeed<T>(seed: Seed, f: () => T): T {
   const outer = scope;

@@ -172,6 +172,13 @@ const KINDS: Record<string, MakeOptimiser> = {
 /**
  * Makes an optimiser of one's own known by its name, to recipes, specs and the command.
  * @throws Error where the name is taken.
+ * @example
+ * ```ts
+ * registerOptimiser('sign', { about: 'the sign of the gradient', options: {} }, () => ({
+ *   slots: {},
+ *   step: () => ({ weight, gradient, learningRate }) => weight.assign(tf.sub(weight, tf.mul(tf.sign(gradient), learningRate))),
+ * }));
+ * ```
  */
 export function registerOptimiser(id: string, facts: OptimiserFacts, make: MakeOptimiser): void {
   if (Object.hasOwn(KINDS, id)) throw new Error(`There is an optimiser ${id} already; choose another name.`);

@@ -27,6 +27,11 @@ const SMALL = 1e-6;
  * - `slots`: of these the ones of each weight, by the slot's name and in the order of the model's trainable weights.
  *
  * @throws RangeError where the recipe names an optimiser that there is none of, or as `weightSettings`.
+ * @example
+ * ```ts
+ * const optimiser = optimiserOf(model, PAPER_RECIPE);
+ * optimiser.dispose();
+ * ```
  */
 export function optimiserOf(model: LayersModel, recipe: OptimiserSettings) {
   const { optimiser = SGD, clipNorm, accumulate = 1, averaging } = recipe;

@@ -6,6 +6,10 @@ import { type NamedRecipe, RECIPES } from './named.js';
 /**
  * The recipe of a name or of a .json file.
  * @throws Error that names the file or the name, and all that is wrong.
+ * @example
+ * ```ts
+ * const { recipe, transform } = await readRecipe('recipe.json'); // or a name of RECIPES
+ * ```
  */
 export async function readRecipe(nameOrFile: string): Promise<Pick<NamedRecipe, 'recipe' | 'transform'>> {
   if (!nameOrFile.endsWith('.json')) {

@@ -1,0 +1,101 @@
+/// <reference lib="dom" />
+/** The page of `train --serve`. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { request } from 'node:http';
+import { startChromium } from '@refconv/export/testing/chromium';
+import { expect } from 'chai';
+import { bin, temporaryFolder } from './testing.js';
+
+/** A request with headers that browsers would not let a page set. */
+function ask(url: URL, path: string, headers: Record<string, string> = {}, method = 'GET') {
+  return new Promise<{ status: number; body: string }>((done, reject) => {
+    const asked = request({ host: url.hostname, port: url.port, path, method, headers }, (response) => {
+      let body = '';
+      response.setEncoding('utf8').on('data', (text) => {
+        body += text;
+      });
+      response.on('end', () => done({ status: response.statusCode as number, body }));
+    });
+    asked.on('error', reject).end();
+  });
+}
+
+describe('train --serve', () => {
+  const at = temporaryFolder();
+  let training: ChildProcess | undefined;
+  afterEach(() => training?.kill('SIGKILL'));
+
+  /** A training of many epochs, and what it prints. */
+  function start(...more: string[]) {
+    const network = ['--backbone', 'mobilenetv1', '--width', '0.0625', '--data', 'synthetic', '--epochs', '500'];
+    const args = [bin, 'train', ...network, '--batch-size', '64', '--output', at('run'), ...more];
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    training = child;
+    let said = '';
+    const read = (pattern: RegExp) =>
+      new Promise<string>((done, reject) => {
+        const look = () => {
+          const found = pattern.exec(said);
+          if (found) done(found[1] as string);
+        };
+        for (const stream of [child.stdout, child.stderr])
+          stream.setEncoding('utf8').on('data', (text) => {
+            said += text;
+            look();
+          });
+        child.once('close', () => reject(new Error(said)));
+        look();
+      });
+    return { child, read };
+  }
+
+  it('is a page of the run, for this machine alone, that stops it with a checkpoint for who knows the token', async function () {
+    this.timeout(120_000);
+    const { child, read } = start('--serve');
+    const url = new URL(await read(/token to stop the training: (\S+)/));
+    expect(url.hostname).to.equal('127.0.0.1');
+    await read(/(epoch 1\/500: )/);
+    const [grid] = JSON.parse((await ask(url, '/grids')).body);
+    const [run] = grid.runs;
+    expect(grid).to.include({ name: at('run'), experiment: 'refconv train', preset: 'synthetic' });
+    expect(run).to.include({ network: 'mobilenetv1', arm: 'plain', seed: 1, state: 'running', epochs: 500 });
+    expect(run.epoch).to.be.above(0);
+    expect(run.memory).to.be.above(1e7);
+    const { epochs, log } = JSON.parse((await ask(url, `/runs/${run.hash}`)).body);
+    expect(epochs[0]).to.include({ epoch: '1' });
+    expect(log).to.include('epoch 1/500: ');
+
+    expect((await ask(url, '/grids', { Host: 'evil.example' })).status).to.equal(403);
+    expect((await ask(url, '/grids', { Origin: 'http://evil.example' })).status).to.equal(403);
+    const path = `/stop?grid=${encodeURIComponent(grid.name)}`;
+    expect((await ask(url, path, { Authorization: 'Bearer wrong' }, 'POST')).status).to.equal(401);
+    const known = { Authorization: `Bearer ${new URLSearchParams(url.hash.slice(1)).get('token')}` };
+    expect((await ask(url, path.replace('stop', 'retry'), known, 'POST')).status).to.equal(405);
+    expect(child.exitCode).to.equal(null);
+
+    const closed = once(child, 'close');
+    const browser = await startChromium().catch((error: Error) => {
+      if (process.env.REFCONV_CHROMIUM) throw error;
+      console.log(`      (no Chromium can be started. ${error.message.split('\n')[0]})`);
+    });
+    if (browser) {
+      const shown = await browser.browser.newPage();
+      await shown.goto(url.href);
+      await shown.locator('button.run').click();
+      await shown.waitForSelector('#detail pre');
+      expect(await shown.locator('#detail pre').textContent()).to.include('epoch 1/500: ');
+      await shown.getByRole('button', { name: 'stop', exact: true }).click();
+      await closed;
+      await browser.stop();
+    } else {
+      await ask(url, path, known, 'POST');
+      await closed;
+    }
+    expect(child.exitCode).to.equal(130);
+    expect(existsSync(at('run', 'metrics.csv'))).to.equal(true);
+    expect(existsSync(at('run', 'model'))).to.equal(false);
+    expect(await ask(url, '/grids').catch((error) => error.code)).to.equal('ECONNREFUSED');
+  });
+});
