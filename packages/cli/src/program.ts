@@ -8,23 +8,15 @@ import {
   MAX_PIXELS,
   withData,
   withDecoding,
+  withImport,
   withMethod,
   withNetwork,
   withNormalisation,
   withRefConv,
   withTask,
 } from './options.js';
-import {
-  count,
-  index,
-  labels,
-  notNegative,
-  notNegatives,
-  positive,
-  positiveOrMatched,
-  share,
-  texts,
-} from './values.js';
+import { withRecipe } from './recipeOptions.js';
+import { count, index, labels, notNegative, notNegatives, positive, share, texts } from './values.js';
 
 /** `help data verify` as `data verify --help`: commander's own `help` knows no commands of groups. */
 export const withHelpOption = (args: readonly string[]): string[] =>
@@ -55,10 +47,14 @@ export function program(): Command {
 
   examples(
     withMethod(
-      withData(
-        withTask(
-          withNetwork(
-            root.command('train').description('Train a network; an interrupted training goes on by the same command.'),
+      withRecipe(
+        withData(
+          withTask(
+            withNetwork(
+              root
+                .command('train')
+                .description('Train a network; an interrupted training goes on by the same command.'),
+            ),
           ),
         ),
       ),
@@ -69,64 +65,17 @@ export function program(): Command {
       )
       .requiredOption('--output <dir>', 'the run: metrics.csv, checkpoints, and in the end the model in DIR/model')
       .option(
-        '--recipe <name>',
-        'by its name (`refconv recipe` lists them), or a .json file of your own; default: paper, for segmentation and detection one for small sets (docs/segmentation.md, docs/detection.md)',
-      )
-      .option(
-        '--epochs <n>',
-        "epochs in all; a shorter training than the recipe's has a warm-up of at most a tenth, and steps of the learning rate in proportion",
-        count,
-      )
-      .option(
         '--validation <n>',
         'so many training images, the same ones for every seed, are held out: each epoch is evaluated on them, and the test images ' +
           'once at the end; default: none, and each epoch is evaluated on the test images',
         count,
       )
-      .option('--batch-size <n>', 'images a step', count)
-      .option('--learning-rate <rate>', 'the highest', positive)
-      .option(
-        '--refocusing-rate <factor>',
-        "of W_r alone: a factor on the learning rate, or `matched`, by which W_t moves about as far a step as the plain network's kernels",
-        positiveOrMatched,
-      )
-      .option('--warm-up-epochs <n>', 'epochs of linear warm-up, part of --epochs', notNegative)
-      .option('--momentum <share>', 'of SGD and RMSprop', share)
-      .option('--weight-decay <factor>', 'on every parameter', notNegative)
-      .option(
-        '--optimiser <id>',
-        "sgd, adam, adamw, rmsprop, rmsprop-tf (TensorFlow's form) or lamb; give it a --learning-rate of its own, adamw such as 0.001",
-      )
-      .option('--clip-norm <length>', 'the largest norm of the gradient of all weights together', positive)
-      .option('--accumulate <n>', 'batches whose mean gradient makes one step', count)
-      .option(
-        '--average <decay>',
-        'keep an average of the weights too, such as 0.9998: evaluated, and in DIR/averaged',
-        share,
-      )
-      .option('--mixup <alpha>', 'mix images; with --cutmix too, either for each batch', positive)
-      .option('--cutmix <alpha>', 'put a part of an image into another', positive)
       .option('--teacher <dir>', 'a model folder to learn from, with --distillation')
-      .option('--distillation <weight>', "of the teacher's part in the loss, to 1", positive)
-      .option('--temperature <T>', "what teacher's and student's logits are divided by; default: 1", positive)
-      .option('--freeze <regexp>', 'layers that are not trained, such as "^(?!classifier)" for all but the head')
-      .option('--rate-by-depth <factor>', 'on the learning rate, for each block before the head', positive)
-      .option(
-        '--set <path=value>',
-        'any other entry of the recipe, such as optimiser.options.beta2=0.95; can be repeated. See docs/training.md',
-        (text: string, before: string[] = []) => [...before, text],
-      )
-      .option('--keep-last-batch', "train on an epoch's last batch too, where it is smaller than the others")
-      .option('--spare-norms-and-biases', 'no weight decay on norms and biases')
-      .option('--label-smoothing <share>', 'share of the target that is spread over all classes', share)
-      .option('--adversarial <eps>', 'train on images that are attacked by so many 1/255, such as 8', positive)
       .option(
         '--transform <text>',
         'of training images, by loader threads; default for images in files: "randomResizedCrop(224)|flip|…", the normalisation as ' +
           'in --test-transform. See docs/data.md',
       )
-      .option('--crop <pixels>', 'for images in memory: random crop after padding by so many pixels; 0 for none', index)
-      .option('--no-flip', 'no random mirroring')
       .option(
         '--seed <n>',
         'of all that is drawn: initial weights, those of the method, order, augmentation, dropout',
@@ -399,9 +348,11 @@ export function program(): Command {
   const data = root.command('data').description('Look at a data set.');
 
   examples(
-    data
-      .command('verify')
-      .description('Decode every image: counts, broken and duplicate files, sizes, mean and standard deviation.')
+    withImport(
+      data
+        .command('verify')
+        .description('Decode every image: counts, broken and duplicate files, sizes, mean and standard deviation.'),
+    )
       .requiredOption('--data <set>', IMAGES)
       .addOption(new Option('--split <name>', 'which images').choices(['train', 'val', 'test']).default('train'))
       .option('--workers <n>', 'threads; default: one for each processor', count)
@@ -413,9 +364,7 @@ export function program(): Command {
   ).action(async (options) => (await import('./commands/data.js')).verify(options));
 
   examples(
-    data
-      .command('show')
-      .description('A contact sheet of a batch, as the network would see it.')
+    withImport(data.command('show').description('A contact sheet of a batch, as the network would see it.'))
       .requiredOption('--data <set>', IMAGES)
       .requiredOption('--output <file>', 'a new .png')
       .addOption(new Option('--split <name>', 'which images').choices(['train', 'val', 'test']).default('train'))

@@ -4,8 +4,9 @@ import { expect } from 'chai';
 import { type RecipeFlags, recipeOf } from './recipe.js';
 import { fail, succeed, temporaryFolder } from './testing.js';
 
-const FLAGS: RecipeFlags & { seed: number } = { recipe: 'paper', flip: true, seed: 5 };
-const recipe = async (flags: Partial<RecipeFlags>) => (await recipeOf({ ...FLAGS, ...flags }, PAPER_RECIPE)).recipe;
+const FLAGS = { recipe: 'paper', flip: true, seed: 5 };
+const recipe = async (flags: RecipeFlags & Record<string, unknown>) =>
+  (await recipeOf({ ...FLAGS, ...flags }, PAPER_RECIPE)).recipe;
 const messageOf = (promise: Promise<unknown>) =>
   promise.then(
     () => expect.fail('nothing was thrown'),
