@@ -119,13 +119,11 @@ export const recipeSchema = group('that of `refconv recipe paper`', {
 export type Recipe = z.infer<typeof recipeSchema>;
 
 /** As specs hold a recipe: with what may be left out of others, and the seed beside it. */
-export const specRecipeSchema = recipeSchema
-  .omit({ seed: true })
-  .extend({
-    nesterov: yesOrNo,
-    resetMomentumAfterWarmUp: yesOrNo,
-    augment: augmentSchema.required({ crop: true, flip: true }),
-  });
+export const specRecipeSchema = recipeSchema.omit({ seed: true }).extend({
+  nesterov: yesOrNo,
+  resetMomentumAfterWarmUp: yesOrNo,
+  augment: augmentSchema.required({ crop: true, flip: true }),
+});
 
 /** An entry of recipes that the command has an option for. */
 export interface RecipeOption {
