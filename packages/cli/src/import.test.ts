@@ -43,6 +43,12 @@ describe('--import', () => {
     const merged = evaluated(...imports('stripes'), '--model', at('merged'));
     expect(merged.loss).to.be.closeTo(evaluated(...own(), '--model', at('own/model')).loss, 1e-5);
 
+    // The same by another file of that name, which is told.
+    mkdirSync(at('changed'));
+    writeFileSync(at('changed/twoBranches.mjs'), `${readFileSync(at('twoBranches.mjs'), 'utf8')}// changed\n`);
+    const changed = ['--import', at('changed/twoBranches.mjs'), '--model', at('own/model'), '--output', at('other')];
+    expect(refconv('merge', ...changed).stderr).to.contain(`${at('twoBranches.mjs')} has changed since the model in`);
+
     succeed('convert', '--model', at('merged'), '--output', at('merged.safetensors'));
     const weights = ['--weights', at('merged.safetensors')];
     succeed('convert', ...imports('tinynet'), ...network, ...weights, '--output', at('again'));

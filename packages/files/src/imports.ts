@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { realpathSync } from 'node:fs';
 import { register } from 'node:module';
-import { dirname, resolve } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { readBytes } from './read.js';
 import { type Registration, registered } from './registry.js';
@@ -98,6 +98,18 @@ export function importsOf(used: readonly Registration[]): Import[] {
   const registers = ({ registrations }: Imported) =>
     registrations.some(({ kind, id }) => used.some((each) => each.kind === kind && each.id === id));
   return [...imported.values()].filter(registers).map(({ file, sha256 }) => ({ file, sha256 }));
+}
+
+/**
+ * Which of the files that a model folder notes are imported now, by their names, and are not what they were.
+ * @example
+ * ```ts
+ * changedImports([{ file: 'mine.mjs', sha256: '0'.repeat(64) }]); // ['mine.mjs'] where another mine.mjs was imported
+ * ```
+ */
+export function changedImports(noted: readonly Import[] = []): string[] {
+  const now = ({ file }: Import) => [...imported.values()].find(({ path }) => basename(path) === basename(file));
+  return noted.flatMap((each) => ((now(each)?.sha256 ?? each.sha256) === each.sha256 ? [] : [each.file]));
 }
 
 /**

@@ -1,7 +1,7 @@
 export { cacheFolder, type Environment } from './cache.js';
 export { readCsv, readCsvLines, wholeLines } from './csv.js';
 export { fileError } from './errors.js';
-export { type Import, importAgain, importFile, importsOf, pathsRegistering } from './imports.js';
+export { changedImports, type Import, importAgain, importFile, importsOf, pathsRegistering } from './imports.js';
 export { canonicalJson, hashOf, parseJson, readJson, shown } from './json.js';
 export { removeLeftovers } from './leftovers.js';
 export {
