@@ -27,8 +27,8 @@ const MAY_USE = {
   datasets: ['files'],
   layers: [],
   weights: ['layers'],
-  refconv: ['layers', 'weights'],
-  backbones: ['layers', 'weights'],
+  refconv: ['files', 'layers', 'weights'],
+  backbones: ['files', 'layers', 'weights'],
   segmentation: ['files', 'layers', 'weights', 'refconv', 'backbones', 'training'],
   detection: ['files', 'layers', 'weights', 'refconv', 'backbones', 'datasets', 'training'],
   training: ['files', 'layers', 'weights', 'refconv', 'backbones', 'tensorflow', 'datasets'],
@@ -50,6 +50,12 @@ const folders = [
   ...JSON.parse(readFileSync(`${root}package.json`, 'utf8')).workspaces.filter((name) => !name.includes('*')),
 ];
 
+/** A workspace's modules, without its tests. */
+const sourcesOf = (folder) =>
+  readdirSync(`${root}${folder}/src`, { recursive: true })
+    .filter((file) => file.endsWith('.ts') && !/\.test\.ts$|(^|\/)testing(\/|\.ts$)/.test(file))
+    .map((file) => `${folder}/src/${file}`);
+
 describe('the architecture', () => {
   for (const folder of folders) {
     const manifest = JSON.parse(readFileSync(`${root}${folder}/package.json`, 'utf8'));
@@ -68,6 +74,16 @@ describe('the architecture', () => {
     });
   }
 
+  it('keeps Node out of refconv and backbones, which take of packages/files its registry alone', () => {
+    for (const name of ['refconv', 'backbones'])
+      for (const file of sourcesOf(`packages/${name}`)) {
+        const imports = [
+          ...readFileSync(`${root}${file}`, 'utf8').matchAll(/from '((?:node:|@refconv\/files)[^']*)'/g),
+        ];
+        expect(imports.filter(([, from]) => from !== '@refconv/files/registry').map(String), file).to.deep.equal([]);
+      }
+  });
+
   it('reads files through packages/files, which no FIFO, device or endless file in their place keeps waiting', () => {
     // Its own parts, files of the system, and what hands a descriptor of openFileSync on.
     const MAY_READ = [
@@ -75,13 +91,7 @@ describe('the architecture', () => {
       ...['packages/weights/src/file.ts', 'packages/datasets/src/image/kernels.ts', 'packages/runs/src/resultFile.ts'],
     ];
     const reading = /\breadFile(Sync)?\(|\bcreateReadStream\((?!.*openFileSync)/;
-    const sources = folders
-      .filter((folder) => existsSync(`${root}${folder}/src`))
-      .flatMap((folder) =>
-        readdirSync(`${root}${folder}/src`, { recursive: true })
-          .filter((file) => file.endsWith('.ts') && !/\.test\.ts$|(^|\/)testing(\/|\.ts$)/.test(file))
-          .map((file) => `${folder}/src/${file}`),
-      );
+    const sources = folders.filter((folder) => existsSync(`${root}${folder}/src`)).flatMap(sourcesOf);
     const others = sources.filter((file) => !MAY_READ.some((own) => file.startsWith(own)));
     expect(others.length).to.be.above(100);
     expect(

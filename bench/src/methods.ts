@@ -8,7 +8,7 @@ import { busyNote, writeFindings } from './findings.js';
 import { machine, nodeScript } from './machine.js';
 import type { MethodSetting } from './methodWorker.js';
 
-const NAMES = ['plain', ...Object.keys(METHODS)];
+const NAMES = ['plain', ...METHODS.ids()];
 const NETWORKS = ['resnet18', 'mobilenetv2', 'mobilenetv1'];
 const USUAL_NETWORKS = NETWORKS.slice(0, 2);
 

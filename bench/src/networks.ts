@@ -13,7 +13,7 @@ export async function benchNetworks(log: (line: string) => void): Promise<void> 
   const date = new Date().toISOString();
   const where = await machine();
   const rows: string[][] = [];
-  for (const network of Object.keys(BACKBONES)) {
+  for (const network of BACKBONES.ids()) {
     log(network);
     const setting: MethodSetting = {
       network,

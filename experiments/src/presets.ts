@@ -6,7 +6,7 @@ import type { Preset, SettingsInput } from './experiment.js';
 type Network = SettingsInput['networks'][number];
 
 /** Whether a family has narrow forms. */
-export const takesWidth = (id: string) => (BACKBONES[id]?.options ?? []).includes('width');
+export const takesWidth = (id: string) => (BACKBONES.find(id)?.options ?? []).includes('width');
 
 /** Networks of one variant; where a preset is small, with a factor on the channels, of ShuffleNets 0.5 at least, their least. */
 export const sized = (ids: readonly string[], variant: 'imagenet' | 'cifar', width?: number): Network[] =>

@@ -1,6 +1,7 @@
 /** The command line that all experiments have. */
 import { realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { importFile } from '@refconv/files';
 import { type Grid, type LaunchOptions, launch, planGrid, withSettings } from '@refconv/runs';
 import { withLauncher } from '@refconv/runs/command';
 import { Command, Option } from 'commander';
@@ -14,6 +15,7 @@ interface Options extends LaunchOptions {
   tune?: string;
   name?: string;
   plan?: boolean;
+  import: string[];
 }
 
 /**
@@ -26,6 +28,12 @@ export async function script(url: string, experiment: Experiment): Promise<void>
   const command = withLauncher(new Command(experiment.name).description(experiment.claim))
     .addOption(new Option('--preset <name>', 'the size').choices(PRESETS).makeOptionMandatory())
     .option('--set <path=value>', 'change a setting, such as recipe.epochs=3; repeatable', append, [])
+    .option(
+      '--import <file>',
+      'load a file of your own first, which registers networks, data sets and the like; repeatable',
+      append,
+      [],
+    )
     .option('--tune <factors>', 'search the learning rate of every arm among its own times these, such as 0.5,1,2')
     .option('--name <name>', "the grid's, in place of EXPERIMENT-PRESET, or of EXPERIMENT-PRESET-changed-… after --set")
     .option('--plan', 'print the grid as JSON; write and start nothing')
@@ -48,6 +56,7 @@ export async function script(url: string, experiment: Experiment): Promise<void>
 
 async function start(experiment: Experiment, options: Options): Promise<void> {
   const { preset, name, results: root } = options;
+  for (const file of options.import) await importFile(file, import.meta.url);
   const settings = checkSettings(experiment, withSettings(experiment.presets[preset], options.set));
   const factors = options.tune === undefined ? undefined : parseFactors(options.tune);
   if (options.plan) {

@@ -73,8 +73,8 @@ export interface Backbone {
   variants: readonly NonNullable<BackboneOptions['variant']>[];
   /** The options that this network takes. */
   options: readonly (keyof BackboneOptions)[];
-  /** The first one's preprocessing is the network's default. */
-  published: readonly [PublishedResult, ...PublishedResult[]];
+  /** The first one's preprocessing is the network's default; of a network of a user's own there may be none. */
+  published: readonly PublishedResult[];
   /** Which convolutions RefConv takes, and why. */
   refconv: string;
   /** Left out: the field knows no standard ones. */

@@ -155,9 +155,9 @@ export async function featureExtractor(model: tf.LayersModel, options: FeatureOp
  * ```
  */
 export function featureTaps(id: string): FeatureTaps {
-  const taps = Object.hasOwn(BACKBONES, id) ? BACKBONES[id]?.features : undefined;
+  const taps = BACKBONES.find(id)?.features;
   if (taps) return taps;
-  const known = Object.keys(BACKBONES).filter((other) => BACKBONES[other]?.features);
+  const known = BACKBONES.ids().filter((other) => BACKBONES.find(other)?.features);
   throw new RangeError(`No taps are known for the backbone '${id}'; they are for ${known.join(', ')}.`);
 }
 
@@ -177,7 +177,7 @@ export async function buildFeatures(
   const { taps, inputSize, outputStride, ...chosen } = options;
   const classifier = buildBackbone(id, chosen);
   try {
-    const dialect = BACKBONES[id]?.features?.dilation;
+    const dialect = BACKBONES.find(id)?.features?.dilation;
     if (outputStride !== undefined && outputStride < 32 && !dialect)
       throw new RangeError(`${id} has no dilated form; its output stride is 32. Given ${outputStride}.`);
     return await featureExtractor(classifier, { taps, inputSize, outputStride, dialect });

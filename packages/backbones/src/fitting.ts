@@ -27,7 +27,10 @@ function prefixOf(layer: string, state: TorchState): string | undefined {
  * ```
  */
 export function classesOf(id: string, state: TorchState): number | undefined {
-  const { stem = '', head = '' } = SIGNATURES[id] ?? {};
+  const signature = SIGNATURES[id];
+  // Of a network of a user's own: the last matrix.
+  if (!signature) return [...state.values()].findLast(({ shape }) => shape.length === 2)?.shape[0];
+  const { stem, head } = signature;
   return state.get(`${prefixOf(stem, state)}${head}.weight`)?.shape[0];
 }
 
@@ -62,7 +65,7 @@ export function fittingVariants(
   options: Omit<BackboneOptions, 'variant'> = {},
 ): Variant[] {
   const plain = withoutMaps(state);
-  return (BACKBONES[id]?.variants ?? []).filter((variant) => {
+  return (BACKBONES.find(id)?.variants ?? []).filter((variant) => {
     const model = buildBackbone(id, { ...options, variant });
     const fits = fitsModel(model, plain);
     model.dispose();

@@ -27,7 +27,7 @@ export { type MobileNetV3Options, mobilenetv3 } from './mobilenetv3.js';
 export { type MobileNetV3TorchvisionOptions, mobilenetv3Torchvision } from './mobilenetv3_torchvision.js';
 export { type MobileNeXtOptions, mobilenext } from './mobilenext.js';
 export { evaluationTransform, publishedPreprocessing } from './preprocessing.js';
-export { BACKBONES, buildBackbone } from './registry.js';
+export { BACKBONES, buildBackbone, registerBackbone } from './registry.js';
 export { ownNames } from './renaming.js';
 export { type ResNetOptions, resnet18, resnet50 } from './resnet.js';
 export { type ResNet20CifarOptions, resnet20Cifar } from './resnet20_cifar.js';

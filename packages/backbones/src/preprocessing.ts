@@ -11,7 +11,7 @@ import { BACKBONES } from './registry.js';
  * ```
  */
 export function publishedPreprocessing(id?: string, weights?: string): Preprocessing {
-  const published = id !== undefined && Object.hasOwn(BACKBONES, id) ? (BACKBONES[id]?.published ?? []) : [];
+  const { published = [] } = BACKBONES.find(id) ?? {};
   const named = weights && published.find((one) => fileName(one.weights) === fileName(weights));
   return (named || published[0])?.preprocessing ?? TORCHVISION_PREPROCESSING;
 }

@@ -1,8 +1,8 @@
 /** The networks by their ids. */
 
+import { Registry } from '@refconv/files/registry';
 import type { LayersModel } from '@tensorflow/tfjs';
-import { distance } from 'fastest-levenshtein';
-import type { Backbone, BackboneOptions } from './backbone.js';
+import { type Backbone, type BackboneOptions, COMMON_OPTIONS } from './backbone.js';
 import { CONVNEXT_TINY } from './convnext.js';
 import { DENSENET121, DENSENET169 } from './densenet.js';
 import { EFFICIENTNET_B0 } from './efficientnet_b0.js';
@@ -18,7 +18,7 @@ import { RESNET20_CIFAR } from './resnet20_cifar.js';
 import { SHUFFLENETV1_G3, SHUFFLENETV1_G8 } from './shufflenetv1.js';
 import { SHUFFLENETV2 } from './shufflenetv2.js';
 
-export const BACKBONES: Readonly<Record<string, Backbone>> = {
+export const BACKBONES: Registry<Backbone> = new Registry<Backbone>('backbone', {
   mobilenetv1: MOBILENETV1,
   mobilenetv2: MOBILENETV2,
   mobilenetv3_small: MOBILENETV3_SMALL,
@@ -38,7 +38,22 @@ export const BACKBONES: Readonly<Record<string, Backbone>> = {
   resnet20_cifar: RESNET20_CIFAR,
   fasternet_s: FASTERNET_S,
   convnext_tiny: CONVNEXT_TINY,
-};
+});
+
+/**
+ * Makes a network of one's own known by its id, to `buildBackbone`, specs and the command.
+ * @param backbone `build`, and what is known of the network. By default it takes `variant`, `classes`, `inputSize` and `seed`, and has one
+ *   variant.
+ * @throws RangeError where the id is taken.
+ * @example
+ * ```ts
+ * registerBackbone('half', { build: (options) => mobilenetv2({ ...options, width: 0.5 }) });
+ * ```
+ */
+export function registerBackbone(id: string, backbone: Pick<Backbone, 'build'> & Partial<Backbone>): void {
+  const unknown = { family: id, reference: 'its own file', licence: 'not said', refconv: 'not said' };
+  BACKBONES.register(id, { ...unknown, variants: ['imagenet'], options: COMMON_OPTIONS, published: [], ...backbone });
+}
 
 /**
  * Builds the network with this id.
@@ -50,19 +65,10 @@ export const BACKBONES: Readonly<Record<string, Backbone>> = {
  * ```
  */
 export function buildBackbone(id: string, options: BackboneOptions = {}): LayersModel {
-  const backbone = Object.hasOwn(BACKBONES, id) ? BACKBONES[id] : undefined;
-  if (!backbone) throw new RangeError(`There is no backbone '${id}'. ${suggestion(id)}`);
+  const backbone = BACKBONES.get(id);
   for (const [name, value] of Object.entries(options)) {
     if (value !== undefined && !(backbone.options as readonly string[]).includes(name))
       throw new RangeError(`${id} takes no option '${name}'; it takes ${backbone.options.join(', ')}.`);
   }
   return backbone.build(options);
-}
-
-function suggestion(id: string): string {
-  const ids = Object.keys(BACKBONES);
-  const distances = ids.map((known) => distance(id.toLowerCase(), known));
-  const nearest = Math.min(...distances);
-  if (nearest > Math.max(2, id.length / 3)) return `There are: ${ids.join(', ')}.`;
-  return `Did you mean ${ids.filter((_, i) => distances[i] === nearest).join(' or ')}?`;
 }

@@ -64,7 +64,10 @@ describe('weights under the names of other implementations', () => {
   });
 
   it('are those of timm for MobileNetV2 and ConvNeXt', () => {
-    const own = (id: string, key: string) => BACKBONES[id]?.renamings?.map((name) => name(key)).find(Boolean);
+    const own = (id: string, key: string) =>
+      BACKBONES.find(id)
+        ?.renamings?.map((name) => name(key))
+        .find(Boolean);
     for (const [id, theirs, ours] of [
       ['mobilenetv2', 'conv_stem.weight', 'features.0.0.weight'],
       ['mobilenetv2', 'blocks.0.0.conv_pw.weight', 'features.1.conv.1.weight'],

@@ -15,7 +15,7 @@ import { SIGNATURES } from './signatures.js';
  */
 export function ownNames(state: TorchState): TorchState {
   const tensors = [...withoutMaps(state).values()].filter(({ shape }) => shape.length > 0).length;
-  for (const [id, { renamings = [] }] of Object.entries(BACKBONES)) {
+  for (const [id, { renamings = [] }] of BACKBONES.entries()) {
     if (!SIGNATURES[id]?.tensors.includes(tensors)) continue;
     for (const renaming of renamings) {
       const renamed = underOwnNames(state, renaming);

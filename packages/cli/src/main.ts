@@ -11,8 +11,12 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 
 let given: Command | undefined;
 try {
-  const root = program().hook('preAction', (_, command) => {
+  const root = program().hook('preAction', async (_, command) => {
     given = command;
+    const files: readonly string[] = command.opts().import ?? [];
+    if (files.length === 0) return;
+    const { importFile } = await import('@refconv/files');
+    for (const file of files) await importFile(file, import.meta.url);
   });
   await root.parseAsync(withHelpOption(process.argv.slice(2)), { from: 'user' });
 } catch (error) {

@@ -2,7 +2,6 @@
 import {
   buildMethod,
   type LeftLayer,
-  type MethodId,
   type RefConvOptions,
   type ReparameterizeOptions,
   refconv,
@@ -31,7 +30,7 @@ export function refconvOptions({ mapKernel, init, identity, basis, trainableBasi
  */
 export async function reparameterized(
   model: LayersModel,
-  id: MethodId,
+  id: string,
   flags: MethodFlags,
   choice: Pick<ReparameterizeOptions, 'onLeft'> & { select?: Selection | undefined } = {},
 ): Promise<LayersModel> {

@@ -13,18 +13,24 @@ import {
   positives,
 } from './values.js';
 
-/** Those of packages/refconv, which is loaded later. */
-const METHOD_IDS = ['refconv', 'acb', 'repvgg', 'dbb', 'wn', 'cwn', 'own'];
-
 export const IMAGES =
   'cifar10[:DIR], cifar100[:DIR], imagenet[:DIR], synthetic, or folder:DIR, whose train and val (or valid, validation, test) have a folder for each class; for segmentation scenes, camvid[:DIR], or ' +
   'segmentation:DIR with images and label images; for detection objects, voc:DIR or coco:DIR (docs/data.md)';
 
 export const MAX_PIXELS = 'images of more cannot be read; default: 179 million';
 
+/** Files of a user's own, which are loaded before the command does anything. */
+export function withImport(command: Command): Command {
+  return command.option(
+    '--import <file>',
+    'load a file of your own first, whose methods, networks, data sets, transforms and optimisers are then known; can be repeated (docs/own.md)',
+    (file: string, before: string[] = []) => [...before, file],
+  );
+}
+
 /** The options that say which network. */
 export function withNetwork(command: Command): Command {
-  return command
+  return withImport(command)
     .option('--model <dir>', 'a model folder (model.json and weights.bin)')
     .option('--backbone <id>', 'or a network of this project: `refconv info --all` lists them')
     .option('--weights <file>', 'its weights: .safetensors, or .pth, .pt and .th of PyTorch')
@@ -121,7 +127,10 @@ export function withRefConv(command: Command): Command {
 
 /** The options of RefConv and its rivals. */
 export function withMethod(command: Command, preset?: string): Command {
-  const method = new Option('--method <name>', 're-parameterise the network').choices(METHOD_IDS);
+  const method = new Option(
+    '--method <id>',
+    're-parameterise the network: refconv or a rival, such as repvgg (docs/methods.md)',
+  );
   return withRefConv(command)
     .addOption(preset ? method.default(preset) : method)
     .option('--option <name=value>', 'an option of another method than RefConv; can be repeated', assignment)

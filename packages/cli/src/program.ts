@@ -1,11 +1,11 @@
 /** The commands, their options, help and examples. What they do is loaded when one is called, so that help is quick. */
 import { addExperimentCommands } from '@refconv/runs/command';
 import { Command, Help, Option } from 'commander';
+import { addDataCommands } from './dataCommands.js';
 import { addMetricCommands } from './metricCommands.js';
 import {
   examples,
   IMAGES,
-  MAX_PIXELS,
   withData,
   withDecoding,
   withMethod,
@@ -14,17 +14,8 @@ import {
   withRefConv,
   withTask,
 } from './options.js';
-import {
-  count,
-  index,
-  labels,
-  notNegative,
-  notNegatives,
-  positive,
-  positiveOrMatched,
-  share,
-  texts,
-} from './values.js';
+import { addTrainCommands } from './trainCommands.js';
+import { count, index, labels, notNegative, notNegatives, positive, share, texts } from './values.js';
 
 /** `help data verify` as `data verify --help`: commander's own `help` knows no commands of groups. */
 export const withHelpOption = (args: readonly string[]): string[] =>
@@ -53,115 +44,7 @@ export function program(): Command {
       },
     });
 
-  examples(
-    withMethod(
-      withData(
-        withTask(
-          withNetwork(
-            root.command('train').description('Train a network; an interrupted training goes on by the same command.'),
-          ),
-        ),
-      ),
-    )
-      .option(
-        '--new-head',
-        'keep the body of --weights or --model and begin with new classes; by itself where their number is another',
-      )
-      .requiredOption('--output <dir>', 'the run: metrics.csv, checkpoints, and in the end the model in DIR/model')
-      .option(
-        '--recipe <name>',
-        'by its name (`refconv recipe` lists them), or a .json file of your own; default: paper, for segmentation and detection one for small sets (docs/segmentation.md, docs/detection.md)',
-      )
-      .option(
-        '--epochs <n>',
-        "epochs in all; a shorter training than the recipe's has a warm-up of at most a tenth, and steps of the learning rate in proportion",
-        count,
-      )
-      .option(
-        '--validation <n>',
-        'so many training images, the same ones for every seed, are held out: each epoch is evaluated on them, and the test images ' +
-          'once at the end; default: none, and each epoch is evaluated on the test images',
-        count,
-      )
-      .option('--batch-size <n>', 'images a step', count)
-      .option('--learning-rate <rate>', 'the highest', positive)
-      .option(
-        '--refocusing-rate <factor>',
-        "of W_r alone: a factor on the learning rate, or `matched`, by which W_t moves about as far a step as the plain network's kernels",
-        positiveOrMatched,
-      )
-      .option('--warm-up-epochs <n>', 'epochs of linear warm-up, part of --epochs', notNegative)
-      .option('--momentum <share>', 'of SGD and RMSprop', share)
-      .option('--weight-decay <factor>', 'on every parameter', notNegative)
-      .option(
-        '--optimiser <id>',
-        "sgd, adam, adamw, rmsprop, rmsprop-tf (TensorFlow's form) or lamb; give it a --learning-rate of its own, adamw such as 0.001",
-      )
-      .option('--clip-norm <length>', 'the largest norm of the gradient of all weights together', positive)
-      .option('--accumulate <n>', 'batches whose mean gradient makes one step', count)
-      .option(
-        '--average <decay>',
-        'keep an average of the weights too, such as 0.9998: evaluated, and in DIR/averaged',
-        share,
-      )
-      .option('--mixup <alpha>', 'mix images; with --cutmix too, either for each batch', positive)
-      .option('--cutmix <alpha>', 'put a part of an image into another', positive)
-      .option('--teacher <dir>', 'a model folder to learn from, with --distillation')
-      .option('--distillation <weight>', "of the teacher's part in the loss, to 1", positive)
-      .option('--temperature <T>', "what teacher's and student's logits are divided by; default: 1", positive)
-      .option('--freeze <regexp>', 'layers that are not trained, such as "^(?!classifier)" for all but the head')
-      .option('--rate-by-depth <factor>', 'on the learning rate, for each block before the head', positive)
-      .option(
-        '--set <path=value>',
-        'any other entry of the recipe, such as optimiser.options.beta2=0.95; can be repeated. See docs/training.md',
-        (text: string, before: string[] = []) => [...before, text],
-      )
-      .option('--keep-last-batch', "train on an epoch's last batch too, where it is smaller than the others")
-      .option('--spare-norms-and-biases', 'no weight decay on norms and biases')
-      .option('--label-smoothing <share>', 'share of the target that is spread over all classes', share)
-      .option('--adversarial <eps>', 'train on images that are attacked by so many 1/255, such as 8', positive)
-      .option(
-        '--transform <text>',
-        'of training images, by loader threads; default for images in files: "randomResizedCrop(224)|flip|…", the normalisation as ' +
-          'in --test-transform. See docs/data.md',
-      )
-      .option('--crop <pixels>', 'for images in memory: random crop after padding by so many pixels; 0 for none', index)
-      .option('--no-flip', 'no random mirroring')
-      .option(
-        '--seed <n>',
-        'of all that is drawn: initial weights, those of the method, order, augmentation, dropout',
-        index,
-        1,
-      )
-      .option(
-        '--tensorboard [dir]',
-        'event files for TensorBoard: losses and measures, learning rate, the norm of each W_r, the recipe, a contact sheet of the first batch; default: DIR/tensorboard of --output',
-      )
-      .option(
-        '--serve [port]',
-        'a page of the training, for this machine alone: curves, log, memory, and a button to stop it',
-        count,
-      )
-      .option('--eager', 'operation by operation instead of compiled, for debugging')
-      .option('--allow-other-start', 'go on with a run that began with other weights')
-      .option('--allow-other-threads', 'go on with a run of another thread count; its end is then not bit-equal'),
-    'train --backbone mobilenetv1 --data cifar10 --epochs 30 --warm-up-epochs 2 --output runs/baseline',
-    'train --backbone mobilenetv2 --data folder:photos --transform "randomResizedCrop(160)|flip|normalize(imagenet)" --input-size 160 --output runs/photos',
-    'train --model runs/baseline/model --method refconv --data cifar10 --epochs 30 --warm-up-epochs 2 --output runs/refconv',
-    'train --backbone mobilenetv3_small --data cifar10 --recipe my.json --average 0.999 --output runs/own',
-    'train --backbone mobilenetv2 --weights mobilenet_v2.safetensors --data folder:photos --new-head --freeze "^(?!classifier)" --epochs 10 --output runs/head',
-    'train --task segmentation --backbone mobilenetv1 --width 0.25 --weights mobilenetv1.safetensors --data camvid:camvid --image-size 180x240 --output runs/camvid',
-    'train --task detection --backbone mobilenetv1 --width 0.25 --weights mobilenetv1.safetensors --data voc:bccd --skip-broken --output runs/bccd',
-  ).action(async (options) => (await import('./commands/train.js')).train(options));
-
-  examples(
-    root
-      .command('recipe')
-      .description('A recipe as a whole, as JSON: to read, and to change for --recipe FILE.json.')
-      .argument('[name]', 'default: lists them'),
-    'recipe a3',
-    'recipe convnext > my.json',
-  ).action(async (name) => (await import('./commands/recipe.js')).recipe(name));
+  addTrainCommands(root);
 
   examples(
     withRefConv(
@@ -396,38 +279,7 @@ export function program(): Command {
 
   addMetricCommands(root);
 
-  const data = root.command('data').description('Look at a data set.');
-
-  examples(
-    data
-      .command('verify')
-      .description('Decode every image: counts, broken and duplicate files, sizes, mean and standard deviation.')
-      .requiredOption('--data <set>', IMAGES)
-      .addOption(new Option('--split <name>', 'which images').choices(['train', 'val', 'test']).default('train'))
-      .option('--workers <n>', 'threads; default: one for each processor', count)
-      .option('--max-pixels <n>', MAX_PIXELS, count)
-      .option('--json', 'the whole result as JSON'),
-    'data verify --data imagenet:/data/imagenet --split test --json',
-    'data verify --data folder:photos',
-    'data verify --data camvid:/data/camvid',
-  ).action(async (options) => (await import('./commands/data.js')).verify(options));
-
-  examples(
-    data
-      .command('show')
-      .description('A contact sheet of a batch, as the network would see it.')
-      .requiredOption('--data <set>', IMAGES)
-      .requiredOption('--output <file>', 'a new .png')
-      .addOption(new Option('--split <name>', 'which images').choices(['train', 'val', 'test']).default('train'))
-      .option('--transform <text>', 'such as "randomResizedCrop(224)|flip|normalize(imagenet)"')
-      .option('--images <n>', 'how many', count, 24)
-      .option('--max-pixels <n>', 'images of more pixels count as broken; default: 100 million', count)
-      .option('--seed <n>', 'of order and augmentation', index, 0)
-      .option('--epoch <n>', 'whose augmentation', index, 0),
-    'data show --data folder:photos --transform "randomResizedCrop(160)|flip|normalize(imagenet)" --output sheet.png',
-    'data show --data cifar10 --output sheet.png',
-    'data show --data camvid:/data/camvid --output sheet.png',
-  ).action(async (options) => (await import('./commands/data.js')).show(options));
+  addDataCommands(root);
 
   const report = root.command('report').description('Pages about runs.');
 

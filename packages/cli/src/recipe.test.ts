@@ -1,11 +1,13 @@
 import { writeFileSync } from 'node:fs';
 import { PAPER_RECIPE } from '@refconv/training';
+import { RECIPE_OPTIONS } from '@refconv/training/recipe';
 import { expect } from 'chai';
 import { type RecipeFlags, recipeOf } from './recipe.js';
 import { fail, succeed, temporaryFolder } from './testing.js';
 
-const FLAGS: RecipeFlags & { seed: number } = { recipe: 'paper', flip: true, seed: 5 };
-const recipe = async (flags: Partial<RecipeFlags>) => (await recipeOf({ ...FLAGS, ...flags }, PAPER_RECIPE)).recipe;
+const FLAGS = { recipe: 'paper', flip: true, seed: 5 };
+const recipe = async (flags: RecipeFlags & Record<string, unknown>) =>
+  (await recipeOf({ ...FLAGS, ...flags }, PAPER_RECIPE)).recipe;
 const messageOf = (promise: Promise<unknown>) =>
   promise.then(
     () => expect.fail('nothing was thrown'),
@@ -57,6 +59,25 @@ describe('refconv recipe', () => {
     expect(await recipe({ epochs: 20, warmUpEpochs: 5 })).to.include({ warmUpEpochs: 5 });
     const { schedule } = await recipe({ recipe: 'cifar', epochs: 41 });
     expect(schedule).to.deep.equal({ id: 'milestones', epochs: [20.5, 30.75], factor: 0.1 });
+  });
+
+  it('has an option of train for each entry that the schema names, with its values and what it says of others', async () => {
+    const help = succeed('train', '--help').replaceAll(/\s+/g, ' ');
+    for (const { option } of RECIPE_OPTIONS) expect(help).to.contain(` ${option} `);
+    expect(RECIPE_OPTIONS.length).to.be.above(20);
+    const wrong = (...given: string[]) => fail('train', '--output', path('none'), '--data', 'synthetic', ...given);
+    expect(wrong('--batch-size', '0')).to.contain("Expected an integer from 1; given '0'.");
+    expect(wrong('--refocusing-rate', 'mached')).to.contain("Expected a number above 0, or 'matched'; given 'mached'.");
+    expect(wrong('--freeze', '(')).to.contain("Expected a regular expression; given '('.");
+    expect(wrong('--adversarial', '')).to.contain("Expected a number above 0, in 1/255; given ''.");
+  });
+
+  it('replaces a group of entries, but for augment, and turns off by switches', async () => {
+    expect(await recipe({ recipe: 'efficientnet', average: 0.9 })).to.deep.include({ averaging: { decay: 0.9 } });
+    expect(await recipe({ recipe: 'efficientnet', optimiser: 'adam' })).to.deep.include({ optimiser: { id: 'adam' } });
+    expect((await recipe({ crop: 2 })).augment).to.deep.equal({ crop: 2, flip: true });
+    expect(await recipe({ keepLastBatch: true })).to.include({ dropLast: false, decayNormsAndBiases: true });
+    expect(await recipe({})).to.deep.equal({ ...PAPER_RECIPE, seed: 5 });
   });
 
   it('tells what is wrong', async () => {

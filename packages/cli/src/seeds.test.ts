@@ -1,6 +1,6 @@
 /** `--seed` reaches what every method draws. */
 import { buildBackbone } from '@refconv/backbones';
-import { METHODS, type MethodId, reparameterizedLayers } from '@refconv/refconv';
+import { METHODS, reparameterizedLayers } from '@refconv/refconv';
 import { loadModel } from '@refconv/training';
 import type { LayersModel, Variable } from '@tensorflow/tfjs';
 import { expect } from 'chai';
@@ -23,7 +23,7 @@ function weightsOf(model: LayersModel): Map<string, string> {
 describe('--seed', () => {
   const at = temporaryFolder();
 
-  for (const id of Object.keys(METHODS) as MethodId[]) {
+  for (const id of METHODS.ids()) {
     it(`is of what ${id} draws over one network`, async () => {
       const draw = async (seed: number, flags: MethodFlags) => {
         const plain = buildBackbone('mobilenetv1', { variant: 'cifar', width: 1 / 16, seed: 5 });

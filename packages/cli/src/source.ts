@@ -1,5 +1,6 @@
 /** The network that a command works on: a model folder, or a backbone of packages/backbones with weights from a file. */
 import { type BackboneOptions, buildBackbone, ownNames } from '@refconv/backbones';
+import { changedImports } from '@refconv/files';
 import type { HeadId } from '@refconv/segmentation';
 import { loadModel, type ModelNotes, modelTask } from '@refconv/training';
 import { loadTorchState, readWeights } from '@refconv/weights';
@@ -84,6 +85,8 @@ export async function openSource(
   if (folder !== undefined) {
     if (backbone || weights) throw new Error('Give either --model, or --backbone with --weights; not both.');
     const source = await loadModel(folder);
+    for (const file of changedImports(source.notes.imports))
+      console.error(`Warning: ${file} has changed since the model in ${folder} was made with it.`);
     requireAgreement(folder, source, options);
     const isClassifier = source.model.outputs[0]?.shape.length === 2;
     const open = isClassifier && openFor(options.task);

@@ -16,7 +16,6 @@ function numeric(valid: (value: number) => boolean, expected: string): Parser<nu
 export const count = numeric((value) => Number.isSafeInteger(value) && value >= 1, 'an integer from 1');
 export const index = numeric((value) => Number.isSafeInteger(value) && value >= 0, 'an integer from 0');
 export const positive = numeric((value) => Number.isFinite(value) && value > 0, 'a number above 0');
-export const positiveOrMatched: Parser<number | 'matched'> = (text) => (text === 'matched' ? text : positive(text));
 export const notNegative = numeric((value) => Number.isFinite(value) && value >= 0, 'a number from 0');
 export const share = numeric((value) => value >= 0 && value < 1, 'a number from 0 to below 1');
 

@@ -118,7 +118,7 @@ function optionsOf(
 }
 
 /** The variants of a network, the default first. */
-export const variantsOf = (id: string) => (Object.hasOwn(BACKBONES, id) ? (BACKBONES[id]?.variants ?? []) : []);
+export const variantsOf = (id: string) => BACKBONES.find(id)?.variants ?? [];
 
 export const withoutUndefined = <T extends object>(value: T): T =>
   Object.fromEntries(Object.entries(value).filter(([, entry]) => entry !== undefined)) as T;
@@ -129,7 +129,7 @@ function sayGuesses(
   { options, weights: file, identity: asked }: Asked,
   { told, state, identity }: { told: Told; state: TorchState; identity: boolean | undefined },
 ): void {
-  const usual = BACKBONES[id]?.options.includes('activation') && !told.backbone && !options.activation;
+  const usual = BACKBONES.find(id)?.options.includes('activation') && !told.backbone && !options.activation;
   if (usual)
     console.error(`${file} does not say its activation: ${id}'s usual one is taken; --activation says another.`);
   if (hasMaps(state) && identity === undefined && asked)

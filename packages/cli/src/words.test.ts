@@ -26,6 +26,12 @@ const KNOWN = new Set([
   'weightsManifest',
   'imageSize',
   'kB',
+  // What a file of a user's own calls.
+  'registerMethod',
+  'registerBackbone',
+  'registerDataset',
+  'registerTransform',
+  'registerOptimiser',
 ]);
 /** Methods' options stand behind --option. */
 const BEHIND_OPTION = /--option (largestKernel|rowsPerGroup)/g;

@@ -28,6 +28,16 @@ export { CIFAR100_CLASSES, findCifar100, loadCifar100 } from './cifar100.js';
 export { matchClasses, numbersOutOfOrder, relabelled } from './classes.js';
 export { type ContactSheetOptions, contactSheet } from './contactSheet.js';
 export { checkSplit, type ImageDataset, type ImageSplit } from './dataset.js';
+export {
+  annotationKind,
+  type DatasetDefinition,
+  type ImageFiles,
+  inFiles,
+  type OpenDataset,
+  type OpenOptions,
+  type SplitId,
+  type Statistics,
+} from './definition.js';
 export { type BoxCounts, wrongBoxes } from './detection/boxCounts.js';
 export type { BoxLists } from './detection/boxLists.js';
 export { objects } from './detection/objects.js';
@@ -58,18 +68,13 @@ export {
   memorySource,
 } from './loader/source.js';
 export {
-  annotationKind,
   DATASETS,
   findDataset,
-  type ImageFiles,
-  inFiles,
   isInFiles,
-  type OpenDataset,
-  type OpenOptions,
+  needsFolder,
   openDataset,
   openImages,
-  type SplitId,
-  type Statistics,
+  registerDataset,
 } from './open.js';
 export { type Picture, type PictureSheetOptions, pictureSheet } from './pictureSheet.js';
 export { Random, type StreamKey, stream } from './random.js';
@@ -80,5 +85,6 @@ export { holdOut, selectImages, takeImages } from './select.js';
 export { channelStatistics } from './statistics.js';
 export { type SyntheticOptions, syntheticDataset } from './synthetic.js';
 export { IMAGENET_MEAN, IMAGENET_STD, parseTransform, type Transform } from './transform/parse.js';
+export { type ApplyStep, type OwnStep, registerTransform, STEPS } from './transform/steps.js';
 export type { Mix, Mixing } from './transform/tensor.js';
 export { type Verification, type VerifyOptions, verificationText, verifyDataset } from './verify.js';

@@ -2,10 +2,11 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
+import { inFiles } from './definition.js';
 import { IMAGENET_WNIDS } from './imagenet/wnids.js';
 import { imageName } from './loader/source.js';
 import { drawJpeg, writeImageFolder } from './loader/testing.js';
-import { DATASETS, findDataset, inFiles, isInFiles, openDataset, openImages } from './open.js';
+import { DATASETS, findDataset, isInFiles, openDataset, openImages } from './open.js';
 import { errorOf, temporaryFolder } from './test-data.js';
 
 describe('openDataset', () => {
@@ -128,7 +129,7 @@ describe('openDataset', () => {
   });
 
   it('knows what is there without reading it', () => {
-    expect(DATASETS).to.deep.equal([
+    expect(DATASETS.ids()).to.deep.equal([
       'cifar10',
       'cifar100',
       'imagenet',

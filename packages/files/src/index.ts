@@ -1,6 +1,7 @@
 export { cacheFolder, type Environment } from './cache.js';
 export { readCsv, readCsvLines, wholeLines } from './csv.js';
 export { fileError } from './errors.js';
+export { changedImports, type Import, importAgain, importFile, importsOf, pathsRegistering } from './imports.js';
 export { canonicalJson, hashOf, parseJson, readJson, shown } from './json.js';
 export { removeLeftovers } from './leftovers.js';
 export {
@@ -15,6 +16,7 @@ export {
 } from './lock.js';
 export { markdownTable } from './markdown.js';
 export { namesIn, openFileSync, readBytes, readText } from './read.js';
+export { nearest, type Registration, Registry, registered } from './registry.js';
 export {
   appendWhole,
   freeBytes,

@@ -59,7 +59,7 @@ function expectSlope(f: (at: tf.Tensor) => tf.Scalar, at: tf.Tensor, gradient: t
 
 describe('the gradients of the methods', () => {
   // DBB's padding has no gradient, so that what lies before it is compared without any.
-  for (const id of Object.keys(METHODS))
+  for (const id of METHODS.ids())
     for (const [name, args] of Object.entries(CASES))
       for (const padding of id === 'dbb' ? (['valid', 'torch'] as const) : (['torch'] as const)) {
         it(`are those of finite differences: ${id}, ${name}${id === 'dbb' ? `, padding ${padding}` : ''}`, async () => {

@@ -23,7 +23,7 @@ export {
   type ReparameterizedLayer,
   type Site,
 } from './method.js';
-export { buildMethod, METHODS, type MethodId } from './methods.js';
+export { buildMethod, METHODS, registerMethod } from './methods.js';
 export { withNewHead } from './newHead.js';
 export { type OWNOptions, own } from './own.js';
 export {

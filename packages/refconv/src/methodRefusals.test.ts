@@ -112,7 +112,7 @@ describe('what the methods refuse', () => {
 
   it('options that are none', () => {
     const build = (id: string, options: object) => () => buildMethod(id, options);
-    expect(build('acc', {})).to.throw(RangeError, "There is no method 'acc'; there are refconv, acb");
+    expect(build('acc', {})).to.throw(RangeError, "There is no method 'acc'. Did you mean acb?");
     expect(build('acb', { gama: 1 })).to.throw(RangeError, 'ACB has no option gama; it has gamma, singleInit');
     expect(build('refconv', { kernel: 1 })).to.throw(RangeError, 'RefConv has no option kernel; it has mapKernel');
     expect(build('acb', { gamma: Number.NaN })).to.throw(RangeError, 'gamma must be a number; given NaN');

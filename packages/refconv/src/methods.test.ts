@@ -8,7 +8,7 @@ import fc from 'fast-check';
 import { buildMethod, METHODS, merge, type ReparameterizeOptions, reparameterize } from './index.js';
 import { convolutionModel, expectSame, outputs, rejected, setRandomWeights, topology } from './testing.js';
 
-const IDS = Object.keys(METHODS);
+const IDS = METHODS.ids();
 const STRUCTURAL = ['acb', 'repvgg', 'dbb'];
 
 /** Kernels, dilations and strides within what the method admits. */

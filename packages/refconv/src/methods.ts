@@ -1,16 +1,38 @@
 /** The methods by their ids. */
+import { Registry } from '@refconv/files/registry';
 import { acb } from './acb.js';
 import { cwn } from './cwn.js';
 import { dbb } from './dbb.js';
-import type { Reparameterization } from './method.js';
+import type { Method, Reparameterization } from './method.js';
 import { own } from './own.js';
 import { refconv } from './refconv.js';
 import { repvgg } from './repvgg.js';
 import { wn } from './wn.js';
 
-/** RefConv and its six rivals. */
-export const METHODS = { refconv, acb, repvgg, dbb, wn, cwn, own } as const;
-export type MethodId = keyof typeof METHODS;
+type MakeMethod = (options?: object) => Reparameterization;
+
+/** RefConv and its six rivals, and what {@link registerMethod} adds. */
+export const METHODS: Registry<MakeMethod> = new Registry<MakeMethod>('method', {
+  refconv,
+  acb,
+  repvgg,
+  dbb,
+  wn,
+  cwn,
+  own,
+});
+
+/**
+ * Makes a method of one's own known by its id, to `buildMethod`, specs and the command.
+ * @throws RangeError where the id is taken.
+ * @example
+ * ```ts
+ * registerMethod('acb-scripts', Object.assign(() => acb({ gamma: 1 / 3 }), { layers: acb.layers }));
+ * ```
+ */
+export function registerMethod<O extends object>(id: string, method: Method<O>): void {
+  METHODS.register(id, method as MakeMethod);
+}
 
 /**
  * The method of an id. @throws RangeError for an unknown id, and for what is no option's value.
@@ -19,9 +41,4 @@ export type MethodId = keyof typeof METHODS;
  * const model = await reparameterize(plain, buildMethod('repvgg'), { start: 'scratch' });
  * ```
  */
-export function buildMethod(id: string, options: object = {}): Reparameterization {
-  if (!Object.hasOwn(METHODS, id)) {
-    throw new RangeError(`There is no method '${id}'; there are ${Object.keys(METHODS).join(', ')}.`);
-  }
-  return (METHODS[id as MethodId] as (options: object) => Reparameterization)(options);
-}
+export const buildMethod = (id: string, options: object = {}): Reparameterization => METHODS.get(id)(options);

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stepCost, trainingCost } from '@refconv/analysis';
-import { tryLock, writeAtomically } from '@refconv/files';
+import { importAgain, tryLock, writeAtomically } from '@refconv/files';
 import { merge } from '@refconv/refconv';
 import {
   type BestEpoch,
@@ -87,6 +87,7 @@ export async function execute(
     if (analysed) return analysed;
     const trained = await readResult(root, hash);
     if (!trained) await checkVersions(root, hash, spec);
+    await importAgain(spec.imports, import.meta.url);
     if (spec.analysis) return await analyse(root, hash, spec, { ...options, signal });
     const result = trained ?? (await withTask(spec, (task) => train(root, hash, spec, task, { ...options, signal })));
     if (result) await appendToLedger(root, result);
@@ -141,7 +142,7 @@ async function train<P extends ImageResult, E extends Measured>(
 
     const { id, ...network } = spec.network;
     const dense = spec.task && { task: spec.task.id, backbone: { id, options: network } };
-    const notes = { ...images.notes, classes: data.classes, ...dense };
+    const notes = { ...images.notes, classes: data.classes, ...dense, ...(spec.imports && { imports: spec.imports }) };
     if (fitted.averaged) await saveAverages(model, fitted.averaged, join(folder, AVERAGED), notes);
     await saveModel(model, join(folder, MODEL), notes, { replace: true });
     merged = spec.method ? await merge(model) : undefined;

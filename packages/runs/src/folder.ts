@@ -6,7 +6,7 @@ import { mean } from '@refconv/analysis/statistics';
 import { type Holder, hashOf, holderOf, makeFolder, readCsv, readJson, writeAtomically } from '@refconv/files';
 import { type AnalysisResult, type Result, scoreOf, scoreValue } from './result.js';
 import { readResultFile } from './resultFile.js';
-import type { Hash, Spec } from './spec.js';
+import type { Hash, Spec } from './specSchema.js';
 
 /** What a run's folder is made of. */
 export const SPEC = 'spec.json';

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { counted } from '@refconv/datasets/text';
-import { hashOf, makeFolder, namesIn, readJson, writeAtomically } from '@refconv/files';
+import { hashOf, importAgain, makeFolder, namesIn, readJson, writeAtomically } from '@refconv/files';
 import { checkData } from './data.js';
 import { isDone } from './folder.js';
 import { guessedGrid, type OldGrid } from './oldGrid.js';
@@ -113,7 +113,7 @@ export const gridFolder = (root: string, name: string) => join(root, 'grids', na
 const gridFile = (root: string, name: string) => join(gridFolder(root, name), 'grid.json');
 
 /**
- * Writes the grid down, once all data that its unfinished runs need are seen to be there.
+ * Writes the grid down, once all data and files of a user's own that its unfinished runs need are seen to be there.
  * @throws Error where a grid of that name is there whose runs the new one has not: nothing is replaced.
  * @example
  * ```ts
@@ -126,11 +126,9 @@ export async function planGrid(root: string, grid: Grid): Promise<string> {
   if (!/^[\w.-]+$/.test(name)) throw new RangeError(`'${name}' cannot name a folder.`);
   const there = await findGrid(root, name);
   const kept = there && checkReplacement(gridFolder(root, name), there, grid);
-  const sets = new Map(
-    Object.entries(runs)
-      .filter(([hash, { analysis }]) => analysis?.id !== 'cost' && !isDone(root, hash))
-      .map(([, { data }]) => [data.name, data]),
-  );
+  const open = Object.entries(runs).flatMap(([hash, spec]) => (isDone(root, hash) ? [] : [spec]));
+  for (const { imports } of open) await importAgain(imports, import.meta.url);
+  const sets = new Map(open.filter(({ analysis }) => analysis?.id !== 'cost').map(({ data }) => [data.name, data]));
   for (const data of sets.values()) checkData(data);
   return kept ? gridFolder(root, name) : writeGrid(root, grid);
 }

@@ -19,6 +19,7 @@ export {
 } from './grid.js';
 export { type LaunchOptions, launch, writeTables } from './launch.js';
 export { appendToLedger, type LedgerRow, ledgerOfRuns, readLedger, rebuildLedger, scoreOfRow } from './ledger.js';
+export { parse } from './parse.js';
 export { placeOf } from './place.js';
 export { type Outcome, type QueueOptions, runQueue, workersFor } from './queue.js';
 export {
@@ -33,25 +34,21 @@ export {
 export { type ServedGrids, serveGrids } from './serve/server.js';
 export { type ServedTraining, serveTraining, type WatchedTraining } from './serve/training.js';
 export { type Difference, differences, withSettings } from './settings.js';
+export { hashOfSpec, paperRecipe, parseSpec, shortHash } from './spec.js';
 export {
   type Analysis,
   analysisSchema,
   dataSchema,
   type Hash,
-  hashOfSpec,
   methodSchema,
   networkSchema,
-  paperRecipe,
-  parse,
-  parseSpec,
   RESULTS_VERSION,
   recipeSchema,
   type Spec,
   type SpecInput,
-  shortHash,
   taskSchema,
   weightsSchema,
-} from './spec.js';
+} from './specSchema.js';
 export { gridStatus, isSettled, type RowState, statusText } from './status.js';
 export {
   type TableRow,

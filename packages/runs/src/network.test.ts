@@ -2,7 +2,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buildBackbone } from '@refconv/backbones';
-import { type METHODS, reparameterizedLayers } from '@refconv/refconv';
+import { METHODS, reparameterizedLayers } from '@refconv/refconv';
 import { tf } from '@refconv/tensorflow';
 import { saveModel } from '@refconv/training';
 import type { Variable } from '@tensorflow/tfjs';
@@ -15,7 +15,7 @@ import { temporaryFolder, tinySpec } from './testing/tiny.js';
 
 const SET = { classes: 10, shape: [16, 16] } as const;
 /** The weights that a method draws over trained kernels; the weight methods none. */
-const DRAWN: Record<keyof typeof METHODS, RegExp | undefined> = {
+const DRAWN: Record<string, RegExp | undefined> = {
   refconv: /convmap$/,
   acb: /(ver|hor)_conv$/,
   repvgg: /rbr_1x1\.conv$/,
@@ -58,6 +58,10 @@ describe('the network that a run begins with', () => {
     model.dispose();
     return new Map(found);
   }
+
+  it('is tested for each method', () => {
+    expect(Object.keys(DRAWN)).to.have.members(METHODS.ids());
+  });
 
   for (const [id, drawn] of Object.entries(DRAWN)) {
     for (const start of ['pretrained', 'scratch'] as const) {

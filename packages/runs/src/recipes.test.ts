@@ -38,7 +38,10 @@ describe('specs with a recipe of one’s own', () => {
   it('are refused where an entry is wrong, or a teacher comes without distillation', () => {
     const wrong: [Partial<SpecInput>, RegExp][] = [
       [{ recipe: { ...OWN, optimiser: { id: 'adamx' } } }, /with one of sgd, adam/],
-      [{ recipe: { ...OWN, schedule: { id: 'steps' } as never } }, /schedule must be an object/],
+      [
+        { recipe: { ...OWN, schedule: { id: 'steps' } as never } },
+        /recipe\.schedule\.id is "steps": expected .*one of cosine, constant/,
+      ],
       [{ recipe: { ...OWN, lr: 1 } as never }, /lr is unknown/],
       [{ recipe: { ...OWN, distillation: { weight: 0.5 } } }, /recipe\.distillation needs a teacher/],
       [{ teacher: 'a'.repeat(64) }, /a teacher needs recipe\.distillation/],

@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import { meanInterval } from '@refconv/analysis/statistics';
-import { namesIn } from '@refconv/files';
+import { importAgain, namesIn } from '@refconv/files';
 import { readResult, readSpec, runFolder } from './folder.js';
 import { type GridRow, readGrid } from './grid.js';
 import { type QueueOptions, runQueue } from './queue.js';
@@ -81,6 +81,7 @@ async function findRun(root: string, start: string): Promise<Hash> {
 async function specOf(root: string, hash: Hash): Promise<Spec> {
   const spec = await readSpec(root, hash);
   if (spec === undefined) throw new Error(`${root} has no spec of the run ${shortHash(hash)}, which is needed first.`);
+  await importAgain(spec.imports, import.meta.url);
   return parseSpec(spec);
 }
 

@@ -1,15 +1,9 @@
 import { createHash } from 'node:crypto';
 import { expect } from 'chai';
 import { z } from 'zod';
-import {
-  analysisSchema,
-  hashOfSpec,
-  networkSchema,
-  parse,
-  parseSpec,
-  RESULTS_VERSION,
-  type SpecInput,
-} from './spec.js';
+import { parse } from './parse.js';
+import { hashOfSpec, parseSpec, RESULTS_VERSION, type SpecInput } from './spec.js';
+import { analysisSchema, networkSchema } from './specSchema.js';
 import { tinySpec } from './testing/tiny.js';
 
 const problem = (value: unknown) => {

@@ -48,13 +48,14 @@ export {
 export { type Progress, progress } from './progress.js';
 export {
   type Adversarial,
+  type Averaging,
   checkRecipe,
   OFFICIAL_CODE_RECIPE,
   PAPER_RECIPE,
+  type ParameterGroup,
   type Recipe,
   recipeHash,
 } from './recipe.js';
-export type { Averaging, ParameterGroup } from './recipeParts.js';
 export { readRecipe } from './recipes/file.js';
 export { type NamedRecipe, RECIPES } from './recipes/named.js';
 export { learningRateAt, type Schedule, scheduleOf } from './schedule.js';

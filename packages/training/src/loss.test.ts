@@ -64,8 +64,11 @@ describe('a loss', () => {
 
   it('that cannot be is refused', () => {
     const wrong: [Partial<Recipe>, RegExp][] = [
-      [{ loss: { id: 'focal' } as never }, /loss must be \{ id: 'cross-entropy' \} or/],
-      [{ loss: { id: 'cross-entropy', threshold: 0.1 } as never }, /loss\.threshold must be .*of binary-cross-entropy/],
+      [{ loss: { id: 'focal' } as never }, /loss\.id must be \{ id: 'cross-entropy' \} or .*given "focal"/],
+      [
+        { loss: { id: 'cross-entropy', threshold: 0.1 } as never },
+        /loss\.threshold must be left out: it is unknown; there are id; given 0\.1/,
+      ],
       [{ distillation: { weight: 0 } }, /distillation\.weight must be a number above 0 to 1; given 0/],
       [{ augment: { mixup: 0 } }, /augment\.mixup must be a number above 0; given 0/],
       [{ augment: { cutmix: 1 }, adversarial: { eps: 8 } }, /adversarial must be left out/],

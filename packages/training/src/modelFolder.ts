@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { parseJson, type ReplaceOption, readText, removeLeftovers, writeWhole } from '@refconv/files';
+import { type Import, parseJson, type ReplaceOption, readText, removeLeftovers, writeWhole } from '@refconv/files';
 // Registers the classes that a folder may name.
 import '@refconv/layers';
 import '@refconv/refconv';
@@ -24,6 +24,8 @@ export interface ModelNotes {
   transform?: string;
   /** The classes' names, in the order of the logits. */
   classes?: readonly string[];
+  /** Files of a user's own that registered the method or the network: they are not loaded by themselves. */
+  imports?: readonly Import[];
 }
 
 const MODEL_FILE = 'model.json';
@@ -119,9 +121,18 @@ export async function loadModel(path: string): Promise<{ model: LayersModel; not
     const { refconv = {} } = (model.getUserDefinedMetadata() ?? {}) as { refconv?: ModelNotes };
     return { model, notes: refconv };
   } catch (error) {
-    const reason = (await foreignTopology(file, MAX_JSON_BYTES)) ?? (error as Error).message;
+    const { message } = error as Error;
+    const reason = (await foreignTopology(file, MAX_JSON_BYTES)) ?? ownLayer(message, await notesOf(file)) ?? message;
     throw new Error(`The model in ${file} cannot be loaded: ${reason.replace(/\.$/, '')}.`, { cause: error });
   }
+}
+
+/** What to do where tfjs does not know a layer; undefined for another message. */
+function ownLayer(message: string, { imports }: ModelNotes): string | undefined {
+  const [, layer] = /^Unknown layer: ([^\s.]+)/.exec(message) ?? [];
+  if (layer === undefined) return undefined;
+  const files = imports?.map(({ file }) => `--import ${file}`).join(' ') ?? '--import FILE';
+  return `the layer ${layer} is not known: it is of a file of its own, which is given by ${files}`;
 }
 
 /**
@@ -132,13 +143,17 @@ export async function loadModel(path: string): Promise<{ model: LayersModel; not
  * ```
  */
 export async function modelTask(path: string): Promise<string | undefined> {
-  const file = path.endsWith('.json') ? resolve(path) : join(resolve(path), MODEL_FILE);
+  return (await notesOf(path.endsWith('.json') ? resolve(path) : join(resolve(path), MODEL_FILE))).task;
+}
+
+/** What a model.json says besides; nothing where it cannot be read. */
+async function notesOf(file: string): Promise<ModelNotes> {
   const text = await readText(file, MAX_JSON_BYTES).catch(() => '{}');
   try {
     const json = parseJson(text) as Partial<ModelJson> | undefined;
-    return (json?.userDefinedMetadata as { refconv?: ModelNotes } | undefined)?.refconv?.task;
+    return (json?.userDefinedMetadata as { refconv?: ModelNotes } | undefined)?.refconv ?? {};
   } catch {
-    return undefined;
+    return {};
   }
 }
 

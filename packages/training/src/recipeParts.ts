@@ -1,96 +1,85 @@
-/** Parts of recipes that most leave out, and what may be in them. Plain values, without TensorFlow. */
+/** Parts of recipes, as schemas. An error's message is what is expected. Plain values, without TensorFlow. */
+import { z } from 'zod';
 
-/** Tells what is wrong with an entry, where it is not valid. */
-export type Expect = (name: string, value: unknown, valid: boolean, expected: string) => void;
+/** A number that the text describes. */
+export const number = (expected: string, valid: (value: number) => boolean) =>
+  z.number(`expected ${expected}`).refine(valid, `expected ${expected}`);
+
+export const count = number('an integer from 1', (value) => Number.isSafeInteger(value) && value >= 1);
+export const index = number('an integer from 0', (value) => Number.isSafeInteger(value) && value >= 0);
+export const notNegative = number('a number from 0', (value) => value >= 0);
+export const positive = number('a number above 0', (value) => value > 0);
+export const belowOne = number('a number from 0 to below 1', (value) => value >= 0 && value < 1);
+export const uptoOne = number('a number above 0 to 1', (value) => value > 0 && value <= 1);
+export const yesOrNo = z.boolean('expected true or false');
+
+/** An object of these entries and no others. @param example for who gives something else. */
+export const group = <Shape extends z.core.$ZodLooseShape>(example: string, shape: Shape) =>
+  z.strictObject(shape, `expected an object such as ${example}`);
+
+function isPattern(text: string): boolean {
+  try {
+    new RegExp(text);
+    return text !== '';
+  } catch {
+    return false;
+  }
+}
+
+export const pattern = z.string('expected a regular expression').refine(isPattern, 'expected a regular expression');
 
 /** An exponential moving average of the weights. */
-export interface Averaging {
+export const averagingSchema = group('{ decay: 0.9998 }', {
   /** How much of the average is kept at each update, such as 0.9998. */
-  decay: number;
+  decay: belowOne.meta({
+    option: '--average <decay>',
+    about: 'keep an average of the weights too, such as 0.9998: evaluated, and in DIR/averaged',
+  }),
   /** A smaller decay at the beginning: at most 1 − n^(−2/3) at the n-th update. Default: false. */
-  warmUp?: boolean;
-}
+  warmUp: yesOrNo.optional(),
+});
+export type Averaging = z.infer<typeof averagingSchema>;
 
 /** Weights that are treated otherwise than the rest. */
-export interface ParameterGroup {
-  /** A regular expression; the group are the weights whose name it matches, such as `blocks.0.conv/kernel`. Of several groups the last counts. */
-  match: string;
-  /** A factor on the learning rate. */
-  rate?: number;
-  /** In place of the recipe's weightDecay. */
-  weightDecay?: number;
-}
+export const groupsSchema = z.array(
+  group("{ match: '^classifier', rate: 10 }", {
+    /** A regular expression; the group are the weights whose name it matches, such as `blocks.0.conv/kernel`. Of several groups the last counts. */
+    match: pattern,
+    /** A factor on the learning rate. */
+    rate: notNegative.optional(),
+    /** In place of the recipe's weightDecay. */
+    weightDecay: notNegative.optional(),
+  }),
+  "expected a list such as [{ match: '^classifier', rate: 10 }]",
+);
+export type ParameterGroup = z.infer<typeof groupsSchema>[number];
 
-const finite = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
-const notNegative = (value: unknown) => finite(value) && value >= 0;
-const positive = (value: unknown) => finite(value) && value > 0;
+/** Adversarial training by FGSM with a random start (Wong, Rice and Kolter, 2020). */
+export const adversarialSchema = group('{ eps: 8 }', {
+  /** The largest change of a pixel, in 1/255. */
+  eps: number('a number above 0, in 1/255', (value) => value > 0).meta({
+    option: '--adversarial <eps>',
+    about: 'train on images that are attacked by so many 1/255, such as 8',
+  }),
+  /** Of FGSM, in 1/255. Default: 1.25 · eps. */
+  step: number('a number above 0, in 1/255', (value) => value > 0).optional(),
+});
+export type Adversarial = z.infer<typeof adversarialSchema>;
 
-function entries(
-  path: string,
-  value: unknown,
-  example: string,
-  known: readonly string[],
-  expect: Expect,
-): Record<string, unknown> | undefined {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    expect(path, value, false, `an object such as ${example}`);
-    return undefined;
-  }
-  for (const [name, entry] of Object.entries(value))
-    expect(`${path}.${name}`, entry, known.includes(name), `left out: it is unknown; there are ${known.join(', ')}`);
-  return value as Record<string, unknown>;
-}
-
-export function checkAveraging(averaging: unknown, expect: Expect): void {
-  if (averaging === undefined) return;
-  const given = entries('averaging', averaging, '{ decay: 0.9998 }', ['decay', 'warmUp'], expect);
-  if (!given) return;
-  const { decay, warmUp = false } = given;
-  expect('averaging.decay', decay, notNegative(decay) && (decay as number) < 1, 'a number from 0 to below 1');
-  expect('averaging.warmUp', warmUp, typeof warmUp === 'boolean', 'true or false');
-}
-
-export function checkGroups(groups: unknown, expect: Expect): void {
-  if (groups === undefined) return;
-  if (!Array.isArray(groups)) {
-    expect('groups', groups, false, "a list such as [{ match: '^classifier', rate: 10 }]");
-    return;
-  }
-  groups.forEach((group, i) => {
-    const path = `groups.${i}`;
-    const given = entries(path, group, "{ match: '^classifier', rate: 10 }", ['match', 'rate', 'weightDecay'], expect);
-    if (!given) return;
-    const { match, rate, weightDecay } = given;
-    checkPattern(`${path}.match`, match, expect);
-    expect(`${path}.rate`, rate, rate === undefined || notNegative(rate), 'a number from 0');
-    expect(
-      `${path}.weightDecay`,
-      weightDecay,
-      weightDecay === undefined || notNegative(weightDecay),
-      'a number from 0',
-    );
-  });
-}
-
-export function checkPattern(path: string, pattern: unknown, expect: Expect): void {
-  let valid = typeof pattern === 'string' && pattern !== '';
-  try {
-    new RegExp(pattern as string);
-  } catch {
-    valid = false;
-  }
-  expect(path, pattern, valid, 'a regular expression');
-}
-
-/** Entries that are numbers: clipNorm, accumulate, rateByDepth. */
-export function checkAmounts(
-  { clipNorm, accumulate, rateByDepth }: { clipNorm?: unknown; accumulate?: unknown; rateByDepth?: unknown },
-  expect: Expect,
-): void {
-  const given = (value: unknown, valid: (value: unknown) => boolean) => value === undefined || valid(value);
-  expect('clipNorm', clipNorm, given(clipNorm, positive), 'a number above 0');
-  const count = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 1;
-  expect('accumulate', accumulate, given(accumulate, count), 'an integer from 1');
-  const share = (value: unknown) => positive(value) && (value as number) <= 1;
-  expect('rateByDepth', rateByDepth, given(rateByDepth, share), 'a number above 0 to 1');
-}
+/** Random changes of the training images; what is left out is not done. */
+export const augmentSchema = group('{ crop: 4, flip: true }, or {} for none', {
+  /** Pads with so many rows and columns of zeros on every side, then cuts out the original size at random. */
+  crop: index
+    .meta({
+      option: '--crop <pixels>',
+      about: 'for images in memory: random crop after padding by so many pixels; 0 for none',
+    })
+    .optional(),
+  /** Mirrors left and right with probability 1/2. */
+  flip: yesOrNo.meta({ option: '--no-flip', about: 'no random mirroring' }).optional(),
+  /** α of the share by which an image is mixed with another. */
+  mixup: positive
+    .meta({ option: '--mixup <alpha>', about: 'mix images; with --cutmix too, either for each batch' })
+    .optional(),
+  cutmix: positive.meta({ option: '--cutmix <alpha>', about: 'put a part of an image into another' }).optional(),
+});

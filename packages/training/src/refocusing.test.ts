@@ -13,7 +13,7 @@ import { evaluate, fit, PAPER_RECIPE } from './index.js';
 
 /** A whole epoch of RefConv, and a part of one of each rival, takes half an hour. */
 const LONG = process.env.REFCONV_LONG === '1';
-const TRAINED = LONG ? Object.keys(METHODS) : ['refconv'];
+const TRAINED = LONG ? METHODS.ids() : ['refconv'];
 const imagesFor = (method: string) => (!LONG ? 2_560 : method === 'refconv' ? 50_000 : 12_800);
 const NORMALISATION = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
 

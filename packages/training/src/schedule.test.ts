@@ -64,7 +64,7 @@ describe('a schedule', () => {
     const wrong: [unknown, RegExp][] = [
       [
         { id: 'steps' },
-        /schedule must be an object such as .*one of cosine, constant, step, milestones, polynomial, one-cycle, plateau/,
+        /schedule\.id must be an object such as .*one of cosine, constant, step, milestones, polynomial, one-cycle, plateau/,
       ],
       [
         { id: 'step', factor: 2 },
@@ -73,7 +73,7 @@ describe('a schedule', () => {
       [{ id: 'milestones', epochs: [3, 2], factor: 0.1 }, /schedule\.epochs must be rising numbers/],
       [
         { id: 'cosine', power: 2, perEpoch: 1 },
-        /perEpoch must be true or false.*schedule\.power must be left out: cosine has perEpoch/,
+        /perEpoch must be true or false.*schedule\.power must be left out: it is unknown; there are id, perEpoch, countWarmUp; given 2/,
       ],
     ];
     for (const [schedule, message] of wrong)

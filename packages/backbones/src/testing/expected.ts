@@ -5,7 +5,9 @@ import { BACKBONES } from '../registry.js';
 /** The options that leave dropout and stochastic depth out, where the network has them: the oracles were made so. */
 export function withoutDropping(id: string): BackboneOptions {
   const dropping = ['dropout', 'stochasticDepth'] as const;
-  return Object.fromEntries(dropping.flatMap((name) => (BACKBONES[id]?.options.includes(name) ? [[name, 0]] : [])));
+  return Object.fromEntries(
+    dropping.flatMap((name) => (BACKBONES.find(id)?.options.includes(name) ? [[name, 0]] : [])),
+  );
 }
 
 export interface Expected {

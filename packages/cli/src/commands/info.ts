@@ -1,6 +1,6 @@
 import { cost, trainingCost } from '@refconv/analysis';
 import { BACKBONES, buildBackbone } from '@refconv/backbones';
-import { type LeftLayer, type MethodId, merge, reparameterizedLayers } from '@refconv/refconv';
+import { type LeftLayer, merge, reparameterizedLayers } from '@refconv/refconv';
 import { leftOutText } from '@refconv/training/leftOut';
 import type { LayersModel } from '@tensorflow/tfjs';
 import { stringify } from 'csv-stringify/sync';
@@ -8,7 +8,7 @@ import { type MethodFlags, reparameterized } from '../method.js';
 import { openSource, type SourceOptions, sourceOptions } from '../source.js';
 
 interface InfoOptions extends SourceOptions, MethodFlags {
-  method: MethodId;
+  method: string;
   all?: boolean;
   json?: boolean;
   csv?: boolean;
@@ -90,8 +90,7 @@ export async function info(options: InfoOptions): Promise<void> {
   if (options.json && options.csv) throw new Error('Give --json or --csv, not both.');
   if (options.all) {
     const rows: Row[] = [];
-    for (const id of Object.keys(BACKBONES)) {
-      const variants = BACKBONES[id]?.variants as readonly string[];
+    for (const [id, { variants }] of BACKBONES.entries()) {
       if (options.variant && !variants.includes(options.variant)) continue;
       const model = buildBackbone(id, options.variant ? { variant: options.variant } : {});
       rows.push((await describe(id, model, { withoutBatchNorm: 'bias', ...options })).row);
@@ -105,7 +104,7 @@ export async function info(options: InfoOptions): Promise<void> {
     console.log(toCsv([row]));
     return;
   }
-  const { family, reference, licence, published, refconv } = BACKBONES[notes.backbone?.id ?? ''] ?? {};
+  const { family, reference, licence, published, refconv } = BACKBONES.find(notes.backbone?.id) ?? {};
   const about = { family, reference, licence, published, refconv };
   if (options.json) {
     console.log(JSON.stringify({ ...row, ...about, layers, left }, undefined, 2));

@@ -108,6 +108,6 @@ async function boxTrainer(path: string, images: ImageArray, model: LayersModel, 
 
 /** Dropout and stochastic depth off, where the network has them. */
 function withoutRandomness(backbone: string | undefined): Record<string, number> {
-  const options = (backbone !== undefined && Object.hasOwn(BACKBONES, backbone) && BACKBONES[backbone]?.options) || [];
+  const { options = [] } = BACKBONES.find(backbone) ?? {};
   return Object.fromEntries(options.filter((name) => /dropout|stochasticDepth/i.test(name)).map((name) => [name, 0]));
 }

@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { BACKBONES } from '@refconv/backbones';
 import { holdOut, inFiles, type OpenDataset, openDataset } from '@refconv/datasets';
-import { requireWritable } from '@refconv/files';
-import type { LeftLayer, MethodId } from '@refconv/refconv';
+import { importsOf, requireWritable } from '@refconv/files';
+import { type LeftLayer, METHODS } from '@refconv/refconv';
 import type { ServedTraining, WatchedTraining } from '@refconv/runs';
 import {
   type FitResult,
@@ -15,6 +16,7 @@ import {
   loadModel,
   lockTraining,
   type Measured,
+  type ModelNotes,
   predict,
   requireFinite,
   saveAverages,
@@ -33,7 +35,7 @@ interface TrainOptions extends TaskOptions, MethodFlags, RecipeFlags {
   validation?: number;
   download?: boolean;
   output: string;
-  method?: MethodId;
+  method?: string;
   teacher?: string;
   seed: number;
   eager?: boolean;
@@ -52,7 +54,9 @@ function heldOut({ data, ...statistics }: OpenDataset, validation: number | unde
 }
 
 export async function train(options: TrainOptions): Promise<void> {
-  const { output } = options;
+  const { output, method } = options;
+  // Before anything is opened.
+  if (method !== undefined) METHODS.get(method);
   const finished = join(output, 'model');
   if (existsSync(finished)) {
     throw new Error(`${output} holds a training that is finished (${finished}); choose another --output.`);
@@ -93,6 +97,14 @@ async function trainFor(finished: string, options: TrainOptions): Promise<void> 
     return trainInto(finished, options, (await import('../detectionTraining.js')).detectionTraining);
   const { segmentationTraining } = await import('../segmentationTraining.js');
   return trainInto(finished, options, segmentationTraining);
+}
+
+/** The files of a user's own that a network and its method are of, for the folder of the model. */
+function importsFor({ backbone, imports = [] }: ModelNotes, method: string | undefined): Pick<ModelNotes, 'imports'> {
+  const used = Object.entries({ [BACKBONES.kind]: backbone?.id, [METHODS.kind]: method });
+  const own = importsOf(used.flatMap(([kind, id]) => (id === undefined ? [] : [{ kind, id }])));
+  const all = [...imports, ...own].filter(({ file }, i, list) => list.findIndex((each) => each.file === file) === i);
+  return all.length > 0 ? { imports: all } : {};
 }
 
 async function trainInto<P extends ImageResult, E extends Measured>(
@@ -165,7 +177,7 @@ async function trainInto<P extends ImageResult, E extends Measured>(
     process.exitCode = 130;
     return;
   }
-  const kept = { ...network.notes, ...images.notes, classes };
+  const kept = { ...network.notes, ...images.notes, classes, ...importsFor(network.notes, method) };
   // The model comes last: it tells that the training is finished.
   if (fitted.averaged) await saveAverages(model, fitted.averaged, join(output, 'averaged'), kept);
   await saveModel(model, finished, kept);

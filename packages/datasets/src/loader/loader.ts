@@ -1,65 +1,18 @@
 /** Batches of images, decoded and augmented by worker threads while a training step runs. */
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
+import { pathsRegistering } from '@refconv/files';
 import { type Batch, batchCount, epochOrder } from '../batches.js';
-import { type JpegDecoder, MAX_PIXELS } from '../image/decode.js';
-import { counted } from '../text.js';
 import { parseTransform, type Transform } from '../transform/parse.js';
+import { STEP } from '../transform/steps.js';
 import type { Mix } from '../transform/tensor.js';
-import { annotationName, type Target, type TargetForm, targetForms } from './annotations.js';
-import { boxFault } from './boxes.js';
-import {
-  type BatchMessage,
-  type BrokenImage,
-  batchRange,
-  Control,
-  type EpochMessage,
-  type Slot,
-  type WorkerMessage,
-  type WorkerSetUp,
-} from './protocol.js';
-import { type Annotations, type ImageSource, imageName, shared } from './source.js';
+import { type Target, type TargetForm, targetForms } from './annotations.js';
+import { EpochRun } from './epochRun.js';
+import { checkAnnotated, checkOptions, DEFAULTS, fail, type LoaderOptions, shapeOf, shardCount } from './options.js';
+import type { BrokenImage, Slot, WorkerSetUp } from './protocol.js';
+import { type ImageSource, shared } from './source.js';
 
-export interface LoaderOptions {
-  /** See {@link parseTransform}. */
-  transform: string;
-  batchSize: number;
-  /** An integer from 0 to 2^53 - 1; what is random depends on it, the epoch and the image's index alone. Default 0. */
-  seed?: number;
-  /** A new order in every epoch; otherwise that of the source. Default false. */
-  shuffle?: boolean;
-  /** Leaves out the last batch where it is smaller than the others. Default false. */
-  dropLast?: boolean;
-  /** Threads that decode. Default: one for each processor. Changes nothing in the batches. */
-  workers?: number;
-  /** Batches that are kept ready ahead of the one in use. Default 3. */
-  prefetch?: number;
-  /** Every `of`-th image of the epoch's order, from the `rank`-th on; with `dropLast` the same number for each rank. */
-  shard?: { rank: number; of: number };
-  /**
-   * `skip`: a batch is smaller by what cannot be read, and {@link Loader.broken} lists it; of boxes only the wrong ones are left out. Default:
-   * `fail`, for boxes before anything is loaded.
-   */
-  onBroken?: 'fail' | 'skip';
-  /**
-   * Bit-equal to torchvision's preprocessing of JPEG files: the whole file is decoded before a crop is taken from it.
-   * Otherwise decoding may leave out what lies outside of a crop, which changes a few pixels at its edges. Default false.
-   */
-  exact?: boolean;
-  /**
-   * Of label images and boxes: `image`, they are resized and cropped with the images; `own`, they stay as they are, to be compared with what a
-   * network gives for an image that was resized. Default: `image`.
-   */
-  labelSize?: 'image' | 'own';
-  /** Turns images upright by their Exif tag; torchvision does not. Default false. */
-  upright?: boolean;
-  /** Images of more pixels are broken. Default 179 million, as Pillow's. */
-  maxPixels?: number;
-  /** Files of more bytes are broken. Default 256 MiB. */
-  maxBytes?: number;
-  /** The address of a module that exports `createJpegDecoder`, as {@link JpegDecoder} says. Default: libvips, by sharp. */
-  jpegDecoder?: string;
-}
+export type { LoaderOptions } from './options.js';
 
 export interface LoadedBatch extends Batch {
   /** `[size]`: the images' indices in the source. */
@@ -72,19 +25,9 @@ export interface LoadedBatch extends Batch {
   mix?: Mix;
 }
 
-const DEFAULTS = {
-  seed: 0,
-  shuffle: false,
-  dropLast: false,
-  prefetch: 3,
-  shard: { rank: 0, of: 1 },
-  onBroken: 'fail' as 'fail' | 'skip',
-  exact: false,
-  labelSize: 'image' as 'image' | 'own',
-  upright: false,
-  maxPixels: MAX_PIXELS,
-  maxBytes: 2 ** 28,
-};
+const sizeOf = (shape: readonly number[]) => shape.reduce((product, side) => product * side, 1);
+
+const ARRAYS = { uint8: Uint8Array, int32: Int32Array, float64: Float64Array };
 
 /**
  * Loads the batches of one epoch after the other. Order and augmentation depend on (seed, epoch, index) alone: they are
@@ -227,6 +170,7 @@ export class Loader {
     const workerData: WorkerSetUp = {
       ...{ place, labels, batchSize, seed, exact, upright, maxPixels, maxBytes, jpegDecoder },
       ...{ annotations, labelSize, onBroken, transform: this.transform.text, size: [height, width], slots: this.slots },
+      imports: pathsRegistering(STEP),
     };
     const url = new URL('./worker.js', import.meta.url);
     this.workers = Array.from({ length: this.options.workers }, () => {
@@ -240,173 +184,4 @@ export class Loader {
     });
     return this.workers;
   }
-}
-
-/** One pass over an order, and the messages that belong to it. */
-class EpochRun {
-  private readonly control: Int32Array;
-  private readonly finished = new Map<number, BatchMessage>();
-  private readonly broken = new Map<number, BrokenImage[]>();
-  private idle = 0;
-  private begun = false;
-  /** Why a worker has ended. */
-  failure: Error | undefined;
-  private wake = () => {};
-  private readonly onMessage = (message: WorkerMessage) => this.take(message);
-  private readonly onError = (error: unknown) => {
-    this.failure ??= error instanceof Error ? error : new Error(String(error));
-    this.wake();
-  };
-  private readonly onExit = () => this.onError(new Error('A worker of the loader has ended.'));
-
-  constructor(
-    private readonly workers: Worker[],
-    private readonly slots: Slot[],
-    private readonly batchSize: number,
-    private readonly order: Uint32Array,
-  ) {
-    this.control = shared(Int32Array, Control.slots + slots.length);
-  }
-
-  begin(epoch: number, from: number): void {
-    const { order, control, batchSize, slots } = this;
-    const next = Math.min(from * batchSize, order.length);
-    control[Control.next] = next;
-    control[Control.limit] = Math.min(order.length, next + slots.length * batchSize);
-    for (const worker of this.workers) {
-      worker.on('message', this.onMessage).on('error', this.onError).on('exit', this.onExit);
-      worker.postMessage({ epoch, order, from, control } satisfies EpochMessage);
-    }
-    this.begun = true;
-  }
-
-  /** The batch when it is done, with what of it is broken. */
-  async batch(number: number): Promise<BatchMessage & { broken: BrokenImage[] }> {
-    const [begin, end] = batchRange(number, this.batchSize, this.order.length);
-    for (;;) {
-      if (this.failure) throw this.failure;
-      const message = this.finished.get(number);
-      const broken = this.broken.get(number) ?? [];
-      // Another worker's report on a broken image may come later than this batch.
-      if (message && message.size + broken.length === end - begin) {
-        broken.sort((a, b) => a.index - b.index);
-        return { ...message, broken };
-      }
-      await this.news();
-    }
-  }
-
-  /** Lets the memory of a batch be written again. */
-  release(number: number): void {
-    const { control, order, batchSize, slots } = this;
-    this.finished.delete(number);
-    this.broken.delete(number);
-    Atomics.store(control, Control.slots + (number % slots.length), 0);
-    const limit = Math.min(order.length, (number + 1 + slots.length) * batchSize);
-    Atomics.store(control, Control.limit, limit);
-    Atomics.notify(control, Control.limit);
-  }
-
-  /** Waits until no worker writes any more. */
-  async end(): Promise<void> {
-    if (!this.begun) return;
-    Atomics.store(this.control, Control.stop, 1);
-    Atomics.notify(this.control, Control.limit);
-    while (this.idle < this.workers.length && !this.failure) {
-      await this.news();
-    }
-    for (const worker of this.workers) {
-      worker.off('message', this.onMessage).off('error', this.onError).off('exit', this.onExit);
-    }
-  }
-
-  /** Until a worker has told something. */
-  private async news(): Promise<void> {
-    for (const worker of this.workers) worker.ref();
-    await new Promise<void>((resolve) => {
-      this.wake = resolve;
-    });
-    for (const worker of this.workers) worker.unref();
-  }
-
-  private take(message: WorkerMessage): void {
-    if (message.kind === 'idle') this.idle++;
-    else if (message.kind === 'batch') this.finished.set(message.batch, message);
-    else {
-      const { batch, index, path, reason } = message;
-      this.broken.set(batch, [...(this.broken.get(batch) ?? []), { index, path, reason }]);
-    }
-    this.wake();
-  }
-}
-
-/** How many images a rank has. */
-function shardCount(count: number, { rank, of }: { rank: number; of: number }, even: boolean): number {
-  return even ? Math.floor(count / of) : Math.ceil((count - rank) / of);
-}
-
-function shapeOf({ place }: ImageSource, { shape, steps }: Transform): readonly [number, number, number] {
-  if (shape === undefined && place.kind !== 'memory') {
-    fail('the images of files have many sizes; begin the transform with randomResizedCrop, or resize and a crop.');
-  }
-  const own = place as Extract<typeof place, { kind: 'memory' }>;
-  const [height, width] = shape ?? [own.height, own.width];
-  const square = steps.find(({ name }) => name === 'randomErasing' || name === 'mixup' || name === 'cutmix');
-  if (square && height !== width) fail(`${square.name} needs square images, ${height} x ${width} given.`);
-  return [height, width, 3];
-}
-
-const sizeOf = (shape: readonly number[]) => shape.reduce((product, side) => product * side, 1);
-
-const ARRAYS = { uint8: Uint8Array, int32: Int32Array, float64: Float64Array };
-
-/** Steps that annotations cannot follow. */
-const ALONE: readonly string[] = ['randAugment', 'randomErasing', 'mixup', 'cutmix'];
-/** Steps that need boxes. */
-const BY_BOXES: readonly string[] = ['randomIouCrop'];
-
-function checkAnnotated(source: ImageSource, { steps, text }: Transform, options: typeof DEFAULTS): void {
-  const { annotations } = source;
-  const needing = steps.find(({ name }) => BY_BOXES.includes(name));
-  if (needing && annotations?.kind !== 'boxes') fail(`${needing.name} chooses by boxes, which ${source.name} has not.`);
-  if (!annotations) return;
-  const what = annotationName(annotations);
-  const wrong = steps.find(({ name }) => ALONE.includes(name));
-  if (wrong) fail(`the ${what} cannot follow the images through ${wrong.name}; leave it out of "${text}".`);
-  if (options.upright) fail(`the ${what} cannot be turned upright with the images; leave upright out.`);
-  if (options.labelSize === 'own' && steps.some(({ name }) => name !== 'resize'))
-    fail(`${what} that stay as they are belong to whole images; "${text}" does more than to resize them.`);
-  if (annotations.kind === 'boxes' && options.onBroken === 'fail') checkBoxes(source, annotations);
-}
-
-/** Before anything is loaded. @throws Error that names the first annotations that are wrong. */
-function checkBoxes({ count, place, name }: ImageSource, annotations: Extract<Annotations, { kind: 'boxes' }>): void {
-  const wrong = Array.from({ length: count }, (_, i) => [i, boxFault(annotations, i, true)] as const).filter(
-    ([, fault]) => fault !== undefined,
-  );
-  if (wrong.length === 0) return;
-  const shown = wrong.slice(0, 3).map(([i, fault]) => `${imageName(place, i)}: ${fault}`);
-  throw new Error(
-    `${counted(wrong.length, 'image')} of ${name} cannot be used: ${shown.join('; ')}${wrong.length > 3 ? '; and so on' : ''}. Mend or delete ` +
-      "what is wrong, or let it be skipped (onBroken: 'skip').",
-  );
-}
-
-function checkOptions(source: ImageSource, options: typeof DEFAULTS & LoaderOptions & { workers: number }): void {
-  const { seed, shard, onBroken } = options;
-  if (source.count === 0) fail('the source has no images.');
-  for (const name of ['batchSize', 'workers', 'prefetch', 'maxPixels', 'maxBytes'] as const) {
-    const value = options[name];
-    if (!Number.isInteger(value) || value < 1) fail(`${name} must be an integer from 1, ${value} given.`);
-  }
-  if (!Number.isSafeInteger(seed) || seed < 0) fail(`seed must be an integer from 0 to 2^53 - 1, ${seed} given.`);
-  const { rank, of } = shard;
-  if (!Number.isInteger(of) || of < 1 || of > source.count || !Number.isInteger(rank) || rank < 0 || rank >= of) {
-    fail(`shard must have a rank from 0 to of - 1, ${rank} of ${of} given for ${source.count} images.`);
-  }
-  if (onBroken !== 'fail' && onBroken !== 'skip') fail(`onBroken must be 'fail' or 'skip', ${onBroken} given.`);
-}
-
-function fail(message: string): never {
-  throw new RangeError(`Loader: ${message}`);
 }

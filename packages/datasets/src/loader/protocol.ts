@@ -7,6 +7,8 @@ export interface WorkerSetUp {
   labels: Int32Array;
   /** The transform's text. */
   transform: string;
+  /** Files that register steps of a user's own. */
+  imports: readonly string[];
   /** `[height, width]` of what comes out. */
   size: readonly [number, number];
   batchSize: number;

@@ -1,5 +1,6 @@
 /** A loader's worker thread: takes positions of the epoch's order, one at a time, and writes images to shared memory. */
 import { parentPort, workerData } from 'node:worker_threads';
+import { importFile } from '@refconv/files';
 import type { JpegDecoder } from '../image/decode.js';
 import { stream } from '../random.js';
 import { parseTransform } from '../transform/parse.js';
@@ -10,6 +11,7 @@ import { batchRange, Control, type EpochMessage, type Slot, type WorkerMessage, 
 import { imageName, Reader } from './source.js';
 
 const { place, labels, size: imageSize, batchSize, seed, slots, ...setUp } = workerData as WorkerSetUp;
+for (const file of setUp.imports) await importFile(file, import.meta.url);
 const transform = parseTransform(setUp.transform);
 const alphas = transform.steps.filter(({ name }) => name === 'mixup' || name === 'cutmix');
 const mixing: Mixing = Object.fromEntries(alphas.map(({ name, numbers }) => [name, numbers.alpha as number]));

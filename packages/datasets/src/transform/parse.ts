@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { CIFAR10_MEAN, CIFAR10_STD } from '../batches.js';
 import { INTERPOLATIONS, type Interpolation } from '../image/resample.js';
+import { GEOMETRY, type Kind, PIXELS, STAGES, STEPS, type StepDefinition } from './steps.js';
 
 /** Of ImageNet's training images, in units where 255 is 1: what torchvision, timm and most published weights use. */
 export const IMAGENET_MEAN: readonly number[] = [0.485, 0.456, 0.406];
@@ -15,90 +16,9 @@ const STATISTICS: Readonly<Record<string, { mean: readonly number[]; std: readon
   half: { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] },
 };
 
-/** A number, a size `224` or `180x240` (height × width), a range `0.08..1`, or a list `0.485/0.456/0.406`. */
-type Kind =
-  | 'size'
-  | 'sides'
-  | 'count'
-  | 'share'
-  | 'factor'
-  | 'switch'
-  | 'range'
-  | 'statistics'
-  | 'magnitude'
-  | 'interpolation';
-
-interface Argument {
-  name: string;
-  kind: Kind;
-  /** Left out: must be given. */
-  byDefault?: string;
-}
-
-interface Definition {
-  /** A step may only follow steps of its own stage or an earlier one. */
-  stage: number;
-  /** Changes from image to image and epoch to epoch. */
-  random: boolean;
-  arguments: readonly Argument[];
-}
-
-const [GEOMETRY, PIXELS, FORMAT, TENSOR, BATCH] = [0, 1, 2, 3, 4];
-const STAGES = ['shape', 'pixels', 'normalisation', 'erasing', 'whole batches'];
-const argument = (name: string, kind: Kind, byDefault?: string): Argument => ({ name, kind, byDefault });
-const step = (stage: number, random: boolean, ...list: Argument[]): Definition => ({ stage, random, arguments: list });
-
-const STEPS = {
-  randomResizedCrop: step(
-    GEOMETRY,
-    true,
-    argument('size', 'size'),
-    argument('scale', 'range', '0.08..1'),
-    argument('ratio', 'range', '0.75..1.3333333333333333'),
-    argument('interpolation', 'interpolation', 'bilinear'),
-  ),
-  randomExpand: step(GEOMETRY, true, argument('times', 'range', '1..4'), argument('p', 'share', '0.5')),
-  randomIouCrop: step(GEOMETRY, true, argument('scale', 'range', '0.3..1'), argument('ratio', 'range', '0.5..2')),
-  resize: step(GEOMETRY, false, argument('size', 'size'), argument('interpolation', 'interpolation', 'bilinear')),
-  randomResize: step(GEOMETRY, true, argument('size', 'sides'), argument('interpolation', 'interpolation', 'bilinear')),
-  centerCrop: step(GEOMETRY, false, argument('size', 'size')),
-  randomCrop: step(
-    GEOMETRY,
-    true,
-    argument('size', 'size'),
-    argument('padding', 'count', '0'),
-    argument('padIfSmaller', 'switch', '0'),
-  ),
-  flip: step(PIXELS, true, argument('p', 'share', '0.5')),
-  colorJitter: step(
-    PIXELS,
-    true,
-    argument('brightness', 'factor', '0'),
-    argument('contrast', 'factor', '0'),
-    argument('saturation', 'factor', '0'),
-    argument('hue', 'share', '0'),
-  ),
-  photometric: step(PIXELS, true, argument('p', 'share', '0.5')),
-  randAugment: step(PIXELS, true, argument('operations', 'count', '2'), argument('magnitude', 'magnitude', '9')),
-  normalize: step(FORMAT, false, argument('statistics', 'statistics'), argument('std', 'statistics', '')),
-  range255: step(FORMAT, false),
-  bgr: step(FORMAT, false),
-  randomErasing: step(
-    TENSOR,
-    true,
-    argument('p', 'share', '0.5'),
-    argument('scale', 'range', '0.02..0.33'),
-    argument('ratio', 'range', '0.3..3.3'),
-  ),
-  mixup: step(BATCH, true, argument('alpha', 'factor')),
-  cutmix: step(BATCH, true, argument('alpha', 'factor')),
-} satisfies Record<string, Definition>;
-
-export type StepName = keyof typeof STEPS;
-
 /** One step with all its arguments, in the order of its definition. */
 export interface Step {
-  name: StepName;
+  name: string;
   numbers: Readonly<Record<string, number>>;
   ranges: Readonly<Record<string, readonly [number, number]>>;
   /** Of a resize. */
@@ -161,9 +81,8 @@ export function parseTransform(text: string): Transform {
     const fail = (why: string): never => {
       throw new RangeError(`transform "${text}": "${part}" ${why}`);
     };
-    const [, name = '', list] = /^([A-Za-z0-9]+)(?:\(([^()]*)\))?$/.exec(part) ?? [];
-    if (!isStep(name)) fail(`is not known. There are ${Object.keys(STEPS).join(', ')}.`);
-    const definition: Definition = STEPS[name as StepName];
+    const [, name = '', list] = /^([A-Za-z][\w-]*)(?:\(([^()]*)\))?$/.exec(part) ?? [];
+    const definition = STEPS.find(name) ?? fail(`is not known. There are ${STEPS.ids().join(', ')}.`);
     if (names.has(name)) fail('stands twice.');
     names.add(name);
     if (definition.stage < stage)
@@ -173,7 +92,7 @@ export function parseTransform(text: string): Transform {
     if (name === 'normalize') {
       ({ mean, std } = statistics(values.get('statistics') as string, values.get('std') as string, fail));
     } else {
-      steps.push(asStep(name as StepName, definition, values, fail));
+      steps.push(asStep(name, definition, values, fail));
     }
     written.push(print(name, definition, values));
   }
@@ -184,17 +103,13 @@ export function parseTransform(text: string): Transform {
   const shape = outputShape(text, steps);
   const canonical = written.join('|');
   const hash = createHash('sha256').update(canonical).digest('hex').slice(0, 16);
-  const random = steps.some(({ name }) => STEPS[name].random);
+  const random = steps.some(({ name }) => STEPS.find(name)?.random);
   const size = shape && shape[0] === shape[1] ? shape[0] : undefined;
   return { steps, shape, size, mean, std, bgr: names.has('bgr'), random, text: canonical, hash };
 }
 
-function isStep(name: string): name is StepName {
-  return Object.hasOwn(STEPS, name);
-}
-
 function readArguments(
-  definition: Definition,
+  definition: StepDefinition,
   list: string | undefined,
   fail: (why: string) => never,
 ): Map<string, string> {
@@ -234,8 +149,8 @@ const CHECKS: Record<
 };
 
 function asStep(
-  name: StepName,
-  definition: Definition,
+  name: string,
+  definition: StepDefinition,
   values: Map<string, string>,
   fail: (why: string) => never,
 ): Step {
@@ -300,7 +215,7 @@ function toNumber(text: string): number {
 }
 
 /** Leading numbers by place, the others and ranges by name, those with their default left out. */
-function print(name: string, definition: Definition, values: Map<string, string>): string {
+function print(name: string, definition: StepDefinition, values: Map<string, string>): string {
   const pieces: string[] = [];
   let byPlace = true;
   for (const { name: key, kind, byDefault } of definition.arguments) {
@@ -315,9 +230,12 @@ function print(name: string, definition: Definition, values: Map<string, string>
 /** Steps that take a part of an image with boxes, of any size. */
 const VIEWS: readonly string[] = ['randomExpand', 'randomIouCrop'];
 
+/** Whether a step changes the pixels of an image that has its final size. */
+export const changesPixels = ({ name }: Step): boolean => STEPS.find(name)?.stage === PIXELS;
+
 /** What the last step of geometry makes, where images of all sizes become one. */
 function outputShape(text: string, steps: readonly Step[]): readonly [number, number] | undefined {
-  const geometry = steps.filter(({ name }) => STEPS[name].stage === GEOMETRY);
+  const geometry = steps.filter(({ name }) => STEPS.find(name)?.stage === GEOMETRY);
   const [first, second, third] = geometry.map(({ name }) => name);
   const crop = (name: string | undefined) => name === 'centerCrop' || name === 'randomCrop';
   const { height, width } = geometry.at(-1)?.numbers ?? {};

@@ -13,6 +13,7 @@ import {
   solarize,
 } from './colour.js';
 import type { Step } from './parse.js';
+import { STEPS as KNOWN } from './steps.js';
 
 /** Whether a flip turns this image. As the batches in memory draw it, where it is a coin. */
 export function isMirrored({ numbers }: Step, random: Random): boolean {
@@ -20,7 +21,7 @@ export function isMirrored({ numbers }: Step, random: Random): boolean {
   return p === 0.5 ? random.integer(2) === 1 : random.uniform() < p;
 }
 
-/** Applies flip, colorJitter, photometric and randAugment in place. @returns whether left and right are exchanged. */
+/** Applies flip, colorJitter, photometric, randAugment and steps of a user's own in place. @returns whether left and right are exchanged. */
 export function changePixels(image: RgbImage, steps: readonly Step[], random: Random): boolean {
   let mirrored = false;
   for (const step of steps) {
@@ -32,7 +33,7 @@ export function changePixels(image: RgbImage, steps: readonly Step[], random: Ra
     else if (name === 'photometric') photometric(image, numbers.p as number, random);
     else if (name === 'randAugment') {
       for (let i = 0; i < (numbers.operations as number); i++) augment(image, numbers.magnitude as number, random);
-    }
+    } else KNOWN.find(name)?.apply?.(image, numbers, random);
   }
   return mirrored;
 }

@@ -5,11 +5,9 @@ import { resample, sourceOf } from '../image/resample.js';
 import type { Random } from '../random.js';
 import type { Corners } from './boxViews.js';
 import { type Placement, placeImage } from './geometry.js';
-import type { Transform } from './parse.js';
+import { changesPixels, type Transform } from './parse.js';
 import { changePixels, isMirrored } from './pixels.js';
 import { erase, Normaliser } from './tensor.js';
-
-const CHANGES: readonly string[] = ['flip', 'colorJitter', 'photometric', 'randAugment'];
 
 /** An image that is not decoded any more: one of a set in memory. */
 export interface RawImage {
@@ -38,7 +36,7 @@ export class Renderer {
     private readonly options: DecodeOptions,
   ) {
     this.normaliser = new Normaliser(transform);
-    const [first, ...others] = transform.steps.filter(({ name }) => CHANGES.includes(name));
+    const [first, ...others] = transform.steps.filter(changesPixels);
     this.flip = first?.name === 'flip' ? first : undefined;
     this.changes = this.flip || !first ? others : [first, ...others];
     this.erasing = transform.steps.find(({ name }) => name === 'randomErasing');

@@ -51,11 +51,11 @@ function uniform(count: number, from: number, to: number, seed: number): Float32
 const LARGE = ['resnet18', 'resnet50', 'densenet121', 'densenet169', 'fasternet_s', 'convnext_tiny'];
 
 /** The ids of the networks to test. */
-export const TESTED = Object.keys(BACKBONES).filter((id) => process.env.REFCONV_LONG === '1' || !LARGE.includes(id));
+export const TESTED = BACKBONES.ids().filter((id) => process.env.REFCONV_LONG === '1' || !LARGE.includes(id));
 
 /** A backbone as small as it comes, with random weights. */
 export function smallBackbone(id: string): LayersModel {
-  const { variants = [], options = [] } = BACKBONES[id] ?? {};
+  const { variants = [], options = [] } = BACKBONES.find(id) ?? {};
   const small: BackboneOptions = {
     variant: 'cifar',
     ...(!variants.includes('cifar') && { variant: 'imagenet', inputSize: 64 }),

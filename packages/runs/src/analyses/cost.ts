@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { cost, stepCost, trainingCost } from '@refconv/analysis';
 import { alone, BUSY, type Measured, measureInTurns, type Round, WorkerProcess } from '@refconv/analysis/measurement';
 import { mean, median, pairedRatios, spread } from '@refconv/analysis/statistics';
+import { DATASETS } from '@refconv/datasets';
 import { writeAtomically } from '@refconv/files';
 import { merge } from '@refconv/refconv';
 import type { LayersModel } from '@tensorflow/tfjs';
@@ -14,14 +15,6 @@ import type { AnalysisRow } from '../result.js';
 import type { Spec } from '../spec.js';
 import type { Analyse } from './analyse.js';
 
-/** Shapes of the sets, so that no image is needed. */
-const SETS: Record<string, { classes: number; height: number }> = {
-  imagenet: { classes: 1000, height: 224 },
-  cifar10: { classes: 10, height: 32 },
-  cifar100: { classes: 100, height: 32 },
-  synthetic: { classes: 10, height: 32 },
-};
-
 /** The program of a process that does a network's steps when it is told. */
 export const COST_WORKER = fileURLToPath(new URL('./costWorker.js', import.meta.url));
 
@@ -31,10 +24,12 @@ const ROUND_MILLISECONDS = 500;
 
 /** The network that an analysis of the cost is of. @throws RangeError where the images' shape is not known. */
 export function costModel(root: string, spec: Spec): Promise<LayersModel> {
-  const set = SETS[spec.data.name];
-  if (!set)
-    throw new RangeError(`The cost of ${spec.data.name} is not known: choose of ${Object.keys(SETS).join(', ')}.`);
-  const side = spec.data.size ?? set.height;
+  const set = DATASETS.find(spec.data.name)?.known;
+  if (!set) {
+    const known = DATASETS.entries().flatMap(([name, each]) => (each.known ? [name] : []));
+    throw new RangeError(`The cost of ${spec.data.name} is not known: choose of ${known.join(', ')}.`);
+  }
+  const side = spec.data.size ?? set.size;
   return startingModel(root, spec, { classes: set.classes, shape: [side, side] });
 }
 

@@ -1,6 +1,7 @@
 /** A process that does training steps of a cost's network on random images, when it is told: `node costWorker.js '{"root": …, "spec": …}'`. */
 import { cost, trainingCost } from '@refconv/analysis';
 import { serve } from '@refconv/analysis/measurement/serve';
+import { importAgain } from '@refconv/files';
 import { tf } from '@refconv/tensorflow';
 import { classifier } from '@refconv/training';
 import type { SymbolicTensor, Tensor1D, Tensor4D } from '@tensorflow/tfjs';
@@ -9,6 +10,7 @@ import { costModel } from './cost.js';
 
 await serve(async ({ root, spec }: { root: string; spec: Spec }) => {
   const { recipe } = spec;
+  await importAgain(spec.imports, import.meta.url);
   const model = await costModel(root, spec);
   const [input] = model.inputs as [SymbolicTensor];
   const [, height, width, channels] = input.shape as [null, number, number, number];

@@ -1,12 +1,8 @@
 /** Which optimisers there are, with their options: as plain values, so that recipes are checked without TensorFlow. */
 
-import type { Expect } from '../recipeParts.js';
-
-/** An optimiser by its name; options that are left out have their defaults. */
-export interface OptimiserChoice {
-  id: string;
-  options?: Readonly<Record<string, number | boolean>>;
-}
+import { Registry } from '@refconv/files/registry';
+import { z } from 'zod';
+import { group } from '../recipeParts.js';
 
 export interface OptimiserOption {
   default: number | boolean;
@@ -37,7 +33,7 @@ const yesOrNo = (value: boolean): OptimiserOption => ({ default: value, expected
 const MOMENTS = { beta1: belowOne(0.9), beta2: belowOne(0.999), epsilon: aboveZero(1e-8) };
 
 /** Known by these names to recipes, specs and the command; {@link registerOptimiser} adds to them. */
-export const OPTIMISERS: Record<string, OptimiserFacts> = {
+export const OPTIMISERS: Registry<OptimiserFacts> = new Registry<OptimiserFacts>('optimiser', {
   sgd: {
     about: "SGD with the recipe's momentum and nesterov, weight decay added to the gradient: torch.optim.SGD",
     options: {},
@@ -63,37 +59,42 @@ export const OPTIMISERS: Record<string, OptimiserFacts> = {
     about: "LAMB: You et al., arXiv 1904.00962, in timm's form: no trust ratio where there is no weight decay",
     options: { ...MOMENTS, epsilon: aboveZero(1e-6), alwaysAdapt: yesOrNo(false), trustClip: yesOrNo(false) },
   },
-};
+});
+
+const EXAMPLE = "{ id: 'adamw' }";
+
+/** An optimiser by its name; options that are left out have their defaults. */
+export const optimiserSchema = group(EXAMPLE, {
+  id: z.string().meta({
+    option: '--optimiser <id>',
+    about: `${OPTIMISERS.ids().join(', ')}; give it a --learning-rate of its own, adamw such as 0.001`,
+  }),
+  options: z.record(z.string(), z.union([z.number(), z.boolean()])).optional(),
+}).check(({ value: { id, options = {} }, issues }) => {
+  const facts = OPTIMISERS.find(id);
+  if (!facts) {
+    const message = `expected an object such as ${EXAMPLE}, with one of ${OPTIMISERS.ids().join(', ')}`;
+    issues.push({ code: 'custom', message, input: id });
+    return;
+  }
+  for (const [name, value] of Object.entries(options)) {
+    const option = Object.hasOwn(facts.options, name) ? facts.options[name] : undefined;
+    const names = Object.keys(facts.options).join(', ') || 'no options';
+    const expected = option ? option.expected : `left out: ${id} has ${names}`;
+    if (!option || !isValid(option, value))
+      issues.push({ code: 'custom', message: `expected ${expected}`, path: ['options', name], input: value });
+  }
+});
+export type OptimiserChoice = z.infer<typeof optimiserSchema>;
+
+const isValid = ({ valid, default: usual }: OptimiserOption, value: number | boolean) =>
+  typeof value === typeof usual && (typeof value === 'boolean' || (valid?.(value) ?? true));
 
 /** The options of a choice with the defaults of those that are left out. */
 export function optimiserOptions({ id, options = {} }: OptimiserChoice): Record<string, number | boolean> {
-  const known = OPTIMISERS[id]?.options ?? {};
+  const known = OPTIMISERS.find(id)?.options ?? {};
   return {
     ...Object.fromEntries(Object.entries(known).map(([name, option]) => [name, option.default])),
     ...options,
   };
 }
-
-/** Tells `expect` what is wrong with a recipe's optimiser. */
-export function checkOptimiser(choice: OptimiserChoice | undefined, expect: Expect): void {
-  if (choice === undefined) return;
-  const facts = Object.hasOwn(OPTIMISERS, choice?.id) ? OPTIMISERS[choice.id] : undefined;
-  if (!facts) {
-    const ids = Object.keys(OPTIMISERS).join(', ');
-    expect('optimiser', choice, false, `an object such as { id: 'adamw' }, with one of ${ids}`);
-    return;
-  }
-  const { id: _, options = {}, ...others } = choice;
-  for (const name of Object.keys(others)) expect(`optimiser.${name}`, name, false, 'left out: it belongs into options');
-  for (const [name, value] of Object.entries(options)) {
-    const option = Object.hasOwn(facts.options, name) ? facts.options[name] : undefined;
-    const path = `optimiser.options.${name}`;
-    const names = Object.keys(facts.options);
-    if (!option)
-      expect(path, value, false, `left out: ${choice.id} has ${names.length > 0 ? names.join(', ') : 'no options'}`);
-    else expect(path, value, typeof value === typeof option.default && isValid(option, value), option.expected);
-  }
-}
-
-const isValid = ({ valid }: OptimiserOption, value: number | boolean) =>
-  typeof value === 'boolean' || (valid?.(value) ?? true);

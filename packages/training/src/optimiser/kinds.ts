@@ -181,14 +181,12 @@ const KINDS: Record<string, MakeOptimiser> = {
  * ```
  */
 export function registerOptimiser(id: string, facts: OptimiserFacts, make: MakeOptimiser): void {
-  if (Object.hasOwn(KINDS, id)) throw new Error(`There is an optimiser ${id} already; choose another name.`);
-  OPTIMISERS[id] = facts;
+  OPTIMISERS.register(id, facts);
   KINDS[id] = make;
 }
 
 /** @throws RangeError where there is none of the name. */
 export function makerOf(id: string): MakeOptimiser {
-  const make = Object.hasOwn(KINDS, id) ? KINDS[id] : undefined;
-  if (!make) throw new RangeError(`There is no optimiser ${id}; there are ${Object.keys(KINDS).join(', ')}.`);
-  return make;
+  OPTIMISERS.get(id);
+  return KINDS[id] as MakeOptimiser;
 }

@@ -175,7 +175,9 @@ describe('an optimiser of one’s own', () => {
         ({ weight, gradient, learningRate }) =>
           weight.assign(tf.sub(weight, tf.mul(tf.sign(gradient), tf.mul(learningRate, scale as number))) as never),
     }));
-    expect(() => registerOptimiser('sign', facts, () => expect.fail())).to.throw(/There is an optimiser sign already/);
+    expect(() => registerOptimiser('sign', facts, () => expect.fail())).to.throw(
+      /The optimiser 'sign' is registered already/,
+    );
     const recipe = tinyRecipe({ optimiser: { id: 'sign', options: { scale: 2 } } });
     expect(checkRecipe(recipe).optimiser).to.deep.equal(recipe.optimiser);
     expect(() => checkRecipe({ ...recipe, optimiser: { id: 'sign', options: { scale: 0 } } })).to.throw(
