@@ -11,6 +11,7 @@ import {
 } from '@refconv/datasets';
 import type { LoadedDataset } from './feed.js';
 import type { Recipe } from './recipe.js';
+import { workerShard } from './workers.js';
 
 export interface LoadingOptions {
   /** The transform of the test images: see `parseTransform`. */
@@ -94,10 +95,11 @@ export function openLoaders(
     train: new Loader(sourceOf(data.train), {
       ...{
         transform: mixed(trainingTransform(test, train), augment),
-        batchSize,
+        batchSize: batchSize / workerShard().of,
         dropLast,
         seed,
         shuffle: true,
+        shard: workerShard(),
         jpegDecoder: DECODER,
       },
       ...options,
@@ -129,5 +131,6 @@ export function testLoader(
   const batchSize = Math.min(annotations ? LABELLED_BATCH : TEST_BATCH, source.count);
   const resizes = annotations && parseTransform(options.transform).steps.every(({ name }) => name === 'resize');
   const labelSize = resizes ? ('own' as const) : ('image' as const);
-  return new Loader(source, { batchSize, labelSize, jpegDecoder: DECODER, exact: true, ...options });
+  const shard = workerShard();
+  return new Loader(source, { batchSize, labelSize, shard, jpegDecoder: DECODER, exact: true, ...options });
 }

@@ -108,6 +108,10 @@ export const recipeSchema = group('that of `refconv recipe paper`', {
   loss: lossSchema.optional(),
   /** Learns from a teacher too, which is given to the training beside the recipe. */
   distillation: distillationSchema.optional(),
+  /** Where several processes train: batch norms take the statistics of the whole batch. Left out: each of its own share. */
+  syncBatchNorm: yesOrNo
+    .meta({ option: '--sync-batch-norm', about: 'of several processes: batch norms take the statistics of the whole batch' })
+    .optional(),
   /** Random changes of the training images. */
   augment: augmentSchema,
   /** Trains on images that are attacked at each step. Left out: on the images themselves. */

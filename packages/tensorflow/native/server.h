@@ -1,0 +1,9 @@
+#pragma once
+
+#include <napi.h>
+
+namespace refconv {
+
+Napi::Value StartServer(const Napi::CallbackInfo& info);
+
+}  // namespace refconv
