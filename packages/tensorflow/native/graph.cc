@@ -441,6 +441,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   static std::once_flag registered;
   std::call_once(registered, refconv::RegisterOperations);
   exports.Set("Graph", Graph::Define(env));
+  exports.Set("endWithParent", Napi::Function::New(env, refconv::EndWithParent));
   exports.Set("startServer", Napi::Function::New(env, refconv::StartServer));
   exports.Set("version", Napi::Function::New(env, Version));
   exports.Set("setLogLevel", Napi::Function::New(env, SetLogLevel));

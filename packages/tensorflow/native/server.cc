@@ -2,6 +2,11 @@
 
 #include "server.h"
 
+#include <signal.h>
+#include <sys/prctl.h>
+
+#include <string>
+
 #include "tensorflow/c/c_api.h"
 
 namespace refconv {
@@ -18,5 +23,8 @@ Napi::Value StartServer(const Napi::CallbackInfo& info) {
   if (!failure.empty()) throw Napi::Error::New(info.Env(), failure);
   return Napi::String::New(info.Env(), TF_ServerTarget(server));
 }
+
+// endWithParent(): the kernel kills this process when the one that started it ends, in whatever way.
+void EndWithParent(const Napi::CallbackInfo&) { prctl(PR_SET_PDEATHSIG, SIGKILL); }
 
 }  // namespace refconv

@@ -5,5 +5,6 @@
 namespace refconv {
 
 Napi::Value StartServer(const Napi::CallbackInfo& info);
+void EndWithParent(const Napi::CallbackInfo& info);
 
 }  // namespace refconv

@@ -1,6 +1,7 @@
 /** This process as one task of a cluster: TensorFlow's own server, and what sessions and collective operations need of it. */
 import { connect, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { LAUNCHER } from './clusterProtocol.js';
 import { LOG_LEVEL, nativeGraph } from './load.js';
 import { encode } from './proto.js';
 
@@ -25,6 +26,9 @@ export interface Cluster {
 
 const DEFAULT_TIMEOUT = 600;
 const LEADER = '/job:worker/replica:0/task:0';
+
+/** From which level on TensorFlow logs: in a cluster it warns at every end of a healthy run, and what fails is thrown too. */
+export const logLevel = (least = joined ? 3 : 0): number => Math.max(LOG_LEVEL, least);
 
 let joined: (Cluster & { target: string }) | undefined;
 /** Whether a session was opened while there was no cluster. */
@@ -84,14 +88,14 @@ export async function joinCluster({ task, addresses, timeout = DEFAULT_TIMEOUT }
   if (alone)
     throw new Error('joinCluster was called after compile(): what is compiled already is not part of it. Call it first.');
   check({ task, addresses, timeout });
+  endWithLauncher();
   const places = addresses.map(placeOf);
   const own = places[task] as Place;
   await requireFree(own.port);
   // gRPC would send what is meant for the others to the proxy that the environment names for the web.
   const { no_grpc_proxy: listed = process.env.no_proxy, NO_PROXY } = process.env;
   process.env.no_grpc_proxy = [listed ?? NO_PROXY, ...new Set(places.map(({ host }) => host))].filter(Boolean).join(',');
-  // It warns at every end of a healthy run.
-  nativeGraph.setLogLevel(Math.max(LOG_LEVEL, 2));
+  nativeGraph.setLogLevel(logLevel(3));
   const target = nativeGraph.startServer(
     encode('ServerDef', {
       cluster: { job: [{ name: 'worker', tasks: Object.fromEntries(addresses.entries()) }] },
@@ -108,6 +112,14 @@ export async function joinCluster({ task, addresses, timeout = DEFAULT_TIMEOUT }
   await answers(places, timeout);
   joined = { task, tasks: addresses.length, addresses: [...addresses], timeout, target };
   return joined;
+}
+
+/** Else a launcher that is killed would leave workers behind, which wait for each other. */
+function endWithLauncher(): void {
+  const launcher = process.env[LAUNCHER];
+  if (launcher === undefined) return;
+  nativeGraph.endWithParent();
+  if (process.ppid !== Number(launcher)) throw new Error('The launcher of this process has ended.');
 }
 
 interface Place {

@@ -1,11 +1,11 @@
 /** compile(): tfjs functions as one TensorFlow graph. See docs/compile.md. */
 import type { Scalar, Tensor } from '@tensorflow/tfjs';
 import { currentRecorder } from './backend.js';
-import { keepInstances } from './cluster.js';
+import { keepInstances, logLevel } from './cluster.js';
 import { collectiveFailure } from './clusterFailure.js';
 import { Graph, type RunChoice } from './graph.js';
 import { type Inspection, inspectionOf, inspectorOf } from './inspection.js';
-import { LOG_LEVEL, nativeGraph, tf } from './load.js';
+import { nativeGraph, tf } from './load.js';
 import { DType, type Feed, type NativeRunResult, type Output } from './native.js';
 import { type OperationTime, summarizeTimings } from './profile.js';
 import { type ArgumentSpec, type Body, Recorder, type Recording } from './record.js';
@@ -163,13 +163,13 @@ class Program {
     const profile = (...inputs: (Tensor | number)[]): OperationTime[] => {
       const { recording, feeds } = prepare(inputs);
       // TensorFlow warns at every traced call that no GPU was traced.
-      nativeGraph.setLogLevel(Math.max(LOG_LEVEL, 2));
+      nativeGraph.setLogLevel(Math.max(logLevel(), 2));
       try {
         const { fetches, targets } = recording;
         const { metadata } = this.graph.run(feeds, fetches, targets, { ...choiceOf(recording), trace: true });
         return summarizeTimings(metadata as Uint8Array);
       } finally {
-        nativeGraph.setLogLevel(LOG_LEVEL);
+        nativeGraph.setLogLevel(logLevel());
         this.store.changed();
       }
     };

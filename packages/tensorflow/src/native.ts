@@ -77,6 +77,8 @@ export interface NativeGraphBinding {
   Graph: new (config: Uint8Array, target?: string) => NativeGraph;
   /** Starts TensorFlow's server by a serialized ServerDef, and gives the target for sessions. It ends with the process. */
   startServer(definition: Uint8Array): string;
+  /** From now on the kernel kills this process when its parent ends. */
+  endWithParent(): void;
   version(): string;
   keepFreedMemory(): void;
   releaseFreedMemory(): void;

@@ -19,7 +19,7 @@ export const workerShard = (): Shard => ({ rank: currentCluster()?.task ?? 0, of
 export const isFirstWorker = (): boolean => workerShard().rank === 0;
 
 /** What a step's gradients are computed from. */
-interface Computed {
+export interface Computed {
   value: Scalar;
   grads: NamedTensorMap;
 }
