@@ -1,6 +1,5 @@
 /** One worker of the tests with several: `node worker.js OPTIONS`, as JSON. Trains, and writes what came out into a file of its own. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { buildBackbone } from '@refconv/backbones';
 import { channelStatistics, loadCifar10, takeImages } from '@refconv/datasets';
@@ -13,42 +12,7 @@ import { openLoaders } from '../loaders.js';
 import { PAPER_RECIPE, type Recipe } from '../recipe.js';
 import { workerShard } from '../workers.js';
 import { tinyData, tinyModel, tinyRecipe, weightsHash } from './tiny.js';
-
-export interface WorkerOptions {
-  /** Where reports go. */
-  reports: string;
-  folder?: string;
-  /** `tiny` on textures, the others on CIFAR-10's first images. */
-  network: 'tiny' | 'refconv' | 'resnet20';
-  recipe?: Partial<Recipe>;
-  /** The folder of CIFAR-10. */
-  cifar?: string;
-  /** Training images. */
-  images?: number;
-  /** By loaders, in place of batches in memory. */
-  loaders?: boolean;
-  /** In the task `task`, after the step `step`: is killed, frozen, throws, or wishes to stop. */
-  mishap?: { task: number; step: number; what: 'SIGKILL' | 'SIGSTOP' | 'throw' | 'stop' };
-  /** The task whose recipe has another seed. */
-  unlike?: number;
-}
-
-export interface WorkerReport {
-  losses: number[];
-  /** Weights, as SHA-256, and their values where there are few. */
-  weights: string;
-  values: number[];
-  stopped: boolean;
-  rows: unknown[];
-  results: number;
-}
-
-/** Where a task's report lies. */
-export const reportFile = (folder: string, task: number) => join(folder, `${task}.json`);
-
-/** The reports of tasks, each as it wrote it last. */
-export const readReports = (folder: string, tasks: number): WorkerReport[] =>
-  Array.from({ length: tasks }, (_, task) => JSON.parse(readFileSync(reportFile(folder, task), 'utf8')));
+import { reportFile, type WorkerOptions, type WorkerReport } from './workerReport.js';
 
 async function material({ network, images = 96, cifar }: WorkerOptions) {
   if (network === 'tiny') {
@@ -85,7 +49,7 @@ async function main(options: WorkerOptions): Promise<void> {
     else process.kill(process.pid, mishap.what);
   };
   const loaders = options.loaders
-    ? openLoaders({ ...data, mean, std } as never, recipe, { test: 'normalize', train: 'flip|normalize', workers: 1 })
+    ? openLoaders({ ...data, mean, std } as never, recipe, { test: 'normalize(half)', train: 'flip|normalize(half)', workers: 1 })
     : undefined;
   const { folder } = options;
   const fitted = await fit({
