@@ -150,7 +150,7 @@ async function endAll(workers: readonly Worker[], all: Promise<unknown>): Promis
 }
 
 /** Free ports of this machine; they are held until all are found, so that they differ. */
-async function freePorts(count: number): Promise<number[]> {
+export async function freePorts(count: number): Promise<number[]> {
   const servers = await Promise.all(
     Array.from({ length: count }, () => {
       const server = createServer();
