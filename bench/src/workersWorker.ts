@@ -20,7 +20,12 @@ const SIZE = 32;
 const CLASSES = 10;
 
 function build({ network, width, batch, tasks }: WorkersSetting) {
-  const model = buildBackbone(network, { variant: 'cifar', inputSize: SIZE, classes: CLASSES, ...(width !== undefined && { width }) });
+  const model = buildBackbone(network, {
+    variant: 'cifar',
+    inputSize: SIZE,
+    classes: CLASSES,
+    ...(width !== undefined && { width }),
+  });
   return contestantOf(model, { batch: batch / Math.max(1, tasks), inputSize: SIZE, classes: CLASSES });
 }
 

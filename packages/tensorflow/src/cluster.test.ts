@@ -51,7 +51,9 @@ describe('a cluster', function () {
 
   it('does not go through a proxy', async () => {
     const proxy = 'http://127.0.0.1:9';
-    expect(await inCluster(2, 'collectives', { http_proxy: proxy, https_proxy: proxy, no_proxy: 'example.org' })).to.have.property('sum');
+    expect(
+      await inCluster(2, 'collectives', { http_proxy: proxy, https_proxy: proxy, no_proxy: 'example.org' }),
+    ).to.have.property('sum');
   });
 
   for (const what of ['unlike shapes', 'unlike order'])
@@ -98,7 +100,9 @@ describe('a cluster', function () {
     it('cannot be joined any more after a compilation', async () => {
       const program = compile({ twice: (x: tf.Tensor) => tf.mul(x, 2) });
       program.dispose();
-      expect(await messageOf(joinCluster({ task: 0, addresses: ['127.0.0.1:1'] }))).to.match(/called after compile\(\)/);
+      expect(await messageOf(joinCluster({ task: 0, addresses: ['127.0.0.1:1'] }))).to.match(
+        /called after compile\(\)/,
+      );
     });
   });
 });

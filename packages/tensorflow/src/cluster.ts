@@ -86,7 +86,9 @@ export function keepInstances(count: number): void {
 export async function joinCluster({ task, addresses, timeout = DEFAULT_TIMEOUT }: ClusterOptions): Promise<Cluster> {
   if (joined) throw new Error('This process has joined a cluster already; TensorFlow cannot leave one.');
   if (alone)
-    throw new Error('joinCluster was called after compile(): what is compiled already is not part of it. Call it first.');
+    throw new Error(
+      'joinCluster was called after compile(): what is compiled already is not part of it. Call it first.',
+    );
   check({ task, addresses, timeout });
   endWithLauncher();
   const places = addresses.map(placeOf);
@@ -94,7 +96,9 @@ export async function joinCluster({ task, addresses, timeout = DEFAULT_TIMEOUT }
   await requireFree(own.port);
   // gRPC would send what is meant for the others to the proxy that the environment names for the web.
   const { no_grpc_proxy: listed = process.env.no_proxy, NO_PROXY } = process.env;
-  process.env.no_grpc_proxy = [listed ?? NO_PROXY, ...new Set(places.map(({ host }) => host))].filter(Boolean).join(',');
+  process.env.no_grpc_proxy = [listed ?? NO_PROXY, ...new Set(places.map(({ host }) => host))]
+    .filter(Boolean)
+    .join(',');
   nativeGraph.setLogLevel(logLevel(3));
   const target = nativeGraph.startServer(
     encode('ServerDef', {
@@ -140,8 +144,11 @@ function check({ task, addresses, timeout }: Required<ClusterOptions>): void {
   const twice = addresses.find((address, i) => addresses.indexOf(address) !== i);
   if (twice !== undefined) throw new RangeError(`Each task needs an address of its own; ${twice} was given twice.`);
   if (!(Number.isInteger(task) && task >= 0 && task < addresses.length))
-    throw new RangeError(`The task must be from 0 to ${addresses.length - 1}, as there are ${addresses.length} addresses; given ${task}.`);
-  if (!(timeout > 0 && timeout < 1e9)) throw new RangeError(`The timeout must be a number of seconds above 0; given ${timeout}.`);
+    throw new RangeError(
+      `The task must be from 0 to ${addresses.length - 1}, as there are ${addresses.length} addresses; given ${task}.`,
+    );
+  if (!(timeout > 0 && timeout < 1e9))
+    throw new RangeError(`The timeout must be a number of seconds above 0; given ${timeout}.`);
 }
 
 /** TensorFlow says of a port that is taken only that the server could not be started, and may share it. */
@@ -150,7 +157,9 @@ function requireFree(port: number): Promise<void> {
     const server = createServer();
     server.once('error', (error: NodeJS.ErrnoException) => {
       const why = error.code === 'EADDRINUSE' ? 'another program listens on it' : error.message;
-      reject(new Error(`Port ${port} cannot be used for this task: ${why}. Give the task another port, in all processes.`));
+      reject(
+        new Error(`Port ${port} cannot be used for this task: ${why}. Give the task another port, in all processes.`),
+      );
     });
     server.listen(port, () => server.close(() => resolve()));
   });

@@ -14,7 +14,10 @@ describe('the cluster that the environment describes', () => {
     const TF_CONFIG = config({ type: 'worker', index: 0 });
     expect(clusterFromEnvironment({ TF_CONFIG })).to.deep.equal({ task: 0, addresses: ['a:1', 'b:2'] });
     const REFCONV_CLUSTER = config({ type: 'worker', index: 1 }, { worker: ['c:3', 'd:4'] });
-    expect(clusterFromEnvironment({ TF_CONFIG, REFCONV_CLUSTER })).to.deep.equal({ task: 1, addresses: ['c:3', 'd:4'] });
+    expect(clusterFromEnvironment({ TF_CONFIG, REFCONV_CLUSTER })).to.deep.equal({
+      task: 1,
+      addresses: ['c:3', 'd:4'],
+    });
   });
 
   it('counts a chief as the first task', () => {
@@ -25,7 +28,9 @@ describe('the cluster that the environment describes', () => {
   });
 
   it('says what it was given where it cannot be understood', () => {
-    expect(() => clusterFromEnvironment({ REFCONV_CLUSTER: '{"cluster"' })).to.throw(/REFCONV_CLUSTER cannot be used.*given \{"cluster"/);
+    expect(() => clusterFromEnvironment({ REFCONV_CLUSTER: '{"cluster"' })).to.throw(
+      /REFCONV_CLUSTER cannot be used.*given \{"cluster"/,
+    );
     const TF_CONFIG = config({ type: 'ps', index: 0 });
     expect(() => clusterFromEnvironment({ TF_CONFIG })).to.throw(/TF_CONFIG cannot be used.*task\.type/);
   });
@@ -52,8 +57,12 @@ describe('the cluster that the environment describes', () => {
   });
 
   it('refuses a step whose variables contradict each other or are missing', () => {
-    expect(() => clusterFromEnvironment({ ...step, SLURM_STEP_NUM_TASKS: '4' })).to.throw(/4 tasks, and 5 by SLURM_STEP_NODELIST/);
-    expect(() => clusterFromEnvironment({ ...step, SLURM_STEP_NODELIST: '' })).to.throw(/SLURM_STEP_NODELIST is missing/);
+    expect(() => clusterFromEnvironment({ ...step, SLURM_STEP_NUM_TASKS: '4' })).to.throw(
+      /4 tasks, and 5 by SLURM_STEP_NODELIST/,
+    );
+    expect(() => clusterFromEnvironment({ ...step, SLURM_STEP_NODELIST: '' })).to.throw(
+      /SLURM_STEP_NODELIST is missing/,
+    );
   });
 
   it('expands lists of nodes', () => {

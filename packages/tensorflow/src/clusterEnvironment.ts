@@ -38,7 +38,8 @@ function configured(name: string, text: string): ClusterOptions {
   try {
     config = Config.parse(JSON.parse(text));
   } catch (error) {
-    const why = error instanceof z.ZodError ? z.prettifyError(error).replace(/\s*\n\s*/g, ' ') : (error as Error).message;
+    const why =
+      error instanceof z.ZodError ? z.prettifyError(error).replace(/\s*\n\s*/g, ' ') : (error as Error).message;
     throw new Error(
       `${name} cannot be used: ${why}. Expected {"cluster":{"worker":["host:port", …]},"task":{"type":"worker","index":0}}; given ${text}`,
     );
@@ -55,7 +56,9 @@ function slurmStep(env: NodeJS.ProcessEnv): ClusterOptions {
   const given = (name: string): string => {
     const value = env[name];
     if (value) return value;
-    throw new Error(`SLURM_STEP_NUM_TASKS is ${env.SLURM_STEP_NUM_TASKS}, but ${name} is missing. Start the tasks by srun, or set REFCONV_CLUSTER.`);
+    throw new Error(
+      `SLURM_STEP_NUM_TASKS is ${env.SLURM_STEP_NUM_TASKS}, but ${name} is missing. Start the tasks by srun, or set REFCONV_CLUSTER.`,
+    );
   };
   const hosts = expandHostList(given('SLURM_STEP_NODELIST'));
   const counts = taskCounts(given('SLURM_STEP_TASKS_PER_NODE'));

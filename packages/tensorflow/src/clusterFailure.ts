@@ -24,8 +24,20 @@ export function collectiveFailure(name: string, error: unknown): WorkerError {
   const said = message.split('\n').find((line) => !/^From |^$/.test(line)) ?? message;
   const options = { cause: error };
   if (/mismatch|but got|but that|expected (type|shape|size|group)/i.test(message))
-    return new WorkerError(`${who}: the tasks do not compute the same. All must call the same compiled functions in the same order. ${said}`, false, options);
+    return new WorkerError(
+      `${who}: the tasks do not compute the same. All must call the same compiled functions in the same order. ${said}`,
+      false,
+      options,
+    );
   if (/timed out|deadline/i.test(message))
-    return new WorkerError(`${who}: another task did not take part within ${timeout} s: it hangs, or has not come so far.`, true, options);
-  return new WorkerError(`${who}: another task has ended or cannot be reached any more. Start all again. (${said})`, true, options);
+    return new WorkerError(
+      `${who}: another task did not take part within ${timeout} s: it hangs, or has not come so far.`,
+      true,
+      options,
+    );
+  return new WorkerError(
+    `${who}: another task has ended or cannot be reached any more. Start all again. (${said})`,
+    true,
+    options,
+  );
 }

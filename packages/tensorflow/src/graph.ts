@@ -143,12 +143,22 @@ export class Graph {
     return this.add('AssignVariableOp', [variable, value], attributes, controls).operation;
   }
 
-  run(feeds: Feed[], fetches: Output[], targets: number[] = [], { trace = false, collective = false }: RunChoice = {}): NativeRunResult {
+  run(
+    feeds: Feed[],
+    fetches: Output[],
+    targets: number[] = [],
+    { trace = false, collective = false }: RunChoice = {},
+  ): NativeRunResult {
     if (fetches.length + targets.length === 0) return { outputs: [] };
     return this.native.run(feeds, fetches, targets, trace, collective ? COLLECTIVE_RUN : undefined);
   }
 
-  async runAsync(feeds: Feed[], fetches: Output[], targets: number[] = [], { collective = false }: RunChoice = {}): Promise<NativeRunResult> {
+  async runAsync(
+    feeds: Feed[],
+    fetches: Output[],
+    targets: number[] = [],
+    { collective = false }: RunChoice = {},
+  ): Promise<NativeRunResult> {
     if (fetches.length + targets.length === 0) return { outputs: [] };
     return this.native.runAsync(feeds, fetches, targets, false, collective ? COLLECTIVE_RUN : undefined);
   }

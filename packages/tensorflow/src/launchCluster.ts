@@ -14,14 +14,12 @@ export interface LaunchClusterOptions {
   env?: NodeJS.ProcessEnv;
   /** See `joinCluster`. */
   timeout?: number;
-  /** Ends the processes as SIGTERM does: those that listen stop with a checkpoint. */
-  signal?: AbortSignal;
   /** Takes what is to be told of a failure. Default: stderr. */
   log?: (line: string) => void;
 }
 
 /** After the first failure the others may tell their own for so long, then are asked to end, then made to; in milliseconds. */
-const [PATIENCE, MERCY] = [3000, 5000];
+const [PATIENCE, MERCY] = [2000, 1000];
 /** Of what a process but the first writes to stderr, so much is kept for the case that it fails. */
 const KEPT = 4000;
 
@@ -40,27 +38,33 @@ const KEPT = 4000;
  * ```
  */
 export async function launchCluster(options: LaunchClusterOptions): Promise<number> {
-  const { processes, args, timeout, signal, log = (line) => console.error(line) } = options;
+  const { processes, args, timeout, log = (line) => console.error(line) } = options;
   const addresses = (await freePorts(processes)).map((port) => `127.0.0.1:${port}`);
   const places = devicesFor(processes, { ...process.env, ...options.env });
   const workers = addresses.map((_, task) => {
-    const cluster = { cluster: { worker: addresses }, task: { type: 'worker', index: task }, ...(timeout !== undefined && { timeout }) };
-    const env = { ...process.env, ...options.env, ...places[task], REFCONV_CLUSTER: JSON.stringify(cluster), [LAUNCHER]: String(process.pid) };
+    const cluster = {
+      cluster: { worker: addresses },
+      task: { type: 'worker', index: task },
+      ...(timeout !== undefined && { timeout }),
+    };
+    const env = {
+      ...process.env,
+      ...options.env,
+      ...places[task],
+      REFCONV_CLUSTER: JSON.stringify(cluster),
+      [LAUNCHER]: String(process.pid),
+    };
     return new Worker(task, args, env);
   });
   // Ctrl-C reaches this process alone, as each worker is of a group of its own: all are told the same, and once.
   const forward = (name: NodeJS.Signals) => {
     for (const worker of workers) worker.end(name);
   };
-  const abort = () => forward('SIGTERM');
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, forward);
-  signal?.addEventListener('abort', abort, { once: true });
-  if (signal?.aborted) abort();
   try {
     return await watch(workers, log);
   } finally {
     for (const name of ['SIGINT', 'SIGTERM'] as const) process.off(name, forward);
-    signal?.removeEventListener('abort', abort);
   }
 }
 
@@ -118,7 +122,9 @@ class Worker {
 /** @returns the exit status. */
 async function watch(workers: readonly Worker[], log: (line: string) => void): Promise<number> {
   const all = Promise.all(workers.map(({ ended }) => ended));
-  const failure = Promise.race(workers.map(({ ended }, i) => ended.then(() => (workers[i]?.failed ? undefined : new Promise(() => {})))));
+  const failure = Promise.race(
+    workers.map(({ ended }, i) => ended.then(() => (workers[i]?.failed ? undefined : new Promise(() => {})))),
+  );
   await Promise.race([all, failure]);
   if (workers.every(({ code }) => code === 0)) return 0;
   await Promise.race([all, sleep(PATIENCE, undefined, { ref: false })]);
@@ -183,7 +189,10 @@ function visibleGpus({ CUDA_VISIBLE_DEVICES: visible, REFCONV_TENSORFLOW: flavou
   if (visible !== undefined) return visible.split(',').filter((id) => id !== '' && id !== '-1');
   try {
     const query = ['--query-gpu=index', '--format=csv,noheader'];
-    return execFileSync('nvidia-smi', query, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim().split(/\s+/).filter(Boolean);
+    return execFileSync('nvidia-smi', query, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
+      .trim()
+      .split(/\s+/)
+      .filter(Boolean);
   } catch {
     return []; // no driver
   }

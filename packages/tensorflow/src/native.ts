@@ -74,7 +74,10 @@ export interface NativeGraph {
 
 export interface NativeGraphBinding {
   /** @param target of the server that the session is opened on. Default: none. */
-  Graph: new (config: Uint8Array, target?: string) => NativeGraph;
+  Graph: new (
+    config: Uint8Array,
+    target?: string,
+  ) => NativeGraph;
   /** Starts TensorFlow's server by a serialized ServerDef, and gives the target for sessions. It ends with the process. */
   startServer(definition: Uint8Array): string;
   /** From now on the kernel kills this process when its parent ends. */

@@ -86,9 +86,12 @@ export function trainFeed(split: ImageSplit | Loader, recipe: Recipe, normalisat
       );
     }
     const { rank, of } = options.shard;
-    if (rank !== shard.rank || of !== shard.of) wrong.push(`its shard is ${rank} of ${of}, and this worker ${shard.rank} of ${shard.of}`);
+    if (rank !== shard.rank || of !== shard.of)
+      wrong.push(`its shard is ${rank} of ${of}, and this worker ${shard.rank} of ${shard.of}`);
     if (shard.of > 1 && options.onBroken === 'skip')
-      wrong.push('images that cannot be read are left out there, and the workers would have batches of unlike sizes: see that all can be read');
+      wrong.push(
+        'images that cannot be read are left out there, and the workers would have batches of unlike sizes: see that all can be read',
+      );
     if (wrong.length > 0) throw new RangeError(`The training loader does not fit the recipe: ${wrong.join('; ')}.`);
     return loaderFeed(split);
   }

@@ -272,7 +272,10 @@ async function train<P extends ImageResult, E extends Measured>(
 }
 
 /** What the workers but the first do with what is said and written. */
-const SILENT: Pick<FitOptions, 'folder' | 'log' | 'showProgress' | 'onEpoch'> = { log: () => undefined, showProgress: false };
+const SILENT: Pick<FitOptions, 'folder' | 'log' | 'showProgress' | 'onEpoch'> = {
+  log: () => undefined,
+  showProgress: false,
+};
 
 async function save(run: Run | undefined, position: Position): Promise<void> {
   await run?.save(position).catch((error) => {

@@ -11,7 +11,7 @@ import {
 } from '@refconv/datasets';
 import type { LoadedDataset } from './feed.js';
 import type { Recipe } from './recipe.js';
-import { workerShard } from './workers.js';
+import { type Shard, workerShard } from './workers.js';
 
 export interface LoadingOptions {
   /** The transform of the test images: see `parseTransform`. */
@@ -22,6 +22,8 @@ export interface LoadingOptions {
   workers?: number;
   /** What happens where a file cannot be read. Default: `fail`. */
   onBroken?: 'fail' | 'skip';
+  /** Which images are loaded. Default: in a cluster this process's share. */
+  shard?: Shard;
   /** Images of more pixels cannot be read. Default: the loader's. */
   maxPixels?: number | undefined;
 }

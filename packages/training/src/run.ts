@@ -157,11 +157,18 @@ export class Run {
     const { folder, allowOtherThreads, warn } = this.options;
     const [was, is, remedy] =
       now.workers === workers
-        ? [`${threads} threads`, `TensorFlow now has ${now.threads}`, `Set the environment variable TF_NUM_INTRAOP_THREADS=${threads}`]
+        ? [
+            `${threads} threads`,
+            `TensorFlow now has ${now.threads}`,
+            `Set the environment variable TF_NUM_INTRAOP_THREADS=${threads}`,
+          ]
         : [counted(workers, 'process', 'processes'), `there are now ${now.workers}`, `Start as many as before`];
     const message = `The run in ${folder} was begun with ${was}, and ${is}`;
     if (allowOtherThreads) warn(`${message}: its end will not be bit-equal to that of an undisturbed run.`);
-    else throw new Error(`${message}, which changes results in their last bits. ${remedy}, or allow it by allowOtherThreads: true.`);
+    else
+      throw new Error(
+        `${message}, which changes results in their last bits. ${remedy}, or allow it by allowOtherThreads: true.`,
+      );
   }
 }
 

@@ -2,9 +2,9 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { realCifar10 } from '../../datasets/dist/test-data.js';
 import { launchCluster } from '@refconv/tensorflow/launch';
 import { expect } from 'chai';
+import { realCifar10 } from '../../datasets/dist/test-data.js';
 import { readReports, type WorkerOptions, type WorkerReport } from './testing/workerReport.js';
 
 const SCRIPT = fileURLToPath(new URL('./testing/worker.js', import.meta.url));
@@ -72,7 +72,11 @@ describe('a training by several processes', function () {
 
   it('sums accumulated gradients, clips the common one and averages as one process does', async () => {
     const recipe = { ...SYNC, accumulate: 2, clipNorm: 0.5, averaging: { decay: 0.9 } };
-    close(one((await train(2, { network: 'tiny', recipe })).reports), one((await train(1, { network: 'tiny', recipe })).reports), 12);
+    close(
+      one((await train(2, { network: 'tiny', recipe })).reports),
+      one((await train(1, { network: 'tiny', recipe })).reports),
+      12,
+    );
   });
 
   for (const network of ['refconv', 'resnet20'] as const) {
@@ -84,7 +88,13 @@ describe('a training by several processes', function () {
       }
       // The paper's warm-up at 32 images a batch, of which the first steps are done.
       const recipe = { ...SYNC, batchSize: network === 'refconv' ? 64 : 32, epochs: 205, warmUpEpochs: 195 };
-      const options = { network, cifar, recipe, images: 5 * recipe.batchSize, mishap: { task: 0, step: 5, what: 'stop' } } as const;
+      const options = {
+        network,
+        cifar,
+        recipe,
+        images: 5 * recipe.batchSize,
+        mishap: { task: 0, step: 5, what: 'stop' },
+      } as const;
       const single = one((await train(1, options)).reports);
       for (const processes of LONG ? [2, 4] : [2]) close(one((await train(processes, options)).reports), single);
     });
@@ -116,7 +126,9 @@ describe('a training by several processes', function () {
       const stopped = one((await train(2, { network: 'tiny', recipe: EPOCHS, folder, mishap })).reports);
       expect(stopped.stopped).to.equal(true);
       expect(stopped.losses.length).to.equal(5);
-      expect(one((await train(2, { network: 'tiny', recipe: EPOCHS, folder })).reports).weights).to.equal(undisturbed.weights);
+      expect(one((await train(2, { network: 'tiny', recipe: EPOCHS, folder })).reports).weights).to.equal(
+        undisturbed.weights,
+      );
     });
 
     it('goes on with as many workers alone', async () => {

@@ -55,7 +55,10 @@ export function stepOfWorkers(model: LayersModel, state: () => Iterable<Variable
     },
     share(): void {
       for (const variable of state()) {
-        const value = variable.dtype === 'float32' ? broadcast(variable) : tf.cast(broadcast(tf.cast(variable, 'float32')), variable.dtype);
+        const value =
+          variable.dtype === 'float32'
+            ? broadcast(variable)
+            : tf.cast(broadcast(tf.cast(variable, 'float32')), variable.dtype);
         variable.assign(value as never);
       }
     },
@@ -87,7 +90,9 @@ export async function everyones<T>(value: T): Promise<T[]> {
   for (let sent = 0, longest = 1; sent < longest; sent += 4 * MESSAGE) {
     const message = new Uint8Array(4 * MESSAGE);
     message.set(text.subarray(sent, sent + message.length));
-    const gathered = tf.tidy(() => messages?.gather(tf.tensor2d(new Float32Array(message.buffer), [1, MESSAGE])).dataSync<'float32'>());
+    const gathered = tf.tidy(() =>
+      messages?.gather(tf.tensor2d(new Float32Array(message.buffer), [1, MESSAGE])).dataSync<'float32'>(),
+    );
     const all = new Uint8Array((gathered as Float32Array).buffer);
     parts.forEach((part, i) => part.push(all.slice(i * message.length, (i + 1) * message.length)));
     if (sent === 0) longest = Math.max(...parts.map(([first]) => 4 + lengthOf(first as Uint8Array)));
@@ -127,7 +132,10 @@ export async function beginTogether(
   if (first.failed !== undefined) throw new Error(`The first worker: ${first.failed}`);
   for (const [worker, { identity: own }] of all.entries()) {
     const unlike = differences(first.identity, own, '', ['for worker 0', `for worker ${worker}`]);
-    if (unlike.length > 0) throw new Error(`The workers were started with unlike settings or data: ${unlike.join('; ')}. Start all with the same.`);
+    if (unlike.length > 0)
+      throw new Error(
+        `The workers were started with unlike settings or data: ${unlike.join('; ')}. Start all with the same.`,
+      );
   }
   program.share();
   return first.position as Position;

@@ -51,7 +51,13 @@ function registerCpuTraining(): void {
       const running = [runningMean ?? tf.zerosLike(scale as Tensor), runningVariance ?? tf.zerosLike(scale as Tensor)];
       const factor = runningMean ? (averageFactor as number) : 1;
       if (isSyncBatchNorm())
-        return syncBatchNorm(x as TensorInfo, [scale as TensorInfo, offset as TensorInfo], running as [Tensor, Tensor], epsilon, factor);
+        return syncBatchNorm(
+          x as TensorInfo,
+          [scale as TensorInfo, offset as TensorInfo],
+          running as [Tensor, Tensor],
+          epsilon,
+          factor,
+        );
       const statistics = batchStatistics(x as TensorInfo, running as [TensorInfo, TensorInfo], epsilon, factor);
       const [mean, inverse, nextMean, nextVariance] = statistics;
       const y = normalize(x as TensorInfo, [scale as TensorInfo, offset as TensorInfo, mean, inverse]);
@@ -82,7 +88,13 @@ function registerGpuTraining(): void {
         const zeros = tf.zerosLike(scale as Tensor);
         const running = [runningMean ?? zeros, runningVariance ?? zeros] as [Tensor, Tensor];
         const affine = [scale, offset] as [TensorInfo, TensorInfo];
-        const outputs = syncBatchNorm(x as TensorInfo, affine, running, epsilon, runningMean ? (averageFactor as number) : 1);
+        const outputs = syncBatchNorm(
+          x as TensorInfo,
+          affine,
+          running,
+          epsilon,
+          runningMean ? (averageFactor as number) : 1,
+        );
         return [...outputs, tf.zeros([0])]; // in the place of cuDNN's third
       }
       const list = [

@@ -37,8 +37,17 @@ function recorder(name: string, x: Tensor): Recorder {
 export function allReduce<T extends Tensor>(x: T): T {
   if (clusterSize() === 1) return x;
   const sum = (value: Tensor) => {
-    const attributes = [attribute.type('T', value), attribute.string('merge_op', 'Add'), attribute.string('final_op', 'Id')];
-    return recorder('allReduce', value).collective('CollectiveReduceV2', value, [...attributes, NO_TOKENS], value.shape);
+    const attributes = [
+      attribute.type('T', value),
+      attribute.string('merge_op', 'Add'),
+      attribute.string('final_op', 'Id'),
+    ];
+    return recorder('allReduce', value).collective(
+      'CollectiveReduceV2',
+      value,
+      [...attributes, NO_TOKENS],
+      value.shape,
+    );
   };
   const differentiable = tf.customGrad((value) => ({
     value: sum(value as Tensor),
@@ -94,7 +103,13 @@ export function allReduceAll(tensors: readonly Tensor[]): Tensor[] {
   for (const bucket of bucketsOf(tensors)) {
     const flat = bucket.map(({ tensor }) => tf.reshape(tensor, [-1]));
     const sum = allReduce(flat.length === 1 ? (flat[0] as Tensor) : tf.concat(flat));
-    const parts = flat.length === 1 ? [sum] : tf.split(sum, flat.map(({ size }) => size));
+    const parts =
+      flat.length === 1
+        ? [sum]
+        : tf.split(
+            sum,
+            flat.map(({ size }) => size),
+          );
     bucket.forEach(({ tensor, place }, i) => {
       sums[place] = tf.reshape(parts[i] as Tensor, tensor.shape);
     });
@@ -125,5 +140,10 @@ export function allGather(x: Tensor): Tensor {
   const recording = recorder('allGather', x);
   const gathered = recording.collective('CollectiveGatherV2', x, [type, NO_TOKENS], shape);
   // TensorFlow's shape inference does not know how many tasks there are.
-  return recording.execute('EnsureShape', [type, { name: 'shape', type: Attr.shape, value: shape }], [gathered], 1)[0] as Tensor;
+  return recording.execute(
+    'EnsureShape',
+    [type, { name: 'shape', type: Attr.shape, value: shape }],
+    [gathered],
+    1,
+  )[0] as Tensor;
 }

@@ -75,7 +75,10 @@ function statistics(x: Tensor, running: [Tensor, Tensor], epsilon: number, avera
 /** This task's mean and variance (biased). */
 function ownStatistics(x: Tensor, running: [Tensor, Tensor], count: number): [Tensor, Tensor] {
   if (!usesCpuKernels() || count === 1) {
-    const { mean, variance } = tf.moments(x, x.shape.slice(0, -1).map((_, axis) => axis));
+    const { mean, variance } = tf.moments(
+      x,
+      x.shape.slice(0, -1).map((_, axis) => axis),
+    );
     return [mean, variance];
   }
   // Moved all the way towards the batch's own mean and unbiased variance.
@@ -103,7 +106,11 @@ export function syncBatchNormGradient(
   return { x: () => dx, scale: () => dScale, offset: () => dOffset };
 }
 
-function plainGradient(dy: Tensor, x: Tensor, [scale, mean, inverse]: [Tensor, Tensor, Tensor]): [Tensor, Tensor, Tensor] {
+function plainGradient(
+  dy: Tensor,
+  x: Tensor,
+  [scale, mean, inverse]: [Tensor, Tensor, Tensor],
+): [Tensor, Tensor, Tensor] {
   const axes = x.shape.slice(0, -1).map((_, axis) => axis);
   const normalized = tf.mul(tf.sub(x, mean), inverse);
   const dScale = tf.sum(tf.mul(dy, normalized), axes);

@@ -19,7 +19,9 @@ const WHAT: Record<string, (task: number) => unknown> = {
     const found = tf.tidy(() => ({
       sum: values(program.sum(tf.tensor1d([task, 2]))),
       // Two buckets and a half.
-      all: program.all(tf.fill([1200, 1000], task), tf.fill([1300, 1000], 2)).map((x) => [x.shape, x.min().dataSync()[0], x.max().dataSync()[0]]),
+      all: program
+        .all(tf.fill([1200, 1000], task), tf.fill([1300, 1000], 2))
+        .map((x) => [x.shape, x.min().dataSync()[0], x.max().dataSync()[0]]),
       share: values(weights),
       gather: program.gather(tf.tensor2d([[task, 9]])).arraySync(),
       slope: values(program.slope(tf.tensor1d([1, 1]))),

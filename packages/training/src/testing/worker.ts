@@ -7,8 +7,8 @@ import { refocus } from '@refconv/refconv';
 import { clusterFromEnvironment, joinCluster, WorkerError } from '@refconv/tensorflow';
 import { WORKER_FAILED } from '@refconv/tensorflow/launch';
 import { fit } from '../fit.js';
-import { loadModel } from '../modelFolder.js';
 import { openLoaders } from '../loaders.js';
+import { loadModel } from '../modelFolder.js';
 import { PAPER_RECIPE, type Recipe } from '../recipe.js';
 import { workerShard } from '../workers.js';
 import { tinyData, tinyModel, tinyRecipe, weightsHash } from './tiny.js';
@@ -20,12 +20,21 @@ async function material({ network, images = 96, cifar }: WorkerOptions) {
     return { data, mean, std, model: tinyModel(workerShard().rank + 1) };
   }
   const { train, test, classes } = await loadCifar10({ folder: cifar as string });
-  const data = { name: 'cifar10', classes, train: takeImages(train, images, 'first'), test: takeImages(test, 60, 'first') };
+  const data = {
+    name: 'cifar10',
+    classes,
+    train: takeImages(train, images, 'first'),
+    test: takeImages(test, 60, 'first'),
+  };
   const plain =
     network === 'resnet20'
       ? buildBackbone('resnet20_cifar', { classes: 10, seed: 1 })
       : (await loadModel(fileURLToPath(new URL('../../../../start/baseline/model', import.meta.url)))).model;
-  return { data, ...channelStatistics(train), model: network === 'refconv' ? await refocus(plain, { seed: 1, init: 'zero' }) : plain };
+  return {
+    data,
+    ...channelStatistics(train),
+    model: network === 'refconv' ? await refocus(plain, { seed: 1, init: 'zero' }) : plain,
+  };
 }
 
 async function main(options: WorkerOptions): Promise<void> {
@@ -49,7 +58,11 @@ async function main(options: WorkerOptions): Promise<void> {
     else process.kill(process.pid, mishap.what);
   };
   const loaders = options.loaders
-    ? openLoaders({ ...data, mean, std } as never, recipe, { test: 'normalize(half)', train: 'flip|normalize(half)', workers: 1 })
+    ? openLoaders({ ...data, mean, std } as never, recipe, {
+        test: 'normalize(half)',
+        train: 'flip|normalize(half)',
+        workers: 1,
+      })
     : undefined;
   const { folder } = options;
   const fitted = await fit({
@@ -62,7 +75,10 @@ async function main(options: WorkerOptions): Promise<void> {
   const report: WorkerReport = {
     losses,
     weights: weightsHash(model),
-    values: model.getWeights().flatMap((weight) => Array.from(weight.dataSync())).slice(0, 5000),
+    values: model
+      .getWeights()
+      .flatMap((weight) => Array.from(weight.dataSync()))
+      .slice(0, 5000),
     stopped: fitted.stopped,
     rows: fitted.rows.map((row) => ({ ...row, seconds: 0 })),
     results: fitted.predictions?.length ?? 0,
