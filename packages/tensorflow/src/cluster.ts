@@ -39,12 +39,27 @@ let instances = 0;
 /**
  * The cluster that this process has joined.
  * @returns undefined where it has joined none.
+ * @example
+ * ```ts
+ * import { currentCluster } from '@refconv/tensorflow';
+ *
+ * const { task, tasks } = currentCluster() ?? { task: 0, tasks: 1 };
+ * console.log(`Task ${task} of ${tasks}`);
+ * ```
  */
 export function currentCluster(): Cluster | undefined {
   return joined;
 }
 
-/** How many tasks share the work: 1 without a cluster. */
+/**
+ * How many tasks share the work: 1 without a cluster.
+ * @example
+ * ```ts
+ * import { clusterSize } from '@refconv/tensorflow';
+ *
+ * const share = 256 / clusterSize(); // images of a batch
+ * ```
+ */
 export const clusterSize = (): number => joined?.tasks ?? 1;
 
 /** How a session is opened: alone, or on this process's server. */

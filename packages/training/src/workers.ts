@@ -15,7 +15,15 @@ export interface Shard {
 /** The whole batch where this process trains alone. */
 export const workerShard = (): Shard => ({ rank: currentCluster()?.task ?? 0, of: clusterSize() });
 
-/** Whether this process is the one that writes and speaks. */
+/**
+ * Whether this process is the one that writes and speaks: the first of its cluster, or alone.
+ * @example
+ * ```ts
+ * import { isFirstWorker } from '@refconv/training';
+ *
+ * if (isFirstWorker()) console.log('The training begins.');
+ * ```
+ */
 export const isFirstWorker = (): boolean => workerShard().rank === 0;
 
 /** What a step's gradients are computed from. */
@@ -73,7 +81,8 @@ export type WorkersStep = ReturnType<typeof stepOfWorkers>;
 /** Floats of one message: long ones go in several, as each length is a graph of its own. */
 const MESSAGE = 2 ** 15;
 
-let messages: { gather(x: Tensor2D): Tensor } | undefined;
+const messenger = () => compile({ gather: (x: Tensor2D) => allGather(x) });
+let messages: ReturnType<typeof messenger> | undefined;
 
 /**
  * The values that the workers give, in the workers' order. All must call it equally often; a process alone gets its own.
@@ -81,7 +90,7 @@ let messages: { gather(x: Tensor2D): Tensor } | undefined;
  */
 export async function everyones<T>(value: T): Promise<T[]> {
   if (clusterSize() === 1) return [value];
-  messages ??= compile({ gather: (x: Tensor2D) => allGather(x) });
+  messages ??= messenger();
   const bytes = serialize(value);
   const text = new Uint8Array(4 + bytes.length);
   new DataView(text.buffer).setUint32(0, bytes.length);
@@ -90,11 +99,11 @@ export async function everyones<T>(value: T): Promise<T[]> {
   for (let sent = 0, longest = 1; sent < longest; sent += 4 * MESSAGE) {
     const message = new Uint8Array(4 * MESSAGE);
     message.set(text.subarray(sent, sent + message.length));
-    const gathered = tf.tidy(() =>
-      messages?.gather(tf.tensor2d(new Float32Array(message.buffer), [1, MESSAGE])).dataSync<'float32'>(),
-    );
-    const all = new Uint8Array((gathered as Float32Array).buffer);
-    parts.forEach((part, i) => part.push(all.slice(i * message.length, (i + 1) * message.length)));
+    const own = tf.tensor2d(new Float32Array(message.buffer), [1, MESSAGE]);
+    const gathered = await messages.gather.async(own);
+    const all = new Uint8Array(gathered.dataSync<'float32'>().buffer);
+    tf.dispose([own, gathered]);
+    for (const [i, part] of parts.entries()) part.push(all.slice(i * message.length, (i + 1) * message.length));
     if (sent === 0) longest = Math.max(...parts.map(([first]) => 4 + lengthOf(first as Uint8Array)));
   }
   return parts.map((part) => {

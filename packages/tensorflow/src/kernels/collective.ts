@@ -131,7 +131,16 @@ function bucketsOf(tensors: readonly Tensor[]): { tensor: Tensor; place: number 
   return buckets;
 }
 
-/** The tensors of all tasks, [n, …] each, one below the other: [tasks · n, …]. Has no gradient. */
+/**
+ * The tensors of all tasks, [n, …] each, one below the other: [tasks · n, …]. In a compiled function alone, as {@link allReduce}; it has no gradient.
+ * @example
+ * ```ts
+ * import { allGather, compile, tf } from '@refconv/tensorflow';
+ *
+ * const { everyones } = compile({ everyones: (x: tf.Tensor2D) => allGather(x) });
+ * everyones(tf.tensor2d([[1, 2]])).print(); // in each of two tasks: [[1, 2], [1, 2]]
+ * ```
+ */
 export function allGather(x: Tensor): Tensor {
   if (clusterSize() === 1) return x;
   const type = attribute.type('T', x);
