@@ -11,6 +11,7 @@ import { benchOptimisers } from './optimisers.js';
 import { type Options, parseOptions, USAGE } from './options.js';
 import { type Findings, report, versionsOf } from './report.js';
 import { type CaseResult, runCase } from './runCase.js';
+import { benchWorkers } from './workers.js';
 
 const log = (line: string) => process.stderr.write(`bench: ${line}\n`);
 
@@ -55,6 +56,7 @@ const OTHERS: Readonly<Record<string, (args: string[], log: (line: string) => vo
   attacks: benchAttacks,
   optimisers: benchOptimisers,
   networks: (_, log) => benchNetworks(log),
+  workers: (_, log) => benchWorkers(log),
 };
 
 async function main(): Promise<void> {

@@ -23,6 +23,7 @@ export const USAGE = `Usage: npm run bench -- [options]
    or: npm run bench -- detection [options], SSDLite beside torchvision's; detection --help lists them
    or: npm run bench -- attacks [options], PGD beside PyTorch's
    or: npm run bench -- optimisers [options], a step by each optimiser beside PyTorch's
+   or: npm run bench -- workers, one training by two processes against one
    or: npm run bench -- networks, how long each network takes to be built, and to be compiled`;
 
 /** @throws Error where an option is unknown or a value is not one of those allowed. */

@@ -35,11 +35,11 @@ function parsed(schema: RecipeOption['schema'], text: string): unknown {
  */
 export function changesOf(flags: object): Partial<Recipe> {
   const changes: Record<string, unknown> = {};
-  for (const { path, option: text } of RECIPE_OPTIONS) {
+  for (const { path, option: text, turns } of RECIPE_OPTIONS) {
     const option = new Option(text);
     const given = (flags as Record<string, unknown>)[option.attributeName()];
-    // What turns an entry off: `--keep-last-batch` is true then, `--no-flip` false.
-    const value = option.required ? given : given === !option.negate ? false : undefined;
+    // A switch: `--keep-last-batch` is true where it is given, `--no-flip` false.
+    const value = option.required ? given : given === !option.negate ? turns : undefined;
     if (value === undefined) continue;
     const [name = '', within] = path;
     changes[name] = within === undefined ? value : { ...(changes[name] as object | undefined), [within]: value };

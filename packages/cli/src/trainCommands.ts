@@ -51,9 +51,17 @@ export function addTrainCommands(root: Command): void {
         'a page of the training, for this machine alone: curves, log, memory, and a button to stop it',
         count,
       )
+      .option(
+        '--processes <n>',
+        'processes that train together, each on a GPU of its own, or on its share of the cores; --batch-size is that of all. See docs/cluster.md',
+        count,
+      )
       .option('--eager', 'operation by operation instead of compiled, for debugging')
       .option('--allow-other-start', 'go on with a run that began with other weights')
-      .option('--allow-other-threads', 'go on with a run of another thread count; its end is then not bit-equal'),
+      .option(
+        '--allow-other-threads',
+        'go on with a run of another number of threads or processes; its end is then not bit-equal',
+      ),
     'train --backbone mobilenetv1 --data cifar10 --epochs 30 --warm-up-epochs 2 --output runs/baseline',
     'train --backbone mobilenetv2 --data folder:photos --transform "randomResizedCrop(160)|flip|normalize(imagenet)" --input-size 160 --output runs/photos',
     'train --model runs/baseline/model --method refconv --data cifar10 --epochs 30 --warm-up-epochs 2 --output runs/refconv',
@@ -62,7 +70,11 @@ export function addTrainCommands(root: Command): void {
     'train --import tinynet.mjs --backbone tinynet --data cifar10 --output runs/tinynet',
     'train --task segmentation --backbone mobilenetv1 --width 0.25 --weights mobilenetv1.safetensors --data camvid:camvid --image-size 180x240 --output runs/camvid',
     'train --task detection --backbone mobilenetv1 --width 0.25 --weights mobilenetv1.safetensors --data voc:bccd --skip-broken --output runs/bccd',
-  ).action(async (options) => (await import('./commands/train.js')).train(options));
+  ).action(async (options) => {
+    const { together } = await import('./processes.js');
+    // TensorFlow is loaded by the processes that train, and not by one that starts them.
+    await together(options.processes, async () => (await import('./commands/train.js')).train(options));
+  });
 
   examples(
     root

@@ -36,6 +36,8 @@ export interface BatchOptions {
   dropLast?: boolean;
   /** Default: none. */
   augment?: Augmentation;
+  /** Of each batch every `of`-th image, from the `rank`-th on: `batchSize` of them. Default: all. */
+  shard?: { rank: number; of: number };
   /** Yields the same buffers each time: a batch is then valid only until the next is asked for. Default false. */
   reuse?: boolean;
 }
@@ -53,7 +55,7 @@ export interface Batch {
 /**
  * One epoch of batches. The order depends on (seed, epoch) alone, and how an image is cropped and flipped on (seed,
  * epoch, index of the image in the split) alone, so neither changes with the batch size. How a batch is mixed depends on (seed, epoch,
- * number of the batch).
+ * number of the batch), and on the shard: images are mixed within it.
  *
  * As torchvision's `RandomCrop(size, padding)`, `RandomHorizontalFlip()`, `ToTensor()`, `Normalize(mean, std)` do on
  * 8-bit images, the padding has pixel value 0 and is normalised with the rest: it is black, not grey.
@@ -104,10 +106,11 @@ export function epochOrder(count: number, seed: number, epoch: number): Uint32Ar
   return stream(seed, 'order', epoch).shuffle(Uint32Array.from({ length: count }, (_, i) => i));
 }
 
+const WHOLE = { rank: 0, of: 1 };
 const UNCHANGED: Placement = { top: 0, left: 0, flip: false };
 
 function* generate(split: ImageSplit, options: BatchOptions): Generator<Batch, void, undefined> {
-  const { batchSize, seed = 0, epoch = 0, shuffle, dropLast, augment, reuse } = options;
+  const { batchSize, seed = 0, epoch = 0, shuffle, dropLast, augment, reuse, shard = WHOLE } = options;
   const { count, height, width, channels } = split;
   const pixels = height * width * channels;
   const mixes = augment?.mixup !== undefined || augment?.cutmix !== undefined;
@@ -117,16 +120,18 @@ function* generate(split: ImageSplit, options: BatchOptions): Generator<Batch, v
   for (let i = 0; i < padding.length; i++) padding[i] = table[(i % channels) * 256];
 
   let buffers: Pick<Batch, 'images' | 'labels'> | undefined;
-  const number = batchCount(count, batchSize, dropLast);
+  const own = dropLast ? Math.floor(count / shard.of) : Math.ceil((count - shard.rank) / shard.of);
+  const number = batchCount(own, batchSize, dropLast);
   for (let b = 0; b < number; b++) {
     const start = b * batchSize;
-    const size = Math.min(batchSize, count - start);
+    const size = Math.min(batchSize, own - start);
     if (!reuse || buffers === undefined) {
       buffers = { images: new Float32Array(size * pixels), labels: new Int32Array(size) };
     }
     const { images, labels } = buffers;
     for (let i = 0; i < size; i++) {
-      const index = order === undefined ? start + i : order[start + i];
+      const at = (start + i) * shard.of + shard.rank;
+      const index = order === undefined ? at : order[at];
       const place = augment === undefined ? UNCHANGED : placement(seed, epoch, index, augment);
       writeImage(split, index, place, table, padding, images, i * pixels);
       labels[i] = split.labels[index];
@@ -189,16 +194,20 @@ function writeImage(
 }
 
 function checkOptions(split: ImageSplit, options: BatchOptions): void {
-  const { batchSize, seed, epoch, shuffle, dropLast, augment, mean, std } = options;
+  const { batchSize, seed, epoch, shuffle, dropLast, augment, mean, std, shard } = options;
   const { count, channels } = split;
   const fail = (message: string): never => {
     throw new RangeError(`batches: ${message}`);
   };
   if (!Number.isInteger(batchSize) || batchSize < 1) fail(`batchSize must be an integer from 1, ${batchSize} given.`);
   if (count === 0) fail('the split has no images.');
-  if (dropLast && count < batchSize) {
+  const { rank, of } = shard ?? WHOLE;
+  if (!(Number.isInteger(of) && Number.isInteger(rank) && rank >= 0 && rank < of)) {
+    fail(`shard must have a rank from 0 to of - 1, ${rank} of ${of} given.`);
+  }
+  if (dropLast && count < batchSize * of) {
     fail(
-      `dropLast leaves no batch of ${count} images at batchSize ${batchSize}; ` +
+      `dropLast leaves no batch of ${count} images at batchSize ${batchSize * of}; ` +
         `give a batchSize of at most ${count} or leave dropLast out.`,
     );
   }

@@ -1,7 +1,7 @@
 /** Where a run is computed. */
 import { cpus, hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { loadedInstallation } from '@refconv/tensorflow';
+import { clusterSize, loadedInstallation } from '@refconv/tensorflow';
 import { threadCount } from '@refconv/training';
 import { $ } from 'zx';
 import type { Environment } from './result.js';
@@ -19,7 +19,7 @@ async function checkout(): Promise<{ commit: string; changed: boolean }> {
 }
 
 /** @throws Error where the process does not compute as the spec says. */
-export async function environment({ threads }: Spec, data: string): Promise<Environment> {
+export async function environment({ threads, processes = 1 }: Spec, data: string): Promise<Environment> {
   if (threads !== null && threads !== threadCount()) {
     throw new Error(
       `The spec is for ${threads} threads, and TensorFlow has ${threadCount()}: set TF_NUM_INTRAOP_THREADS=${threads}.`,
@@ -30,6 +30,8 @@ export async function environment({ threads }: Spec, data: string): Promise<Envi
       'The spec is for a GPU, and the TensorFlow that was loaded is the one for processors: see `npm run doctor`, or --set threads=N.',
     );
   }
+  if (processes !== clusterSize())
+    throw new Error(`The spec is for ${processes} processes, and there are ${clusterSize()}: see docs/cluster.md.`);
   return {
     ...(await checkout()),
     tensorflow: `${loadedInstallation.version} (${loadedInstallation.flavour})`,
@@ -39,6 +41,7 @@ export async function environment({ threads }: Spec, data: string): Promise<Envi
     cpu: cpus()[0]?.model ?? 'unknown',
     device: threads === null ? `gpu ${process.env.CUDA_VISIBLE_DEVICES ?? ''}`.trim() : 'cpu',
     threads: threadCount(),
+    ...(processes > 1 && { processes }),
     data,
   };
 }

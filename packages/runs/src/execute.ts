@@ -13,6 +13,7 @@ import {
   fit,
   type ImageResult,
   inEvaluation,
+  isFirstWorker,
   type LeftOut,
   leavesOut,
   leftOutText,
@@ -76,6 +77,7 @@ export async function execute(
   options: ExecuteOptions = {},
 ): Promise<Result | AnalysisResult | undefined> {
   const hash = hashOfSpec(spec);
+  if (!isFirstWorker()) return (await readResult(root, hash)) ?? shareOf(root, hash, spec, options);
   const folder = await prepareRun(root, hash, spec);
   const lock = await tryLock(join(folder, LOCK));
   if (!lock) throw new BusyError(`Another process is doing the run ${shortHash(hash)}.`);
@@ -95,6 +97,12 @@ export async function execute(
   } finally {
     await lock.release();
   }
+}
+
+/** What each of a run's processes does but the first, which alone writes. */
+async function shareOf(root: string, hash: Hash, spec: Spec, options: ExecuteOptions): Promise<Result | undefined> {
+  await importAgain(spec.imports, import.meta.url);
+  return withTask(spec, (task) => train(root, hash, spec, task, options));
 }
 
 /** The run's own version, and that of the run which it starts from. */
@@ -122,7 +130,8 @@ async function train<P extends ImageResult, E extends Measured>(
   let teacher: LayersModel | undefined;
   try {
     const where = await environment(spec, images.source);
-    await writeAtomically(join(folder, ENVIRONMENT), [json(where)]);
+    const writes = isFirstWorker();
+    if (writes) await writeAtomically(join(folder, ENVIRONMENT), [json(where)]);
     const layers: LeftOut['layers'] = [];
     const onLeft = (left: Readonly<LeftOut['layers']>) => {
       layers.push(...left);
@@ -143,15 +152,17 @@ async function train<P extends ImageResult, E extends Measured>(
     const { id, ...network } = spec.network;
     const dense = spec.task && { task: spec.task.id, backbone: { id, options: network } };
     const notes = { ...images.notes, classes: data.classes, ...dense, ...(spec.imports && { imports: spec.imports }) };
-    if (fitted.averaged) await saveAverages(model, fitted.averaged, join(folder, AVERAGED), notes);
-    await saveModel(model, join(folder, MODEL), notes, { replace: true });
+    if (fitted.averaged && writes) await saveAverages(model, fitted.averaged, join(folder, AVERAGED), notes);
+    if (writes) await saveModel(model, join(folder, MODEL), notes, { replace: true });
     merged = spec.method ? await merge(model) : undefined;
-    if (merged) await saveModel(merged, join(folder, MERGED), notes, { replace: true });
+    if (merged && writes) await saveModel(merged, join(folder, MERGED), notes, { replace: true });
     const passed = { ...normalisation, task };
     const predictions = fitted.predictions ?? (await predict(model, finalSplit(data), passed));
     const evaluation = requireFinite(task.evaluationOf(predictions));
-    await write(folder, predictions, evaluation, data.classes);
-    await pictures?.(folder, merged ?? model, data);
+    if (writes) {
+      await write(folder, predictions, evaluation, data.classes);
+      await pictures?.(folder, merged ?? model, data);
+    }
     const { entry, merged: mergedEntry } = scoreOf(spec);
     const final = measures(evaluation);
     const mergedScore = merged ? measures(await evaluate(merged, finalSplit(data), passed))[entry] : final[entry];
@@ -177,6 +188,7 @@ async function train<P extends ImageResult, E extends Measured>(
       finished: new Date().toISOString(),
       environment: where,
     };
+    if (!writes) return result;
     await writeAtomically(join(folder, RESULT), [json(result)]);
     await rm(join(folder, FAILURE), { force: true });
     return result;

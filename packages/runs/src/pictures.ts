@@ -85,7 +85,13 @@ async function writeSheet(folder: string, data: TrainingData, draw: Draw): Promi
     source,
     Array.from({ length: count }, (_, i) => Math.floor(((i + 0.5) * source.count) / count)),
   );
-  const loader = testLoader(chosen, { transform: transform.text, workers: 1, batchSize: 1, onBroken: 'skip' });
+  const loader = testLoader(chosen, {
+    transform: transform.text,
+    workers: 1,
+    batchSize: 1,
+    onBroken: 'skip',
+    shard: { rank: 0, of: 1 },
+  });
   const pictures: Picture[] = [];
   let shape = { height: 0, width: 0 };
   let columns = 1;

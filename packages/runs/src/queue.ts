@@ -36,7 +36,7 @@ const RESTARTS = 10;
 const POLL = 500;
 
 export interface QueueOptions {
-  /** Processes at the same time. Default: {@link workersFor}. */
+  /** Processes at the same time: a run takes as many as its spec says. Default: {@link workersFor}. */
   workers?: number;
   /** Gigabytes that a process is thought to need. Default: 2. */
   memory?: number;
@@ -61,6 +61,9 @@ export async function gpus(): Promise<string[]> {
   })`nvidia-smi --query-gpu=index --format=csv,noheader`;
   return exitCode === 0 ? stdout.trim().split(/\s+/) : [];
 }
+
+/** Processes of a run, each of which takes a worker's place. */
+const slotsOf = ({ processes = 1 }: Pick<Spec, 'processes'>) => processes;
 
 /** The GPUs that a grid's runs are spread over; none where they are for a CPU. @throws Error where there are none. */
 async function gpusFor({ runs }: Pick<RunList, 'runs'>): Promise<string[]> {
@@ -162,8 +165,11 @@ class Queue {
     const [next] = this.ready;
     if (next === undefined) return false;
     const here = [...this.processes.keys(), ...[...this.elsewhere].flatMap(([hash, isHere]) => (isHere ? [hash] : []))];
+    if (here.length === 0) return true;
     const measures = (hash: Hash) => this.grid.runs[hash]?.analysis?.id === 'cost';
-    return here.length < (measures(next) || here.some(measures) ? 1 : workers);
+    if (measures(next) || here.some(measures)) return false;
+    const slots = [next, ...here].map((hash) => slotsOf(this.grid.runs[hash] ?? {}));
+    return slots.reduce((sum, count) => sum + count, 0) <= workers;
   }
 
   /** Waits until a process ends, or looks at the runs of others. */
@@ -194,7 +200,7 @@ class Queue {
       this.elsewhere.set(hash, holder.host === hostname());
       return;
     }
-    const gpu = spec.threads === null ? this.freeGpus.shift() : undefined;
+    const own = spec.threads === null ? this.freeGpus.splice(0, slotsOf(spec)) : undefined;
     // Without waiting for a reader where a FIFO stands in its place.
     const { O_APPEND, O_CREAT, O_WRONLY, O_NONBLOCK } = constants;
     const path = join(folder, LOG);
@@ -205,12 +211,12 @@ class Queue {
     const child = spawn(process.execPath, [WORKER, folder], {
       detached: true,
       stdio: ['ignore', output.fd, output.fd],
-      env: { ...process.env, ...(gpu !== undefined && { CUDA_VISIBLE_DEVICES: gpu }) },
+      env: { ...process.env, ...(own && { CUDA_VISIBLE_DEVICES: own.join(',') }) },
     });
     await output.close();
     this.processes.set(hash, child);
     child.on('exit', (code, killer) => {
-      if (gpu !== undefined) this.freeGpus.push(gpu);
+      this.freeGpus.push(...(own ?? []));
       void this.ended(hash, code, killer).then(() => this.wake());
     });
   }

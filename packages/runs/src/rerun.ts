@@ -59,11 +59,11 @@ export async function rerun(
       `The run ${shortHash(hash)} is not finished: its folder ${runFolder(root, hash)} tells why; the same command goes on.`,
     );
   }
-  const { cpu, threads, tensorflow } = result.environment;
-  const { environment } = again;
+  const there = result.environment;
+  const here = again.environment;
   return {
     ...{ hash, published: result, again, equal: again.weights === result.weights },
-    sameMachine: environment.cpu === cpu && environment.threads === threads && environment.tensorflow === tensorflow,
+    sameMachine: (['cpu', 'threads', 'processes', 'tensorflow'] as const).every((name) => here[name] === there[name]),
     deviation: await deviationOf(published, hash),
   };
 }

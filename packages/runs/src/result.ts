@@ -18,6 +18,8 @@ export interface Environment {
   /** 'cpu' or the GPU's name. */
   device: string;
   threads: number;
+  /** That trained it together; left out: one. */
+  processes?: number;
   /** Where the images came from. */
   data: string;
 }

@@ -38,6 +38,8 @@ export interface SlurmArray {
   /** By task index. */
   tasks: Map<number, Hash>;
   threads: number | null;
+  /** Of each run; left out: one. */
+  processes?: number;
   /** Its runs measure time: each has its node to itself. */
   alone?: true;
 }
@@ -66,23 +68,28 @@ export function slurmArrays(runs: Record<Hash, Spec>, largest = Number.POSITIVE_
   const roots = new Map<string, number>();
   const add = (array: SlurmArray) => arrays.push(array) - 1;
   for (const [hash, spec] of Object.entries(runs)) {
-    const { threads, analysis } = spec;
+    const { threads, analysis, processes } = spec;
+    const several = processes !== undefined && { processes };
     const parent = neededRuns(spec)
       .map((needed) => placeOf.get(needed))
       .find((place) => place !== undefined);
     let number: number;
     let index: number;
     if (parent) {
-      const fits = ({ after, tasks, threads: own }: SlurmArray) =>
-        after === parent.array && own === threads && !tasks.has(parent.index);
+      const fits = ({ after, tasks, ...array }: SlurmArray) =>
+        after === parent.array &&
+        array.threads === threads &&
+        array.processes === processes &&
+        !tasks.has(parent.index);
       index = parent.index;
       number = arrays.findIndex(fits);
-      if (number < 0) number = add({ after: parent.array, tasks: new Map(), threads });
+      if (number < 0) number = add({ after: parent.array, tasks: new Map(), threads, ...several });
     } else {
       const alone = analysis?.id === 'cost' && { alone: true as const };
-      const kind = JSON.stringify([threads, alone]);
-      number = roots.get(kind) ?? add({ tasks: new Map(), threads, ...alone });
-      if ((arrays[number]?.tasks.size as number) >= largest) number = add({ tasks: new Map(), threads, ...alone });
+      const kind = JSON.stringify([threads, alone, processes]);
+      number = roots.get(kind) ?? add({ tasks: new Map(), threads, ...alone, ...several });
+      if ((arrays[number]?.tasks.size as number) >= largest)
+        number = add({ tasks: new Map(), threads, ...alone, ...several });
       roots.set(kind, number);
       index = arrays[number]?.tasks.size as number;
     }
@@ -95,7 +102,7 @@ export function slurmArrays(runs: Record<Hash, Spec>, largest = Number.POSITIVE_
 /** The job script of an array; what its tasks do is in slurmTask.ts. */
 export function jobScript(
   name: string,
-  { tasks, threads, alone }: SlurmArray,
+  { tasks, threads, processes = 1, alone }: SlurmArray,
   options: SlurmOptions & { root: string; folder: string; list: string },
 ): string {
   const { root, folder, list, account, partition, time = '24:00:00', memory = 2 } = options;
@@ -108,11 +115,14 @@ export function jobScript(
     requeue: undefined,
     time,
     signal: `B:TERM@${WARNING}`,
-    ntasks: '1',
+    ntasks: String(processes),
     'cpus-per-task': String(threads ?? 1),
-    mem: `${Math.ceil(1024 * memory)}M`,
+    // Several may be spread over nodes.
+    ...(processes === 1
+      ? { mem: `${Math.ceil(1024 * memory)}M` }
+      : { 'mem-per-cpu': `${Math.ceil((1024 * memory) / (threads ?? 1))}M` }),
     'kill-on-invalid-dep': 'yes',
-    ...(threads === null && { gres: 'gpu:1' }),
+    ...(threads === null && (processes === 1 ? { gres: 'gpu:1' } : { 'gpus-per-task': '1' })),
     ...(alone && { exclusive: undefined }),
     ...(account && { account }),
     ...(partition && { partition }),

@@ -157,6 +157,8 @@ export const specSchema = z.strictObject({
   seed: z.int().min(0),
   /** On a CPU, the threads that an operation is split among, which its last bits depend on; null: on a GPU. */
   threads: count.nullable(),
+  /** That train it together, each with a share of every batch: docs/cluster.md. Left out: one. */
+  processes: z.int().min(2).optional(),
   /** Left out: the run is a training. The rest of an analysis's spec is that of the network that it is about. */
   analysis: analysisSchema.optional(),
 });

@@ -1,9 +1,10 @@
 /**
  * One run in a process of its own: `node worker.js RUN_FOLDER`. Exit status 0: done, 1: failed, 75: another process
- * is at it, 130: stopped, goes on if started again.
+ * is at it, 130: stopped, goes on if started again. A run of several processes starts them, each again by this script.
  */
 import { existsSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
+import { WORKER_FAILED } from '@refconv/tensorflow/launch';
 import { engineVariables } from './engine.js';
 import { BUSY, CANCELLED, markFailed, readSpec, SPEC, STOPPED } from './folder.js';
 
@@ -27,11 +28,20 @@ try {
   if (!spec) throw new Error(`There is no ${SPEC} in ${folder}: start the run's grid again.`);
   // Before TensorFlow is loaded, which reads it then.
   Object.assign(process.env, engineVariables(spec));
-  const { execute } = await import('./execute.js');
-  const result = stop.signal.aborted ? undefined : await execute(root, spec, { signal: stop.signal });
-  process.exitCode = result ? 0 : STOPPED;
+  const { isShare, joinShares, startShares } = await import('./shares.js');
+  if ((spec.processes ?? 1) > 1 && !isShare()) {
+    clearInterval(cancelled); // the processes look for themselves
+    process.exitCode = await startShares(folder, spec);
+  } else {
+    await joinShares(spec);
+    const { execute } = await import('./execute.js');
+    const result = stop.signal.aborted ? undefined : await execute(root, spec, { signal: stop.signal });
+    process.exitCode = result ? 0 : STOPPED;
+  }
 } catch (error) {
   if ((error as Error).name === 'BusyError') process.exitCode = BUSY;
+  // Another one of the run's processes has ended: it tells why, or was killed.
+  else if ((error as { lost?: boolean }).lost === true) process.exitCode = WORKER_FAILED;
   else {
     console.error(error);
     process.exitCode = 1;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "operations.h"
+#include "server.h"
 #include "tensorflow/c/c_api.h"
 
 // TensorFlow's log goes through Abseil, whose headers need not match; where this version's symbol is missing nothing is set.
@@ -185,15 +186,16 @@ struct Run {
   std::vector<TF_Operation*> targets;
   std::vector<TensorPtr> results;
   BufferPtr metadata{nullptr, TF_DeleteBuffer};
+  std::string options;  // a serialized RunOptions
   Status status;
 
   void Execute(TF_Session* session) {
     std::vector<TF_Tensor*> inputs, outputs(fetches.size(), nullptr);
     for (auto& tensor : feedTensors) inputs.push_back(tensor.get());
-    // RunOptions { trace_level: FULL_TRACE }
-    static const char trace[] = {0x08, 0x03};
-    BufferPtr options(metadata ? TF_NewBufferFromString(trace, sizeof trace) : nullptr, TF_DeleteBuffer);
-    TF_SessionRun(session, options.get(), feeds.data(), inputs.data(), static_cast<int>(inputs.size()), fetches.data(),
+    // trace_level: FULL_TRACE; messages that follow each other are one.
+    if (metadata) options += "\x08\x03";
+    BufferPtr given(options.empty() ? nullptr : TF_NewBufferFromString(options.data(), options.size()), TF_DeleteBuffer);
+    TF_SessionRun(session, given.get(), feeds.data(), inputs.data(), static_cast<int>(inputs.size()), fetches.data(),
                   outputs.data(), static_cast<int>(outputs.size()), targets.data(), static_cast<int>(targets.size()),
                   metadata.get(), status.value);
     for (auto* output : outputs) results.emplace_back(output, TF_DeleteTensor);
@@ -255,12 +257,13 @@ class Graph : public Napi::ObjectWrap<Graph> {
                         InstanceMethod<&Graph::Close>("close")});
   }
 
-  // new Graph(config: serialized ConfigProto)
+  // new Graph(config: serialized ConfigProto, target?: of a server)
   explicit Graph(const Napi::CallbackInfo& info) : ObjectWrap(info), core_(std::make_shared<Core>()) {
     auto config = info[0].As<Napi::Uint8Array>();
     TF_SessionOptions* options = TF_NewSessionOptions();
     Status status;
     TF_SetConfig(options, config.Data(), config.ByteLength(), status.value);
+    if (info[1].IsString()) TF_SetTarget(options, info[1].ToString().Utf8Value().c_str());
     if (status.ok()) core_->session = TF_NewSession(core_->graph, options, status.value);
     TF_DeleteSessionOptions(options);
     status.check(info.Env());
@@ -357,7 +360,7 @@ class Graph : public Napi::ObjectWrap<Graph> {
     return Napi::Buffer<char>::Copy(info.Env(), static_cast<const char*>(buffer->data), buffer->length);
   }
 
-  // (feeds: [{output, dtype, shape, data}], fetches: [output], targets: [operation], trace: boolean)
+  // (feeds: [{output, dtype, shape, data}], fetches: [output], targets: [operation], trace: boolean, options?: RunOptions)
   std::unique_ptr<Run> Prepare(const Napi::CallbackInfo& info) {
     Open(info.Env());
     auto run = std::make_unique<Run>();
@@ -372,6 +375,10 @@ class Graph : public Napi::ObjectWrap<Graph> {
     auto targets = info[2].As<Napi::Array>();
     for (uint32_t i = 0; i < targets.Length(); ++i) run->targets.push_back(Operation(targets.Get(i)));
     if (info[3].ToBoolean()) run->metadata.reset(TF_NewBuffer());
+    if (info[4].IsTypedArray()) {
+      auto options = info[4].As<Napi::Uint8Array>();
+      run->options.assign(reinterpret_cast<const char*>(options.Data()), options.ByteLength());
+    }
     return run;
   }
 
@@ -434,6 +441,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   static std::once_flag registered;
   std::call_once(registered, refconv::RegisterOperations);
   exports.Set("Graph", Graph::Define(env));
+  exports.Set("endWithParent", Napi::Function::New(env, refconv::EndWithParent));
+  exports.Set("startServer", Napi::Function::New(env, refconv::StartServer));
   exports.Set("version", Napi::Function::New(env, Version));
   exports.Set("setLogLevel", Napi::Function::New(env, SetLogLevel));
   exports.Set("keepFreedMemory", Napi::Function::New(env, KeepFreedMemory));

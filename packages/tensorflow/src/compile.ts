@@ -1,9 +1,11 @@
 /** compile(): tfjs functions as one TensorFlow graph. See docs/compile.md. */
 import type { Scalar, Tensor } from '@tensorflow/tfjs';
 import { currentRecorder } from './backend.js';
-import { Graph } from './graph.js';
+import { keepInstances, logLevel } from './cluster.js';
+import { collectiveFailure } from './clusterFailure.js';
+import { Graph, type RunChoice } from './graph.js';
 import { type Inspection, inspectionOf, inspectorOf } from './inspection.js';
-import { LOG_LEVEL, nativeGraph, tf } from './load.js';
+import { nativeGraph, tf } from './load.js';
 import { DType, type Feed, type NativeRunResult, type Output } from './native.js';
 import { type OperationTime, summarizeTimings } from './profile.js';
 import { type ArgumentSpec, type Body, Recorder, type Recording } from './record.js';
@@ -136,7 +138,9 @@ class Program {
     const call = (...inputs: (Tensor | number)[]): Result => {
       const { recording, feeds } = prepare(inputs);
       try {
-        return results(recording, this.graph.run(feeds, recording.fetches, recording.targets));
+        return results(recording, this.graph.run(feeds, recording.fetches, recording.targets, choiceOf(recording)));
+      } catch (error) {
+        throw recording.collectives > 0 ? collectiveFailure(name, error) : error;
       } finally {
         this.store.changed();
       }
@@ -146,7 +150,10 @@ class Program {
       const { recording, feeds } = prepare(inputs);
       this.busy = true;
       try {
-        return results(recording, await this.graph.runAsync(feeds, recording.fetches, recording.targets));
+        const { fetches, targets } = recording;
+        return results(recording, await this.graph.runAsync(feeds, fetches, targets, choiceOf(recording)));
+      } catch (error) {
+        throw recording.collectives > 0 ? collectiveFailure(name, error) : error;
       } finally {
         this.busy = false;
         this.store.changed();
@@ -156,12 +163,13 @@ class Program {
     const profile = (...inputs: (Tensor | number)[]): OperationTime[] => {
       const { recording, feeds } = prepare(inputs);
       // TensorFlow warns at every traced call that no GPU was traced.
-      nativeGraph.setLogLevel(Math.max(LOG_LEVEL, 2));
+      nativeGraph.setLogLevel(Math.max(logLevel(), 2));
       try {
-        const { metadata } = this.graph.run(feeds, recording.fetches, recording.targets, true);
+        const { fetches, targets } = recording;
+        const { metadata } = this.graph.run(feeds, fetches, targets, { ...choiceOf(recording), trace: true });
         return summarizeTimings(metadata as Uint8Array);
       } finally {
-        nativeGraph.setLogLevel(LOG_LEVEL);
+        nativeGraph.setLogLevel(logLevel());
         this.store.changed();
       }
     };
@@ -194,7 +202,11 @@ class Program {
       const recorder = new Recorder(trial, store, undefined);
       const recording = recorder.record(body, specs);
       const { created } = recording;
-      if (created.length === 0) return new Recorder(this.graph, this.store, recorder.journal).record(body, specs);
+      if (created.length === 0) {
+        const kept = new Recorder(this.graph, this.store, recorder.journal).record(body, specs);
+        keepInstances(kept.collectives);
+        return kept;
+      }
       if (again) {
         const names = created.map(({ variable }) => variable.name).join(', ');
         throw new Error(
@@ -215,6 +227,8 @@ class Program {
     return this.record(name, body, specs, inputs, true);
   }
 }
+
+const choiceOf = ({ collectives }: Recording): RunChoice => ({ collective: collectives > 0 });
 
 function specOf(name: string, input: Tensor | number, position: number): ArgumentSpec {
   if (typeof input === 'number') return { dtype: 'float32', shape: [] };

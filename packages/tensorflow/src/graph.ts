@@ -1,4 +1,5 @@
 /** A TensorFlow graph that grows, with its session. */
+import { COLLECTIVE_RUN, sessionPlace } from './cluster.js';
 import { nativeGraph } from './load.js';
 import {
   Attr,
@@ -10,7 +11,7 @@ import {
   type NativeTensor,
   type Output,
 } from './native.js';
-import { type ArgDef, decodeOpInputs, encodeSessionConfig } from './proto.js';
+import { type ArgDef, decodeOpInputs, encode } from './proto.js';
 
 /** Toggles of TensorFlow's graph optimiser (rewriter_config.proto). */
 const OFF = 2;
@@ -19,6 +20,13 @@ const OFF = 2;
 export interface GraphOperation {
   operation: number;
   outputs: { dtype: number; shape: number[] | null }[];
+}
+
+export interface RunChoice {
+  /** Times each operation. Default: false. */
+  trace?: boolean;
+  /** The run holds collective operations. Default: false. */
+  collective?: boolean;
 }
 
 const inputDefinitions = new Map<string, ArgDef[]>();
@@ -34,13 +42,16 @@ export class Graph {
   private readonly constants: { after: number; shape: readonly number[]; bytes: number }[] = [];
 
   constructor() {
+    const { target, config } = sessionPlace();
     this.native = new nativeGraph.Graph(
-      encodeSessionConfig({
+      encode('ConfigProto', {
+        ...config,
         allowSoftPlacement: true,
         gpuOptions: { allowGrowth: true },
         // The arithmetic optimiser regroups sums in an order that differs between processes, and with it the last bits.
         graphOptions: { rewriteOptions: { arithmeticOptimization: OFF } },
       }),
+      target,
     );
   }
 
@@ -132,14 +143,24 @@ export class Graph {
     return this.add('AssignVariableOp', [variable, value], attributes, controls).operation;
   }
 
-  run(feeds: Feed[], fetches: Output[], targets: number[] = [], trace = false): NativeRunResult {
+  run(
+    feeds: Feed[],
+    fetches: Output[],
+    targets: number[] = [],
+    { trace = false, collective = false }: RunChoice = {},
+  ): NativeRunResult {
     if (fetches.length + targets.length === 0) return { outputs: [] };
-    return this.native.run(feeds, fetches, targets, trace);
+    return this.native.run(feeds, fetches, targets, trace, collective ? COLLECTIVE_RUN : undefined);
   }
 
-  async runAsync(feeds: Feed[], fetches: Output[], targets: number[] = []): Promise<NativeRunResult> {
+  async runAsync(
+    feeds: Feed[],
+    fetches: Output[],
+    targets: number[] = [],
+    { collective = false }: RunChoice = {},
+  ): Promise<NativeRunResult> {
     if (fetches.length + targets.length === 0) return { outputs: [] };
-    return this.native.runAsync(feeds, fetches, targets, false);
+    return this.native.runAsync(feeds, fetches, targets, false, collective ? COLLECTIVE_RUN : undefined);
   }
 
   /** Frees the graph, its session and its variables. */

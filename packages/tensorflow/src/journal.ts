@@ -1,5 +1,8 @@
 /** What a recording did, operation by operation: the second recording of a function must do the same as its first. */
 
+import { createHash } from 'node:crypto';
+import type { NativeTensor } from './native.js';
+
 /** One operation as it was recorded. */
 interface JournalEntry {
   op: string;
@@ -43,4 +46,12 @@ const described = (entry: JournalEntry | undefined) =>
 
 function abbreviate(text: string): string {
   return text.length > 120 ? `${text.slice(0, 120)}…` : text;
+}
+
+/** A short hash of a constant's value. */
+export function fingerprint(data: NativeTensor['data']): string {
+  const hash = createHash('sha1');
+  for (const part of Array.isArray(data) ? data : [data])
+    hash.update(new Uint8Array(part.buffer, part.byteOffset, part.byteLength));
+  return hash.digest('hex').slice(0, 12);
 }

@@ -4,7 +4,7 @@
  */
 import { LOG_LEVEL, loadGraphBinding } from './graphBinding.js';
 import { Attr, type Attribute, DType, type NativeGraph, type Output } from './native.js';
-import { encodeSessionConfig } from './proto.js';
+import { encode } from './proto.js';
 import { findInstallation } from './setup/find.js';
 
 const CONFIG = {
@@ -45,7 +45,7 @@ export class JpegDecoder {
     const binding = loadGraphBinding(installation);
     // What is wrong with a file is thrown; TensorFlow writes it to the terminal besides.
     if (LOG_LEVEL > 0) binding.setLogLevel(ONLY_FATAL);
-    this.graph = new binding.Graph(encodeSessionConfig(CONFIG));
+    this.graph = new binding.Graph(encode('ConfigProto', CONFIG));
     this.bytes = this.add('Placeholder', [], placeholder(DType.string, []));
     this.window = this.add('Placeholder', [], placeholder(DType.int32, [4]));
     // Pillow's settings of libjpeg, so that the pixels are the same.

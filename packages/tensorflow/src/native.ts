@@ -59,14 +59,29 @@ export interface NativeGraph {
   addOperation(node: NativeOperation): { operation: number; outputs: { dtype: number; shape: number[] | null }[] };
   opDefinition(type: string): Uint8Array;
   graphDefinition(): Uint8Array;
-  run(feeds: Feed[], fetches: Output[], targets: number[], trace: boolean): NativeRunResult;
-  runAsync(feeds: Feed[], fetches: Output[], targets: number[], trace: boolean): Promise<NativeRunResult>;
+  /** @param options a serialized RunOptions. */
+  run(feeds: Feed[], fetches: Output[], targets: number[], trace: boolean, options?: Uint8Array): NativeRunResult;
+  runAsync(
+    feeds: Feed[],
+    fetches: Output[],
+    targets: number[],
+    trace: boolean,
+    options?: Uint8Array,
+  ): Promise<NativeRunResult>;
   listDevices(): { name: string; type: string; memoryBytes: number }[];
   close(): void;
 }
 
 export interface NativeGraphBinding {
-  Graph: new (config: Uint8Array) => NativeGraph;
+  /** @param target of the server that the session is opened on. Default: none. */
+  Graph: new (
+    config: Uint8Array,
+    target?: string,
+  ) => NativeGraph;
+  /** Starts TensorFlow's server by a serialized ServerDef, and gives the target for sessions. It ends with the process. */
+  startServer(definition: Uint8Array): string;
+  /** From now on the kernel kills this process when its parent ends. */
+  endWithParent(): void;
   version(): string;
   keepFreedMemory(): void;
   releaseFreedMemory(): void;

@@ -17,6 +17,9 @@ const root = Root.fromJSON({
       fields: { arithmeticOptimization: field(7, 'int32') },
     },
     GraphOptions: { fields: { rewriteOptions: field(10, 'RewriterConfig') } },
+    ConfigExperimental: { fields: { collectiveGroupLeader: field(1, 'string'), collectiveNccl: field(7, 'bool') } },
+    RunExperimental: { fields: { collectiveGraphKey: field(1, 'int64') } },
+    RunOptions: { fields: { experimental: field(8, 'RunExperimental') } },
     ConfigProto: {
       fields: {
         deviceCount: { ...field(1, 'int32'), keyType: 'string' } as protobuf.IField,
@@ -26,6 +29,23 @@ const root = Root.fromJSON({
         gpuOptions: field(6, 'GPUOptions'),
         allowSoftPlacement: field(7, 'bool'),
         graphOptions: field(10, 'GraphOptions'),
+        deviceFilters: repeated(4, 'string'),
+        isolateSessionState: field(15, 'bool'),
+        experimental: field(16, 'ConfigExperimental'),
+      },
+    },
+    // tensorflow/core/protobuf/cluster.proto, tensorflow_server.proto
+    JobDef: {
+      fields: { name: field(1, 'string'), tasks: { ...field(2, 'string'), keyType: 'int32' } as protobuf.IField },
+    },
+    ClusterDef: { fields: { job: repeated(1, 'JobDef') } },
+    ServerDef: {
+      fields: {
+        cluster: field(1, 'ClusterDef'),
+        jobName: field(2, 'string'),
+        taskIndex: field(3, 'int32'),
+        defaultSessionConfig: field(4, 'ConfigProto'),
+        protocol: field(5, 'string'),
       },
     },
     // tensorflow/core/framework/step_stats.proto
@@ -55,10 +75,10 @@ export function decodeOpInputs(bytes: Uint8Array): ArgDef[] {
   return (root.lookupType('OpDef').decode(bytes) as unknown as { inputArg: ArgDef[] }).inputArg;
 }
 
-/** A serialized ConfigProto, for a session. */
-export function encodeSessionConfig(config: object): Uint8Array {
-  const type = root.lookupType('ConfigProto');
-  return type.encode(type.fromObject(config)).finish();
+/** A serialized message. */
+export function encode(name: 'ConfigProto' | 'RunOptions' | 'ServerDef', message: object): Uint8Array {
+  const type = root.lookupType(name);
+  return type.encode(type.fromObject(message)).finish();
 }
 
 /** When one operation ran within a traced session call. */

@@ -1,13 +1,13 @@
 /** Records a tfjs function: runs it once on symbolic tensors, so that each operation becomes a node and nothing is computed. */
-import { createHash } from 'node:crypto';
 import type { DataId, DataType, Tensor, TensorInfo, Variable } from '@tensorflow/tfjs';
 import { backend, type OperationRecorder, symbolicTensor, symbolicValue, withRecorder } from './backend.js';
+import { currentCluster, nextInstance } from './cluster.js';
 import { Fusion, type RecordedOperation } from './fusion.js';
 import type { Graph, GraphOperation } from './graph.js';
-import { Journal } from './journal.js';
+import { fingerprint, Journal } from './journal.js';
 import { tf } from './load.js';
-import { type Attribute, DType, dtypeNumber, type NativeTensor, type Output } from './native.js';
-import type { StateVariable, VariableStore } from './state.js';
+import { Attr, type Attribute, DType, dtypeNumber, type NativeTensor, type Output } from './native.js';
+import { type StateVariable, separate, type VariableStore } from './state.js';
 import { flatten, type Result } from './structure.js';
 import { nativeTensor } from './values.js';
 
@@ -29,6 +29,8 @@ export interface Recording {
   fetchTypes: DataType[];
   /** The operation that runs all assignments; none where nothing is assigned. */
   targets: number[];
+  /** Operations in which all tasks of the cluster take part. */
+  collectives: number;
   variables: StateVariable[];
   /** Those of `variables` whose value a run changes. */
   updated: StateVariable[];
@@ -69,6 +71,8 @@ export class Recorder implements OperationRecorder {
   private readonly fusion: Fusion;
   /** What operations wait for besides their inputs. */
   private awaited: number[] = [];
+  private collectives = 0;
+  private lastCollective: number | undefined;
   readonly journal: Journal;
 
   constructor(
@@ -245,6 +249,32 @@ export class Recorder implements OperationRecorder {
     }
   }
 
+  /**
+   * Adds an operation in which all tasks of the cluster take part.
+   * @param input left out where the value comes from another task.
+   */
+  collective(op: string, input: TensorInfo | undefined, attributes: Attribute[], shape: number[]): Tensor {
+    const { tasks = 1, timeout = 0 } = currentCluster() ?? {};
+    const int32 = (value: number | number[]) =>
+      this.constant({
+        dtype: DType.int32,
+        shape: Array.isArray(value) ? [value.length] : [],
+        data: Int32Array.from([value].flat()),
+      });
+    const inputs = [tasks, 1, nextInstance() + this.collectives++].map(int32);
+    if (input) inputs.unshift(this.resolve(input));
+    else inputs.push(int32(shape));
+    const common: Attribute[] = [
+      { name: 'communication_hint', type: Attr.string, value: 'auto' },
+      { name: 'timeout_seconds', type: Attr.float, value: timeout },
+    ];
+    // NCCL must be started in the same order in all tasks; over gRPC the order is free, and waiting costs time.
+    const ordered = backend.isUsingGpuDevice && this.lastCollective !== undefined ? [this.lastCollective] : [];
+    const made = this.add(op, inputs, [...attributes, ...common], [...this.awaited, ...ordered]);
+    this.lastCollective = made.operation;
+    return symbolicTensor({ owner: this, output: [made.operation, 0], dtype: DType.float32 }, shape);
+  }
+
   /** Runs the function and gathers what it returns and assigns. */
   record(body: Body, specs: ArgumentSpec[]): Recording {
     const engine = tf.engine();
@@ -281,6 +311,7 @@ export class Recorder implements OperationRecorder {
           fetches,
           fetchTypes: tensors.map((tensor) => tensor.dtype),
           targets: updates.length ? [this.graph.add('NoOp', [], [], updates).operation] : [],
+          collectives: this.collectives,
           variables: [...this.tracked.values()].map((entry) => entry.state),
           updated,
           created,
@@ -318,22 +349,4 @@ export class Recorder implements OperationRecorder {
     }
     return { updates, updated };
   }
-}
-
-/**
- * Gives a variable data of its own, where it shares them with another variable or with the tensor that it was made from: data
- * are what tells a variable from a constant.
- */
-function separate(variable: Variable): void {
-  if (backend.refCount(variable.dataId) === 1) return;
-  const copy = tf.tensor(variable.dataSync().slice(), variable.shape, variable.dtype);
-  variable.assign(copy as never);
-  copy.dispose();
-}
-
-function fingerprint(data: NativeTensor['data']): string {
-  const hash = createHash('sha1');
-  for (const part of Array.isArray(data) ? data : [data])
-    hash.update(new Uint8Array(part.buffer, part.byteOffset, part.byteLength));
-  return hash.digest('hex').slice(0, 12);
 }

@@ -3,6 +3,7 @@ import type { DataId, Variable } from '@tensorflow/tfjs';
 import { backend, detachResident, type ResidentValue, residentTensor } from './backend.js';
 import { releaseGarbage } from './garbage.js';
 import type { Graph } from './graph.js';
+import { tf } from './load.js';
 import { dtypeNumber, type Feed, type Output } from './native.js';
 import { nativeTensor, typedArray } from './values.js';
 
@@ -153,4 +154,15 @@ export class VariableStore {
     state.resident = tensor.dataId;
     tensor.dispose();
   }
+}
+
+/**
+ * Gives a variable data of its own, where it shares them with another variable or with the tensor that it was made from: data
+ * are what tells a variable from a constant.
+ */
+export function separate(variable: Variable): void {
+  if (backend.refCount(variable.dataId) === 1) return;
+  const copy = tf.tensor(variable.dataSync().slice(), variable.shape, variable.dtype);
+  variable.assign(copy as never);
+  copy.dispose();
 }

@@ -1,15 +1,18 @@
 /** A network's training step and evaluation, compiled. */
 import { logitsOf } from '@refconv/layers';
-import { compile, tf, withRandomSeed } from '@refconv/tensorflow';
+import { compile, tf, withRandomSeed, withSyncBatchNorm } from '@refconv/tensorflow';
 import type { LayersModel, Scalar, Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs';
 import { classification } from './classification.js';
 import type { Normalisation } from './feed.js';
 import { type OptimiserSettings, optimiserOf } from './optimiser/optimiser.js';
+import type { Recipe } from './recipe.js';
 import type { Forward, ImageResult, LossOptions, Measured, Task } from './task.js';
 import { checkTeacher } from './teacher.js';
+import { weightNames } from './tensors.js';
 import { variablesOf } from './variables.js';
+import { stepOfWorkers } from './workers.js';
 
-export type StepOptions = OptimiserSettings & LossOptions;
+export type StepOptions = OptimiserSettings & LossOptions & Pick<Recipe, 'syncBatchNorm'>;
 
 export interface CompileChoice {
   /** Operation by operation, for debugging. Default: the environment variable REFCONV_EAGER is 1. */
@@ -52,6 +55,7 @@ export type Classifier = ReturnType<typeof classifier>;
  *   `apply(learningRate)` makes a step with.
  * - `exchange()`: weights and their averages change places, where the recipe averages.
  * - `optimiser`: see {@link optimiserOf}.
+ * - `share()`: in a cluster all get the first worker's weights and what its optimiser keeps; `workers`: see {@link stepOfWorkers}.
  * - `dispose()`: frees the graph and what the optimiser keeps; the model keeps its weights.
  *
  * @throws Error where the model or the options are not those of the task.
@@ -74,7 +78,13 @@ export function trainer<P extends ImageResult, E extends Measured, V extends Rec
   checkTeacher(model, teacher, options);
   const weights = variablesOf(model.trainableWeights);
   const optimiser = optimiserOf(model, options);
-  const gradients = (images: Tensor4D, targets: Tensor[], seed?: Tensor1D) => {
+  const workers = stepOfWorkers(model, () => [...weightNames(model).keys(), ...optimiser.state.values()]);
+  const gradients = (images: Tensor4D, targets: Tensor[], seed?: Tensor1D) =>
+    workers.mean(() => {
+      const own = () => ownGradients(images, targets, seed);
+      return options.syncBatchNorm ? withSyncBatchNorm(own) : own();
+    });
+  const ownGradients = (images: Tensor4D, targets: Tensor[], seed?: Tensor1D) => {
     const shown = task.shown?.(model, images, targets, options, { ...choice, seed }) ?? images;
     const forward: Forward = (pass) => (seed ? withRandomSeed(seed, pass) : pass());
     const taught = teacher && (logitsOf(teacher, shown) as Tensor2D);
@@ -97,13 +107,16 @@ export function trainer<P extends ImageResult, E extends Measured, V extends Rec
     return value;
   };
   const { apply, exchange } = optimiser;
-  const program = compile({ train, accumulate, apply, exchange, evaluate: task.evaluation(model) }, choice);
+  const { share } = workers;
+  const program = compile({ train, accumulate, apply, exchange, share, evaluate: task.evaluation(model) }, choice);
   return {
     ...program,
     optimiser,
+    workers,
     dispose(): void {
       program.dispose();
       optimiser.dispose();
+      workers.dispose();
     },
   };
 }

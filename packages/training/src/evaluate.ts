@@ -8,6 +8,7 @@ import { type Normalisation, testFeed } from './feed.js';
 import { type Evaluation, type Prediction, requireFinite } from './predictions.js';
 import type { ImageResult, Measured, Task } from './task.js';
 import { imageTensor } from './tensors.js';
+import { everyonesResults } from './workers.js';
 
 export interface EvaluationOptions extends Normalisation {
   /** Images a call; a loader has its own number. Default: 250. */
@@ -44,6 +45,7 @@ export async function evaluate<P extends ImageResult = Prediction, E extends Mea
 
 /**
  * What a model makes of each image, in evaluation mode and in the order of the split; compiles it for this one use.
+ * In a cluster each worker does its share of the images and gets the results of all, so that all of them have to call it.
  * @param model of the task: for classification images [n, h, w, c] to logits [n, classes].
  * @throws if no image can be read.
  * @example
@@ -105,8 +107,9 @@ export async function resultsOf<P extends ImageResult, E extends Measured>(
     tf.dispose([images, targets, result]);
     options.onBatch?.(found.length);
   }
-  if (found.length === 0) throw nothingRead(split, feed.count);
-  return found;
+  const all = await everyonesResults(found);
+  if (all.length === 0) throw nothingRead(split, feed.count);
+  return all;
 }
 
 /** The error of a split of which no image could be read, although those that cannot are left out. */

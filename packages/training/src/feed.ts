@@ -1,6 +1,7 @@
 /** Batches for training and evaluation: of images in memory, or from loaders. */
 import { type Batch, batchCount, batches, type ImageSplit, type LoadedBatch, Loader } from '@refconv/datasets';
 import type { Recipe } from './recipe.js';
+import { workerShard } from './workers.js';
 
 /** Images that loaders decode, augment and normalise. */
 export interface LoadedDataset {
@@ -66,10 +67,14 @@ export interface Feed {
 }
 
 /**
- * @throws {RangeError} if a loader's options contradict the recipe.
+ * Of each of the recipe's batches this process's share.
+ * @throws {RangeError} if a loader's options contradict the recipe, or the workers cannot share its batches evenly.
  */
 export function trainFeed(split: ImageSplit | Loader, recipe: Recipe, normalisation: Normalisation): Feed {
-  const { batchSize, dropLast, seed, augment } = recipe;
+  const { dropLast, seed, augment } = recipe;
+  const shard = workerShard();
+  checkShares(split instanceof Loader ? split.source.count : split.count, recipe, shard.of);
+  const batchSize = recipe.batchSize / shard.of;
   if (split instanceof Loader) {
     const { options } = split;
     const wrong = Object.entries({ batchSize, dropLast, seed, shuffle: true })
@@ -80,13 +85,20 @@ export function trainFeed(split: ImageSplit | Loader, recipe: Recipe, normalisat
         `its transform is "${split.transform.text}", and the recipe has an augmentation too: set augment to {}`,
       );
     }
+    const { rank, of } = options.shard;
+    if (rank !== shard.rank || of !== shard.of)
+      wrong.push(`its shard is ${rank} of ${of}, and this worker ${shard.rank} of ${shard.of}`);
+    if (shard.of > 1 && options.onBroken === 'skip')
+      wrong.push(
+        'images that cannot be read are left out there, and the workers would have batches of unlike sizes: see that all can be read',
+      );
     if (wrong.length > 0) throw new RangeError(`The training loader does not fit the recipe: ${wrong.join('; ')}.`);
     return loaderFeed(split);
   }
-  const settings = { batchSize, dropLast, seed, augment, shuffle: true, ...complete(normalisation) };
+  const settings = { batchSize, dropLast, seed, augment, shuffle: true, shard, ...complete(normalisation) };
   return {
     count: split.count,
-    batchesPerEpoch: batchCount(split.count, batchSize, dropLast),
+    batchesPerEpoch: batchCount(split.count, recipe.batchSize, dropLast),
     shape: [split.height, split.width, split.channels],
     epoch: (epoch, from) => {
       const feed = batches(split, { ...settings, epoch });
@@ -97,8 +109,19 @@ export function trainFeed(split: ImageSplit | Loader, recipe: Recipe, normalisat
   };
 }
 
+/** @throws {RangeError} where the workers would have unlike numbers of images in a batch: their mean would not be the batch's. */
+function checkShares(count: number, { batchSize, dropLast }: Recipe, workers: number): void {
+  const last = dropLast ? 0 : count % batchSize;
+  if (batchSize % workers === 0 && last % workers === 0) return;
+  const [what, remedy] =
+    batchSize % workers !== 0
+      ? [`a batchSize of ${batchSize}`, `give one that is a multiple of ${workers}`]
+      : [`the last batch of ${last} images`, 'set dropLast to true, or choose another batchSize'];
+  throw new RangeError(`${workers} workers cannot share ${what} evenly: ${remedy}.`);
+}
+
 /**
- * In the order of the split, once through.
+ * This process's share of the images, in the order of the split, once through.
  * @throws {RangeError} if a loader's transform mixes images.
  */
 export function testFeed(split: ImageSplit | Loader, normalisation: Normalisation, batchSize = 250): Feed {
@@ -109,10 +132,12 @@ export function testFeed(split: ImageSplit | Loader, normalisation: Normalisatio
     }
     return loaderFeed(split);
   }
-  const settings = { batchSize: Math.min(batchSize, Math.max(1, split.count)), ...complete(normalisation) };
+  const shard = workerShard();
+  const count = Math.ceil((split.count - shard.rank) / shard.of);
+  const settings = { batchSize: Math.min(batchSize, Math.max(1, count)), shard, ...complete(normalisation) };
   return {
     count: split.count,
-    batchesPerEpoch: batchCount(split.count, settings.batchSize),
+    batchesPerEpoch: batchCount(count, settings.batchSize),
     shape: [split.height, split.width, split.channels],
     epoch: () => batches(split, settings),
     ahead: true,
@@ -120,9 +145,9 @@ export function testFeed(split: ImageSplit | Loader, normalisation: Normalisatio
 }
 
 function loaderFeed(loader: Loader): Feed {
-  const { imagesPerEpoch, batchesPerEpoch, imageShape } = loader;
+  const { source, batchesPerEpoch, imageShape } = loader;
   return {
-    count: imagesPerEpoch,
+    count: source.count,
     batchesPerEpoch,
     shape: imageShape,
     epoch: (epoch, from) => loader.epoch(epoch, { from }),
@@ -155,4 +180,4 @@ export function describeData(data: TrainingData, train: Feed) {
   return transforms.length > 0 ? { ...described, transforms } : described;
 }
 
-const countOf = (split: ImageSplit | Loader) => (split instanceof Loader ? split.imagesPerEpoch : split.count);
+const countOf = (split: ImageSplit | Loader) => (split instanceof Loader ? split.source.count : split.count);

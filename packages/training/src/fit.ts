@@ -39,6 +39,7 @@ import { stopSignal } from './stop.js';
 import type { ImageResult, Measured } from './task.js';
 import { teacherHash } from './teacher.js';
 import { imageTensor, stepSeed } from './tensors.js';
+import { beginTogether, leaveTogether, workerShard } from './workers.js';
 
 export interface FitOptions<P extends ImageResult = Prediction, E extends Measured = Evaluation>
   extends CompileChoice,
@@ -52,14 +53,14 @@ export interface FitOptions<P extends ImageResult = Prediction, E extends Measur
   teacher?: LayersModel;
   /**
    * Where checkpoints and metrics.csv go. If it holds a run, that is taken up where it stopped, and the model gets its weights.
-   * Left out: nothing is written.
+   * Left out: nothing is written. In a cluster the first worker alone uses it: the others need no shared disk.
    */
   folder?: string;
   /** The caller has taken the folder by {@link lockTraining}. Default: false, and it is taken until the training ends. */
   folderLocked?: boolean;
   /** Besides the one at the end of each epoch: a checkpoint every so many steps or seconds. Default: every 300 seconds. */
   checkpointEvery?: { steps?: number; seconds?: number };
-  /** Takes up a run that was begun with another number of threads. Default: false, as its end is then not bit-equal. */
+  /** Takes up a run that was begun with another number of threads or processes. Default: false, as its end is then not bit-equal. */
   allowOtherThreads?: boolean;
   /**
    * Takes up a run that began with other weights than the model has now, as where its initial weights have no seed. Default: false, as it
@@ -115,7 +116,10 @@ async function train<P extends ImageResult, E extends Measured>(
   options: FitOptions<P, E>,
   recipe: ReturnType<typeof checkRecipe>,
 ): Promise<FitResult<P>> {
-  const { model, data, mean, std, folder, log = console.log, onStep, showProgress = true } = options;
+  const { model, data, mean, std, onStep } = options;
+  // The first worker speaks and writes for all.
+  const { rank, of } = workerShard();
+  const { folder, log = console.log, showProgress = true, onEpoch } = rank === 0 ? options : SILENT;
   const task = taskOf(options);
   const classes = data.classes.length;
   const trainImages = trainFeed(data.train, recipe, { mean, std });
@@ -123,10 +127,8 @@ async function train<P extends ImageResult, E extends Measured>(
   const evaluated = evaluationSplits(data, (split) => testFeed(split, { mean, std }));
   checkData(model, task, classes, { train: trainImages, ...evaluated }, recipe);
   const { count } = trainImages;
-  checkBatchNorms(model, [
-    Math.min(recipe.batchSize, count),
-    ...(recipe.dropLast ? [] : [count % recipe.batchSize || count]),
-  ]);
+  const sizes = [Math.min(recipe.batchSize, count), ...(recipe.dropLast ? [] : [count % recipe.batchSize || count])];
+  checkBatchNorms(model, recipe.syncBatchNorm ? sizes : sizes.map((size) => size / of));
   const warn = (message: string) => log(`Warning: ${message}`);
   const unsaved = sharedNames(model);
   if (unsaved) warn(unsaved);
@@ -152,7 +154,7 @@ async function train<P extends ImageResult, E extends Measured>(
     const run = folder
       ? new Run({ folder, model, optimiserState, identity, evaluated: { ...evaluated, averages }, length, ...choices })
       : undefined;
-    const position: Position = structuredClone((await run?.open()) ?? START);
+    const position = await beginTogether(program, identity, async () => structuredClone((await run?.open()) ?? START));
     let predictions: P[] | undefined;
     const neutral = position.step === 0 ? neutralBatchNorms(model) : [];
     if (neutral.length > 0) {
@@ -170,9 +172,10 @@ async function train<P extends ImageResult, E extends Measured>(
       try {
         let batch = await feed.next();
         while (!batch.done) {
-          if (stop.requested) {
+          if (of === 1 ? stop.requested : program.workers.stopping()) {
             position.unread = unreadOf(data, position.unread);
             await save(run, position);
+            await leaveTogether();
             return result(position, data, task.score.name, { stopped: true });
           }
           const begin = performance.now();
@@ -186,7 +189,8 @@ async function train<P extends ImageResult, E extends Measured>(
           const rate = learningRateAt(part.begin, schedule, lossesOf(position.rows));
           const images = imageTensor(batch.value, trainImages.shape);
           const targets = task.targets(batch.value, classes);
-          const seed = stepSeed(recipe.seed, step);
+          const seed = stepSeed(recipe.seed, step, rank);
+          if (stop.requested) program.workers.askToStop();
           const trained = trainBatch(program, { images, targets, seed, rate }, part, accumulate);
           const { size } = batch.value;
           if (trainImages.ahead) batch = await feed.next(); // prepared while the step runs
@@ -252,11 +256,12 @@ async function train<P extends ImageResult, E extends Measured>(
       await save(run, position);
       await run?.appendMetrics(row);
       log(epochLine(row, recipe.epochs, task.score));
-      await options.onEpoch?.(row);
+      await onEpoch?.(row);
     }
     const averaged = averages ? await averagesOf(program, model) : undefined;
     const fitted = { ...result(position, data, task.score.name, { predictions }), ...(averaged && { averaged }) };
     for (const line of leftOutText(fitted.leftOut)) log(line);
+    await leaveTogether();
     return fitted;
   } finally {
     stop.dispose();
@@ -265,6 +270,12 @@ async function train<P extends ImageResult, E extends Measured>(
     await lock?.release().catch(() => undefined);
   }
 }
+
+/** What the workers but the first do with what is said and written. */
+const SILENT: Pick<FitOptions, 'folder' | 'log' | 'showProgress' | 'onEpoch'> = {
+  log: () => undefined,
+  showProgress: false,
+};
 
 async function save(run: Run | undefined, position: Position): Promise<void> {
   await run?.save(position).catch((error) => {

@@ -65,3 +65,4 @@ export type { Forward, ImageResult, LossContext, LossOptions, Measured, Task } f
 export { TensorBoardWriter } from './tensorboard.js';
 export { threadCount } from './threads.js';
 export { variablesOf } from './variables.js';
+export { isFirstWorker } from './workers.js';

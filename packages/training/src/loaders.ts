@@ -11,6 +11,7 @@ import {
 } from '@refconv/datasets';
 import type { LoadedDataset } from './feed.js';
 import type { Recipe } from './recipe.js';
+import { type Shard, workerShard } from './workers.js';
 
 export interface LoadingOptions {
   /** The transform of the test images: see `parseTransform`. */
@@ -21,6 +22,8 @@ export interface LoadingOptions {
   workers?: number;
   /** What happens where a file cannot be read. Default: `fail`. */
   onBroken?: 'fail' | 'skip';
+  /** Which images are loaded. Default: in a cluster this process's share. */
+  shard?: Shard;
   /** Images of more pixels cannot be read. Default: the loader's. */
   maxPixels?: number | undefined;
 }
@@ -94,10 +97,11 @@ export function openLoaders(
     train: new Loader(sourceOf(data.train), {
       ...{
         transform: mixed(trainingTransform(test, train), augment),
-        batchSize,
+        batchSize: batchSize / workerShard().of,
         dropLast,
         seed,
         shuffle: true,
+        shard: workerShard(),
         jpegDecoder: DECODER,
       },
       ...options,
@@ -129,5 +133,6 @@ export function testLoader(
   const batchSize = Math.min(annotations ? LABELLED_BATCH : TEST_BATCH, source.count);
   const resizes = annotations && parseTransform(options.transform).steps.every(({ name }) => name === 'resize');
   const labelSize = resizes ? ('own' as const) : ('image' as const);
-  return new Loader(source, { batchSize, labelSize, jpegDecoder: DECODER, exact: true, ...options });
+  const shard = workerShard();
+  return new Loader(source, { batchSize, labelSize, shard, jpegDecoder: DECODER, exact: true, ...options });
 }

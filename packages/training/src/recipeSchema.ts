@@ -108,6 +108,14 @@ export const recipeSchema = group('that of `refconv recipe paper`', {
   loss: lossSchema.optional(),
   /** Learns from a teacher too, which is given to the training beside the recipe. */
   distillation: distillationSchema.optional(),
+  /** Where several processes train: batch norms take the statistics of the whole batch. Left out: each of its own share. */
+  syncBatchNorm: yesOrNo
+    .meta({
+      option: '--sync-batch-norm',
+      about: 'of several processes: batch norms take the statistics of the whole batch',
+      turns: true,
+    })
+    .optional(),
   /** Random changes of the training images. */
   augment: augmentSchema,
   /** Trains on images that are attacked at each step. Left out: on the images themselves. */
@@ -129,8 +137,10 @@ export const specRecipeSchema = recipeSchema.omit({ seed: true }).extend({
 export interface RecipeOption {
   /** Where it stands: `['augment', 'crop']`. */
   path: readonly string[];
-  /** As help writes it: `--crop <pixels>`; without a value it turns the entry off. */
+  /** As help writes it: `--crop <pixels>`. */
   option: string;
+  /** Of one without a value: what the entry becomes. */
+  turns: boolean;
   about: string;
   schema: z.ZodType;
 }
@@ -140,8 +150,8 @@ export const RECIPE_OPTIONS: readonly RecipeOption[] = optionsOf(recipeSchema, [
 
 function optionsOf(type: unknown, path: readonly string[]): RecipeOption[] {
   const schema = unwrapped(type) as z.ZodType;
-  const { option, about } = schema.meta?.() ?? {};
-  if (typeof option === 'string') return [{ path, option, about: String(about), schema }];
+  const { option, about, turns = false } = schema.meta?.() ?? {};
+  if (typeof option === 'string') return [{ path, option, about: String(about), turns: turns === true, schema }];
   const { shape = {} } = schema as { shape?: Record<string, unknown> };
   return Object.entries(shape).flatMap(([name, within]) => optionsOf(within, [...path, name]));
 }

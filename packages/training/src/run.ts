@@ -1,14 +1,17 @@
 /** A run's folder: its checkpoints and its metrics.csv. */
 import { join, resolve } from 'node:path';
-import { appendWhole, canonicalJson, hashOf, writeAtomically } from '@refconv/files';
+import { counted } from '@refconv/datasets/text';
+import { appendWhole, hashOf, writeAtomically } from '@refconv/files';
 import { loadedInstallation } from '@refconv/tensorflow';
 import type { LayersModel, Variable } from '@tensorflow/tfjs';
 import { CheckpointFolder } from './checkpoint.js';
+import { differences } from './differences.js';
 import { type Evaluated, METRICS_FILE, type MetricsRow, metricsCsv, metricsLines } from './metrics.js';
 import { type Length, NEW_EPOCH, type Position, positionProblem, START } from './position.js';
 import { compareStart, type StartingWeights, startingWeights } from './startingWeights.js';
 import { namedState, notFinite, readState, writeState } from './tensors.js';
 import { threadCount } from './threads.js';
+import { workerShard } from './workers.js';
 
 /** What makes a run the run it is: its recipe and what it is trained on. */
 export type RunIdentity = Record<string, unknown>;
@@ -17,6 +20,8 @@ interface Meta extends Position {
   identity: RunIdentity;
   identityHash: string;
   threads: number;
+  /** Of earlier versions' checkpoints: 1. */
+  workers?: number;
   tensorflow: string;
   /** Checkpoints of earlier versions have none. */
   start?: StartingWeights;
@@ -77,7 +82,7 @@ export class Run {
       await this.writeMetrics([]);
       return START;
     }
-    const { identity, identityHash, threads, tensorflow, start, ...position } = checkpoint.meta;
+    const { identity, identityHash, threads, workers = 1, tensorflow, start, ...position } = checkpoint.meta;
     if (identityHash !== hashOf(this.options.identity)) {
       throw new Error(
         `${folder} holds a run that differs from this one: ${differences(identity, this.options.identity).join('; ')}. ` +
@@ -87,7 +92,7 @@ export class Run {
     this.checkStart(start);
     const problem = positionProblem(position, this.options.length);
     if (problem) throw unusable(checkpoint.path, problem);
-    this.checkThreads(threads);
+    this.checkMachine(threads, workers);
     if (tensorflow !== loadedInstallation.version) {
       warn(`The run was begun with TensorFlow ${tensorflow}; with ${loadedInstallation.version} it is not bit-equal.`);
     }
@@ -114,6 +119,7 @@ export class Run {
       identity,
       identityHash: hashOf(identity),
       threads: threadCount(),
+      ...(workerShard().of > 1 && { workers: workerShard().of }),
       tensorflow: loadedInstallation.version,
       start: this.start,
     };
@@ -145,18 +151,24 @@ export class Run {
     );
   }
 
-  private checkThreads(recorded: number): void {
-    const threads = threadCount();
-    if (threads === recorded) return;
+  private checkMachine(threads: number, workers: number): void {
+    const now = { threads: threadCount(), workers: workerShard().of };
+    if (now.threads === threads && now.workers === workers) return;
     const { folder, allowOtherThreads, warn } = this.options;
-    const message = `The run in ${folder} was begun with ${recorded} threads, and TensorFlow now has ${threads}`;
+    const [was, is, remedy] =
+      now.workers === workers
+        ? [
+            `${threads} threads`,
+            `TensorFlow now has ${now.threads}`,
+            `Set the environment variable TF_NUM_INTRAOP_THREADS=${threads}`,
+          ]
+        : [counted(workers, 'process', 'processes'), `there are now ${now.workers}`, `Start as many as before`];
+    const message = `The run in ${folder} was begun with ${was}, and ${is}`;
     if (allowOtherThreads) warn(`${message}: its end will not be bit-equal to that of an undisturbed run.`);
-    else {
+    else
       throw new Error(
-        `${message}, which changes results in their last bits. Set the environment variable ` +
-          `TF_NUM_INTRAOP_THREADS=${recorded}, or allow it by allowOtherThreads: true.`,
+        `${message}, which changes results in their last bits. ${remedy}, or allow it by allowOtherThreads: true.`,
       );
-    }
   }
 }
 
@@ -179,16 +191,4 @@ export class NotFiniteError extends Error {
   constructor(readonly tensor: string) {
     super(`${tensor} has values that are NaN or infinite.`);
   }
-}
-
-/** The entries in which two values differ: `recipe.batchSize is 64 there, 128 here`. */
-function differences(there: unknown, here: unknown, path = ''): string[] {
-  if (canonicalJson(there) === canonicalJson(here)) return [];
-  const isRecord = (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value);
-  if (!isRecord(there) || !isRecord(here)) {
-    return [`${path} is ${JSON.stringify(there) ?? 'not set'} there, ${JSON.stringify(here) ?? 'not set'} here`];
-  }
-  const [a, b] = [there as Record<string, unknown>, here as Record<string, unknown>];
-  const keys = [...new Set([...Object.keys(a), ...Object.keys(b)])];
-  return keys.flatMap((key) => differences(a[key], b[key], path ? `${path}.${key}` : key));
 }

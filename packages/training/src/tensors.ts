@@ -26,9 +26,10 @@ function mixedTargets(labels: Int32Array, { weight, labels: others }: Mix, class
   return targets;
 }
 
-/** The seed of a step's dropout: [the run's seed, folded to 31 bits, the step]. */
-export function stepSeed(seed: number, step: number) {
-  return tf.tensor1d([(seed % 2 ** 31) ^ Math.floor(seed / 2 ** 31), step], 'int32');
+/** The seed of a step's dropout: [the run's seed, folded to 31 bits, the step]; another one for each worker, so that not all drop alike. */
+export function stepSeed(seed: number, step: number, worker = 0) {
+  const own = Math.imul(worker, 0x9e3779b1);
+  return tf.tensor1d([(seed % 2 ** 31) ^ Math.floor(seed / 2 ** 31) ^ own, step], 'int32');
 }
 
 /** A model's variables with their names; where two weights have the same one, the second has `#2` added. */

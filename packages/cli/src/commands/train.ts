@@ -9,6 +9,7 @@ import {
   type FitResult,
   fit,
   type ImageResult,
+  isFirstWorker,
   LEFT_OUT_FILE,
   type LeftOut,
   leavesOut,
@@ -43,6 +44,7 @@ interface TrainOptions extends TaskOptions, MethodFlags, RecipeFlags {
   allowOtherThreads?: boolean;
   tensorboard?: string | true;
   serve?: number | true;
+  processes?: number;
 }
 
 /** So many of the training images are held out, to choose by. */
@@ -54,10 +56,15 @@ function heldOut({ data, ...statistics }: OpenDataset, validation: number | unde
 }
 
 export async function train(options: TrainOptions): Promise<void> {
-  const { output, method } = options;
+  const { output, method, processes } = options;
   // Before anything is opened.
   if (method !== undefined) METHODS.get(method);
+  if (processes !== undefined && processes > 1 && options.skipBroken)
+    throw new Error(
+      '--processes and --skip-broken do not go together: the processes would have batches of unlike sizes.',
+    );
   const finished = join(output, 'model');
+  if (!isFirstWorker()) return trainFor(finished, options);
   if (existsSync(finished)) {
     throw new Error(`${output} holds a training that is finished (${finished}); choose another --output.`);
   }
@@ -136,14 +143,15 @@ async function trainInto<P extends ImageResult, E extends Measured>(
   const { mean, std } = images.fit;
   const teacher = options.teacher === undefined ? undefined : (await loadModel(options.teacher)).model;
   const choice = { ...(eager !== undefined && { eager }), task };
-  const { tensorboard } = options;
+  const writes = isFirstWorker();
+  const { tensorboard, serve } = writes ? options : {};
   const folder = tensorboard === true ? join(output, 'tensorboard') : tensorboard;
   let fitted: FitResult<P>;
   let predictions: P[] = [];
   let page: ServedTraining | undefined;
   try {
     const { epochs } = images.fit.recipe;
-    if (options.serve !== undefined)
+    if (serve !== undefined)
       page = await served(options, { epochs, data: name, network: network.notes.backbone?.id ?? model.name });
     const watch =
       folder === undefined ? undefined : await tensorBoardOf(folder, { ...images.fit, model, data: images.data });
@@ -162,9 +170,9 @@ async function trainInto<P extends ImageResult, E extends Measured>(
     });
     if (!fitted.stopped) {
       predictions = fitted.predictions ?? (await predict(model, test, { mean, std, ...choice }));
-      await how.write(output, predictions, task.evaluationOf(predictions), classes);
+      if (writes) await how.write(output, predictions, task.evaluationOf(predictions), classes);
       const leftOut: LeftOut = { ...fitted.leftOut, layers };
-      if (leavesOut(leftOut))
+      if (leavesOut(leftOut) && writes)
         await writeAtomically(join(output, LEFT_OUT_FILE), [`${JSON.stringify(leftOut, undefined, 2)}\n`]);
     }
   } finally {
@@ -177,6 +185,7 @@ async function trainInto<P extends ImageResult, E extends Measured>(
     process.exitCode = 130;
     return;
   }
+  if (!writes) return;
   const kept = { ...network.notes, ...images.notes, classes, ...importsFor(network.notes, method) };
   // The model comes last: it tells that the training is finished.
   if (fitted.averaged) await saveAverages(model, fitted.averaged, join(output, 'averaged'), kept);

@@ -31,16 +31,17 @@ export interface PrivateSlurm {
 /**
  * Starts it, and has this process's environment point to it.
  * @param folder which must be empty, and is not removed.
- * @param nodes their number; each has one CPU and takes one task at a time.
+ * @param nodes their number; one alone has the name of an address.
+ * @param cpus of each node, which takes as many tasks of one CPU at a time.
  */
-export async function startSlurm(folder: string, nodes: number): Promise<PrivateSlurm> {
-  const names = Array.from({ length: nodes }, (_, i) => `n${i}`);
+export async function startSlurm(folder: string, nodes: number, cpus = 1): Promise<PrivateSlurm> {
+  const names = nodes === 1 ? ['localhost'] : Array.from({ length: nodes }, (_, i) => `n${i}`);
   const conf = join(folder, 'slurm.conf');
   await mkdir(join(folder, 'state'), { recursive: true });
   for (const name of names) await mkdir(join(folder, `spool.${name}`));
   await writeFile(join(folder, 'munge.key'), randomBytes(1024));
   await chmod(join(folder, 'munge.key'), 0o600);
-  await writeFile(conf, configuration(folder, names, await freePorts(nodes + 1)));
+  await writeFile(conf, configuration(folder, names, cpus, await freePorts(nodes + 1)));
   await writeFile(join(folder, 'cgroup.conf'), `CgroupPlugin=${await cgroupPlugin()}\n`);
 
   const daemons: { ended: Promise<unknown>; kill: (signal: NodeJS.Signals) => boolean }[] = [];
@@ -96,10 +97,10 @@ export async function startSlurm(folder: string, nodes: number): Promise<Private
   return slurm;
 }
 
-function configuration(folder: string, names: string[], [own, ...ports]: number[]): string {
+function configuration(folder: string, names: string[], cpus: number, [own, ...ports]: number[]): string {
   const host = hostname();
   const nodes = names.map((name, i) => {
-    return `NodeName=${name} NodeHostname=${host} NodeAddr=127.0.0.1 Port=${ports[i]} CPUs=1 RealMemory=4096`;
+    return `NodeName=${name} NodeHostname=${host} NodeAddr=127.0.0.1 Port=${ports[i]} CPUs=${cpus} RealMemory=${4096 * cpus}`;
   });
   return `
 ClusterName=private

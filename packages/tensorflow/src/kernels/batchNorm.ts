@@ -3,6 +3,7 @@ import type { Tensor, Tensor1D, Tensor4D, TensorInfo } from '@tensorflow/tfjs';
 import { tf } from '../load.js';
 import { batchStatistics, cpuKernels, normalize, normalizeGradient, usesCpuKernels } from './cpu.js';
 import { attribute, operations, replaceGradient, replaceKernel } from './operation.js';
+import { isSyncBatchNorm, syncBatchNorm, syncBatchNormGradient } from './syncBatchNorm.js';
 
 /**
  * The kernel that normalises by the batch's own statistics; layers look for it by this name.
@@ -49,6 +50,14 @@ function registerCpuTraining(): void {
     return tf.tidy(() => {
       const running = [runningMean ?? tf.zerosLike(scale as Tensor), runningVariance ?? tf.zerosLike(scale as Tensor)];
       const factor = runningMean ? (averageFactor as number) : 1;
+      if (isSyncBatchNorm())
+        return syncBatchNorm(
+          x as TensorInfo,
+          [scale as TensorInfo, offset as TensorInfo],
+          running as [Tensor, Tensor],
+          epsilon,
+          factor,
+        );
       const statistics = batchStatistics(x as TensorInfo, running as [TensorInfo, TensorInfo], epsilon, factor);
       const [mean, inverse, nextMean, nextVariance] = statistics;
       const y = normalize(x as TensorInfo, [scale as TensorInfo, offset as TensorInfo, mean, inverse]);
@@ -61,6 +70,7 @@ function registerCpuTraining(): void {
     outputsToSave: [false, false, false, true, true],
     gradFunc: (dys, saved) => {
       const [x, ...rest] = saved as [Tensor, Tensor, Tensor, Tensor, Tensor];
+      if (isSyncBatchNorm()) return syncBatchNormGradient((dys as Tensor[])[0] as Tensor, x, rest);
       const [dx, dScale, dOffset] = normalizeGradient((dys as Tensor[])[0] as Tensor, x, rest);
       return { x: () => dx, scale: () => dScale, offset: () => dOffset };
     },
@@ -74,6 +84,19 @@ function registerGpuTraining(): void {
     const { epsilon, averageFactor } = attrs as { epsilon: number; averageFactor?: number };
     const averaging = runningMean ? [attribute.float('exponential_avg_factor', averageFactor as number)] : [];
     return tf.tidy(() => {
+      if (isSyncBatchNorm()) {
+        const zeros = tf.zerosLike(scale as Tensor);
+        const running = [runningMean ?? zeros, runningVariance ?? zeros] as [Tensor, Tensor];
+        const affine = [scale, offset] as [TensorInfo, TensorInfo];
+        const outputs = syncBatchNorm(
+          x as TensorInfo,
+          affine,
+          running,
+          epsilon,
+          runningMean ? (averageFactor as number) : 1,
+        );
+        return [...outputs, tf.zeros([0])]; // in the place of cuDNN's third
+      }
       const list = [
         x,
         scale,
@@ -91,6 +114,8 @@ function registerGpuTraining(): void {
     gradFunc: (dys, saved, attrs) => {
       const [x, scale, ...reserved] = saved as [Tensor, Tensor, Tensor, Tensor, Tensor];
       const [dy] = dys as Tensor[];
+      // The offset does not matter without an activation.
+      if (isSyncBatchNorm()) return syncBatchNormGradient(dy as Tensor, x, [scale, scale, reserved[0], reserved[1]]);
       return gradient(dy as Tensor, x, scale, reserved, attrs.epsilon as number, true);
     },
   });

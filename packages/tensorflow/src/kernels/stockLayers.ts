@@ -1,9 +1,11 @@
 /** Makes layers that tf.layers composes of many operations use the fused kernels, so that users' models get them unchanged. */
 import type { layers, Tensor, Tensor1D, Tensor4D } from '@tensorflow/tfjs';
+import { clusterSize } from '../cluster.js';
 import { tf } from '../load.js';
 import { batchNormTraining } from './batchNorm.js';
 import { attribute, needsPlainGradients, operation, replaceKernel } from './operation.js';
 import { nextSeed, statelessDropout } from './random.js';
+import { isSyncBatchNorm } from './syncBatchNorm.js';
 
 interface LayerVariable {
   read(): Tensor;
@@ -44,7 +46,8 @@ function patchBatchNormalization(): void {
       const [y, mean, variance] = batchNormTraining(images, scale, offset, this.epsilon);
       average(this.movingMean, mean, this.momentum);
       // tf.layers averages the biased variance.
-      average(this.movingVariance, tf.mul(variance, (count - 1) / count), this.momentum);
+      const all = isSyncBatchNorm() ? count * clusterSize() : count;
+      average(this.movingVariance, tf.mul(variance, (all - 1) / all), this.momentum);
       return x.rank === 4 ? y : tf.reshape(y, x.shape);
     });
   };
