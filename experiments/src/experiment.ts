@@ -40,6 +40,8 @@ export const settingsSchema = z.strictObject({
   seeds: z.array(z.int().min(0)).min(1),
   /** Of a run on a CPU; null: on a GPU. */
   threads: count.nullable(),
+  /** That do a training together: docs/cluster.md. Left out: one. */
+  processes: z.int().min(2).optional(),
   /** What the arms do that are analysed. */
   analysis: analysisSchema.optional(),
   /** Runs that a landscape or a robustness is split into, each with a share of its points or images. */
@@ -136,7 +138,7 @@ export function specOf(
   seed: number,
 ): SpecInput & Pick<Spec, 'data' | 'recipe'> {
   const { name: _, ...ofNetwork } = network;
-  const { threads, task, weights, classification } = settings;
+  const { threads, processes, task, weights, classification } = settings;
   if (arm.classifier && !classification)
     throw new RangeError(
       'The settings do not say what classifiers are trained on: set classification to data and recipe.',
@@ -154,6 +156,7 @@ export function specOf(
     recipe: { ...recipe, ...arm.recipe?.(recipe, settings) },
     seed,
     threads,
+    ...(processes !== undefined && { processes }),
   };
 }
 
@@ -224,7 +227,7 @@ export function gridOf(
 }
 
 /** The runs of an analysed arm: the parts of a landscape, the batch sizes of the cost. */
-function analyses({ analysis, parts, batchSizes }: Settings, spec: SpecInput): SpecInput[] {
+function analyses({ analysis, parts, batchSizes }: Settings, { processes: _, ...spec }: SpecInput): SpecInput[] {
   if (analysis && 'part' in analysis) {
     return Array.from({ length: parts }, (_, i) => ({
       ...spec,

@@ -140,7 +140,7 @@ class Program {
       try {
         return results(recording, this.graph.run(feeds, recording.fetches, recording.targets, choiceOf(recording)));
       } catch (error) {
-        throw recording.collectives > 0 ? collectiveFailure(name, error) : error;
+        throw recording.collectives.count > 0 ? collectiveFailure(name, error) : error;
       } finally {
         this.store.changed();
       }
@@ -153,7 +153,7 @@ class Program {
         const { fetches, targets } = recording;
         return results(recording, await this.graph.runAsync(feeds, fetches, targets, choiceOf(recording)));
       } catch (error) {
-        throw recording.collectives > 0 ? collectiveFailure(name, error) : error;
+        throw recording.collectives.count > 0 ? collectiveFailure(name, error) : error;
       } finally {
         this.busy = false;
         this.store.changed();
@@ -167,7 +167,7 @@ class Program {
       try {
         const { fetches, targets } = recording;
         const { metadata } = this.graph.run(feeds, fetches, targets, { ...choiceOf(recording), trace: true });
-        return summarizeTimings(metadata as Uint8Array);
+        return summarizeTimings(metadata as Uint8Array, recording.collectives.bytes);
       } finally {
         nativeGraph.setLogLevel(logLevel());
         this.store.changed();
@@ -204,7 +204,7 @@ class Program {
       const { created } = recording;
       if (created.length === 0) {
         const kept = new Recorder(this.graph, this.store, recorder.journal).record(body, specs);
-        keepInstances(kept.collectives);
+        keepInstances(kept.collectives.count);
         return kept;
       }
       if (again) {
@@ -228,7 +228,7 @@ class Program {
   }
 }
 
-const choiceOf = ({ collectives }: Recording): RunChoice => ({ collective: collectives > 0 });
+const choiceOf = ({ collectives }: Recording): RunChoice => ({ collective: collectives.count > 0 });
 
 function specOf(name: string, input: Tensor | number, position: number): ArgumentSpec {
   if (typeof input === 'number') return { dtype: 'float32', shape: [] };

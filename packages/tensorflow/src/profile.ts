@@ -7,15 +7,23 @@ export interface OperationTime {
   count: number;
   /** Sum over the operations of this kind, in milliseconds; they run side by side, so sums may exceed the call's time. */
   milliseconds: number;
+  /** Of operations in which all tasks of a cluster take part: what this one gives or takes. */
+  bytes?: number;
 }
 
-/** Sums a traced call's timings by kind of operation, longest first. */
-export function summarizeTimings(metadata: Uint8Array): OperationTime[] {
+/** Sums a traced call's timings by kind of operation, longest first. @param bytes of kinds of operations that have some. */
+export function summarizeTimings(metadata: Uint8Array, bytes: ReadonlyMap<string, number>): OperationTime[] {
   const byKind = new Map<string, OperationTime>();
   for (const { node, label, micros } of decodeNodeTimings(metadata)) {
     // A label reads "name = Kind(inputs)"; names are made as Kind_number.
     const operation = / = (\w+)\(/.exec(label)?.[1] ?? node.replace(/_\d+$/, '');
-    const entry = byKind.get(operation) ?? { operation, count: 0, milliseconds: 0 };
+    const size = bytes.get(operation);
+    const entry = byKind.get(operation) ?? {
+      operation,
+      count: 0,
+      milliseconds: 0,
+      ...(size !== undefined && { bytes: size }),
+    };
     entry.count += 1;
     entry.milliseconds += micros / 1000;
     byKind.set(operation, entry);

@@ -1,12 +1,12 @@
 /** Records a tfjs function: runs it once on symbolic tensors, so that each operation becomes a node and nothing is computed. */
 import type { DataId, DataType, Tensor, TensorInfo, Variable } from '@tensorflow/tfjs';
-import { backend, type OperationRecorder, symbolicTensor, symbolicValue, withRecorder } from './backend.js';
-import { currentCluster, nextInstance } from './cluster.js';
+import { type OperationRecorder, symbolicTensor, symbolicValue, withRecorder } from './backend.js';
+import { Collectives } from './collectives.js';
 import { Fusion, type RecordedOperation } from './fusion.js';
 import type { Graph, GraphOperation } from './graph.js';
 import { fingerprint, Journal } from './journal.js';
 import { tf } from './load.js';
-import { Attr, type Attribute, DType, dtypeNumber, type NativeTensor, type Output } from './native.js';
+import { type Attribute, DType, dtypeNumber, type NativeTensor, type Output } from './native.js';
 import { type StateVariable, separate, type VariableStore } from './state.js';
 import { flatten, type Result } from './structure.js';
 import { nativeTensor } from './values.js';
@@ -29,8 +29,7 @@ export interface Recording {
   fetchTypes: DataType[];
   /** The operation that runs all assignments; none where nothing is assigned. */
   targets: number[];
-  /** Operations in which all tasks of the cluster take part. */
-  collectives: number;
+  collectives: Pick<Collectives, 'count' | 'bytes'>;
   variables: StateVariable[];
   /** Those of `variables` whose value a run changes. */
   updated: StateVariable[];
@@ -71,9 +70,15 @@ export class Recorder implements OperationRecorder {
   private readonly fusion: Fusion;
   /** What operations wait for besides their inputs. */
   private awaited: number[] = [];
-  private collectives = 0;
-  private lastCollective: number | undefined;
   readonly journal: Journal;
+  /** The operations in which all tasks of the cluster take part. */
+  readonly collectives = new Collectives({
+    place: (tensor) => this.resolve(tensor),
+    constant: (tensor) => this.constant(tensor),
+    add: (op, inputs, attributes, controls) =>
+      this.add(op, inputs, attributes, [...this.awaited, ...controls]).operation,
+    result: (operation, shape) => symbolicTensor({ owner: this, output: [operation, 0], dtype: DType.float32 }, shape),
+  });
 
   constructor(
     private readonly graph: Graph,
@@ -247,32 +252,6 @@ export class Recorder implements OperationRecorder {
       variable.assign(tensor as never);
       tensor.dispose();
     }
-  }
-
-  /**
-   * Adds an operation in which all tasks of the cluster take part.
-   * @param input left out where the value comes from another task.
-   */
-  collective(op: string, input: TensorInfo | undefined, attributes: Attribute[], shape: number[]): Tensor {
-    const { tasks = 1, timeout = 0 } = currentCluster() ?? {};
-    const int32 = (value: number | number[]) =>
-      this.constant({
-        dtype: DType.int32,
-        shape: Array.isArray(value) ? [value.length] : [],
-        data: Int32Array.from([value].flat()),
-      });
-    const inputs = [tasks, 1, nextInstance() + this.collectives++].map(int32);
-    if (input) inputs.unshift(this.resolve(input));
-    else inputs.push(int32(shape));
-    const common: Attribute[] = [
-      { name: 'communication_hint', type: Attr.string, value: 'auto' },
-      { name: 'timeout_seconds', type: Attr.float, value: timeout },
-    ];
-    // NCCL must be started in the same order in all tasks; over gRPC the order is free, and waiting costs time.
-    const ordered = backend.isUsingGpuDevice && this.lastCollective !== undefined ? [this.lastCollective] : [];
-    const made = this.add(op, inputs, [...attributes, ...common], [...this.awaited, ...ordered]);
-    this.lastCollective = made.operation;
-    return symbolicTensor({ owner: this, output: [made.operation, 0], dtype: DType.float32 }, shape);
   }
 
   /** Runs the function and gathers what it returns and assigns. */

@@ -42,7 +42,7 @@ export function allReduce<T extends Tensor>(x: T): T {
       attribute.string('merge_op', 'Add'),
       attribute.string('final_op', 'Id'),
     ];
-    return recorder('allReduce', value).collective(
+    return recorder('allReduce', value).collectives.add(
       'CollectiveReduceV2',
       value,
       [...attributes, NO_TOKENS],
@@ -74,8 +74,8 @@ export function broadcast<T extends Tensor>(x: T): T {
   const type = attribute.type('T', x);
   return (
     currentCluster()?.task === 0
-      ? recording.collective('CollectiveBcastSendV2', x, [type], x.shape)
-      : recording.collective('CollectiveBcastRecvV2', undefined, [type], x.shape)
+      ? recording.collectives.add('CollectiveBcastSendV2', x, [type], x.shape)
+      : recording.collectives.add('CollectiveBcastRecvV2', undefined, [type], x.shape)
   ) as T;
 }
 
@@ -147,7 +147,7 @@ export function allGather(x: Tensor): Tensor {
   const [rows = 1, ...rest] = x.shape;
   const shape = [rows * clusterSize(), ...rest];
   const recording = recorder('allGather', x);
-  const gathered = recording.collective('CollectiveGatherV2', x, [type, NO_TOKENS], shape);
+  const gathered = recording.collectives.add('CollectiveGatherV2', x, [type, NO_TOKENS], shape);
   // TensorFlow's shape inference does not know how many tasks there are.
   return recording.execute(
     'EnsureShape',

@@ -25,7 +25,10 @@ const WHAT: Record<string, (task: number) => unknown> = {
       share: values(weights),
       gather: program.gather(tf.tensor2d([[task, 9]])).arraySync(),
       slope: values(program.slope(tf.tensor1d([1, 1]))),
-      operations: program.sum.profile(tf.tensor1d([1, 2])).map(({ operation }) => operation),
+      sums: program.sum
+        .profile(tf.tensor1d([1, 2]))
+        .filter(({ bytes }) => bytes)
+        .map(({ operation, count, bytes }) => [operation, count, bytes]),
     }));
     return { ...found, tensors: tf.memory().numTensors - before };
   },
