@@ -24,7 +24,7 @@ export interface WorkerOptions {
 
 export interface WorkerReport {
   losses: number[];
-  /** More than before the training; fewer where weights shared what they were made of. */
+  /** More than before the training. */
   tensors: number;
   /** Weights, as SHA-256, and their values where there are few. */
   weights: string;
