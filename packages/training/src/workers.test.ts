@@ -35,6 +35,7 @@ describe('a training by several processes', function () {
   const one = (reports: readonly WorkerReport[]): WorkerReport => {
     expect(reports, 'reports of the workers').to.not.have.length(0);
     for (const report of reports) expect(report).to.deep.equal(reports[0]);
+    expect(reports[0]?.tensors, 'tensors left').to.equal(0);
     return reports[0] as WorkerReport;
   };
   const close = (found: WorkerReport, expected: WorkerReport, steps = 5) =>

@@ -42,7 +42,7 @@ export interface Computed {
 export function stepOfWorkers(model: LayersModel, state: () => Iterable<Variable>) {
   const weights = variablesOf(model.trainableWeights);
   const others = variablesOf(model.weights).filter((variable) => !weights.includes(variable));
-  const flags = clusterSize() === 1 ? [] : [0, 0].map((value) => tf.variable(tf.scalar(value), false));
+  const flags = clusterSize() === 1 ? [] : tf.tidy(() => [0, 0].map((value) => tf.variable(tf.scalar(value), false)));
   const [wish, wishes] = flags;
   return {
     mean(compute: () => Computed): Computed {

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { buildBackbone } from '@refconv/backbones';
 import { channelStatistics, loadCifar10, takeImages } from '@refconv/datasets';
 import { refocus } from '@refconv/refconv';
-import { clusterFromEnvironment, joinCluster, WorkerError } from '@refconv/tensorflow';
+import { clusterFromEnvironment, joinCluster, tf, WorkerError } from '@refconv/tensorflow';
 import { WORKER_FAILED } from '@refconv/tensorflow/launch';
 import { fit } from '../fit.js';
 import { openLoaders } from '../loaders.js';
@@ -65,15 +65,18 @@ async function main(options: WorkerOptions): Promise<void> {
       })
     : undefined;
   const { folder } = options;
+  const before = tf.memory().numTensors;
   const fitted = await fit({
     ...{ model, recipe: loaders ? { ...recipe, augment: {} } : recipe, showProgress: false, log: () => undefined },
     ...(loaders ? { data: loaders } : { data, mean, std }),
     ...(folder !== undefined && { folder }),
     ...{ signal: stop.signal, onStep, checkpointEvery: { steps: 3 } },
   });
+  const tensors = tf.memory().numTensors - before;
   await loaders?.close();
   const report: WorkerReport = {
     losses,
+    tensors,
     weights: weightsHash(model),
     values: model
       .getWeights()

@@ -24,6 +24,8 @@ export interface WorkerOptions {
 
 export interface WorkerReport {
   losses: number[];
+  /** More than before the training. */
+  tensors: number;
   /** Weights, as SHA-256, and their values where there are few. */
   weights: string;
   values: number[];
