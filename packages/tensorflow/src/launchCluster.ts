@@ -20,6 +20,8 @@ export interface LaunchClusterOptions {
 
 /** After the first failure the others may tell their own for so long, then are asked to end, then made to; in milliseconds. */
 const [PATIENCE, MERCY] = [2000, 1000];
+/** The exit status of a process that was asked to stop, and has: all do so together, and the first has a checkpoint to write. */
+const STOPPED = 130;
 /** Of what a process but the first writes to stderr, so much is kept for the case that it fails. */
 const KEPT = 4000;
 
@@ -101,7 +103,7 @@ class Worker {
   }
 
   get failed(): boolean {
-    return this.code !== undefined && this.code !== 0;
+    return this.code !== undefined && this.code !== 0 && this.code !== STOPPED;
   }
 
   /** Not because of another one. */
@@ -126,17 +128,14 @@ async function watch(workers: readonly Worker[], log: (line: string) => void): P
     workers.map(({ ended }, i) => ended.then(() => (workers[i]?.failed ? undefined : new Promise(() => {})))),
   );
   await Promise.race([all, failure]);
-  if (workers.every(({ code }) => code === 0)) return 0;
+  if (!workers.some(({ failed }) => failed)) return workers.some(({ code }) => code === STOPPED) ? STOPPED : 0;
   await Promise.race([all, sleep(PATIENCE, undefined, { ref: false })]);
   const frozen = workers.filter(({ code }) => code === undefined);
   const cause = workers.find(({ isCause }) => isCause);
   await endAll(workers, all);
-  // All stop together where they were asked to, each with the same status.
-  const statuses = new Set(workers.map(({ code, killer }) => `${code} ${killer}`));
   const status = cause?.killer ? 1 : (cause?.code ?? 1);
-  if (statuses.size === 1 && cause && !cause.killer && frozen.length === 0) return status;
   if (cause && !cause.killer) {
-    if (cause.task !== 0) log(cause.story);
+    if (cause.task !== 0) log(cause.story); // the first has told its own
     return status;
   }
   if (cause) log(cause.story);
