@@ -43,7 +43,9 @@ async function main(): Promise<void> {
   const { experiments, ledger, problems } = site;
   for (const problem of problems) console.error(`Warning: ${problem}`);
   const seconds = ((performance.now() - begin) / 1000).toFixed(1);
-  console.log(`${counted(experiments.length, 'experiment')}, ${counted(ledger.length, 'finished run')}, in ${seconds} s`);
+  console.log(
+    `${counted(experiments.length, 'experiment')}, ${counted(ledger.length, 'finished run')}, in ${seconds} s`,
+  );
   console.log(`The report: ${pathToFileURL(join(resolve(values.output), 'index.html'))}`);
 }
 
