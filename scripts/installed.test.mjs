@@ -15,6 +15,10 @@ describe('packages that are installed', () => {
     if (status !== 0) throw new Error(`${program} ${args.join(' ')}: ${stdout}${stderr}`);
     return stdout;
   };
+  const compileTypeScript = (file) => {
+    const options = ['--strict', '--target', 'es2022', '--module', 'nodenext', '--skipLibCheck', '--types', 'node'];
+    run(join(root, 'node_modules/.bin/tsc'), ...options, file);
+  };
   /** The last line, which programs of examples/installed write as JSON. */
   const answer = (output) => JSON.parse(output.trim().split('\n').at(-1));
 
@@ -39,7 +43,8 @@ describe('packages that are installed', () => {
       '@types/node@20',
       ...tarballs.map((file) => `./${file}`),
     );
-    for (const file of ['own.ts', 'browser.mjs']) copyFileSync(`${root}examples/installed/${file}`, join(folder, file));
+    for (const file of ['own.ts', 'fast.ts', 'browser.mjs'])
+      copyFileSync(`${root}examples/installed/${file}`, join(folder, file));
   });
   after(function () {
     this.timeout(60_000);
@@ -50,11 +55,19 @@ describe('packages that are installed', () => {
     this.timeout(300_000);
     const source = readFileSync(join(folder, 'own.ts'), 'utf8');
     expect(source).not.to.match(/ as |any\b/);
-    const options = ['--strict', '--target', 'es2022', '--module', 'nodenext', '--skipLibCheck', '--types', 'node'];
-    run(join(root, 'node_modules/.bin/tsc'), ...options, 'own.ts');
+    compileTypeScript('own.ts');
     const { same, top1 } = answer(run(process.execPath, 'own.js'));
     expect(same).to.equal(true);
     expect(top1).to.be.within(0, 1);
+  });
+
+  it('compile a training step of a program of its own', function () {
+    this.timeout(300_000);
+    compileTypeScript('fast.ts');
+    const { eager, compiled } = answer(run(process.execPath, 'fast.js'));
+    expect(compiled.ms).to.be.above(0);
+    // The second training goes on from the first.
+    expect(compiled.loss).to.be.below(eager.loss);
   });
 
   it('work on plain TensorFlow.js, and in a bundle for browsers', function () {

@@ -54,3 +54,21 @@ describe('a package as it is published', () => {
     });
   }
 });
+
+describe('the commands of the repository', () => {
+  it('make a fresh clone ready first, where a page tells a newcomer to run them', () => {
+    const { scripts } = read('.');
+    const pages = [
+      'README.md',
+      ...readdirSync(`${root}docs`)
+        .filter((file) => file.endsWith('.md'))
+        .map((file) => `docs/${file}`),
+    ];
+    const text = pages.map((page) => readFileSync(`${root}${page}`, 'utf8')).join('\n');
+    const told = new Set(
+      [...text.matchAll(/npm (?:run )?([a-z][a-z:]*)/g)].map(([, name]) => name).filter((name) => name in scripts),
+    );
+    expect([...told]).to.include.members(['start', 'test', 'build', 'pack', 'report', 'docs', 'doctor', 'bench']);
+    for (const name of told) expect(scripts[name], name).to.match(/^(node scripts\/prepare\.mjs|npm run build) ?/);
+  });
+});

@@ -104,7 +104,12 @@ async function installPackages() {
 
 async function build() {
   const turbo = join(root, 'node_modules', '.bin', 'turbo');
-  await run(turbo, ['run', 'build', '--output-logs=errors-only'], { TURBO_TELEMETRY_DISABLED: '1', DO_NOT_TRACK: '1' });
+  // Nothing is said where all is compiled already, which takes a second or two.
+  const slow = setTimeout(() => say('compiling the TypeScript'), 5_000);
+  await run(turbo, ['run', 'build', '--output-logs=errors-only'], {
+    TURBO_TELEMETRY_DISABLED: '1',
+    DO_NOT_TRACK: '1',
+  }).finally(() => clearTimeout(slow));
 }
 
 /** Has its own lock, since its cache belongs to more than this checkout, and its own lines on stderr. */

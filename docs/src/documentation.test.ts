@@ -1,4 +1,5 @@
 /** The guides and the doc comments say what is so: their code compiles, and no public function is without an example. */
+import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -73,6 +74,17 @@ describe('the documentation', function () {
     });
     expect(modules.length).to.be.above(20);
     expect(problemsOf(modules, GIVEN)).to.deep.equal([]);
+  });
+
+  it('becomes a site, in which no link leads nowhere', function () {
+    if (process.env.REFCONV_LONG !== '1') {
+      console.log('      reads all sources, a minute; REFCONV_LONG=1 does it');
+      this.skip();
+    }
+    this.timeout(600_000);
+    const options = { cwd: join(ROOT, 'docs'), encoding: 'utf8' } as const;
+    const { status, stdout, stderr } = spawnSync('npx', ['typedoc', '--emit', 'none'], options);
+    expect(status, `${stdout}${stderr}`).to.equal(0);
   });
 
   it('would tell of code that is wrong, and where', () => {

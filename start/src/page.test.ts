@@ -51,6 +51,9 @@ describe('the report page', () => {
       .to.contain('<td>107</td><td>45.67 %</td>')
       .and.contain('at zero, so that')
       .and.contain('rate is matched');
+    // Its accuracy stands above; it has no epochs to be shown.
+    expect(kept).to.contain('<th scope="col">epoch</th><th scope="col">control</th>');
+    expect(kept).to.match(/<th scope="row">1<\/th><td>34.56 %<\/td><td>9.87 %<\/td>/);
     expect(page).not.to.contain('rerun');
   });
 

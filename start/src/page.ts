@@ -12,6 +12,8 @@ export function reportPage(result: StartResult, svg: string, full?: Finding): st
   const last = (rows: readonly EpochRow[]) => (rows.at(-1) as EpochRow).testTop1;
   const [baseline, control, refconv] = [began.testTop1, last(curves.control), last(curves.refconv)];
   const difference = 100 * (refconv - control);
+  // A baseline that is kept has no epochs here.
+  const trained = curves.baseline.length > 0;
   // Of one accuracy, from the number of test images alone: the binomial distribution's.
   const standardError = 100 * Math.sqrt((refconv * (1 - refconv)) / data.test);
 
@@ -32,8 +34,8 @@ export function reportPage(result: StartResult, svg: string, full?: Finding): st
       ? `A baseline was trained for ${began.epochs} epochs.`
       : `The baseline was trained before, for ${began.epochs} epochs.`
   } Two copies of it were then trained for ${recipe.epochs} epochs more, by the same
-recipe and with the same seed: the control as it is, the other refocused: its kernels frozen, a small convolution over them
-learned.</p>
+recipe and with the same seed: the control as it is, the other refocused: its kernels W_b frozen, a small convolution W_r over
+them learned.</p>
 
 <p class="caution"><strong>One seed proves nothing.</strong> After the last epoch RefConv is ${signed(difference)} points from the control.
 This is one run of each with seed ${recipe.seed}, short and on ${count(data.train)} training images; another seed may well turn the order
@@ -80,11 +82,11 @@ images. Their logits, of at most ${agreement.largestLogit.toFixed(1)}, ${logitDi
 <h2>Epoch by epoch</h2>
 <div class="scroll"><table>
 <caption>Test accuracy after each epoch; each training counts its own</caption>
-<thead><tr><th scope="col">epoch</th><th scope="col">baseline</th><th scope="col">control</th><th scope="col">RefConv</th></tr></thead>
+<thead><tr><th scope="col">epoch</th>${trained ? html`<th scope="col">baseline</th>` : ''}<th scope="col">control</th><th scope="col">RefConv</th></tr></thead>
 <tbody>
 ${curves.control.map(
   ({ epoch, testTop1 }, i) => html`<tr><th scope="row">${epoch}</th>${[
-    curves.baseline[i]?.testTop1,
+    ...(trained ? [curves.baseline[i]?.testTop1] : []),
     testTop1,
     curves.refconv[i]?.testTop1,
   ].map((top1) => html`<td>${top1 === undefined ? '' : percent(top1)}</td>`)}</tr>

@@ -79,7 +79,9 @@ describe('publishing', () => {
     expect(again).to.include({ hash: refconv, equal: true, sameMachine: true });
     expect(again.again.weights).to.equal((await readResult(root(), refconv))?.weights);
     expect(agrees(again)).to.equal(true);
-    expect(rerunText(again)).to.contain('equal to the last bit');
+    expect(rerunText(again)).to.contain('equal to the last bit').and.not.contain('nothing was trained');
+    const once = await rerun(published(), refconv, at('again'), quiet);
+    expect(rerunText(once)).to.contain('nothing was trained now: --results with an empty folder');
     expect((await readdir(join(at('again'), 'runs'))).sort()).to.deep.equal([baseline, refconv].sort());
   });
 

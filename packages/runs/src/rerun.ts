@@ -13,6 +13,8 @@ export interface Rerun {
   hash: Hash;
   published: Result;
   again: Result;
+  /** It was finished in the root before, so that nothing was trained now. */
+  wasThere: boolean;
   /** The same weights, to the last bit. */
   equal: boolean;
   /** Processor, number of threads and TensorFlow are those of the published run, so that it must be equal. */
@@ -52,6 +54,7 @@ export async function rerun(
     return { network: network.id, arm: method?.id ?? 'plain', seed, hash: each };
   });
   const name = `rerun-${shortHash(hash)}`;
+  const wasThere = (await readResult(root, hash)) !== undefined;
   const { done } = await runQueue(root, { name, rows, runs: Object.fromEntries(chain) }, options);
   const again = await readResult(root, hash);
   if (done < chain.length || !again) {
@@ -62,7 +65,7 @@ export async function rerun(
   const there = result.environment;
   const here = again.environment;
   return {
-    ...{ hash, published: result, again, equal: again.weights === result.weights },
+    ...{ hash, published: result, again, wasThere, equal: again.weights === result.weights },
     sameMachine: (['cpu', 'threads', 'processes', 'tensorflow'] as const).every((name) => here[name] === there[name]),
     deviation: await deviationOf(published, hash),
   };
@@ -109,7 +112,7 @@ export function agrees({ equal, sameMachine, deviation, published, again }: Reru
 
 /** What came out, as lines for a person. */
 export function rerunText(rerun: Rerun): string {
-  const { hash, published, again, equal, sameMachine, deviation } = rerun;
+  const { hash, published, again, wasThere, equal, sameMachine, deviation } = rerun;
   const percent = (share: number) => `${(100 * share).toFixed(2)} %`;
   const verdict = {
     true: equal ? 'equal to the last bit' : 'within three standard deviations of the seeds',
@@ -123,5 +126,8 @@ export function rerunText(rerun: Rerun): string {
     `published: ${scoreOf(published.spec).title} ${percent(scoreValue(published))}, commit ${published.environment.commit.slice(0, 12)}, ${published.environment.cpu}`,
     `again:     ${scoreOf(again.spec).title} ${percent(scoreValue(again))}, commit ${again.environment.commit.slice(0, 12)}, ${again.environment.cpu}`,
     `${verdict}${deviation === undefined ? '' : ` (standard deviation over seeds ${(100 * deviation).toFixed(2)} points)`}`,
+    ...(wasThere
+      ? ['It was finished here before, and nothing was trained now: --results with an empty folder trains it again.']
+      : []),
   ].join('\n');
 }

@@ -55,7 +55,7 @@ export type Classifier = ReturnType<typeof classifier>;
  *   `apply(learningRate)` makes a step with.
  * - `exchange()`: weights and their averages change places, where the recipe averages.
  * - `optimiser`: see {@link optimiserOf}.
- * - `share()`: in a cluster all get the first worker's weights and what its optimiser keeps; `workers`: see {@link stepOfWorkers}.
+ * - `share()`: in a cluster all get the first worker's weights and what its optimiser keeps; `workers`: see workers.ts.
  * - `dispose()`: frees the graph and what the optimiser keeps; the model keeps its weights.
  *
  * @throws Error where the model or the options are not those of the task.

@@ -33,7 +33,7 @@ export async function experimentPage(
   const commits = [...new Set(experiment.table.flatMap((row) => row.commits))].join(', ');
   const against = objection(experiment);
   const sections = html`<h1>${name}</h1>
-<p>${grid.claim} <span class="soft">Experiment ${grid.experiment}, preset ${settingsText(grid)}. Images: ${data.join(', ')}. ${statesOf(experiment.runs)}.${version === undefined ? '' : ` Results version ${version}${version === RESULTS_VERSION ? '' : `, where this code makes version ${RESULTS_VERSION}: docs/experiments.md says how they differ`}.`}</span></p>
+<p>${grid.claim.endsWith('?') ? 'Question' : 'Claim'}: ${grid.claim} <span class="soft">Experiment ${grid.experiment}, preset ${settingsText(grid)}. Images: ${data.join(', ')}. ${statesOf(experiment.runs)}.${version === undefined ? '' : ` Results version ${version}${version === RESULTS_VERSION ? '' : `, where this code makes version ${RESULTS_VERSION}: docs/experiments.md says how they differ`}.`}</span></p>
 ${against ? html`<p class="notice">It decides no claim: ${against}.</p>` : ''}
 ${
   trained.length > 0

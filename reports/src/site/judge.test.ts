@@ -112,7 +112,9 @@ describe('grids of every kind, through to the verdict on the page', () => {
     const { verdict, notes, pageOf } = await shown();
     expect(verdict).to.equal('not measured');
     expect(notes).to.deep.equal({});
-    expect(await pageOf('grid-synthetic')).to.contain('It decides no claim: synthetic images');
+    expect(await pageOf('grid-synthetic'))
+      .to.contain('It decides no claim: synthetic images')
+      .and.contain('<p>Claim: ');
   });
 
   it('time and memory are judged by the rounds of the experiment cost, and the times of trainings judge nothing', async () => {

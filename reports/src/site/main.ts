@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { readText, writeAtomically } from '@refconv/files';
+import { counted } from '@refconv/runs';
 import { shortVerdicts, withVerdicts } from './verdicts.js';
 import { publishSite, writeSite } from './write.js';
 
@@ -42,7 +43,9 @@ async function main(): Promise<void> {
   const { experiments, ledger, problems } = site;
   for (const problem of problems) console.error(`Warning: ${problem}`);
   const seconds = ((performance.now() - begin) / 1000).toFixed(1);
-  console.log(`${experiments.length} experiments, ${ledger.length} finished runs, in ${seconds} s`);
+  console.log(
+    `${counted(experiments.length, 'experiment')}, ${counted(ledger.length, 'finished run')}, in ${seconds} s`,
+  );
   console.log(`The report: ${pathToFileURL(join(resolve(values.output), 'index.html'))}`);
 }
 

@@ -134,7 +134,7 @@ function claimSection(
 <p>${badge(verdict)} <span class="soft">· ${source}${
     findings.length === 0
       ? experiment
-        ? html` · ${undeciding || 'no runs yet'}: experiments/dist/${experiment}.js makes ${undeciding ? 'others' : 'them'}`
+        ? html` · ${undeciding || 'no runs yet'}: node experiments/dist/${experiment}.js makes ${undeciding ? 'others' : 'them'}`
         : ' · no experiment of this project measures it'
       : findings.some(({ counts }) => counts)
         ? ''

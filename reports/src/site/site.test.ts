@@ -230,9 +230,9 @@ describe('a folder of runs', () => {
     expect(overview)
       .to.contain('2 finished runs of 1 experiment,')
       .and.contain(
-        'runs are done and decide nothing: imagenet-table-smoke (synthetic images): experiments/dist/imagenet-table.js makes others',
+        'runs are done and decide nothing: imagenet-table-smoke (synthetic images): node experiments/dist/imagenet-table.js makes others',
       )
-      .and.not.match(/no runs yet: experiments\/dist\/imagenet-table/);
+      .and.not.match(/no runs yet: node experiments\/dist\/imagenet-table/);
     const page = await read('experiments', smoke.name, 'index.html');
     expect(page).to.contain(
       'Left as they are: 1 convolution above 1×1: conv1 &#60;b&#62; (its windows do not overlap)',
