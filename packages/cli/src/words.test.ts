@@ -49,7 +49,15 @@ const NEVER: Record<string, string[]> = {
     'batchSize',
   ],
   refconv: ['rowsPerGroup'], // the value's own name: --option rowsPerGroup=0
-  tensorflow: ['logitMargin', 'dataSync', 'arraySync', 'randomUniform', 'withRandomSeed', 'softmaxCrossEntropy'],
+  tensorflow: [
+    'joinCluster',
+    'logitMargin',
+    'dataSync',
+    'arraySync',
+    'randomUniform',
+    'withRandomSeed',
+    'softmaxCrossEntropy',
+  ],
   training: ['checkpointEvery', 'learningRateAt', 'channelStatistics'],
   weights: ['registerLayout', 'parseWeights'],
 };

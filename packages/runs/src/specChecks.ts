@@ -42,9 +42,8 @@ function checkProcesses({ processes, recipe, analysis, data }: Spec): void {
   if (processes === undefined) return;
   if (analysis) fail('processes is of trainings; an analysis has one');
   if (recipe.batchSize % processes !== 0)
-    fail(`recipe.batchSize ${recipe.batchSize} is shared out, and must be a multiple of processes, ${processes}`);
-  if (data.skipBroken)
-    fail('several processes leave out no broken files: set data.skipBroken to false, or processes to 1');
+    fail(`a batch of ${recipe.batchSize} is shared out, and must be a multiple of processes, ${processes}`);
+  if (data.skipBroken) fail('several processes leave out no broken files: mend them, or leave processes out');
 }
 
 /** The task that a set's images are for, where that is not classification. */
