@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { serve } from '@refconv/analysis/measurement/serve';
 import { buildBackbone } from '@refconv/backbones';
 import { clusterFromEnvironment, joinCluster } from '@refconv/tensorflow';
-import { freePorts } from '@refconv/tensorflow/launch';
+import { clusterVariables, freePorts } from '@refconv/tensorflow/launch';
 import { contestantOf } from './contestant.js';
 
 export interface WorkersSetting {
@@ -29,17 +29,12 @@ function build({ network, width, batch, tasks }: WorkersSetting) {
   return contestantOf(model, { batch: batch / Math.max(1, tasks), inputSize: SIZE, classes: CLASSES });
 }
 
-/** The environment of a task. */
-const place = (addresses: string[], index: number) => ({
-  REFCONV_CLUSTER: JSON.stringify({ cluster: { worker: addresses }, task: { type: 'worker', index } }),
-});
-
 async function first(setting: WorkersSetting) {
   if (setting.tasks === 0) return build(setting);
   const addresses = (await freePorts(setting.tasks)).map((port) => `127.0.0.1:${port}`);
   const others = addresses.slice(1).map((_, i) =>
     fork(fileURLToPath(import.meta.url), [process.argv[2] as string], {
-      env: { ...process.env, ...place(addresses, i + 1) },
+      env: { ...process.env, ...clusterVariables({ task: i + 1, addresses }) },
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     }),
   );

@@ -1,6 +1,6 @@
 /** A command that several processes do together: docs/cluster.md. */
 import type { ClusterOptions } from '@refconv/tensorflow';
-import { clusterFromEnvironment, LAUNCHER, launchCluster, WORKER_FAILED } from '@refconv/tensorflow/launch';
+import { clusterFromEnvironment, isLost, LAUNCHER, launchCluster, WORKER_FAILED } from '@refconv/tensorflow/launch';
 
 /**
  * Does `command` as one of several processes, where the environment says so; starts them where it does not.
@@ -20,7 +20,7 @@ export async function together(processes: number | undefined, command: () => Pro
     await command();
   } catch (error) {
     // The launcher tells which one was lost.
-    if (!((error as { lost?: boolean }).lost && process.env[LAUNCHER])) throw error;
+    if (!(isLost(error) && process.env[LAUNCHER])) throw error;
     process.exitCode = WORKER_FAILED;
   }
 }

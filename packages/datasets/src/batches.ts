@@ -1,5 +1,6 @@
 import { checkSplit, type ImageSplit } from './dataset.js';
 import { stream } from './random.js';
+import { type Shard, shardCount, WHOLE } from './shard.js';
 import { type Mix, type Mixing, mix } from './transform/tensor.js';
 
 /**
@@ -37,7 +38,7 @@ export interface BatchOptions {
   /** Default: none. */
   augment?: Augmentation;
   /** Of each batch every `of`-th image, from the `rank`-th on: `batchSize` of them. Default: all. */
-  shard?: { rank: number; of: number };
+  shard?: Shard;
   /** Yields the same buffers each time: a batch is then valid only until the next is asked for. Default false. */
   reuse?: boolean;
 }
@@ -106,7 +107,6 @@ export function epochOrder(count: number, seed: number, epoch: number): Uint32Ar
   return stream(seed, 'order', epoch).shuffle(Uint32Array.from({ length: count }, (_, i) => i));
 }
 
-const WHOLE = { rank: 0, of: 1 };
 const UNCHANGED: Placement = { top: 0, left: 0, flip: false };
 
 function* generate(split: ImageSplit, options: BatchOptions): Generator<Batch, void, undefined> {
@@ -120,7 +120,7 @@ function* generate(split: ImageSplit, options: BatchOptions): Generator<Batch, v
   for (let i = 0; i < padding.length; i++) padding[i] = table[(i % channels) * 256];
 
   let buffers: Pick<Batch, 'images' | 'labels'> | undefined;
-  const own = dropLast ? Math.floor(count / shard.of) : Math.ceil((count - shard.rank) / shard.of);
+  const own = shardCount(count, shard, dropLast === true);
   const number = batchCount(own, batchSize, dropLast);
   for (let b = 0; b < number; b++) {
     const start = b * batchSize;

@@ -82,6 +82,7 @@ export { CAMVID_CLASSES, findCamVid } from './segmentation/camvid.js';
 export { labelValues, segmentationSet } from './segmentation/labelSets.js';
 export { type ScenesOptions, scenes } from './segmentation/scenes.js';
 export { holdOut, selectImages, takeImages } from './select.js';
+export { type Shard, shardCount } from './shard.js';
 export { channelStatistics } from './statistics.js';
 export { type SyntheticOptions, syntheticDataset } from './synthetic.js';
 export { IMAGENET_MEAN, IMAGENET_STD, parseTransform, type Transform } from './transform/parse.js';

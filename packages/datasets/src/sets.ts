@@ -31,6 +31,16 @@ const WITH_LABEL_IMAGES = {
 } as const satisfies Partial<DatasetDefinition>;
 const WITH_BOXES = { ...WITH_LABEL_IMAGES, annotations: 'boxes' } as const;
 
+/** Boxes in a folder that has to be named. */
+const boxFolder = (name: string, splitIn: Parameters<typeof boxSet>[1], forms: string): DatasetDefinition => ({
+  usage: `${name}:DIR`,
+  ...WITH_BOXES,
+  find: (folder, { environment }) => folder !== undefined && existsSync(placed(folder, environment)),
+  open: async (folder, { environment }) =>
+    annotated(name, await boxSet(placed(needed(folder, name), environment), splitIn, forms)),
+  split: async (folder, split, { environment }) => splitIn(placed(needed(folder, name), environment), split),
+});
+
 /** The sets of the project by their names. */
 export const SETS: Readonly<Record<string, DatasetDefinition>> = {
   cifar10: {
@@ -96,22 +106,8 @@ export const SETS: Readonly<Record<string, DatasetDefinition>> = {
     open: async (_, { synthetic = {} }) => annotated('scenes', scenes(synthetic), drawnSize(synthetic)),
     split: async (_, split, { synthetic }) => splitOf(scenes(synthetic), split),
   },
-  voc: {
-    usage: 'voc:DIR',
-    ...WITH_BOXES,
-    find: (folder, { environment }) => folder !== undefined && existsSync(placed(folder, environment)),
-    open: async (folder, { environment }) =>
-      annotated('voc', await boxSet(placed(needed(folder, 'voc'), environment), vocSplit, VOC_FORMS)),
-    split: async (folder, split, { environment }) => vocSplit(placed(needed(folder, 'voc'), environment), split),
-  },
-  coco: {
-    usage: 'coco:DIR',
-    ...WITH_BOXES,
-    find: (folder, { environment }) => folder !== undefined && existsSync(placed(folder, environment)),
-    open: async (folder, { environment }) =>
-      annotated('coco', await boxSet(placed(needed(folder, 'coco'), environment), cocoSplit, COCO_FORMS)),
-    split: async (folder, split, { environment }) => cocoSplit(placed(needed(folder, 'coco'), environment), split),
-  },
+  voc: boxFolder('voc', vocSplit, VOC_FORMS),
+  coco: boxFolder('coco', cocoSplit, COCO_FORMS),
   objects: {
     usage: 'objects',
     ...WITH_BOXES,

@@ -4,7 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { WORKER_FAILED } from '@refconv/tensorflow/launch';
+import { isLost, WORKER_FAILED } from '@refconv/tensorflow/launch';
 import { engineVariables } from './engine.js';
 import { BUSY, CANCELLED, markFailed, readSpec, SPEC, STOPPED } from './folder.js';
 
@@ -41,7 +41,7 @@ try {
 } catch (error) {
   if ((error as Error).name === 'BusyError') process.exitCode = BUSY;
   // Another one of the run's processes has ended: it tells why, or was killed.
-  else if ((error as { lost?: boolean }).lost === true) process.exitCode = WORKER_FAILED;
+  else if (isLost(error)) process.exitCode = WORKER_FAILED;
   else {
     console.error(error);
     process.exitCode = 1;

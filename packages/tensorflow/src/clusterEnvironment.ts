@@ -33,6 +33,15 @@ export function clusterFromEnvironment(env: NodeJS.ProcessEnv = process.env): Cl
   return Number(env.SLURM_STEP_NUM_TASKS ?? 1) > 1 ? slurmStep(env) : undefined;
 }
 
+/** The variables by which {@link clusterFromEnvironment} finds a cluster. */
+export const clusterVariables = ({ task, addresses, timeout }: ClusterOptions) => ({
+  REFCONV_CLUSTER: JSON.stringify({
+    cluster: { worker: addresses },
+    task: { type: 'worker', index: task },
+    ...(timeout !== undefined && { timeout }),
+  }),
+});
+
 function configured(name: string, text: string): ClusterOptions {
   let config: z.infer<typeof Config>;
   try {

@@ -1,4 +1,4 @@
 /** Starting a cluster, without loading TensorFlow. */
-export { clusterFromEnvironment } from './clusterEnvironment.js';
-export { LAUNCHER, WORKER_FAILED } from './clusterProtocol.js';
+export { clusterFromEnvironment, clusterVariables } from './clusterEnvironment.js';
+export { isLost, LAUNCHER, WORKER_FAILED } from './clusterProtocol.js';
 export { freePorts, type LaunchClusterOptions, launchCluster } from './launchCluster.js';

@@ -3,6 +3,7 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { createServer } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { clusterVariables } from './clusterEnvironment.js';
 import { LAUNCHER, WORKER_FAILED } from './clusterProtocol.js';
 
 export interface LaunchClusterOptions {
@@ -44,16 +45,11 @@ export async function launchCluster(options: LaunchClusterOptions): Promise<numb
   const addresses = (await freePorts(processes)).map((port) => `127.0.0.1:${port}`);
   const places = devicesFor(processes, { ...process.env, ...options.env });
   const workers = addresses.map((_, task) => {
-    const cluster = {
-      cluster: { worker: addresses },
-      task: { type: 'worker', index: task },
-      ...(timeout !== undefined && { timeout }),
-    };
     const env = {
       ...process.env,
       ...options.env,
       ...places[task],
-      REFCONV_CLUSTER: JSON.stringify(cluster),
+      ...clusterVariables({ task, addresses, ...(timeout !== undefined && { timeout }) }),
       [LAUNCHER]: String(process.pid),
     };
     return new Worker(task, args, env);

@@ -1,5 +1,13 @@
 /** Batches for training and evaluation: of images in memory, or from loaders. */
-import { type Batch, batchCount, batches, type ImageSplit, type LoadedBatch, Loader } from '@refconv/datasets';
+import {
+  type Batch,
+  batchCount,
+  batches,
+  type ImageSplit,
+  type LoadedBatch,
+  Loader,
+  shardCount,
+} from '@refconv/datasets';
 import type { Recipe } from './recipe.js';
 import { workerShard } from './workers.js';
 
@@ -133,7 +141,7 @@ export function testFeed(split: ImageSplit | Loader, normalisation: Normalisatio
     return loaderFeed(split);
   }
   const shard = workerShard();
-  const count = Math.ceil((split.count - shard.rank) / shard.of);
+  const count = shardCount(split.count, shard, false);
   const settings = { batchSize: Math.min(batchSize, Math.max(1, count)), shard, ...complete(normalisation) };
   return {
     count: split.count,

@@ -8,10 +8,11 @@ import {
   Loader,
   memorySource,
   parseTransform,
+  type Shard,
 } from '@refconv/datasets';
 import type { LoadedDataset } from './feed.js';
 import type { Recipe } from './recipe.js';
-import { type Shard, workerShard } from './workers.js';
+import { workerShard } from './workers.js';
 
 export interface LoadingOptions {
   /** The transform of the test images: see `parseTransform`. */

@@ -3,12 +3,13 @@ import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { pathsRegistering } from '@refconv/files';
 import { type Batch, batchCount, epochOrder } from '../batches.js';
+import { shardCount } from '../shard.js';
 import { parseTransform, type Transform } from '../transform/parse.js';
 import { STEP } from '../transform/steps.js';
 import type { Mix } from '../transform/tensor.js';
 import { type Target, type TargetForm, targetForms } from './annotations.js';
 import { EpochRun } from './epochRun.js';
-import { checkAnnotated, checkOptions, DEFAULTS, fail, type LoaderOptions, shapeOf, shardCount } from './options.js';
+import { checkAnnotated, checkOptions, DEFAULTS, fail, type LoaderOptions, shapeOf } from './options.js';
 import type { BrokenImage, Slot, WorkerSetUp } from './protocol.js';
 import { type ImageSource, shared } from './source.js';
 

@@ -1,5 +1,7 @@
 /** A loader's options, and what of them fits a source. */
+
 import { type JpegDecoder, MAX_PIXELS } from '../image/decode.js';
+import { type Shard, WHOLE } from '../shard.js';
 import { counted } from '../text.js';
 import type { Transform } from '../transform/parse.js';
 import { annotationName } from './annotations.js';
@@ -21,7 +23,7 @@ export interface LoaderOptions {
   /** Batches that are kept ready ahead of the one in use. Default 3. */
   prefetch?: number;
   /** Every `of`-th image of the epoch's order, from the `rank`-th on; with `dropLast` the same number for each rank. */
-  shard?: { rank: number; of: number };
+  shard?: Shard;
   /**
    * `skip`: a batch is smaller by what cannot be read, and {@link Loader.broken} lists it; of boxes only the wrong ones are left out. Default:
    * `fail`, for boxes before anything is loaded.
@@ -52,7 +54,7 @@ export const DEFAULTS = {
   shuffle: false,
   dropLast: false,
   prefetch: 3,
-  shard: { rank: 0, of: 1 },
+  shard: WHOLE,
   onBroken: 'fail' as 'fail' | 'skip',
   exact: false,
   labelSize: 'image' as 'image' | 'own',
@@ -60,11 +62,6 @@ export const DEFAULTS = {
   maxPixels: MAX_PIXELS,
   maxBytes: 2 ** 28,
 };
-
-/** How many images a rank has. */
-export function shardCount(count: number, { rank, of }: { rank: number; of: number }, even: boolean): number {
-  return even ? Math.floor(count / of) : Math.ceil((count - rank) / of);
-}
 
 export function shapeOf({ place }: ImageSource, { shape, steps }: Transform): readonly [number, number, number] {
   if (shape === undefined && place.kind !== 'memory') {

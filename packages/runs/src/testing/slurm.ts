@@ -6,10 +6,10 @@ import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { chmod, mkdir, open, readdir, readFile, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePorts } from '@refconv/tensorflow/launch';
 import { $, which } from 'zx';
 
 /** Why no Slurm can be started here; undefined where one can. */
@@ -140,14 +140,6 @@ PartitionName=urgent Nodes=${names.join()} PriorityTier=2 PreemptMode=OFF
 async function cgroupPlugin(): Promise<string> {
   const [, year] = /(\d+)\.\d+/.exec((await $({ quiet: true })`slurmctld -V`).stdout) ?? [];
   return Number(year) >= 23 ? 'disabled' : 'cgroup/v1';
-}
-
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
-  await Promise.all(servers.map((server) => once(server, 'listening')));
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }
 
 /** Processes that were started with this configuration: steps, and jobs that outlived them. */

@@ -1,7 +1,7 @@
 /** One task of the tests of clusters: `node clusterTask.js WHAT`; the first prints what it found as JSON. */
 import { clusterFromEnvironment } from '../clusterEnvironment.js';
-import { WORKER_FAILED } from '../clusterProtocol.js';
-import { allGather, allReduce, allReduceAll, broadcast, compile, joinCluster, tf, WorkerError } from '../index.js';
+import { isLost, WORKER_FAILED } from '../clusterProtocol.js';
+import { allGather, allReduce, allReduceAll, broadcast, compile, joinCluster, tf } from '../index.js';
 
 const WHAT: Record<string, (task: number) => unknown> = {
   collectives(task) {
@@ -59,5 +59,5 @@ try {
   if (task === 0) console.log(JSON.stringify(found));
 } catch (error) {
   console.error((error as Error).message);
-  process.exitCode = error instanceof WorkerError && error.lost ? WORKER_FAILED : 1;
+  process.exitCode = isLost(error) ? WORKER_FAILED : 1;
 }

@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { buildBackbone } from '@refconv/backbones';
 import { channelStatistics, loadCifar10, takeImages } from '@refconv/datasets';
 import { refocus } from '@refconv/refconv';
-import { clusterFromEnvironment, joinCluster, tf, WorkerError } from '@refconv/tensorflow';
-import { WORKER_FAILED } from '@refconv/tensorflow/launch';
+import { clusterFromEnvironment, joinCluster, tf } from '@refconv/tensorflow';
+import { isLost, WORKER_FAILED } from '@refconv/tensorflow/launch';
 import { fit } from '../fit.js';
 import { openLoaders } from '../loaders.js';
 import { loadModel } from '../modelFolder.js';
@@ -92,5 +92,5 @@ async function main(options: WorkerOptions): Promise<void> {
 
 main(JSON.parse(process.argv[2] as string)).catch((error: Error) => {
   console.error(error.message);
-  process.exitCode = error instanceof WorkerError && error.lost ? WORKER_FAILED : 1;
+  process.exitCode = isLost(error) ? WORKER_FAILED : 1;
 });
