@@ -75,7 +75,7 @@ class Maps(nn.Module):
 def build_detector(width: float, classes: int, size: tuple[int, int], weights: Path | None = None) -> SSD:
     """torchvision's SSD with the parts of its ssdlite320. @param classes with the background."""
     maps = Maps(width, weights)
-    anchors = DefaultBoxGenerator([[2, 3] for _ in range(6)], min_ratio=20, max_ratio=95)
+    anchors = DefaultBoxGenerator([[2, 3] for _ in range(6)], min_ratio=0.2, max_ratio=0.95)
     head = SSDLiteHead(maps.channels, anchors.num_anchors_per_location(), classes, NORM)
     chosen = {"score_thresh": 0.001, "nms_thresh": 0.55, "detections_per_img": 300, "topk_candidates": 300}
     model = SSD(maps, anchors, size[::-1], classes, image_mean=MEAN, image_std=STD, head=head, **chosen)
