@@ -74,7 +74,7 @@ def rate_at(step: int, warm_up: int, steps: int) -> float:
     return LAST_RATE + (RATE - LAST_RATE) * (1 + math.cos(math.pi * share)) / 2
 
 
-def train(model, data, epochs: int, warm_up_epochs: int, seed: int, file: Path):
+def train(model, data, epochs: int, warm_up_epochs: float, seed: int, file: Path):
     """Trains, or goes on; returns top-1 of the test images and the mean seconds of an epoch."""
     images, labels, test_images, test_labels = data
     optimizer = torch.optim.SGD(
@@ -131,8 +131,8 @@ def main():
     data = ((images - mean) / std, labels, (test_images - mean) / std, test_labels)
     table = options.output / "accuracy.csv"
     finished = {tuple(row[:2]) for row in csv.reader(table.open())} if table.exists() else set()
-    first = (options.epochs, min(5, options.epochs // 10))
-    second = (options.second, min(2, options.second // 10))
+    first = (options.epochs, min(5, options.epochs / 20))
+    second = (options.second, min(5, options.second / 20))
     for seed in map(int, options.seeds.split(",")):
         torch.manual_seed(seed)
         baseline = MobileNetV1(options.width, 10, 1).to(memory_format=torch.channels_last)

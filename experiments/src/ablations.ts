@@ -8,13 +8,13 @@
  * Not known of the paper: finetuning's learning rate (a hundredth of the baseline's here), and whether layers without RefConv are
  *   pretrained where the basis is random (they are here).
  * Cost. On a GPU, not measured: `paper` 14 runs of 105 epochs on ImageNet, `cifar` 70 on CIFAR-10. On 2 cores: `cores` 21 runs of
- *   MobileNetV2, not measured yet; `pocket` 28 runs, 14
+ *   MobileNetV1, not measured yet; `pocket` 28 runs, 14
  *   minutes, measured (811 s on an AMD EPYC, two runs at a time), with ResNet-20 in the place of ResNet-18, which has no narrow form; `smoke`
  *   4 runs, under 2 minutes.
  * Command: node experiments/dist/ablations.js --preset smoke
  */
 import type { Arm, Experiment } from './experiment.js';
-import { presets } from './presets.js';
+import { CORES_NETWORKS, presets } from './presets.js';
 import { script } from './script.js';
 
 const refconv = (options: Record<string, string | boolean> = {}): Arm => ({
@@ -41,8 +41,9 @@ export const experiment: Experiment = {
   },
   presets: presets({
     networks: ['mobilenetv2', 'resnet18'],
-    cores: ['mobilenetv2'],
+    cores: CORES_NETWORKS,
     pocket: ['resnet20_cifar', 'mobilenetv2'],
+    changes: { cores: { seeds: [4, 5, 6] } },
     smokeArms: ['baseline', 'finetuning', 'trainable random basis', 'refconv'],
   }),
 };
