@@ -29,6 +29,10 @@ export interface Published {
  * from them. What is there of other grids stays.
  * @param options.models with the models that trainings which are not finished start from, so that these can be done where only the folder is;
  *   otherwise the folder has no weights.
+ * @example
+ * ```ts
+ * const { runs, left } = await publish('results', 'comparison-smoke', 'results/published');
+ * ```
  */
 export async function publish(
   root: string,

@@ -29,6 +29,11 @@ export interface Rerun {
  * @param start of its hash, as tables print it.
  * @param root where it is done again; what is finished there is not done again.
  * @throws Error where no run, or several, have that hash, a spec on its way is missing, or the run fails.
+ * @example
+ * ```ts
+ * const found = await rerun('reports/measured', '729e28ae8143', 'results');
+ * console.log(rerunText(found), agrees(found));
+ * ```
  */
 export async function rerun(
   published: string,
@@ -102,7 +107,14 @@ async function deviationOf(root: string, hash: Hash): Promise<number | undefined
   return undefined;
 }
 
-/** Whether the two agree: to the last bit on the same kind of machine, else within three standard deviations of its seeds. */
+/**
+ * Whether the two agree: to the last bit on the same kind of machine, else within three standard deviations of its seeds; undefined where
+ * these are not known.
+ * @example
+ * ```ts
+ * if (agrees(await rerun('reports/measured', '729e28ae8143', 'results')) === false) process.exitCode = 1;
+ * ```
+ */
 export function agrees({ equal, sameMachine, deviation, published, again }: Rerun): boolean | undefined {
   if (equal) return true;
   if (sameMachine) return false;
@@ -110,7 +122,13 @@ export function agrees({ equal, sameMachine, deviation, published, again }: Reru
   return Math.abs(scoreValue(published) - scoreValue(again)) <= 3 * deviation;
 }
 
-/** What came out, as lines for a person. */
+/**
+ * What came out, as lines for a person.
+ * @example
+ * ```ts
+ * console.log(rerunText(await rerun('reports/measured', '729e28ae8143', 'results')));
+ * ```
+ */
 export function rerunText(rerun: Rerun): string {
   const { hash, published, again, wasThere, equal, sameMachine, deviation } = rerun;
   const percent = (share: number) => `${(100 * share).toFixed(2)} %`;
