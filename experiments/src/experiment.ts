@@ -1,10 +1,9 @@
 /** An experiment as a table of arms, and its grid for given settings. */
 
-import { hashOf } from '@refconv/files';
+import { differences, hashOf } from '@refconv/files';
 import {
   analysisSchema,
   dataSchema,
-  differences,
   type Grid,
   GridBuilder,
   type GridNotes,

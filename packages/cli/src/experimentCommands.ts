@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { counted, listed } from '@refconv/datasets/text';
 import type { LaunchOptions } from '@refconv/runs';
 import type { Command } from 'commander';
-import { type Root, start, withLauncher, withRoot } from './launcher.js';
+import { type Root, start, untilInterrupt, withLauncher, withRoot } from './launcher.js';
 import { count } from './values.js';
 
 export function addExperimentCommands(program: Command): void {
@@ -124,7 +124,7 @@ export function addExperimentCommands(program: Command): void {
       .option('--workers <n>', 'runs at the same time', count),
   ).action(async (hash: string, { results, published, workers }: Root & { published: string; workers?: number }) => {
     const { agrees, rerun, rerunText } = await import('@refconv/runs');
-    const found = await rerun(published, hash, results, { workers });
+    const found = await untilInterrupt((signal) => rerun(published, hash, results, { workers, signal }));
     console.log(rerunText(found));
     if (agrees(found) === false) process.exitCode = 1;
   });

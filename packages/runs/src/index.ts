@@ -35,7 +35,7 @@ export {
 } from './result.js';
 export { type ServedGrids, serveGrids } from './serve/server.js';
 export { type ServedTraining, serveTraining, type WatchedTraining } from './serve/training.js';
-export { type Difference, differences, withSettings } from './settings.js';
+export { withSettings } from './settings.js';
 export { hashOfSpec, paperRecipe, parseSpec, shortHash } from './spec.js';
 export {
   type Analysis,

@@ -5,6 +5,7 @@ import { meanInterval } from '@refconv/analysis/statistics';
 import { importAgain, namesIn } from '@refconv/files';
 import { readResult, readSpec, runFolder } from './folder.js';
 import { type GridRow, readGrid } from './grid.js';
+import { tellingProgress } from './progress.js';
 import { type QueueOptions, runQueue } from './queue.js';
 import { type Result, scoreOf, scoreValue } from './result.js';
 import { type Hash, neededRuns, parseSpec, type Spec, shortHash } from './spec.js';
@@ -28,6 +29,7 @@ export interface Rerun {
  * @param published the folder of runs that has it, with its result.
  * @param start of its hash, as tables print it.
  * @param root where it is done again; what is finished there is not done again.
+ * @param options.every how often epochs that were finished are told, in milliseconds; default: 10 seconds.
  * @throws Error where no run, or several, have that hash, a spec on its way is missing, or the run fails.
  * @example
  * ```ts
@@ -39,7 +41,7 @@ export async function rerun(
   published: string,
   start: string,
   root: string,
-  options: QueueOptions = {},
+  options: QueueOptions & { every?: number } = {},
 ): Promise<Rerun> {
   const hash = await findRun(published, start);
   const result = await readResult(published, hash);
@@ -60,7 +62,8 @@ export async function rerun(
   });
   const name = `rerun-${shortHash(hash)}`;
   const wasThere = (await readResult(root, hash)) !== undefined;
-  const { done } = await runQueue(root, { name, rows, runs: Object.fromEntries(chain) }, options);
+  const list = { name, rows, runs: Object.fromEntries(chain) };
+  const { done } = await tellingProgress(root, list, () => runQueue(root, list, options), options);
   const again = await readResult(root, hash);
   if (done < chain.length || !again) {
     throw new Error(
