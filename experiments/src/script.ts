@@ -1,7 +1,7 @@
 /** The command line that all experiments have. */
 import { realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { start as startGrid, withLauncher } from '@refconv/cli/launcher';
+import { startGrid, withLauncher } from '@refconv/cli/launcher';
 import { importFile } from '@refconv/files';
 import { type Grid, type LaunchOptions, withSettings } from '@refconv/runs';
 import { Command, Option } from 'commander';

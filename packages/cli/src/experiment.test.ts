@@ -67,8 +67,11 @@ describe('refconv experiment', function () {
   });
 
   it('run tells how runs end, and a failure by the exit status', async () => {
-    await plan('ends');
+    const { hashes } = await plan('ends');
     expect(succeed('experiment', 'run', 'ends', '--workers', '1', ...results())).to.contain('2 done, 0 failed, 0 left');
+    const again = ['--published', at('results'), '--results', at('again')];
+    const rerun = succeed('experiment', 'rerun', hashes[0], ...again);
+    expect(rerun).to.contain('done (1 of 1)').and.contain('equal to the last bit');
     await plan('fails', { learningRate: 1e30 });
     const { status, stdout } = refconv('experiment', 'run', 'fails', '--workers', '1', ...results());
     expect(stdout).to.contain('0 done, 1 failed, 1 left');

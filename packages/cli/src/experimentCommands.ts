@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { counted, listed } from '@refconv/datasets/text';
 import type { LaunchOptions } from '@refconv/runs';
 import type { Command } from 'commander';
-import { type Root, start, untilInterrupt, withLauncher, withRoot } from './launcher.js';
+import { type Root, startGrid, untilInterrupt, withLauncher, withRoot } from './launcher.js';
 import { count } from './values.js';
 
 export function addExperimentCommands(program: Command): void {
@@ -14,7 +14,7 @@ export function addExperimentCommands(program: Command): void {
   withLauncher(group.command('run <name>').description('Go on with a grid that a script has planned.')).action(
     async (name: string, options: Root & LaunchOptions) => {
       const { readGrid } = await import('@refconv/runs/grid');
-      await start(options.results, await readGrid(options.results, name), options);
+      await startGrid(options.results, await readGrid(options.results, name), options);
     },
   );
 

@@ -26,12 +26,12 @@ export function withLauncher(command: Command): Command {
 }
 
 /** Plans a grid and starts it. The exit status is 1 where a run failed or is left, 130 where Ctrl-C stopped them. */
-export async function start(root: string, grid: Grid, options: LaunchOptions): Promise<void> {
+export async function startGrid(root: string, grid: Grid, options: LaunchOptions): Promise<void> {
   const { launch, planGrid } = await import('@refconv/runs');
   await planGrid(root, grid);
   const launched = await untilInterrupt((signal) => launch(root, grid, { ...options, signal }));
   console.log(await textOf(grid, launched));
-  if (launched.launcher === 'local' && launched.failed.length + launched.left > 0) process.exitCode ??= 1;
+  if (launched.launcher === 'local' && launched.failed.length + launched.left > 0) process.exitCode ||= 1;
 }
 
 /** Does runs until Ctrl-C, at which they stop; the exit status is then 130. */
