@@ -36,7 +36,7 @@ const MAY_USE = {
   export: ['files', 'layers', 'weights', 'refconv', 'backbones', 'detection', 'tensorflow', 'training'],
   runs: PACKAGES,
   examples: PACKAGES,
-  experiments: [...PACKAGES, 'runs'],
+  experiments: [...PACKAGES, 'runs', 'cli'],
   reports: [...PACKAGES, 'runs'],
   start: [...PACKAGES, 'runs', 'reports'],
   cli: [...PACKAGES, 'runs', 'reports'],
@@ -96,6 +96,31 @@ describe('the architecture', () => {
     expect(others.length).to.be.above(100);
     expect(
       others.filter((file) => reading.test(readFileSync(`${root}${file}`, 'utf8').replaceAll(/\s+/g, ' '))),
+    ).to.deep.equal([]);
+  });
+
+  it('leaves the process to programs: a library returns, tells what happens through `log`, and is given a signal', () => {
+    // What is started as a process of its own, and what the environment or the caller asks for by name.
+    const PROGRAMS = [
+      ...['tensorflow/src/doctor/main.ts', 'tensorflow/src/doctor/probe.ts', 'tensorflow/src/setup/command.ts'],
+      ...[
+        'tensorflow/src/kernels/testingThreads.ts',
+        'tensorflow/src/setup/binding.ts',
+        'analysis/src/measurement/serve.ts',
+        'cli/src/',
+      ],
+      ...['runs/src/worker.ts', 'runs/src/slurmTask.ts', 'tensorflow/src/inspection.ts', 'training/src/stop.ts'],
+    ].map((path) => `packages/${path}`);
+    const owning =
+      /\bprocess\.(exitCode\b|exit\(|on\(|once\(|stdout\.write|stderr\.write)|(?<!log = |log = \(line\) => |log: \(line\) => )\bconsole\.(log|error|warn)\(/;
+    const withoutComments = (text) => text.replaceAll(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '');
+    const libraries = folders.filter((folder) => folder.startsWith('packages/')).flatMap(sourcesOf);
+    expect(
+      libraries.filter(
+        (file) =>
+          !PROGRAMS.some((own) => file.startsWith(own)) &&
+          owning.test(withoutComments(readFileSync(`${root}${file}`, 'utf8'))),
+      ),
     ).to.deep.equal([]);
   });
 });

@@ -6,14 +6,8 @@ WEIGHTS is a safetensors file of MobileNetV1 ×0.25 with ReLU. OUTPUT, a folder,
 images' truth.json and detections-SEED.json in COCO's formats, which `refconv metric coco` measures: its AP stands in the seed's last row.
 """
 
-import argparse
-import csv
 import json
-import math
-import random
-import resource
 import subprocess
-import time
 import xml.etree.ElementTree as xml
 from collections import OrderedDict
 from functools import partial
@@ -31,6 +25,7 @@ from torchvision.models.detection.ssdlite import SSDLiteHead, _extra_block, _nor
 from torchvision.ops import box_iou
 from torchvision.transforms import v2
 
+from dense_training import read_options, train
 from network import MobileNetV1
 from segmentation import load_backbone
 
@@ -165,65 +160,28 @@ def measure(model: SSD, data: Voc, loader: DataLoader, truth_file: Path, results
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    for name in ("data", "weights", "output"):
-        parser.add_argument(name, type=Path)
-    parser.add_argument("--size", default="320x320")
-    parser.add_argument("--epochs", type=int, default=EPOCHS)
-    parser.add_argument("--seeds", default="1,2,3")
-    parser.add_argument("--batch-size", type=int, default=16)
-    parser.add_argument("--learning-rate", type=float, default=0.05)
-    parser.add_argument("--threads", type=int, default=2)
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
+    options = read_options("320x320", EPOCHS, 16)
     options.output.mkdir(parents=True, exist_ok=True)
-    height, width = map(int, options.size.split("x"))
-    train = Voc(options.data, "train", None, True)
-    test = Voc(options.data, "test", train.classes, False)
+    data = Voc(options.data, "train", None, True)
+    test = Voc(options.data, "test", data.classes, False)
     test_loader = DataLoader(test, batch_size=8, collate_fn=collate)
-    rows = []
-    for seed in map(int, options.seeds.split(",")):
-        torch.manual_seed(seed)
-        random.seed(seed)
-        model = build_detector(0.25, len(train.classes) + 1, (height, width), options.weights)
-        optimizer = torch.optim.SGD(model.parameters(), lr=1.0, momentum=0.9, weight_decay=4e-5, fused=True)
-        chosen = {"shuffle": True, "drop_last": True, "num_workers": 1, "persistent_workers": True}
-        loader = DataLoader(train, options.batch_size, collate_fn=collate, **chosen)
-        steps, warm_up, step = options.epochs * len(loader), WARM_UP_EPOCHS * len(loader), 0
-        highest = options.learning_rate
-        first, last = highest * 1e-3, highest * 1e-4
-        for epoch in range(options.epochs):
-            model.train()
-            begin, sums = time.perf_counter(), 0.0
-            for images, targets in loader:
-                done = (step - warm_up) / (steps - warm_up)
-                rate = (
-                    first + (highest - first) * step / warm_up
-                    if step < warm_up
-                    else last + (highest - last) * (1 + math.cos(math.pi * done)) / 2
-                )
-                optimizer.param_groups[0]["lr"] = rate
-                optimizer.zero_grad()
-                # The model's own transform normalises and resizes.
-                inputs, resized = model.transform(list(images), [dict(target) for target in targets])
-                loss = losses_of(model, inputs.tensors.to(memory_format=torch.channels_last), resized)
-                loss.backward()
-                optimizer.step()
-                sums += loss.item()
-                step += 1
-            seconds = time.perf_counter() - begin
-            row = {"seed": seed, "epoch": epoch + 1, "train_loss": sums / len(loader), "seconds": round(seconds, 2)}
-            if epoch + 1 == options.epochs:
-                files = options.output / "truth.json", options.output / f"detections-{seed}.json"
-                row.update({f"test_{name}": value for name, value in measure(model, test, test_loader, *files).items()})
-                row["peak_memory_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
-            print(json.dumps(row), flush=True)
-            rows.append(row)
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    with (options.output / "metrics.csv").open("w") as file:
-        writer = csv.DictWriter(file, columns)
-        writer.writeheader()
-        writer.writerows(rows)
+
+    def loss(model, images, targets):
+        # The model's own transform normalises and resizes.
+        inputs, resized = model.transform(list(images), [dict(target) for target in targets])
+        return losses_of(model, inputs.tensors.to(memory_format=torch.channels_last), resized)
+
+    def evaluate(model, seed, is_last):
+        if not is_last:
+            return {}
+        files = options.output / "truth.json", options.output / f"detections-{seed}.json"
+        return {f"test_{name}": value for name, value in measure(model, test, test_loader, *files).items()}
+
+    build = partial(build_detector, 0.25, len(data.classes) + 1, options.size, options.weights)
+    highest = options.learning_rate
+    rates = {"warm_up_epochs": WARM_UP_EPOCHS, "first": highest * 1e-3, "last": highest * 1e-4}
+    output = options.output / "metrics.csv"
+    train(options, output, data, build, loss, evaluate, weight_decay=4e-5, collate=collate, **rates)
 
 
 if __name__ == "__main__":

@@ -6,14 +6,11 @@ WEIGHTS is a safetensors file of MobileNetV1 ×0.25 with ReLU, whose convolution
 mean IoU for each seed: of the validation images after each epoch, and of the test images after the last.
 """
 
-import argparse
-import csv
 import json
 import math
 import random
-import resource
 import struct
-import time
+from functools import partial
 from pathlib import Path
 
 import numpy
@@ -25,6 +22,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.models.segmentation.lraspp import LRASPP
 from torchvision.transforms.v2 import functional as transforms
 
+from dense_training import read_options, train
 from network import MobileNetV1
 
 CLASSES = 11
@@ -157,61 +155,20 @@ def build_segmenter(width: float, weights: Path | None = None) -> LRASPP:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    for name in ("data", "weights", "output"):
-        parser.add_argument(name, type=Path)
-    parser.add_argument("--size", default="180x240")
-    parser.add_argument("--epochs", type=int, default=60)
-    parser.add_argument("--seeds", default="1,2,3")
-    parser.add_argument("--batch-size", type=int, default=8)
-    parser.add_argument("--learning-rate", type=float, default=0.05)
-    parser.add_argument("--threads", type=int, default=2)
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    height, width = map(int, options.size.split("x"))
-    train, validation, test = (
-        CamVid(options.data, split, (height, width), split == "train") for split in ("train", "val", "test")
-    )
-    evaluated = {name: DataLoader(split, batch_size=8) for name, split in (("val", validation), ("test", test))}
-    rows = []
-    for seed in map(int, options.seeds.split(",")):
-        torch.manual_seed(seed)
-        random.seed(seed)
-        model = build_segmenter(0.25, options.weights)
-        optimizer = torch.optim.SGD(model.parameters(), lr=1.0, momentum=0.9, weight_decay=1e-6, fused=True)
-        loader = DataLoader(train, options.batch_size, shuffle=True, drop_last=True, num_workers=1, persistent_workers=True)
-        steps, warm_up, step = options.epochs * len(loader), len(loader), 0
-        first, last, highest = 5e-4, 5e-6, options.learning_rate
-        for epoch in range(options.epochs):
-            model.train()
-            begin, sums = time.perf_counter(), 0.0
-            for images, labels in loader:
-                done = (step - warm_up) / (steps - warm_up)
-                rate = (
-                    first + (highest - first) * step / warm_up
-                    if step < warm_up
-                    else last + (highest - last) * (1 + math.cos(math.pi * done)) / 2
-                )
-                optimizer.param_groups[0]["lr"] = rate
-                optimizer.zero_grad()
-                loss = loss_of(model(images.to(memory_format=torch.channels_last))["out"], labels)
-                loss.backward()
-                optimizer.step()
-                sums += loss.item()
-                step += 1
-            seconds = time.perf_counter() - begin
-            row = {"seed": seed, "epoch": epoch + 1, "train_loss": sums / len(loader), "seconds": round(seconds, 2)}
-            row["validation_mean_iou"] = mean_iou(model, evaluated["val"])
-            if epoch + 1 == options.epochs:
-                row["test_mean_iou"] = mean_iou(model, evaluated["test"])
-                row["peak_memory_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
-            print(json.dumps(row), flush=True)
-            rows.append(row)
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    with options.output.open("w") as file:
-        writer = csv.DictWriter(file, columns)
-        writer.writeheader()
-        writer.writerows(rows)
+    options = read_options("180x240", 60, 8)
+    splits = {name: CamVid(options.data, name, options.size, name == "train") for name in ("train", "val", "test")}
+    evaluated = {name: DataLoader(splits[name], batch_size=8) for name in ("val", "test")}
+
+    def loss(model, images, labels):
+        return loss_of(model(images.to(memory_format=torch.channels_last))["out"], labels)
+
+    def evaluate(model, _seed, is_last):
+        row = {"validation_mean_iou": mean_iou(model, evaluated["val"])}
+        return {**row, "test_mean_iou": mean_iou(model, evaluated["test"])} if is_last else row
+
+    build = partial(build_segmenter, 0.25, options.weights)
+    rates = {"warm_up_epochs": 1, "first": 5e-4, "last": 5e-6}
+    train(options, options.output, splits["train"], build, loss, evaluate, weight_decay=1e-6, **rates)
 
 
 if __name__ == "__main__":

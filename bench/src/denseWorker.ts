@@ -1,5 +1,4 @@
 /** A worker of the benchmarks of segmentation and detection: the training's own step, on one random batch. */
-import { trainingCost } from '@refconv/analysis';
 import { serve } from '@refconv/analysis/measurement/serve';
 import { backboneConvolutions, buildDetector, DETECTION_RECIPE, detection } from '@refconv/detection';
 import { refocus, type Selection } from '@refconv/refconv';
@@ -7,7 +6,7 @@ import { buildSegmenter, inBackbone, SEGMENTATION_RECIPE, segmentation } from '@
 import { tf } from '@refconv/tensorflow';
 import { trainer } from '@refconv/training';
 import type { LayersModel, Tensor } from '@tensorflow/tfjs';
-import { versions } from './network.js';
+import { stepping } from './contestant.js';
 
 export type DenseTask = 'segmentation' | 'detection';
 
@@ -65,16 +64,5 @@ await serve(async (setting: DenseSetting) => {
   const images = tf.randomNormal([batch, ...size, 3]) as Parameters<typeof program.train>[0];
   const [target, ...others] = targets;
   const seed = tf.tensor1d([1, 1], 'int32');
-  const { trainable, macs } = trainingCost(model);
-  return {
-    parameters: trainable,
-    multiplyAdds: macs.image + macs.step / batch,
-    versions: versions(tf as never),
-    step: () => {
-      const loss = program.train(images, target as Tensor, learningRate, seed, ...others);
-      const [value] = loss.dataSync();
-      loss.dispose();
-      return value as number;
-    },
-  };
+  return stepping(model, batch, () => program.train(images, target as Tensor, learningRate, seed, ...others));
 });

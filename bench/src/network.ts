@@ -3,11 +3,6 @@ import type * as tfjs from '@tensorflow/tfjs';
 
 type Tf = Pick<typeof tfjs, 'randomNormal' | 'tensor1d'>;
 
-/** The trainable variables of a model, which tf.layers keeps inside its own wrappers. */
-export function trainableVariables(model: tfjs.LayersModel): tfjs.Variable[] {
-  return model.trainableWeights.map((weight) => (weight as unknown as { val: tfjs.Variable }).val);
-}
-
 /** One batch, which every step trains on: images [n, size, size, 3] and class numbers [n]. */
 export function randomBatch(
   tf: Tf,

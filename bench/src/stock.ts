@@ -5,8 +5,9 @@
 
 import { cost } from '@refconv/analysis/cost';
 import { type Contestant, serve } from '@refconv/analysis/measurement/serve';
+import { variablesOf } from '@refconv/layers/variables';
 import type * as tfjs from '@tensorflow/tfjs';
-import { randomBatch, trainableVariables, versions } from './network.js';
+import { randomBatch, versions } from './network.js';
 import { LEARNING_RATE, MOMENTUM, type Setting, WEIGHT_DECAY } from './protocol.js';
 
 const loader = new URL('load.js', import.meta.resolve('@refconv/tensorflow'));
@@ -59,7 +60,7 @@ function mobilenetv1({ variant, inputSize, classes, width }: Setting): tfjs.Laye
 
 function build(setting: Setting): Contestant {
   const model = mobilenetv1(setting);
-  const variables = trainableVariables(model);
+  const variables = variablesOf(model.trainableWeights);
   const optimizer = tf.train.momentum(LEARNING_RATE, MOMENTUM);
   const { x, labels } = randomBatch(tf, setting);
   const targets = tf.oneHot(labels, setting.classes);

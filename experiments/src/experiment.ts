@@ -1,14 +1,14 @@
 /** An experiment as a table of arms, and its grid for given settings. */
 
-import { hashOf } from '@refconv/files';
+import { differences, hashOf } from '@refconv/files';
 import {
   analysisSchema,
   dataSchema,
-  differences,
   type Grid,
   GridBuilder,
   type GridNotes,
   type Hash,
+  methodSchema,
   networkSchema,
   parse,
   recipeSchema,
@@ -20,6 +20,7 @@ import {
 import { z } from 'zod';
 
 const networkSettings = z.strictObject({ ...networkSchema.shape, name: z.string().optional() });
+const methodSettings = z.strictObject({ ...methodSchema.shape, name: z.string().optional() });
 const count = z.int().min(1);
 
 /** What a preset decides, and `--set` changes. */
@@ -27,6 +28,8 @@ export const settingsSchema = z.strictObject({
   networks: z.array(networkSettings).min(1),
   /** Some of the experiment's arms; left out: all. What they start from comes along. */
   arms: z.array(z.string()).min(1).optional(),
+  /** Arms beside the experiment's: methods, also of a user's own, that start from the baseline, or from scratch for as long as both stages. */
+  methods: z.array(methodSettings).min(1).optional(),
   /** Left out: classification. */
   task: taskSchema.optional(),
   data: dataSchema,
@@ -97,6 +100,7 @@ export type Rates = Record<string, Record<string, number>>;
 export const FORMS: Partial<Record<keyof Settings, string>> = {
   networks: '[{"id":"resnet18","variant":"cifar"},{"id":"mobilenetv2","width":0.5,"name":"half"}]',
   arms: '["baseline","refconv"]',
+  methods: '[{"id":"repvgg","start":"scratch","name":"repvgg, mine"}]',
   seeds: '[1,2,3]',
   batchSizes: '[32,128]',
   data: '{"name":"folder","folder":"photos"}',
@@ -108,25 +112,37 @@ export const FORMS: Partial<Record<keyof Settings, string>> = {
 /** @throws RangeError where a setting is unknown or wrong. */
 export function checkSettings(experiment: Experiment, settings: unknown): Settings {
   const checked = parse(settingsSchema, settings, 'The settings', FORMS);
-  const unknown = checked.arms?.filter((arm) => !Object.hasOwn(experiment.arms, arm)) ?? [];
+  const names = [...Object.keys(experiment.arms), ...(checked.methods ?? []).map(nameOf)];
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined)
+    throw new RangeError(`Two arms of ${experiment.name} would be called '${twice}': give the method another name.`);
+  const unknown = checked.arms?.filter((arm) => !names.includes(arm)) ?? [];
   if (unknown.length === 0) return checked;
-  throw new RangeError(
-    `${experiment.name} has no arm '${unknown[0]}'; it has ${Object.keys(experiment.arms)
-      .map((arm) => `'${arm}'`)
-      .join(', ')}.`,
-  );
+  const known = names.map((arm) => `'${arm}'`).join(', ');
+  throw new RangeError(`${experiment.name} has no arm '${unknown[0]}'; it has ${known}.`);
 }
 
-/** The arms that were asked for and those that they start from, each after the latter. */
-export function chosenArms({ arms, baseline }: Experiment, { arms: names }: Settings): [string, Arm][] {
+/** The arms of the settings' methods. */
+function ownArms({ baseline }: Experiment, { methods = [] }: Settings): [string, Arm][] {
+  return methods.map(({ name, ...method }) => {
+    const arm = method.start === 'scratch' ? { method, recipe: bothStages } : { after: baseline, method };
+    return [nameOf({ name, ...method }), arm];
+  });
+}
+
+/** The arms that were asked for, those of the settings' methods, and what they start from, each after the latter. */
+export function chosenArms(experiment: Experiment, settings: Settings): [string, Arm][] {
+  const own = ownArms(experiment, settings);
+  const arms: Record<string, Arm> = { ...experiment.arms, ...Object.fromEntries(own) };
   const wanted = new Set<string>();
   const want = (name: string) => {
     const { after } = arms[name] as Arm;
     if (after) want(after);
     wanted.add(name);
   };
-  want(baseline);
-  for (const name of names ?? Object.keys(arms)) want(name);
+  want(experiment.baseline);
+  for (const name of settings.arms ?? Object.keys(experiment.arms)) want(name);
+  for (const [name] of own) want(name);
   return [...wanted].map((name) => [name, arms[name] as Arm]);
 }
 
@@ -160,7 +176,8 @@ export function specOf(
   };
 }
 
-export const nameOf = ({ name, id }: Settings['networks'][number]) => name ?? id;
+/** What tables call a network, or an arm of the settings. */
+export const nameOf = ({ name, id }: { name?: string | undefined; id: string }) => name ?? id;
 
 /**
  * What a grid of an experiment says about itself. Changed settings have a name of their own, so that they never take the place of the preset's.

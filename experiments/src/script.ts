@@ -1,9 +1,9 @@
 /** The command line that all experiments have. */
 import { realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { startGrid, withLauncher } from '@refconv/cli/launcher';
 import { importFile } from '@refconv/files';
-import { type Grid, type LaunchOptions, launch, planGrid, withSettings } from '@refconv/runs';
-import { withLauncher } from '@refconv/runs/command';
+import { type Grid, type LaunchOptions, withSettings } from '@refconv/runs';
 import { Command, Option } from 'commander';
 import { checkSettings, type Experiment, FORMS, gridOf, PRESETS, type Preset } from './experiment.js';
 import { parseFactors, searchGrid, tune } from './tuning.js';
@@ -66,10 +66,7 @@ async function start(experiment: Experiment, options: Options): Promise<void> {
     console.log(JSON.stringify(grid, undefined, 2));
     return;
   }
-  const launched = async (grid: Grid) => {
-    await planGrid(root, grid);
-    await launch(root, grid, options);
-  };
+  const launched = (grid: Grid) => startGrid(root, grid, options);
   if (!factors) return launched(gridOf(experiment, preset, settings, { name }));
   const found = await tune(root, experiment, preset, settings, factors, launched, name);
   if (!found) {

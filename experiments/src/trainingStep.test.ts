@@ -6,8 +6,9 @@ import { fileURLToPath } from 'node:url';
 import { median } from '@refconv/analysis/statistics';
 import { mobilenetv1 } from '@refconv/backbones';
 import { batches, channelStatistics, syntheticDataset } from '@refconv/datasets';
+import { variablesOf } from '@refconv/layers';
 import { tf } from '@refconv/tensorflow';
-import { classifier, variablesOf } from '@refconv/training';
+import { classifier } from '@refconv/training';
 import type { LayersModel, Tensor, Tensor1D, Tensor4D, Variable } from '@tensorflow/tfjs';
 import { expect } from 'chai';
 

@@ -5,6 +5,6 @@ export { type EpsRow, epsChart } from './charts/robustness.js';
 export { type CurveRow, type GainRow, gainsChart, trainingChart } from './charts/training.js';
 export { exportChart } from './exportChart.js';
 export { fullMeasurement } from './fullMeasurement.js';
-export { Html, html } from './html.js';
+export { Html, html, htmlPage } from './html.js';
 export type { Finding } from './site/judge.js';
 export { valueText } from './site/verdicts.js';

@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { fullMeasurement } from '@refconv/reports';
+import { stopAtInterrupt } from '@refconv/training/stop';
 import { keptBaseline } from './baseline.js';
 import { startData, withImages } from './data.js';
 import { defaultFolder, HELP, readOptions, settle } from './options.js';
@@ -22,13 +23,10 @@ async function main(): Promise<void> {
   const { name, train, test, source } = given.data;
   console.log(`Data: ${name}, ${train.count} training and ${test.count} test images (${source})`);
   const folder = resolve(options.output ?? defaultFolder(name, settings));
-  const stop = new AbortController();
-  process.once('SIGINT', () => {
-    stop.abort();
-    console.error('\nStopping after this step, with a checkpoint; Ctrl-C again ends at once.');
-  });
+  const { signal, dispose } = stopAtInterrupt();
   const baseline = settings.baseline === 'kept' ? await keptBaseline() : undefined;
-  const result = await start({ ...given, ...settings, baseline, folder, signal: stop.signal });
+  const result = await start({ ...given, ...settings, baseline, folder, signal });
+  dispose();
   baseline?.model.dispose();
   if (!result) {
     console.log('Stopped. The same command goes on from here.');

@@ -1,5 +1,5 @@
 /** The report page of `npm start`. */
-import { type Finding, Html, html, valueText } from '@refconv/reports';
+import { type Finding, Html, html, htmlPage, valueText } from '@refconv/reports';
 import type { EpochRow, StartResult } from './result.js';
 
 const count = (value: number) => value.toLocaleString('en');
@@ -17,17 +17,7 @@ export function reportPage(result: StartResult, svg: string, full?: Finding): st
   // Of one accuracy, from the number of test images alone: the binomial distribution's.
   const standardError = 100 * Math.sqrt((refconv * (1 - refconv)) / data.test);
 
-  return html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>RefConv: ${network} on ${data.name}</title>
-<style>${new Html(STYLE)}</style>
-</head>
-<body>
-<main>
+  const body = html`<main>
 <h1>${network} on ${data.name}, with and without RefConv</h1>
 <p>${
     began.run === undefined
@@ -112,10 +102,8 @@ ${
 <dt>Data</dt><dd><a href="chart.csv">chart.csv</a>, the chart as <a href="chart.vl.json">vega-lite</a> and <a href="chart.svg">SVG</a>,
 <a href="result.json">result.json</a>; every training's metrics.csv is in its folder</dd>
 </dl>
-</main>
-</body>
-</html>
-`.text;
+</main>`;
+  return htmlPage(`RefConv: ${network} on ${data.name}`, html`<style>${new Html(STYLE)}</style>\n`, body);
 }
 
 /** The full measurement beside this one, in a sentence. */

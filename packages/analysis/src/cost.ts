@@ -154,14 +154,22 @@ export interface StepCost {
 /**
  * What a training step with so many images computes, in convolutions, dense layers and functions of weights; batch norms, activations and
  * the optimiser, which are not multiply-adds, are left out, as is usual.
- * @param options.attacked by one step before, as in adversarial training: once more forward, and backward for the images alone. Default: false.
  * @throws RangeError where the batch size is no whole number from 1.
  * @example
  * ```ts
  * const { forward, backward, total } = stepCost(model, 128);
  * ```
  */
-export function stepCost(model: tf.LayersModel, batchSize: number, { attacked = false } = {}): StepCost {
+export function stepCost(
+  model: tf.LayersModel,
+  batchSize: number,
+  {
+    attacked = false,
+  }: {
+    /** By one step before, as in adversarial training: once more forward, and backward for the images alone. Default: false. */
+    attacked?: boolean;
+  } = {},
+): StepCost {
   if (!(Number.isInteger(batchSize) && batchSize >= 1)) {
     throw new RangeError(`batchSize must be a whole number from 1; given ${batchSize}.`);
   }

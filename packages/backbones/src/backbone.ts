@@ -61,6 +61,28 @@ export interface FeatureTaps {
   dilation?: DilationDialect;
 }
 
+/** A variant with its default options, in numbers. */
+export interface BackboneSize {
+  /** Those that are trained; moving statistics are not. */
+  parameters: number;
+  /** Multiply-adds of one image. */
+  macs: number;
+  /** Numbers of all W_b and W_r when RefConv takes what it can. */
+  basis?: number;
+  map?: number;
+  /** Outputs of some layers, [height, width, channels]. */
+  outputs?: Readonly<Record<string, readonly number[]>>;
+}
+
+/** What a network's state_dict is known by, in short: building all networks to ask would take a minute. */
+export interface Signature {
+  /** How many tensors its variants have. */
+  tensors: readonly number[];
+  /** The first and the last layer with weights: the last one makes the logits. */
+  stem: string;
+  head: string;
+}
+
 export interface Backbone {
   /** Images [n, size, size, 3] to logits [n, classes]. */
   build(options?: BackboneOptions): LayersModel;
@@ -73,6 +95,10 @@ export interface Backbone {
   variants: readonly NonNullable<BackboneOptions['variant']>[];
   /** The options that this network takes. */
   options: readonly (keyof BackboneOptions)[];
+  /** Its variants in numbers, which the tests compare with what it has; a network of a user's own may leave them out. */
+  sizes?: Partial<Record<NonNullable<BackboneOptions['variant']>, BackboneSize>>;
+  /** Left out: weights are not known to be this network's. */
+  signature?: Signature;
   /** The first one's preprocessing is the network's default; of a network of a user's own there may be none. */
   published: readonly PublishedResult[];
   /** Which convolutions RefConv takes, and why. */

@@ -30,8 +30,6 @@ export interface ConvNeXtOptions extends CommonOptions {
 /**
  * Builds ConvNeXt-T: images [n, size, size, 3] to logits [n, classes]. Layer names are torchvision's module paths; a block's own path
  * (`features.1.0`) is the name of its layer scale, whose tensor is the block's there. `….add` is no module there.
- *
- * 28,589,128 parameters and 4,455,531,264 MACs at 224×224.
  * @throws RangeError where the sizes are not positive, or stochasticDepth is not in [0, 1).
  * @example
  * ```ts
@@ -125,6 +123,15 @@ export const CONVNEXT_TINY: Backbone = {
   licence: 'BSD-3-Clause',
   variants: BOTH_VARIANTS,
   options: [...COMMON_OPTIONS, 'stochasticDepth'],
+  sizes: {
+    imagenet: { parameters: 28_589_128, macs: 4_455_531_264, basis: 324_576, map: 29_113_344 },
+    cifar: {
+      parameters: 27_823_498,
+      macs: 1_450_200_576,
+      outputs: { 'features.0.0': [32, 32, 96], 'features.7.2.add': [4, 4, 768] },
+    },
+  },
+  signature: { tensors: [182], stem: 'features.0.0', head: 'classifier.2' },
   published: [
     {
       weights: 'convnext_tiny-983f1562.pth',

@@ -69,8 +69,6 @@ function densenet(id: keyof typeof BLOCKS, options: DenseNetOptions): tf.LayersM
 
 /**
  * Builds DenseNet-121: images [n, size, size, 3] to logits [n, classes].
- *
- * 7,978,856 parameters and 2,834,161,664 MACs at 224×224; cifar: 6,956,426 and 888,350,720 at 32×32.
  * @throws RangeError where the sizes are not positive.
  * @example
  * ```ts
@@ -81,8 +79,6 @@ export const densenet121 = (options: DenseNetOptions = {}) => densenet('densenet
 
 /**
  * Builds DenseNet-169: images [n, size, size, 3] to logits [n, classes].
- *
- * 14,149,480 parameters and 3,359,843,328 MACs at 224×224; cifar: 12,493,450 and 1,059,799,296 at 32×32.
  * @throws RangeError where the sizes are not positive.
  * @example
  * ```ts
@@ -103,6 +99,19 @@ export const DENSENET121: Backbone = {
   ...COMMON,
   build: densenet121,
   reference: 'torchvision densenet121',
+  sizes: {
+    imagenet: { parameters: 7_978_856, macs: 2_834_161_664, basis: 2_147_520, map: 2_139_840 },
+    cifar: {
+      parameters: 6_956_426,
+      macs: 888_350_720,
+      outputs: {
+        'features.conv0': [32, 32, 64],
+        'features.denseblock1.denselayer6.concat': [32, 32, 256],
+        'features.relu5': [4, 4, 1024],
+      },
+    },
+  },
+  signature: { tensors: [606], stem: 'features.conv0', head: 'classifier' },
   published: [
     {
       weights: 'densenet121-a639ec97.pth',
@@ -117,6 +126,19 @@ export const DENSENET169: Backbone = {
   ...COMMON,
   build: densenet169,
   reference: 'torchvision densenet169',
+  sizes: {
+    imagenet: { parameters: 14_149_480, macs: 3_359_843_328, basis: 3_032_256, map: 3_024_576 },
+    cifar: {
+      parameters: 12_493_450,
+      macs: 1_059_799_296,
+      outputs: {
+        'features.conv0': [32, 32, 64],
+        'features.transition3.pool': [4, 4, 640],
+        'features.relu5': [4, 4, 1664],
+      },
+    },
+  },
+  signature: { tensors: [846], stem: 'features.conv0', head: 'classifier' },
   published: [
     {
       weights: 'densenet169-b2777c0a.pth',

@@ -49,8 +49,6 @@ export interface EfficientNetB0Options extends CommonOptions {
 /**
  * Builds EfficientNet-B0: images [n, size, size, 3] to logits [n, classes]. Layer names are torchvision's module paths; what is
  * no module of its own there is named beside them (`features.2.1.add`, `….pad`, `….reshape`, `….multiply`).
- *
- * 5,288,548 parameters and 385,814,752 MACs at 224×224; cifar: 4,020,358 and 116,167,168 at 32×32.
  * @throws RangeError where the width or the sizes are not positive, or a share of what is dropped is not in [0, 1).
  * @example
  * ```ts
@@ -137,6 +135,15 @@ export const EFFICIENTNET_B0: Backbone = {
   licence: 'BSD-3-Clause',
   variants: BOTH_VARIANTS,
   options: [...COMMON_OPTIONS, 'width', 'dropout', 'stochasticDepth'],
+  sizes: {
+    imagenet: { parameters: 5_288_548, macs: 385_814_752, basis: 182_880, map: 67_692_384 },
+    cifar: {
+      parameters: 4_020_358,
+      macs: 116_167_168,
+      outputs: { 'features.2.1.add': [32, 32, 24], 'features.3.1.add': [16, 16, 40], 'features.8.0': [4, 4, 1280] },
+    },
+  },
+  signature: { tensors: [311], stem: 'features.0.0', head: 'classifier.1' },
   published: [
     {
       weights: 'efficientnet_b0_rwightman-7f5810bc.pth',

@@ -33,8 +33,6 @@ export interface FasterNetOptions extends CommonOptions {
 /**
  * Builds FasterNet-S: images [n, size, size, 3] to logits [n, classes]. Layer names are timm's module paths;
  * `….spatial_mixing.split` and `….concat`, `….add` and `head.reshape` are no modules there.
- *
- * 31,181,032 parameters and 4,549,740,544 MACs at 224×224.
  * @throws RangeError where the sizes are not positive, or stochasticDepth is not in [0, 1).
  * @example
  * ```ts
@@ -104,6 +102,15 @@ export const FASTERNET_S: Backbone = {
   licence: 'Apache-2.0',
   variants: BOTH_VARIANTS,
   options: [...COMMON_OPTIONS, 'stochasticDepth'],
+  sizes: {
+    imagenet: { parameters: 31_181_032, macs: 4_549_740_544, basis: 3_179_520, map: 3_179_520 },
+    cifar: {
+      parameters: 29_907_082,
+      macs: 1_480_208_896,
+      outputs: { 'patch_embed.proj': [32, 32, 128], 'stages.3.blocks.1.add': [4, 4, 1024] },
+    },
+  },
+  signature: { tensors: [149], stem: 'patch_embed.proj', head: 'classifier' },
   published: [
     {
       weights: 'fasternet_s-epoch.299-val_acc1.81.2840.pth',

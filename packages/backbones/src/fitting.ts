@@ -3,7 +3,6 @@
 import { fitsModel, type TorchState } from '@refconv/weights';
 import type { BackboneOptions } from './backbone.js';
 import { BACKBONES, buildBackbone } from './registry.js';
-import { SIGNATURES } from './signatures.js';
 
 type Variant = NonNullable<BackboneOptions['variant']>;
 
@@ -27,7 +26,7 @@ function prefixOf(layer: string, state: TorchState): string | undefined {
  * ```
  */
 export function classesOf(id: string, state: TorchState): number | undefined {
-  const signature = SIGNATURES[id];
+  const signature = BACKBONES.find(id)?.signature;
   // Of a network of a user's own: the last matrix.
   if (!signature) return [...state.values()].findLast(({ shape }) => shape.length === 2)?.shape[0];
   const { stem, head } = signature;
@@ -45,7 +44,9 @@ export function classesOf(id: string, state: TorchState): number | undefined {
 export function fittingBackbones(state: TorchState): string[] {
   const plain = withoutMaps(state);
   const weights = [...plain.values()].filter(({ shape }) => shape.length > 0).length;
-  return Object.entries(SIGNATURES).flatMap(([id, { tensors, stem, head }]) => {
+  return BACKBONES.entries().flatMap(([id, { signature }]) => {
+    if (!signature) return [];
+    const { tensors, stem, head } = signature;
     const prefix = prefixOf(stem, plain);
     return tensors.includes(weights) && prefix !== undefined && plain.has(`${prefix}${head}.weight`) ? [id] : [];
   });

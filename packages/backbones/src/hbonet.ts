@@ -46,8 +46,6 @@ export interface HBONetOptions extends CommonOptions {
 /**
  * Builds HBONet: images [n, size, size, 3] to logits [n, classes]. Layer names are the reference's module paths; `….identity`,
  * `….first`, `….add`, `….concat` and `….pad` are no modules there.
- *
- * 4,562,116 parameters and 305,572,480 MACs at 224×224; cifar: 2,978,098 and 84,354,688 at 32×32.
  * @throws RangeError where the width or the sizes are not positive, or the input size is no multiple of 32 (cifar: 8).
  * @example
  * ```ts
@@ -142,6 +140,15 @@ export const HBONET: Backbone = {
   licence: 'Apache-2.0',
   variants: BOTH_VARIANTS,
   options: [...COMMON_OPTIONS, 'width'],
+  sizes: {
+    imagenet: { parameters: 4_562_116, macs: 305_572_480, basis: 108_804, map: 42_265_296 },
+    cifar: {
+      parameters: 2_978_098,
+      macs: 84_354_688,
+      outputs: { 'features.0.0': [32, 32, 32], 'features.4.concat': [32, 32, 72], 'conv.0': [4, 4, 1600] },
+    },
+  },
+  signature: { tensors: [382, 387], stem: 'features.0.0', head: 'classifier' },
   published: [
     {
       weights: 'pretrained/hbonet_1_0.pth',

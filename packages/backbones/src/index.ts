@@ -1,10 +1,12 @@
 export type {
   Backbone,
   BackboneOptions,
+  BackboneSize,
   DilationDialect,
   FeatureTaps,
   Preprocessing,
   PublishedResult,
+  Signature,
 } from './backbone.js';
 export { type ConvNeXtOptions, convnextTiny } from './convnext.js';
 export { type DenseNetOptions, densenet121, densenet169 } from './densenet.js';

@@ -32,8 +32,6 @@ export interface MobileNetV1Options extends CommonOptions {
 /**
  * Builds MobileNetV1: images [n, size, size, 3] to logits [n, classes]. Layer names are timm's module paths; at stride 2 the
  * padding of 1 is a layer of its own (`….pad`), as PyTorch pads both sides and TensorFlow's `same` does not.
- *
- * 4,231,976 parameters and 568,740,352 MACs at 224×224; cifar: 3,217,226 and 46,354,432 at 32×32.
  * @throws RangeError where the width or the sizes are not positive, or the width leaves a layer without channels.
  * @example
  * ```ts
@@ -86,6 +84,15 @@ export const MOBILENETV1: Backbone = {
   licence: 'Apache-2.0',
   variants: BOTH_VARIANTS,
   options: [...COMMON_OPTIONS, 'width', 'activation'],
+  sizes: {
+    imagenet: { parameters: 4_231_976, macs: 568_740_352, basis: 45_504, map: 25_114_464 },
+    cifar: {
+      parameters: 3_217_226,
+      macs: 46_354_432,
+      outputs: { conv_stem: [32, 32, 32], 'blocks.4.1.conv_pw': [2, 2, 1024] },
+    },
+  },
+  signature: { tensors: [137], stem: 'conv_stem', head: 'classifier' },
   published: [
     {
       weights: 'mobilenetv1_100.ra4_e3600_r224_in1k',

@@ -69,8 +69,6 @@ export interface MobileNetV2Options extends CommonOptions {
  * Builds MobileNetV2: images [n, size, size, 3] to logits [n, classes]. Layer names are torchvision's module paths, in both
  * variants; the additions (`features.3.add`), the paddings (`….pad`) and cifar's shortcuts (`features.2.shortcut.0`) have none
  * there.
- *
- * 3,504,872 parameters and 300,774,272 MACs at 224×224; cifar: 2,296,922 and 91,154,944 at 32×32.
  * @throws RangeError where the width or the sizes are not positive, or dropout is not in [0, 1).
  * @example
  * ```ts
@@ -167,6 +165,15 @@ export const MOBILENETV2: Backbone = {
   licence: 'BSD-3-Clause',
   variants: BOTH_VARIANTS,
   options: [...COMMON_OPTIONS, 'width', 'activation', 'dropout'],
+  sizes: {
+    imagenet: { parameters: 3_504_872, macs: 300_774_272, basis: 65_088, map: 40_611_168 },
+    cifar: {
+      parameters: 2_296_922,
+      macs: 91_154_944,
+      outputs: { 'features.0.0': [32, 32, 32], 'features.3.add': [32, 32, 24], 'features.18.0': [4, 4, 1280] },
+    },
+  },
+  signature: { tensors: [262, 287], stem: 'features.0.0', head: 'classifier.1' },
   published: [
     {
       weights: 'mobilenet_v2-b0353104.pth',

@@ -91,9 +91,6 @@ export interface MobileNetV3Options extends CommonOptions {
 /**
  * Builds MobileNetV3: images [n, size, size, 3] to logits [n, classes]. Layer names are the script's module paths; what is no
  * module of its own there is named beside them (`features.4.add`, `….pad`, `….reshape`, `….multiply`).
- *
- * Small: 2,938,368 parameters and 60,119,520 MACs at 224×224; cifar: 1,670,178 and 17,913,888 at 32×32.
- * Large: 5,476,416 parameters and 219,799,200 MACs; cifar: 4,208,226 and 66,719,328.
  * @throws RangeError where the width or the sizes are not positive, or dropout is not in [0, 1).
  * @example
  * ```ts
@@ -176,6 +173,15 @@ export const MOBILENETV3_SMALL: Backbone = {
   ...COMMON,
   build: (options) => mobilenetv3('small', options),
   reference: "Aiolus-X/RefConv ImageNet-MobileNetv3-Baseline.py, mode='small'",
+  sizes: {
+    imagenet: { parameters: 2_938_368, macs: 60_119_520, basis: 59_016, map: 8_273_520 },
+    cifar: {
+      parameters: 1_670_178,
+      macs: 17_913_888,
+      outputs: { 'features.0.0': [32, 32, 16], 'features.2.conv.8': [16, 16, 24], 'features.12.0': [4, 4, 576] },
+    },
+  },
+  signature: { tensors: [197], stem: 'features.0.0', head: 'classifier.1' },
   published: [
     {
       weights: 'mobilenetv3_small_67.4.pth.tar',
@@ -190,6 +196,15 @@ export const MOBILENETV3_LARGE: Backbone = {
   ...COMMON,
   build: (options) => mobilenetv3('large', options),
   reference: "Aiolus-X/RefConv ImageNet-MobileNetv3-Baseline.py, mode='large'",
+  sizes: {
+    imagenet: { parameters: 5_476_416, macs: 219_799_200, basis: 92_040, map: 28_670_832 },
+    cifar: {
+      parameters: 4_208_226,
+      macs: 66_719_328,
+      outputs: { 'features.2.conv.8': [32, 32, 24], 'features.4.conv.8': [16, 16, 40], 'features.16.0': [4, 4, 960] },
+    },
+  },
+  signature: { tensors: [255], stem: 'features.0.0', head: 'classifier.1' },
   published: [
     {
       weights: 'none; trained by kuan-wang',

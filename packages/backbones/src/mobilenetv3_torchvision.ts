@@ -42,9 +42,6 @@ export interface MobileNetV3TorchvisionOptions extends CommonOptions {
  *
  * Against {@link mobilenetv3} it excites after the activation, expands only where channels are added, and differs in head,
  * batch-norm constants and initialisation.
- *
- * Small: 2,542,856 parameters and 56,510,400 MACs at 224×224; cifar: 1,528,106 and 17,507,328 at 32×32.
- * Large: 5,483,032 parameters and 216,589,760 MACs; cifar: 4,214,842 and 66,459,008.
  * @throws RangeError where the width or the sizes are not positive, or dropout is not in [0, 1).
  * @example
  * ```ts
@@ -127,6 +124,15 @@ export const MOBILENETV3_SMALL_TORCHVISION: Backbone = {
   ...COMMON,
   build: (options) => mobilenetv3Torchvision('small', options),
   reference: 'torchvision mobilenet_v3_small',
+  sizes: {
+    imagenet: { parameters: 2_542_856, macs: 56_510_400, basis: 59_016, map: 8_273_520 },
+    cifar: {
+      parameters: 1_528_106,
+      macs: 17_507_328,
+      outputs: { 'features.0.0': [32, 32, 16], 'features.2.block.2.1': [16, 16, 24], 'features.12.0': [4, 4, 576] },
+    },
+  },
+  signature: { tensors: [210], stem: 'features.0.0', head: 'classifier.3' },
   published: [
     {
       weights: 'mobilenet_v3_small-047dcff4.pth',
@@ -146,6 +152,15 @@ export const MOBILENETV3_LARGE_TORCHVISION: Backbone = {
   ...COMMON,
   build: (options) => mobilenetv3Torchvision('large', options),
   reference: 'torchvision mobilenet_v3_large',
+  sizes: {
+    imagenet: { parameters: 5_483_032, macs: 216_589_760, basis: 92_040, map: 28_670_832 },
+    cifar: {
+      parameters: 4_214_842,
+      macs: 66_459_008,
+      outputs: { 'features.2.block.2.1': [32, 32, 24], 'features.5.add': [16, 16, 40], 'features.16.0': [4, 4, 960] },
+    },
+  },
+  signature: { tensors: [266], stem: 'features.0.0', head: 'classifier.3' },
   published: [
     {
       weights: 'mobilenet_v3_large-8738ca79.pth',

@@ -50,8 +50,6 @@ export interface MobileNeXtOptions extends CommonOptions {
 /**
  * Builds MobileNeXt: images [n, size, size, 3] to logits [n, classes]. Layer names are the reference's module paths; the additions
  * (`features.4.add`) and the paddings (`….pad`) have none there.
- *
- * 3,535,416 parameters and 311,342,592 MACs at 224×224; cifar: 2,267,226 and 91,427,328 at 32×32.
  * @throws RangeError where the width or the sizes are not positive, or dropout is not in [0, 1).
  * @example
  * ```ts
@@ -122,6 +120,19 @@ export const MOBILENEXT: Backbone = {
   licence: 'BSD-3-Clause-Clear',
   variants: BOTH_VARIANTS,
   options: [...COMMON_OPTIONS, 'width', 'dropout'],
+  sizes: {
+    imagenet: { parameters: 3_535_416, macs: 311_342_592, basis: 137_520, map: 90_836_064 },
+    cifar: {
+      parameters: 2_267_226,
+      macs: 91_427_328,
+      outputs: {
+        'features.0.0': [32, 32, 32],
+        'features.1.conv.8': [32, 32, 96],
+        'features.20.conv.8': [4, 4, 1280],
+      },
+    },
+  },
+  signature: { tensors: [372], stem: 'features.0.0', head: 'classifier.1' },
   published: [
     {
       weights: 'mobilenext/output/74_02_full_id_tensor/model_best.pth.tar',

@@ -3,8 +3,8 @@
 import { loadTorchState } from '@refconv/weights';
 import { expect } from 'chai';
 import { BACKBONES, buildBackbone } from './registry.js';
-import { withoutDropping } from './testing/expected.js';
 import { fnv, generatedState, readOracle, uniform } from './testing/oracle.js';
+import { withoutDropping } from './testing/others.js';
 import { ALL_CASES, expectLogits, expectNoLeaks, expectTraining, logitsOf, nudged } from './testing/reference.js';
 
 /** Those whose training is tested in `npm test` too: a depthwise, a dense and a grouped network. */

@@ -1,6 +1,7 @@
 import '@refconv/tensorflow';
 import { expect } from 'chai';
 import { BACKBONES, buildBackbone } from './registry.js';
+import { readme } from './testing/table.js';
 
 describe('buildBackbone', () => {
   it('hands the options on', () => {
@@ -47,5 +48,10 @@ describe('BACKBONES', () => {
         for (const value of std) expect(value, id).to.be.within(0.001, range[1]);
       }
     }
+  });
+
+  it('is the table of the README, which node packages/backbones/dist/testing/table.js writes', () => {
+    const { text, expected } = readme();
+    expect(text).to.equal(expected);
   });
 });

@@ -2,7 +2,6 @@
 import type { TorchState, TorchTensor } from '@refconv/weights';
 import { withoutMaps } from './fitting.js';
 import { BACKBONES } from './registry.js';
-import { SIGNATURES } from './signatures.js';
 
 /**
  * The state under the names of here, where all its names are those of another implementation of one of the networks
@@ -15,8 +14,8 @@ import { SIGNATURES } from './signatures.js';
  */
 export function ownNames(state: TorchState): TorchState {
   const tensors = [...withoutMaps(state).values()].filter(({ shape }) => shape.length > 0).length;
-  for (const [id, { renamings = [] }] of BACKBONES.entries()) {
-    if (!SIGNATURES[id]?.tensors.includes(tensors)) continue;
+  for (const [, { signature, renamings = [] }] of BACKBONES.entries()) {
+    if (!signature?.tensors.includes(tensors)) continue;
     for (const renaming of renamings) {
       const renamed = underOwnNames(state, renaming);
       if (renamed) return renamed;

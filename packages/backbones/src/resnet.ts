@@ -86,8 +86,6 @@ function resnet(id: keyof typeof DEPTHS, options: ResNetOptions): tf.LayersModel
 
 /**
  * Builds ResNet-18: images [n, size, size, 3] to logits [n, classes].
- *
- * 11,689,512 parameters and 1,814,073,344 MACs at 224×224; cifar: 11,173,962 and 555,422,720 at 32×32.
  * @throws RangeError where the sizes are not positive.
  * @example
  * ```ts
@@ -98,8 +96,6 @@ export const resnet18 = (options: ResNetOptions = {}) => resnet('resnet18', opti
 
 /**
  * Builds ResNet-50 with the stride in the 3×3 convolutions ("v1.5"): images [n, size, size, 3] to logits [n, classes].
- *
- * 25,557,032 parameters and 4,089,184,256 MACs at 224×224; cifar: 23,520,842 and 1,297,829,888 at 32×32.
  * @throws RangeError where the sizes are not positive.
  * @example
  * ```ts
@@ -119,6 +115,15 @@ export const RESNET18: Backbone = {
   ...COMMON,
   build: resnet18,
   reference: 'torchvision resnet18',
+  sizes: {
+    imagenet: { parameters: 11_689_512, macs: 1_814_073_344, basis: 10_994_880, map: 10_987_200 },
+    cifar: {
+      parameters: 11_173_962,
+      macs: 555_422_720,
+      outputs: { conv1: [32, 32, 64], 'layer1.1.relu2': [32, 32, 64], 'layer4.1.relu2': [4, 4, 512] },
+    },
+  },
+  signature: { tensors: [102], stem: 'conv1', head: 'fc' },
   published: [
     {
       weights: 'resnet18-f37072fd.pth',
@@ -138,6 +143,15 @@ export const RESNET50: Backbone = {
   ...COMMON,
   build: resnet50,
   reference: 'torchvision resnet50',
+  sizes: {
+    imagenet: { parameters: 25_557_032, macs: 4_089_184_256, basis: 11_326_656, map: 11_318_976 },
+    cifar: {
+      parameters: 23_520_842,
+      macs: 1_297_829_888,
+      outputs: { conv1: [32, 32, 64], 'layer1.2.relu3': [32, 32, 256], 'layer4.2.relu3': [4, 4, 2048] },
+    },
+  },
+  signature: { tensors: [267], stem: 'conv1', head: 'fc' },
   published: [
     {
       weights: 'resnet50-0676ba61.pth',

@@ -23,8 +23,6 @@ export interface ResNet20CifarOptions extends CommonOptions {
 /**
  * Builds ResNet-20: images [n, size, size, 3] to logits [n, classes]. Layer names are the reference's module paths; what is no
  * module of its own there is named beside them (`layer1.0.relu1`, `layer1.0.add`, `layer2.0.shortcut.subsample`, `….pad`).
- *
- * 269,722 parameters.
  * @throws RangeError where the sizes are not positive.
  * @example
  * ```ts
@@ -100,6 +98,14 @@ export const RESNET20_CIFAR: Backbone = {
   licence: 'BSD-2-Clause',
   variants: ['cifar'],
   options: COMMON_OPTIONS,
+  sizes: {
+    cifar: {
+      parameters: 269_722,
+      macs: 40_551_040,
+      outputs: { conv1: [32, 32, 16], 'layer2.0.shortcut.pad': [256, 32, 1], 'layer3.2.relu2': [8, 8, 64] },
+    },
+  },
+  signature: { tensors: [97], stem: 'conv1', head: 'linear' },
   published: [
     {
       weights: 'resnet20-12fca82f.th',

@@ -91,8 +91,6 @@ function shufflenetv1(groups: 3 | 8, options: ShuffleNetV1Options): tf.LayersMod
 /**
  * Builds ShuffleNetV1 with 3 groups: images [n, size, size, 3] to logits [n, classes]. Layer names are the reference's module paths;
  * `….shuffle`, `….add`, `….relu`, `….concat` and `….pad` are no modules there.
- *
- * 1,864,728 parameters and 137,460,672 MACs at 224×224.
  * @throws RangeError for a width that it has not, and where the sizes are not positive.
  * @example
  * ```ts
@@ -105,8 +103,6 @@ export function shufflenetv1G3(options: ShuffleNetV1Options = {}): tf.LayersMode
 
 /**
  * Builds ShuffleNetV1 with 8 groups; otherwise as {@link shufflenetv1G3}.
- *
- * 2,433,768 parameters and 138,365,952 MACs at 224×224.
  * @example
  * ```ts
  * const model = shufflenetv1G8({ variant: 'cifar', classes: 10, seed: 1 });
@@ -116,13 +112,15 @@ export function shufflenetv1G8(options: ShuffleNetV1Options = {}): tf.LayersMode
   return shufflenetv1(8, options);
 }
 
-const backbone = (build: Backbone['build'], published: PublishedResult): Backbone => ({
+const backbone = (build: Backbone['build'], sizes: Backbone['sizes'], published: PublishedResult): Backbone => ({
   build,
   family: 'ShuffleNetV1',
   reference: 'megvii-model/ShuffleNet-Series ShuffleNetV1 1.0x',
   licence: 'MIT',
   variants: BOTH_VARIANTS,
   options: [...COMMON_OPTIONS, 'width'],
+  sizes,
+  signature: { tensors: [246], stem: 'first_conv.0', head: 'classifier.0' },
   published: [published],
   refconv: 'The stem and the depthwise 3×3 convolutions: all but the grouped 1×1 ones, which have no spatial kernel.',
 });
@@ -138,16 +136,38 @@ const PREPROCESSING = {
   std: [1, 1, 1],
 } as const;
 
-export const SHUFFLENETV1_G3 = backbone(shufflenetv1G3, {
-  weights: '1.0x, group 3',
-  top1: 67.8,
-  source: 'megvii-model/ShuffleNet-Series, ShuffleNetV1/README.md',
-  preprocessing: PREPROCESSING,
-});
+export const SHUFFLENETV1_G3 = backbone(
+  shufflenetv1G3,
+  {
+    imagenet: { parameters: 1_864_728, macs: 137_460_672, basis: 20_088, map: 3_240_648 },
+    cifar: {
+      parameters: 914_328,
+      macs: 42_590_592,
+      outputs: { 'first_conv.0': [32, 32, 24], 'features.0.concat': [16, 16, 240], 'features.15.add': [4, 4, 960] },
+    },
+  },
+  {
+    weights: '1.0x, group 3',
+    top1: 67.8,
+    source: 'megvii-model/ShuffleNet-Series, ShuffleNetV1/README.md',
+    preprocessing: PREPROCESSING,
+  },
+);
 
-export const SHUFFLENETV1_G8 = backbone(shufflenetv1G8, {
-  weights: '1.0x, group 8',
-  top1: 68.0,
-  source: 'megvii-model/ShuffleNet-Series, ShuffleNetV1/README.md',
-  preprocessing: PREPROCESSING,
-});
+export const SHUFFLENETV1_G8 = backbone(
+  shufflenetv1G8,
+  {
+    imagenet: { parameters: 2_433_768, macs: 138_365_952, basis: 31_752, map: 8_295_048 },
+    cifar: {
+      parameters: 913_128,
+      macs: 42_703_872,
+      outputs: { 'first_conv.0': [32, 32, 24], 'features.0.concat': [16, 16, 384], 'features.15.add': [4, 4, 1536] },
+    },
+  },
+  {
+    weights: '1.0x, group 8',
+    top1: 68.0,
+    source: 'megvii-model/ShuffleNet-Series, ShuffleNetV1/README.md',
+    preprocessing: PREPROCESSING,
+  },
+);

@@ -36,8 +36,6 @@ export interface ShuffleNetV2Options extends CommonOptions {
 /**
  * Builds ShuffleNetV2: images [n, size, size, 3] to logits [n, classes]. Layer names are torchvision's module paths; `….chunk`,
  * `….concat`, `….shuffle` and `….pad` are no modules there.
- *
- * 2,278,604 parameters and 144,907,992 MACs at 224×224.
  * @throws RangeError for a width that it has not, and where the sizes are not positive.
  * @example
  * ```ts
@@ -101,6 +99,15 @@ export const SHUFFLENETV2: Backbone = {
   licence: 'BSD-3-Clause',
   variants: BOTH_VARIANTS,
   options: [...COMMON_OPTIONS, 'width'],
+  sizes: {
+    imagenet: { parameters: 2_278_604, macs: 144_907_992, basis: 22_788, map: 3_638_952 },
+    cifar: {
+      parameters: 1_263_854,
+      macs: 45_002_112,
+      outputs: { 'conv1.0': [32, 32, 24], 'stage2.3.concat': [16, 16, 116], 'conv5.0': [4, 4, 1024] },
+    },
+  },
+  signature: { tensors: [282], stem: 'conv1.0', head: 'fc' },
   published: [
     {
       weights: 'shufflenetv2_x1-5666bf0f80.pth',

@@ -22,5 +22,5 @@ try {
 } catch (error) {
   const { message, stack } = error as Error;
   console.error(process.env.REFCONV_DEBUG === '1' ? stack : `refconv: ${inWordsOf(given, message)}`);
-  process.exitCode = 1;
+  process.exitCode ||= 1; // 130 where Ctrl-C was before
 }

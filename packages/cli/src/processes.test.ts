@@ -1,6 +1,8 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { expect } from 'chai';
-import { fail, refconv, succeed, temporaryFolder } from './testing.js';
+import { bin, fail, refconv, succeed, temporaryFolder } from './testing.js';
 
 const SMALL = [
   '--backbone',
@@ -45,5 +47,21 @@ describe('train --processes', function () {
     expect(fail('train', ...SMALL, '--skip-broken', '--processes', '2', '--output', at('skip'))).to.contain(
       'do not go together',
     );
+  });
+
+  it('stops as a whole at Ctrl-C, with a checkpoint, and says so once', async () => {
+    const more = ['--epochs', '500', '--sync-batch-norm', '--processes', '2', '--output', at('stopped')];
+    const child = spawn(process.execPath, [bin, 'train', ...SMALL, ...more]);
+    let said = '';
+    for (const stream of [child.stdout, child.stderr])
+      stream.setEncoding('utf8').on('data', (text) => {
+        said += text;
+        // Once: a second one ends it at once.
+        if (/epoch 1\/500: /.test(said) && !child.killed) child.kill('SIGINT');
+      });
+    const [status] = await once(child, 'close');
+    expect(status, said).to.equal(130);
+    expect(said.match(/Stopping after this step, with a checkpoint/g)).to.have.length(1);
+    expect(readdirSync(at('stopped')).some((name) => name.startsWith('step-'))).to.equal(true);
   });
 });

@@ -1,6 +1,7 @@
 /** A command that several processes do together: docs/cluster.md. */
 import type { ClusterOptions } from '@refconv/tensorflow';
 import { clusterFromEnvironment, isLost, LAUNCHER, launchCluster, WORKER_FAILED } from '@refconv/tensorflow/launch';
+import { stopAtInterrupt } from '@refconv/training/stop';
 
 /**
  * Does `command` as one of several processes, where the environment says so; starts them where it does not.
@@ -10,8 +11,9 @@ export async function together(processes: number | undefined, command: () => Pro
   const cluster = clusterOf(processes);
   if (!cluster && (processes ?? 1) > 1) {
     const args = [...process.execArgv, ...process.argv.slice(1)];
-    process.exitCode = await launchCluster({ processes: processes as number, args });
-    return;
+    const { signal, dispose } = stopAtInterrupt(''); // the first process says it
+    process.exitCode = await launchCluster({ processes: processes as number, args, signal });
+    return dispose();
   }
   if (!cluster) return command();
   const { joinCluster } = await import('@refconv/tensorflow');

@@ -1,7 +1,7 @@
 /** The commands, their options, help and examples. What they do is loaded when one is called, so that help is quick. */
-import { addExperimentCommands } from '@refconv/runs/command';
 import { Command, Help, Option } from 'commander';
 import { addDataCommands } from './dataCommands.js';
+import { addExperimentCommands } from './experimentCommands.js';
 import { addMetricCommands } from './metricCommands.js';
 import {
   examples,

@@ -3,24 +3,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { request } from 'node:http';
-import { startChromium } from '@refconv/export/testing/chromium';
 import { expect } from 'chai';
+import { ask, browserIfAny, expectOwnHost, expectToken, knowing } from '../../runs/dist/testing/served.js';
 import { bin, temporaryFolder } from './testing.js';
-
-/** A request with headers that browsers would not let a page set. */
-function ask(url: URL, path: string, headers: Record<string, string> = {}, method = 'GET') {
-  return new Promise<{ status: number; body: string }>((done, reject) => {
-    const asked = request({ host: url.hostname, port: url.port, path, method, headers }, (response) => {
-      let body = '';
-      response.setEncoding('utf8').on('data', (text) => {
-        body += text;
-      });
-      response.on('end', () => done({ status: response.statusCode as number, body }));
-    });
-    asked.on('error', reject).end();
-  });
-}
 
 describe('train --serve', () => {
   const at = temporaryFolder();
@@ -67,19 +52,15 @@ describe('train --serve', () => {
     expect(epochs[0]).to.include({ epoch: '1' });
     expect(log).to.include('epoch 1/500: ');
 
-    expect((await ask(url, '/grids', { Host: 'evil.example' })).status).to.equal(403);
-    expect((await ask(url, '/grids', { Origin: 'http://evil.example' })).status).to.equal(403);
+    await expectOwnHost(url);
     const path = `/stop?grid=${encodeURIComponent(grid.name)}`;
-    expect((await ask(url, path, { Authorization: 'Bearer wrong' }, 'POST')).status).to.equal(401);
-    const known = { Authorization: `Bearer ${new URLSearchParams(url.hash.slice(1)).get('token')}` };
+    await expectToken(url, path);
+    const known = knowing(url);
     expect((await ask(url, path.replace('stop', 'retry'), known, 'POST')).status).to.equal(405);
     expect(child.exitCode).to.equal(null);
 
     const closed = once(child, 'close');
-    const browser = await startChromium().catch((error: Error) => {
-      if (process.env.REFCONV_CHROMIUM) throw error;
-      console.log(`      (no Chromium can be started. ${error.message.split('\n')[0]})`);
-    });
+    const browser = await browserIfAny();
     if (browser) {
       const shown = await browser.browser.newPage();
       await shown.goto(url.href);

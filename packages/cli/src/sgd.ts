@@ -1,6 +1,7 @@
 /** Steps of plain SGD on a loss, compiled. */
+
+import { variablesOf } from '@refconv/layers';
 import { applyMomentum, compile, tf } from '@refconv/tensorflow';
-import { variablesOf } from '@refconv/training';
 import type { LayersModel, Scalar, Tensor, Tensor4D, Variable } from '@tensorflow/tfjs';
 
 export interface SgdOptions {

@@ -1,5 +1,6 @@
 export { cacheFolder, type Environment } from './cache.js';
 export { readCsv, readCsvLines, wholeLines } from './csv.js';
+export { type Difference, differences } from './differences.js';
 export { fileError } from './errors.js';
 export { changedImports, type Import, importAgain, importFile, importsOf, pathsRegistering } from './imports.js';
 export { canonicalJson, hashOf, parseJson, readJson, shown } from './json.js';

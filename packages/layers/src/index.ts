@@ -23,3 +23,4 @@ export { LayerNormalization } from './layerNormalization.js';
 export { LayerScale, type LayerScaleArgs } from './layerScale.js';
 export { headOf, logitsOf, outputActivation, requireClassifier, requireTrainable } from './outputs.js';
 export { stopGradient } from './stopGradient.js';
+export { variablesOf } from './variables.js';

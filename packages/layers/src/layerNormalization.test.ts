@@ -1,3 +1,4 @@
+import { variablesOf } from './variables.js';
 import '@refconv/tensorflow';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
@@ -36,7 +37,7 @@ describe('LayerNormalization', () => {
             const [ours, theirs] = layers.map((layer) => {
               layer.apply(x);
               layer.setWeights(layer.getWeights().map(({ shape }, i) => random(shape, 3 + i)));
-              const weights = layer.trainableWeights.map((weight) => (weight as unknown as { val: tf.Variable }).val);
+              const weights = variablesOf(layer.trainableWeights);
               const run = (x: tf.Tensor) => tf.sum(tf.mul(layer.apply(x) as tf.Tensor, weight));
               const gradients = weights.map((weight) => {
                 const { grads } = tf.variableGrads(() => run(x) as tf.Scalar, [weight]);

@@ -1,4 +1,5 @@
 /** Gradients of the methods against finite differences, and of OWN against its closed form in float64. */
+import { variablesOf } from '@refconv/layers';
 import '@refconv/tensorflow';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
@@ -6,8 +7,7 @@ import { buildMethod, METHODS, type ReparameterizedLayer, reparameterize, repara
 import { inverseSquareRoot } from './inverseSquareRoot.js';
 import { type ConvolutionArgs, convolutionModel, setRandomWeights } from './testing.js';
 
-const valuesOf = (layer: tf.layers.Layer) =>
-  layer.trainableWeights.map((weight) => (weight as unknown as { val: tf.Variable }).val);
+const valuesOf = (layer: tf.layers.Layer) => variablesOf(layer.trainableWeights);
 
 const CASES: Record<string, ConvolutionArgs> = {
   dense: { kind: 'dense', inputs: 3, outputs: 3, kernel: 3, stride: 1, groups: 1, batchNorm: true, size: 6 },
@@ -27,7 +27,7 @@ async function lossOf(id: string, args: ConvolutionArgs) {
   const [layer] = reparameterizedLayers(model) as [ReparameterizedLayer];
   const x = tf.randomNormal([4, 6, 6, args.inputs], 0, 1, 'float32', 9) as tf.Tensor4D;
   const projection = tf.randomNormal([4, ...(layer.outputShape.slice(1) as number[])], 0, 1, 'float32', 10);
-  const moving = layer.nonTrainableWeights.map((weight) => (weight as unknown as { val: tf.Variable }).val);
+  const moving = variablesOf(layer.nonTrainableWeights);
   const statistics = moving.map((variable) => variable.clone());
   const loss = (x: tf.Tensor4D): tf.Scalar => {
     moving.forEach((variable, i) => {

@@ -1,6 +1,7 @@
 /** What all methods promise: they merge to the plain model, start where they say, and train compiled. */
+
 import { buildBackbone } from '@refconv/backbones';
-import { batchNorm2d } from '@refconv/layers';
+import { batchNorm2d, variablesOf } from '@refconv/layers';
 import { applyMomentum, compile, softmaxCrossEntropy } from '@refconv/tensorflow';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
@@ -214,7 +215,7 @@ describe('the methods in training', () => {
       const results: number[][] = [];
       for (const eager of [false, true]) {
         const model = await reparameterize(plain, buildMethod(id), { start: 'scratch' });
-        const variables = model.trainableWeights.map((weight) => (weight as unknown as { val: tf.Variable }).val);
+        const variables = variablesOf(model.trainableWeights);
         const slots = tf.tidy(() => variables.map((variable) => tf.variable(tf.zerosLike(variable), false)));
         const initial = variables.map((variable) => variable.dataSync().slice());
         const step = (x: tf.Tensor4D, y: tf.Tensor1D) => {
@@ -275,7 +276,7 @@ describe('the methods without the engine, on the backend cpu', () => {
         const plain = convolutionModel({ ...args, kernel: 3, stride: 2, batchNorm: true, size: 7 });
         const model = await reparameterize(plain, buildMethod(id), { start: 'scratch' });
         tf.tidy(() => {
-          const variables = model.trainableWeights.map((weight) => (weight as unknown as { val: tf.Variable }).val);
+          const variables = variablesOf(model.trainableWeights);
           const x = tf.randomNormal([2, 7, 7, 4], 0, 1, 'float32', 1);
           const loss = () => tf.sum(tf.square(model.apply(x, { training: true }) as tf.Tensor)) as tf.Scalar;
           const { grads } = tf.variableGrads(loss, variables);

@@ -18,7 +18,6 @@ interface Drawn {
 /**
  * A copy of a model for so many classes: the layer that makes the logits is drawn anew, as it was at its own beginning; all other
  * weights are the model's, which stays as it is.
- * @param options.seed what the new layer's weights follow from. Default: 0.
  * @throws Error where the logits come of a layer that is neither Dense nor Conv2D.
  * @example
  * ```ts
@@ -27,7 +26,14 @@ interface Drawn {
  */
 export async function withNewHead(
   model: tf.LayersModel,
-  { classes, seed = 0 }: { classes: number; seed?: number },
+  {
+    classes,
+    seed = 0,
+  }: {
+    classes: number;
+    /** What the new layer's weights follow from. Default: 0. */
+    seed?: number;
+  },
 ): Promise<tf.LayersModel> {
   const head = headOf(model);
   const size = head && HEADS[head.getClassName()];

@@ -6,7 +6,6 @@ import { buildBackbone } from '@refconv/backbones';
 import { loadTorchState, torchState } from '@refconv/weights';
 import type * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
-import { withoutDropping } from '../../backbones/dist/testing/expected.js';
 import {
   type EvalCase,
   generatedState,
@@ -14,6 +13,7 @@ import {
   readOracle,
   type TrainCase,
 } from '../../backbones/dist/testing/oracle.js';
+import { withoutDropping } from '../../backbones/dist/testing/others.js';
 import {
   ALL_CASES,
   expectLogits,

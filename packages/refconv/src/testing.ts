@@ -1,5 +1,5 @@
 /** Helpers of this package's tests: single convolutions, and the names and layouts of the official blocks. */
-import { batchNorm2d, DilatedDepthwiseConv2D, GroupedConv2D } from '@refconv/layers';
+import { batchNorm2d, DilatedDepthwiseConv2D, GroupedConv2D, variablesOf } from '@refconv/layers';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import { generatedImages, generatedState } from '../../backbones/dist/testing/oracle.js';
@@ -149,7 +149,7 @@ export const rejected = async (promise: Promise<unknown>): Promise<string> =>
  * Sets weights at random: kernels by their fan-in, unless they are to stay, batch norms' scales and variances between 0.5 and 1.5.
  */
 export function setRandomWeights(model: tf.LayersModel, seed: number, kernels = true): void {
-  const variables = model.weights.map((weight) => (weight as unknown as { val: tf.Variable }).val);
+  const variables = variablesOf(model.weights);
   variables.forEach((variable, i) => {
     if (variable.rank > 1 && !kernels) return;
     tf.tidy(() => {

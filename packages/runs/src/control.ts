@@ -6,6 +6,8 @@ import { CANCELLED, isDone, letRetry, prepareRun, runFolder, stateOf } from './f
 import type { RunList } from './grid.js';
 import type { Hash } from './spec.js';
 
+export { cancelJobs } from './slurmJobs.js';
+
 /** Runs of a grid: all, or those named. */
 function chosen({ runs }: Pick<RunList, 'runs'>, hashes?: readonly Hash[]) {
   return Object.entries(runs).filter(([hash]) => !hashes || hashes.includes(hash));

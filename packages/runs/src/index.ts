@@ -3,7 +3,7 @@ export { type Interval, meanInterval } from '@refconv/analysis/statistics';
 // Who writes about runs counts and lists as this package does.
 export { counted, listed } from '@refconv/datasets/text';
 export { type AnalysisTableRow, analysisCsv, analysisMarkdown, analysisTableOf, foldSpreads } from './analysisTable.js';
-export { cancelRuns, cleanRuns, retryRuns } from './control.js';
+export { cancelJobs, cancelRuns, cleanRuns, retryRuns } from './control.js';
 export { checkData, loadData, openRunImages, type RunData, type RunImages } from './data.js';
 export { letRetry, PICTURES, readAnalysis, readResult, runFolder, type State, stateOf } from './folder.js';
 export {
@@ -17,11 +17,13 @@ export {
   settingsText,
   writeGrid,
 } from './grid.js';
-export { type LaunchOptions, launch, writeTables } from './launch.js';
+export { type Launched, type LaunchOptions, launch, writeTables } from './launch.js';
 export { appendToLedger, type LedgerRow, ledgerOfRuns, readLedger, rebuildLedger, scoreOfRow } from './ledger.js';
 export { parse } from './parse.js';
 export { placeOf } from './place.js';
+export { type Published, publish } from './publish.js';
 export { type Outcome, type QueueOptions, runQueue, workersFor } from './queue.js';
+export { agrees, type Rerun, rerun, rerunText } from './rerun.js';
 export {
   type AnalysisResult,
   type AnalysisRow,
@@ -33,7 +35,7 @@ export {
 } from './result.js';
 export { type ServedGrids, serveGrids } from './serve/server.js';
 export { type ServedTraining, serveTraining, type WatchedTraining } from './serve/training.js';
-export { type Difference, differences, withSettings } from './settings.js';
+export { withSettings } from './settings.js';
 export { hashOfSpec, paperRecipe, parseSpec, shortHash } from './spec.js';
 export {
   type Analysis,

@@ -1,14 +1,12 @@
-/** Starts a planned grid where the user says, and writes its tables. */
+/** Starts a planned grid where the caller says, and writes its tables. */
 import { join } from 'node:path';
-import { counted, listed } from '@refconv/datasets/text';
+import { listed } from '@refconv/datasets/text';
 import { writeAtomically } from '@refconv/files';
 import { analysisCsv, analysisMarkdown, analysisTableOf, unfinishedParts } from './analysisTable.js';
 import { isDone } from './folder.js';
-import { type Grid, gridFolder, settingsText } from './grid.js';
-import { placeOf } from './place.js';
-import { runQueue } from './queue.js';
-import { type SlurmOptions, submit } from './slurm.js';
-import type { Hash } from './spec.js';
+import { type Grid, gridFolder } from './grid.js';
+import { type Outcome, runQueue } from './queue.js';
+import { type SlurmOptions, type Submission, submit } from './slurm.js';
 import { tableCsv, tableMarkdown, tableOf } from './table.js';
 import { measuredWorkers } from './throughput.js';
 import { checkVersion } from './version.js';
@@ -18,59 +16,34 @@ export interface LaunchOptions extends SlurmOptions {
   /** `auto`: as many as do most together, which is measured. */
   workers?: number | 'auto';
   memory?: number;
+  /** Stops the runs here after their steps, with checkpoints; the same call goes on. */
+  signal?: AbortSignal;
+  /** Takes what happens, line by line. Default: console.log. */
+  log?: (line: string) => void;
 }
 
+/** What has become of a grid: what its runs here ended as, with its tables as Markdown, or what Slurm was given. */
+export type Launched = (Outcome & { launcher: 'local'; table: string }) | (Submission & { launcher: 'slurm' });
+
 /**
- * Does a grid's runs here, stopping at Ctrl-C with checkpoints, or hands them to Slurm. Sets the exit status: 1 where a run failed, 130 where
- * it was stopped.
+ * Does a grid's runs here, and writes its tables; or hands the runs to Slurm.
  * @throws Error where runs that are not done were planned with another results version.
  * @example
  * ```ts
- * await launch('results', grid, { launcher: 'local', workers: 2 });
+ * const launched = await launch('results', grid, { launcher: 'local', workers: 2 });
+ * if (launched.launcher === 'local') console.log(launched.done, launched.failed, launched.table);
  * ```
  */
-export async function launch(root: string, grid: Grid, options: LaunchOptions): Promise<void> {
+export async function launch(root: string, grid: Grid, options: LaunchOptions): Promise<Launched> {
   for (const [hash, spec] of Object.entries(grid.runs)) {
     if (!isDone(root, hash)) checkVersion(`The grid ${grid.name}`, spec);
   }
-  if (options.launcher === 'slurm') {
-    const { jobs, left } = await submit(root, grid, options);
-    const tasks = jobs.reduce((sum, job) => sum + Object.keys(job.tasks).length, 0);
-    const ids = jobs.map(({ id }) => id).join(', ');
-    console.log(
-      [
-        `${counted(tasks, 'run')} submitted${ids && `, as jobs ${ids}`}`,
-        ...(left.length > 0
-          ? [
-              `${counted(left.length, 'run')} left out, starting from one that failed or was cancelled: ${listed(placesOf(grid, left))}`,
-            ]
-          : []),
-        ...(grid.armsLeftOut ? [settingsText(grid)] : []),
-        `refconv experiment status ${grid.name} tells where they stand`,
-      ].join('; '),
-    );
-    return;
-  }
-  const stop = new AbortController();
-  const interrupt = () => {
-    console.error('\nStopping the runs after their steps, with checkpoints; the same command goes on.');
-    stop.abort();
-  };
-  process.once('SIGINT', interrupt);
-  process.once('SIGTERM', interrupt);
-  const { memory } = options;
-  const workers = options.workers === 'auto' ? await measuredWorkers(root, grid, { memory }) : options.workers;
-  const { done, failed, left } = await runQueue(root, grid, { workers, memory, signal: stop.signal });
-  process.off('SIGINT', interrupt);
-  process.off('SIGTERM', interrupt);
-  console.log(await writeTables(root, grid));
-  console.log(`${done} done, ${failed.length} failed, ${left} left`);
-  if (stop.signal.aborted) process.exitCode = 130;
-  else if (failed.length + left > 0) process.exitCode = 1;
+  const { launcher, memory, signal, log } = options;
+  if (launcher === 'slurm') return { launcher, ...(await submit(root, grid, options)) };
+  const workers = options.workers === 'auto' ? await measuredWorkers(root, grid, { memory, log }) : options.workers;
+  const outcome = await runQueue(root, grid, { workers, memory, signal, log });
+  return { launcher, ...outcome, table: await writeTables(root, grid) };
 }
-
-const placesOf = ({ rows }: Grid, hashes: readonly Hash[]) =>
-  rows.filter(({ hash }) => hashes.includes(hash)).map((row) => `(${placeOf(row)})`);
 
 /**
  * Writes table.csv, where the grid has analyses analysis.csv, and table.md of both into the grid's folder. @returns the Markdown.

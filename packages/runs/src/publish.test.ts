@@ -75,7 +75,10 @@ describe('publishing', () => {
   });
 
   it('lets any run be done again, after those that it starts from, bit-equal on the same machine', async () => {
-    const again = await rerun(published(), refconv.slice(0, 12), at('again'), quiet);
+    const lines: string[] = [];
+    const told = { workers: 1, log: (line: string) => lines.push(line), every: 20 };
+    const again = await rerun(published(), refconv.slice(0, 12), at('again'), told);
+    expect(lines.join('\n')).to.match(/, seed 1 \([0-9a-f]{12}\): epoch 1\/2, top-1 [\d.]+ %, \d+ s left$/m);
     expect(again).to.include({ hash: refconv, equal: true, sameMachine: true });
     expect(again.again.weights).to.equal((await readResult(root(), refconv))?.weights);
     expect(agrees(again)).to.equal(true);

@@ -27,14 +27,21 @@ export interface Published {
 /**
  * Adds what is finished of a grid to a folder that can be given away: specs, results, metrics and analyses; and makes its ledger and tables anew
  * from them. What is there of other grids stays.
- * @param options.models with the models that trainings which are not finished start from, so that these can be done where only the folder is;
- *   otherwise the folder has no weights.
+ * @example
+ * ```ts
+ * const { runs, left } = await publish('results', 'comparison-smoke', 'results/published');
+ * ```
  */
 export async function publish(
   root: string,
   name: string,
   to: string,
-  { models = false }: { models?: boolean } = {},
+  {
+    models = false,
+  }: {
+    /** With the models that trainings which are not finished start from, so that these can be done where only the folder is; otherwise it has no weights. */
+    models?: boolean;
+  } = {},
 ): Promise<Published> {
   const grid = await readGrid(root, name);
   const finished = Object.keys(grid.runs).filter((hash) => isDone(root, hash));

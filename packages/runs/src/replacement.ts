@@ -1,7 +1,7 @@
 /** Whether a grid may take the place of one that has its name. */
+import { type Difference, differences } from '@refconv/files';
 import type { Grid } from './grid.js';
 import { placeOf } from './place.js';
-import { type Difference, differences } from './settings.js';
 import type { Spec } from './spec.js';
 
 /** More would be hard to read. */

@@ -5,6 +5,7 @@ import { meanInterval } from '@refconv/analysis/statistics';
 import { importAgain, namesIn } from '@refconv/files';
 import { readResult, readSpec, runFolder } from './folder.js';
 import { type GridRow, readGrid } from './grid.js';
+import { tellingProgress } from './progress.js';
 import { type QueueOptions, runQueue } from './queue.js';
 import { type Result, scoreOf, scoreValue } from './result.js';
 import { type Hash, neededRuns, parseSpec, type Spec, shortHash } from './spec.js';
@@ -28,13 +29,19 @@ export interface Rerun {
  * @param published the folder of runs that has it, with its result.
  * @param start of its hash, as tables print it.
  * @param root where it is done again; what is finished there is not done again.
+ * @param options.every how often epochs that were finished are told, in milliseconds; default: 10 seconds.
  * @throws Error where no run, or several, have that hash, a spec on its way is missing, or the run fails.
+ * @example
+ * ```ts
+ * const found = await rerun('reports/measured', '729e28ae8143', 'results');
+ * console.log(rerunText(found), agrees(found));
+ * ```
  */
 export async function rerun(
   published: string,
   start: string,
   root: string,
-  options: QueueOptions = {},
+  options: QueueOptions & { every?: number } = {},
 ): Promise<Rerun> {
   const hash = await findRun(published, start);
   const result = await readResult(published, hash);
@@ -55,7 +62,8 @@ export async function rerun(
   });
   const name = `rerun-${shortHash(hash)}`;
   const wasThere = (await readResult(root, hash)) !== undefined;
-  const { done } = await runQueue(root, { name, rows, runs: Object.fromEntries(chain) }, options);
+  const list = { name, rows, runs: Object.fromEntries(chain) };
+  const { done } = await tellingProgress(root, list, () => runQueue(root, list, options), options);
   const again = await readResult(root, hash);
   if (done < chain.length || !again) {
     throw new Error(
@@ -102,7 +110,14 @@ async function deviationOf(root: string, hash: Hash): Promise<number | undefined
   return undefined;
 }
 
-/** Whether the two agree: to the last bit on the same kind of machine, else within three standard deviations of its seeds. */
+/**
+ * Whether the two agree: to the last bit on the same kind of machine, else within three standard deviations of its seeds; undefined where
+ * these are not known.
+ * @example
+ * ```ts
+ * if (agrees(await rerun('reports/measured', '729e28ae8143', 'results')) === false) process.exitCode = 1;
+ * ```
+ */
 export function agrees({ equal, sameMachine, deviation, published, again }: Rerun): boolean | undefined {
   if (equal) return true;
   if (sameMachine) return false;
@@ -110,7 +125,13 @@ export function agrees({ equal, sameMachine, deviation, published, again }: Reru
   return Math.abs(scoreValue(published) - scoreValue(again)) <= 3 * deviation;
 }
 
-/** What came out, as lines for a person. */
+/**
+ * What came out, as lines for a person.
+ * @example
+ * ```ts
+ * console.log(rerunText(await rerun('reports/measured', '729e28ae8143', 'results')));
+ * ```
+ */
 export function rerunText(rerun: Rerun): string {
   const { hash, published, again, wasThere, equal, sameMachine, deviation } = rerun;
   const percent = (share: number) => `${(100 * share).toFixed(2)} %`;

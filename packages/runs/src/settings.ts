@@ -1,4 +1,4 @@
-/** `--set path=value`: changes to a preset's settings; and what was changed. */
+/** `--set path=value`: changes to a preset's settings. */
 
 const FORBIDDEN = new Set(['__proto__', 'constructor', 'prototype']);
 
@@ -36,32 +36,6 @@ export function withSettings<T extends object>(value: T, assignments: readonly s
   }
   return result;
 }
-
-/** An entry that is not the same in two values. */
-export interface Difference {
-  /** Such as `recipe.epochs`. */
-  path: string;
-  before: unknown;
-  after: unknown;
-}
-
-/**
- * The entries in which two values of JSON differ; lists are compared as wholes.
- * @example
- * ```ts
- * differences({ recipe: { epochs: 3 } }, { recipe: { epochs: 5 } }); // [{ path: 'recipe.epochs', before: 3, after: 5 }]
- * ```
- */
-export function differences(before: unknown, after: unknown, path = ''): Difference[] {
-  if (isObject(before) && isObject(after)) {
-    const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])];
-    return keys.flatMap((key) => differences(before[key], after[key], path ? `${path}.${key}` : key));
-  }
-  return JSON.stringify(before) === JSON.stringify(after) ? [] : [{ path, before, after }];
-}
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 function jsonOrText(text: string): unknown {
   try {

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { clusterFromEnvironment, launchCluster } from '@refconv/tensorflow/launch';
 import { engineVariables } from './engine.js';
+import { STOPPED } from './folder.js';
 import { WORKER } from './queue.js';
 import type { Spec } from './spec.js';
 
@@ -21,25 +22,25 @@ export async function joinShares({ processes = 1 }: Spec): Promise<void> {
   await joinCluster(cluster);
 }
 
-/** Starts a run's processes and waits for them: within a job of Slurm as its tasks, otherwise on this machine. @returns their exit status. */
-export async function startShares(folder: string, spec: Spec): Promise<number> {
+/**
+ * Starts a run's processes and waits for them: within a job of Slurm as its tasks, otherwise on this machine.
+ * @param signal has them stop after their step, with a checkpoint.
+ * @returns their exit status.
+ */
+export async function startShares(folder: string, spec: Spec, signal: AbortSignal): Promise<number> {
+  if (signal.aborted) return STOPPED;
   const { processes = 1 } = spec;
   const args = [WORKER, folder];
   const { SLURM_JOB_ID, SLURM_NTASKS } = process.env;
-  if (SLURM_JOB_ID !== undefined && Number(SLURM_NTASKS) === processes) return srun(processes, args);
-  return launchCluster({ processes, args, env: engineVariables(spec) });
+  if (SLURM_JOB_ID !== undefined && Number(SLURM_NTASKS) === processes) return srun(processes, args, signal);
+  return launchCluster({ processes, args, env: engineVariables(spec), signal });
 }
 
-async function srun(processes: number, args: readonly string[]): Promise<number> {
+async function srun(processes: number, args: readonly string[], signal: AbortSignal): Promise<number> {
   const options = [`--ntasks=${processes}`, '--kill-on-bad-exit=1'];
   const child = spawn('srun', [...options, process.execPath, ...args], { stdio: ['ignore', 'inherit', 'inherit'] });
   // srun passes it on to all tasks.
-  const forward = () => child.kill('SIGTERM');
-  for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, forward);
-  try {
-    const [code] = await once(child, 'close');
-    return (code as number | null) ?? 1;
-  } finally {
-    for (const name of ['SIGINT', 'SIGTERM'] as const) process.off(name, forward);
-  }
+  signal.addEventListener('abort', () => child.kill('SIGTERM'));
+  const [code] = await once(child, 'close');
+  return (code as number | null) ?? 1;
 }

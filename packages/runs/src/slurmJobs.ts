@@ -105,7 +105,15 @@ export async function scancel(jobs: readonly SlurmJob[]): Promise<string | undef
   return problems.length > 0 ? problems.join('; ') : undefined;
 }
 
-/** Takes a grid's jobs out of Slurm's queue. @throws Error which names them, where Slurm does not do it. */
+/**
+ * Takes a grid's jobs out of Slurm's queue.
+ * @throws Error which names them, where Slurm does not do it.
+ * @example
+ * ```ts
+ * await cancelRuns('results', grid); // their tasks end as soon as they start
+ * await cancelJobs('results', grid.name);
+ * ```
+ */
 export async function cancelJobs(root: string, name: string): Promise<void> {
   const jobs = await submittedJobs(root, name);
   const problem = await scancel(jobs);
@@ -123,12 +131,19 @@ export const namesOf = (jobs: readonly SlurmJob[]) => jobs.map(({ id, name }) =>
  * @param wait seconds between attempts, as Slurm may be too busy to answer.
  * @throws Error where it does not answer.
  */
-export async function requeue(task: string, { attempts = 5, wait = 10 } = {}): Promise<void> {
+export async function requeue(
+  task: string,
+  {
+    attempts = 5,
+    wait = 10,
+    log = console.log,
+  }: { attempts?: number; wait?: number; log?: (line: string) => void } = {},
+): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
       const [state] = await squeue(`--jobs=${task}`, '%T');
       if (state?.trim() !== 'RUNNING') return;
-      console.log(`${task} was told to stop; puts itself into the queue again`);
+      log(`${task} was told to stop; puts itself into the queue again`);
       await $({ quiet: true })`scontrol requeue ${task}`;
       return;
     } catch (error) {

@@ -3,9 +3,9 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { type Lock, tryLock } from '@refconv/files';
+import { isCheckpoint } from '@refconv/training/checkpoint';
 import { expect } from 'chai';
-import { Command } from 'commander';
-import { addExperimentCommands } from './command.js';
+import { cancelRuns, cleanRuns, retryRuns } from './control.js';
 import { json, LOCK, markFailed, prepareRun, RESULT, runFolder } from './folder.js';
 import { type Grid, writeGrid } from './grid.js';
 import type { Spec } from './spec.js';
@@ -98,44 +98,18 @@ describe('the status', () => {
     expect(isSettled(rows)).to.equal(true);
   });
 
-  /** What the command prints. */
-  async function refconv(root: string, ...args: string[]): Promise<string> {
-    const program = new Command().exitOverride();
-    addExperimentCommands(program);
-    const lines: string[] = [];
-    const { log } = console;
-    console.log = (line: string) => lines.push(line);
-    try {
-      await program.parseAsync(['experiment', ...args, '--results', root], { from: 'user' });
-    } finally {
-      console.log = log;
-    }
-    return lines.join('\n');
-  }
-
-  it('is printed once where the output is no terminal', async () => {
-    const { root, grid } = await scene('printed');
-    expect(await refconv(root, 'status', 'printed', '--once')).to.equal(statusText(grid, await gridStatus(root, grid)));
-    const rows: { state: { state: string } }[] = JSON.parse(await refconv(root, 'status', 'printed', '--json'));
-    expect(rows.map(({ state }) => state.state).join(' ')).to.equal(
-      'done running waiting failed failed cancelled waiting waiting waiting',
-    );
-    const error = await refconv(root, 'status', 'printd').catch((thrown: Error) => thrown);
-    expect(error).to.have.property('message').that.contains("no grid 'printd'").and.contains('printed');
-  });
-
   it('changes with retry, cancel and clean', async () => {
     const { root, grid, hashes } = await scene('changed');
     const summary = async () => statusText(grid, await gridStatus(root, grid)).split('\n')[0];
-    expect(await refconv(root, 'retry', 'changed')).to.contain('2 runs will be tried again');
+    expect(await retryRuns(root, grid)).to.equal(2);
     expect(await summary()).to.equal('changed: 9 runs: 1 running, 7 waiting, 1 done');
 
-    expect(await refconv(root, 'cancel', 'changed')).to.contain('8 runs cancelled');
+    expect(await cancelRuns(root, grid)).to.equal(8);
     await Promise.all(locks.splice(0).map((lock) => lock.release()));
     expect(await summary()).to.equal('changed: 9 runs: 8 cancelled, 1 done');
 
     const [base1, refconv1] = hashes as [string, string];
-    await refconv(root, 'clean', 'changed');
+    expect(await cleanRuns(root, grid, isCheckpoint)).to.equal(10);
     expect(existsSync(runFolder(root, refconv1))).to.equal(false);
     expect(await readdir(runFolder(root, base1))).to.have.members(['result.json', 'spec.json']);
     expect(await summary()).to.equal('changed: 9 runs: 8 waiting, 1 done');

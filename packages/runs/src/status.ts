@@ -149,6 +149,17 @@ function cellsOf({ network, arm, seed, hash, state, waitsFor }: RowState): strin
   }
 }
 
+/** How far a training has come, such as `epoch 3/105, top-1 80.12 %, 2.1 h left`. */
+export function progressText(
+  { epoch, epochs, score, secondsLeft }: Extract<State, { state: 'running' }>,
+  measure: string,
+): string {
+  const parts = [`epoch ${epoch}/${epochs}`];
+  if (score !== undefined) parts.push(`${measure} ${percent(score)}`);
+  if (secondsLeft !== undefined) parts.push(`${duration(secondsLeft)} left`);
+  return parts.join(', ');
+}
+
 const percent = (share: number | undefined) => (share === undefined ? '' : `${(100 * share).toFixed(2)} %`);
 
 function duration(seconds: number): string {

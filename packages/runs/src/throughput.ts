@@ -34,7 +34,7 @@ export async function measuredWorkers(
     memory,
     log = console.log,
     span = SPAN,
-  }: { memory?: number | undefined; log?: (line: string) => void; span?: number } = {},
+  }: { memory?: number | undefined; log?: ((line: string) => void) | undefined; span?: number } = {},
 ): Promise<number> {
   const most = await workersFor(grid, memory);
   const spec = Object.entries(grid.runs).find(

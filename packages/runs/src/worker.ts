@@ -31,7 +31,7 @@ try {
   const { isShare, joinShares, startShares } = await import('./shares.js');
   if ((spec.processes ?? 1) > 1 && !isShare()) {
     clearInterval(cancelled); // the processes look for themselves
-    process.exitCode = await startShares(folder, spec);
+    process.exitCode = await startShares(folder, spec, stop.signal);
   } else {
     await joinShares(spec);
     const { execute } = await import('./execute.js');

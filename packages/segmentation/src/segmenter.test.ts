@@ -1,8 +1,9 @@
 import { buildBackbone, loadClassifier } from '@refconv/backbones';
+import { variablesOf } from '@refconv/layers';
 import { merge, refconvLayers, refocus } from '@refconv/refconv';
 import { compile, tf } from '@refconv/tensorflow';
 import { torchState } from '@refconv/weights';
-import type { LayersModel, Tensor, Tensor3D, Tensor4D, Variable } from '@tensorflow/tfjs';
+import type { LayersModel, Tensor, Tensor3D, Tensor4D } from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import { expectNoLeaks } from '../../backbones/dist/testing/reference.js';
 import { buildSegmenter, fromTorchvision, inBackbone, segmentationLoss } from './index.js';
@@ -115,7 +116,7 @@ describe('buildSegmenter', () => {
     const plain = await buildSegmenter(given);
     const model = await refocus(plain, { select: inBackbone });
     expect(refconvLayers(model).length).to.equal(14);
-    const weights = model.trainableWeights.map((weight) => (weight as unknown as { val: Variable }).val);
+    const weights = variablesOf(model.trainableWeights);
     const program = compile({
       train(x: Tensor, y: Tensor3D) {
         const loss = () => segmentationLoss(model.apply(x, { training: true }) as Tensor[], y);

@@ -56,7 +56,7 @@ describe('a cluster', function () {
     ).to.have.property('sum');
   });
 
-  for (const what of ['unlike shapes', 'unlike order'])
+  for (const what of ['unlike shapes', 'unlike shapes in a profile', 'unlike order'])
     it(`says so where tasks have ${what}`, async () => {
       const said = await inCluster(2, what).then(
         () => expect.fail('nothing failed'),

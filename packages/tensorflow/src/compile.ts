@@ -135,12 +135,16 @@ class Program {
       return { recording, feeds: feedsOf(recording, inputs) };
     };
 
+    /** A sum that failed is told as what has become of the other tasks. */
+    const failure = ({ collectives }: Recording, error: unknown) =>
+      collectives.count > 0 ? collectiveFailure(name, error) : error;
+
     const call = (...inputs: (Tensor | number)[]): Result => {
       const { recording, feeds } = prepare(inputs);
       try {
         return results(recording, this.graph.run(feeds, recording.fetches, recording.targets, choiceOf(recording)));
       } catch (error) {
-        throw recording.collectives.count > 0 ? collectiveFailure(name, error) : error;
+        throw failure(recording, error);
       } finally {
         this.store.changed();
       }
@@ -153,7 +157,7 @@ class Program {
         const { fetches, targets } = recording;
         return results(recording, await this.graph.runAsync(feeds, fetches, targets, choiceOf(recording)));
       } catch (error) {
-        throw recording.collectives.count > 0 ? collectiveFailure(name, error) : error;
+        throw failure(recording, error);
       } finally {
         this.busy = false;
         this.store.changed();
@@ -168,6 +172,8 @@ class Program {
         const { fetches, targets } = recording;
         const { metadata } = this.graph.run(feeds, fetches, targets, { ...choiceOf(recording), trace: true });
         return summarizeTimings(metadata as Uint8Array, recording.collectives.bytes);
+      } catch (error) {
+        throw failure(recording, error);
       } finally {
         nativeGraph.setLogLevel(logLevel());
         this.store.changed();

@@ -15,6 +15,8 @@ export interface LaunchClusterOptions {
   env?: NodeJS.ProcessEnv;
   /** See `joinCluster`. */
   timeout?: number;
+  /** Asks all to stop, as Ctrl-C does: they end by themselves after the same step. */
+  signal?: AbortSignal;
   /** Takes what is to be told of a failure. Default: stderr. */
   log?: (line: string) => void;
 }
@@ -41,7 +43,7 @@ const KEPT = 4000;
  * ```
  */
 export async function launchCluster(options: LaunchClusterOptions): Promise<number> {
-  const { processes, args, timeout, log = (line) => console.error(line) } = options;
+  const { processes, args, timeout, signal, log = (line) => console.error(line) } = options;
   const addresses = (await freePorts(processes)).map((port) => `127.0.0.1:${port}`);
   const places = devicesFor(processes, { ...process.env, ...options.env });
   const workers = addresses.map((_, task) => {
@@ -54,15 +56,16 @@ export async function launchCluster(options: LaunchClusterOptions): Promise<numb
     };
     return new Worker(task, args, env);
   });
-  // Ctrl-C reaches this process alone, as each worker is of a group of its own: all are told the same, and once.
-  const forward = (name: NodeJS.Signals) => {
-    for (const worker of workers) worker.end(name);
+  // Each worker is of a group of its own, which a terminal's Ctrl-C does not reach: all are told the same, and once.
+  const stop = () => {
+    for (const worker of workers) worker.end('SIGINT');
   };
-  for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, forward);
+  signal?.addEventListener('abort', stop);
+  if (signal?.aborted) stop();
   try {
     return await watch(workers, log);
   } finally {
-    for (const name of ['SIGINT', 'SIGTERM'] as const) process.off(name, forward);
+    signal?.removeEventListener('abort', stop);
   }
 }
 

@@ -1,9 +1,9 @@
+import { variablesOf } from '@refconv/layers';
 import { tf } from '@refconv/tensorflow';
 import type { LayersModel, SymbolicTensor, Tensor1D, Tensor2D, Tensor4D, Variable } from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import { classifier, evaluator } from './classifier.js';
 import { withModel } from './testing/tiny.js';
-import { variablesOf } from './variables.js';
 
 const OPTIONS = { momentum: 0.9, weightDecay: 0.1, decayNormsAndBiases: true, labelSmoothing: 0 };
 

@@ -1,5 +1,5 @@
 /** A network's training step and evaluation, compiled. */
-import { logitsOf } from '@refconv/layers';
+import { logitsOf, variablesOf } from '@refconv/layers';
 import { compile, tf, withRandomSeed, withSyncBatchNorm } from '@refconv/tensorflow';
 import type { LayersModel, Scalar, Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs';
 import { classification } from './classification.js';
@@ -9,7 +9,6 @@ import type { Recipe } from './recipe.js';
 import type { Forward, ImageResult, LossOptions, Measured, Task } from './task.js';
 import { checkTeacher } from './teacher.js';
 import { weightNames } from './tensors.js';
-import { variablesOf } from './variables.js';
 import { stepOfWorkers } from './workers.js';
 
 export type StepOptions = OptimiserSettings & LossOptions & Pick<Recipe, 'syncBatchNorm'>;

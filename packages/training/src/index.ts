@@ -64,5 +64,4 @@ export type { StoredTensor } from './storedTensor.js';
 export type { Forward, ImageResult, LossContext, LossOptions, Measured, Task } from './task.js';
 export { TensorBoardWriter } from './tensorboard.js';
 export { threadCount } from './threads.js';
-export { variablesOf } from './variables.js';
 export { isFirstWorker } from './workers.js';

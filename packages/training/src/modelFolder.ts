@@ -34,7 +34,6 @@ const WEIGHTS_FILE = 'weights.bin';
 /**
  * Saves a model as a folder with model.json and weights.bin. The folder appears whole or not at all.
  * @param notes kept in model.json; {@link loadModel} gives them back.
- * @param options.replace replaces a model that is there. Default: false.
  * @throws Error where the folder exists already, or cannot be written; where layers of models inside have the same name.
  * @example
  * ```ts

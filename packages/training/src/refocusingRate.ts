@@ -1,8 +1,9 @@
 /** The learning rate of W_r, where it is another than that of the rest. */
+
+import { variablesOf } from '@refconv/layers';
 import { refconvLayers, stepAmplification } from '@refconv/refconv';
 import type { LayersModel, LayerVariable, Variable } from '@tensorflow/tfjs';
 import type { Recipe } from './recipe.js';
-import { variablesOf } from './variables.js';
 
 /**
  * The factors on the learning rate, by the variables that have one other than 1. `matched` divides each layer's rate by

@@ -5,7 +5,7 @@ import { appendWhole, hashOf, writeAtomically } from '@refconv/files';
 import { loadedInstallation } from '@refconv/tensorflow';
 import type { LayersModel, Variable } from '@tensorflow/tfjs';
 import { CheckpointFolder } from './checkpoint.js';
-import { differences } from './differences.js';
+import { differenceText } from './differences.js';
 import { type Evaluated, METRICS_FILE, type MetricsRow, metricsCsv, metricsLines } from './metrics.js';
 import { type Length, NEW_EPOCH, type Position, positionProblem, START } from './position.js';
 import { compareStart, type StartingWeights, startingWeights } from './startingWeights.js';
@@ -85,7 +85,7 @@ export class Run {
     const { identity, identityHash, threads, workers = 1, tensorflow, start, ...position } = checkpoint.meta;
     if (identityHash !== hashOf(this.options.identity)) {
       throw new Error(
-        `${folder} holds a run that differs from this one: ${differences(identity, this.options.identity).join('; ')}. ` +
+        `${folder} holds a run that differs from this one: ${differenceText(identity, this.options.identity).join('; ')}. ` +
           'Choose another folder, or go on with what that run was started with.',
       );
     }

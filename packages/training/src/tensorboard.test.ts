@@ -1,24 +1,12 @@
-import { spawnSync } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { TensorBoardWriter } from './tensorboard.js';
+import { tensorBoardReader } from './testing/tensorBoardReader.js';
 
 /** A PNG of 3 × 2 pixels, in its header; TensorBoard hands the bytes on as they are. */
 const PNG = Buffer.from('89504e470d0a1a0a0000000d4948445200000003000000020802000000', 'hex');
-
-/** Says as JSON what TensorBoard's own reader finds in a folder. */
-const READER = `
-import base64, json, sys
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-events = EventAccumulator(sys.argv[1])
-events.Reload()
-scalars = {tag: [[e.step, e.value] for e in events.Scalars(tag)] for tag in events.Tags()['scalars']}
-images = {tag: [[e.step, e.width, e.height, base64.b64encode(e.encoded_image_string).decode()] for e in events.Images(tag)] for tag in events.Tags()['images']}
-texts = {tag: [[e.step, e.tensor_proto.string_val[0].decode()] for e in events.Tensors(tag)] for tag in events.Tags()['tensors']}
-print(json.dumps({'scalars': scalars, 'images': images, 'texts': texts}))
-`;
 
 describe('event files', () => {
   let folder: string;
@@ -62,14 +50,10 @@ describe('event files', () => {
 
   it('are read by TensorBoard', async function () {
     this.timeout(60_000);
-    const python = process.env.REFCONV_PYTHON ?? 'python3';
-    if (spawnSync(python, ['-c', 'import tensorboard']).status !== 0) {
-      console.log('      TensorBoard is missing: pip install tensorboard, and REFCONV_PYTHON=…/bin/python');
-      return this.skip();
-    }
+    const read = tensorBoardReader();
+    if (!read) return this.skip();
     await write();
-    const { stdout, stderr } = spawnSync(python, ['-c', READER, folder], { encoding: 'utf8' });
-    expect(JSON.parse(stdout.trim().split('\n').at(-1) ?? '', undefined), stderr).to.deep.equal({
+    expect(read(folder)).to.deep.equal({
       scalars: {
         'loss/train': [
           [390, 2.5],

@@ -1,10 +1,10 @@
 /** Batches as tensors, and a model's state as arrays by name. */
 import type { Mix } from '@refconv/datasets';
+import { variablesOf } from '@refconv/layers';
 import { tf } from '@refconv/tensorflow';
 import type { LayersModel, Tensor1D, Tensor2D, Tensor4D, Variable } from '@tensorflow/tfjs';
 import type { FeedBatch } from './feed.js';
 import type { StoredTensor } from './storedTensor.js';
-import { variablesOf } from './variables.js';
 
 /** The images of a batch. @param shape `[height, width, channels]` of an image. */
 export const imageTensor = ({ images, size }: FeedBatch, shape: readonly [number, number, number]): Tensor4D =>

@@ -1,11 +1,11 @@
 /** What the workers of one training do together: each is a process of a cluster, with the same network and its share of every batch. */
 import { deserialize, serialize } from 'node:v8';
 import type { Shard } from '@refconv/datasets';
+import { variablesOf } from '@refconv/layers';
 import { allGather, allReduceAll, broadcast, clusterSize, compile, currentCluster, tf } from '@refconv/tensorflow';
 import type { LayersModel, NamedTensorMap, Scalar, Tensor, Tensor2D, Variable } from '@tensorflow/tfjs';
-import { differences } from './differences.js';
+import { differenceText } from './differences.js';
 import type { Position } from './position.js';
-import { variablesOf } from './variables.js';
 
 /** Which images of each batch are this process's: all where it trains alone. */
 export const workerShard = (): Shard => ({ rank: currentCluster()?.task ?? 0, of: clusterSize() });
@@ -135,7 +135,7 @@ export async function beginTogether(
   if (failed) throw failed;
   if (first.failed !== undefined) throw new Error(`The first worker: ${first.failed}`);
   for (const [worker, { identity: own }] of all.entries()) {
-    const unlike = differences(first.identity, own, '', ['for worker 0', `for worker ${worker}`]);
+    const unlike = differenceText(first.identity, own, ['for worker 0', `for worker ${worker}`]);
     if (unlike.length > 0)
       throw new Error(
         `The workers were started with unlike settings or data: ${unlike.join('; ')}. Start all with the same.`,

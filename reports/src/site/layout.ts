@@ -3,7 +3,7 @@ import { cp } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { makeFolder } from '@refconv/files';
-import { Html, html } from '../html.js';
+import { Html, html, htmlPage } from '../html.js';
 
 /** Files that every site has in its folder `assets`. */
 const OWN = ['site.css', 'charts.js'];
@@ -35,25 +35,15 @@ export interface PageOptions {
 /** A whole page. */
 export function page({ title, base, links = [], charts, body }: PageOptions): string {
   const scripts = [...VEGA.map((name) => `${name}.min.js`), 'charts.js'];
-  return html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>${title}</title>
-<link rel="icon" href="data:,">
+  const head = html`<link rel="icon" href="data:,">
 <link rel="stylesheet" href="${base}assets/site.css">
-${charts ? scripts.map((name) => html`<script defer src="${base}assets/${name}"></script>\n`) : ''}</head>
-<body>
-<a class="skip" href="#content">To the content</a>
+${charts ? scripts.map((name) => html`<script defer src="${base}assets/${name}"></script>\n`) : ''}`;
+  const content = html`<a class="skip" href="#content">To the content</a>
 ${links.length > 0 ? html`<header><nav aria-label="Pages">${links.map(({ href, text }) => html`<a href="${href}">${text}</a> `)}</nav></header>` : ''}
 <main id="content">
 ${body}
-</main>
-</body>
-</html>
-`.text;
+</main>`;
+  return htmlPage(title, head, content);
 }
 
 /**

@@ -1,6 +1,7 @@
 /** The loss of a network along two directions, compiled: a point costs an evaluation. */
+
 import { batches, type ImageSplit } from '@refconv/datasets';
-import { logitsOf } from '@refconv/layers';
+import { logitsOf, variablesOf } from '@refconv/layers';
 import { compile, softmaxCrossEntropy, tf } from '@refconv/tensorflow';
 import type { LayersModel, Scalar, Tensor, Tensor1D, Tensor4D } from '@tensorflow/tfjs';
 import type { Direction } from './directions.js';
@@ -48,7 +49,7 @@ export function lossSurface(
   { mean, std, batchSize = 250, eager }: SurfaceOptions,
 ): LossSurface {
   if (split.count < 1) throw new RangeError('A loss surface needs at least one image; the split has none.');
-  const own = new Set(model.trainableWeights.map((weight) => (weight as unknown as { val: Tensor }).val));
+  const own = new Set(variablesOf(model.trainableWeights));
   const foreign = [x, y].flatMap(({ kernels }) => kernels).find(({ variable }) => !own.has(variable));
   if (foreign || x.kernels.length !== y.kernels.length) {
     throw new RangeError(

@@ -1,4 +1,5 @@
 /** Compares networks with what their references compute. */
+import { variablesOf } from '@refconv/layers';
 import { applyMomentum, compile, softmaxCrossEntropy, tf } from '@refconv/tensorflow';
 import type { TorchState } from '@refconv/weights';
 import type { LayersModel, Scalar, Tensor, Tensor1D, Tensor2D, Tensor4D, Variable } from '@tensorflow/tfjs';
@@ -27,7 +28,7 @@ export function logitsOf(model: LayersModel, example: Pick<EvalCase, 'input' | '
 /** The loss before each step of SGD. */
 export function lossesOf(model: LayersModel, example: TrainCase, eager = false): number[] {
   const { labels, optimizer, losses } = example;
-  const weights = model.trainableWeights.map((weight) => (weight as unknown as { val: Variable }).val);
+  const weights = variablesOf(model.trainableWeights);
   const slots = tf.tidy(() => weights.map((weight) => tf.variable(tf.zerosLike(weight), false)));
   const train = (x: Tensor4D, y: Tensor1D) => {
     const loss = () => tf.mean(softmaxCrossEntropy(model.apply(x, { training: true }) as Tensor2D, y)) as Scalar;

@@ -1,31 +1,16 @@
 /// <reference lib="dom" />
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { request } from 'node:http';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
-import { startChromium } from '@refconv/export/testing/chromium';
 import { expect } from 'chai';
 import type { Browser } from 'playwright-core';
 import { CANCELLED, LOG, markFailed, prepareRun, runFolder, stateOf } from '../folder.js';
 import { type Grid, GridBuilder, writeGrid } from '../grid.js';
+import { ask, browserIfAny, expectOwnHost, expectToken, knowing } from '../testing/served.js';
 import { NOTES, temporaryFolder, tinyGrid, tinySpec } from '../testing/tiny.js';
 import { type ServedGrids, serveGrids } from './server.js';
 
 const MARKUP = '<img src=x onerror="document.title=1"><script>document.title=2</script>';
-
-/** A request with headers that browsers would not let a page set. */
-function ask(port: number, path: string, headers: Record<string, string> = {}, method = 'GET') {
-  return new Promise<{ status: number; body: string }>((resolve, reject) => {
-    const asked = request({ host: '127.0.0.1', port, path, method, headers }, (response) => {
-      let body = '';
-      response.setEncoding('utf8').on('data', (text) => {
-        body += text;
-      });
-      response.on('end', () => resolve({ status: response.statusCode as number, body }));
-    });
-    asked.on('error', reject).end();
-  });
-}
 
 describe('the page of running grids', () => {
   const folder = temporaryFolder();
@@ -51,12 +36,12 @@ describe('the page of running grids', () => {
   after(() => served?.close());
 
   it('tells grids, runs, curves and the end of a log', async () => {
-    const grids = JSON.parse((await ask(served.port, '/grids')).body);
+    const grids = JSON.parse((await ask(served.url, '/grids')).body);
     expect(grids.map(({ name }: { name: string }) => name)).to.have.members(['two', 'many', 'broken']);
     const two = grids.find(({ name }: { name: string }) => name === 'two');
     expect(two.runs[0]).to.include({ network: 'mobilenetv1', arm: 'baseline', seed: 1, state: 'failed' });
     expect(grids.find(({ name }: { name: string }) => name === 'broken').problem).to.be.a('string');
-    const { epochs, log } = JSON.parse((await ask(served.port, `/runs/${two.runs[0].hash}`)).body);
+    const { epochs, log } = JSON.parse((await ask(served.url, `/runs/${two.runs[0].hash}`)).body);
     expect(epochs).to.deep.equal([
       { epoch: '1', train_loss: '2.5', test_top1: '0.25' },
       { epoch: '2', train_loss: '1.5', test_top1: '0.5' },
@@ -65,14 +50,11 @@ describe('the page of running grids', () => {
       .to.match(/^x\n/)
       .and.match(/the end .*\n$/);
     expect(log.length).to.be.below(8193);
-    expect((await ask(served.port, '/runs/../../etc/passwd')).status).to.equal(404);
+    expect((await ask(served.url, '/runs/../../etc/passwd')).status).to.equal(404);
   });
 
   it('is for this machine alone: no other address, host or origin', async () => {
-    for (const host of ['evil.example', `evil.example:${served.port}`, '127.0.0.1'])
-      expect((await ask(served.port, '/grids', { Host: host })).status, host).to.equal(403);
-    for (const origin of ['http://evil.example', 'null', `https://127.0.0.1:${served.port + 1}`])
-      expect((await ask(served.port, '/grids', { Origin: origin })).status, origin).to.equal(403);
+    await expectOwnHost(served.url);
     const others = Object.values(networkInterfaces())
       .flatMap((each) => each ?? [])
       .filter(({ internal, family }) => !internal && family === 'IPv4');
@@ -89,15 +71,14 @@ describe('the page of running grids', () => {
     const [hash = ''] = Object.keys(grid.runs);
     const spec = grid.runs[hash] as Grid['runs'][string];
     const path = `/retry?grid=two&run=${hash}`;
-    const known = { Authorization: `Bearer ${served.token}` };
-    for (const headers of [{}, { Authorization: 'Bearer ' }, { Authorization: `Bearer ${'x'.repeat(32)}` }])
-      expect((await ask(served.port, path, headers as never, 'POST')).status).to.equal(401);
-    expect((await ask(served.port, path, known, 'GET')).status).to.equal(404);
-    expect((await ask(served.port, '/retry?grid=../two', known, 'POST')).status).to.equal(404);
+    const known = knowing(served.url);
+    await expectToken(served.url, path);
+    expect((await ask(served.url, path, known, 'GET')).status).to.equal(404);
+    expect((await ask(served.url, '/retry?grid=../two', known, 'POST')).status).to.equal(404);
     expect((await stateOf(root, hash, spec)).state).to.equal('failed');
-    expect(await ask(served.port, path, known, 'POST')).to.deep.equal({ status: 200, body: '{"runs":1}' });
+    expect(await ask(served.url, path, known, 'POST')).to.deep.equal({ status: 200, body: '{"runs":1}' });
     expect((await stateOf(root, hash, spec)).state).to.equal('waiting');
-    await ask(served.port, `/stop?grid=two&run=${hash}`, known, 'POST');
+    await ask(served.url, `/stop?grid=two&run=${hash}`, known, 'POST');
     expect((await stateOf(root, hash, spec)).state).to.equal('cancelled');
     expect(CANCELLED).to.be.a('string');
     await markFailed(root, hash, `out of memory ${MARKUP}`);
@@ -112,10 +93,7 @@ describe('the page of running grids', () => {
     let browser: Browser;
     let stop = async () => {};
     before(async function () {
-      const started = await startChromium().catch((error: Error) => {
-        if (process.env.REFCONV_CHROMIUM) throw error;
-        console.log(`      (no Chromium can be started. ${error.message.split('\n')[0]})`);
-      });
+      const started = await browserIfAny();
       if (!started) return this.skip();
       ({ browser, stop } = started);
     });

@@ -46,6 +46,9 @@ const WHAT: Record<string, (task: number) => unknown> = {
   'unlike shapes'(task) {
     return compile({ sum: (x: tf.Tensor) => allReduce(x) }).sum(tf.ones([2 + task]));
   },
+  'unlike shapes in a profile'(task) {
+    return compile({ sum: (x: tf.Tensor) => allReduce(x) }).sum.profile(tf.ones([2 + task]));
+  },
   'unlike order'(task) {
     const { sum, gather } = compile({ sum: (x: tf.Tensor) => allReduce(x), gather: (x: tf.Tensor) => allGather(x) });
     return task === 0 ? sum(tf.ones([1, 4])) : gather(tf.ones([1, 4]));

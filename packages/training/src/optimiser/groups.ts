@@ -1,9 +1,10 @@
 /** Learning rate and weight decay of each weight: by its name, by its depth, and of W_r. */
+
+import { variablesOf } from '@refconv/layers';
 import type { LayersModel } from '@tensorflow/tfjs';
 import type { Recipe } from '../recipe.js';
 import { refocusingRates } from '../refocusingRate.js';
 import { weightNames } from '../tensors.js';
-import { variablesOf } from '../variables.js';
 import { layerDepths } from './depth.js';
 
 /** What a recipe says of weights that are not all treated alike. */

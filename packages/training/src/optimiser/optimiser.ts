@@ -1,10 +1,11 @@
 /** An optimiser of a model's weights: gradients in, weights changed in place; what it keeps is by name, for checkpoints. */
+
+import { variablesOf } from '@refconv/layers';
 import { applySubtract, globalNorm, tf, zerosOf } from '@refconv/tensorflow';
 import type { LayersModel, NamedTensorMap, Scalar, Tensor, Variable } from '@tensorflow/tfjs';
 import { averagedWeights } from '../ema.js';
 import type { Recipe } from '../recipe.js';
 import { weightNames } from '../tensors.js';
-import { variablesOf } from '../variables.js';
 import { type OptimiserChoice, optimiserOptions } from './choice.js';
 import { type GroupOptions, weightSettings } from './groups.js';
 import { makerOf } from './kinds.js';

@@ -1,43 +1,11 @@
+/** The group `refconv experiment`: grids of runs. What a command does is loaded when it is called. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { counted, listed } from '@refconv/datasets/text';
-import { type Command, InvalidArgumentError, Option } from 'commander';
-import type { LaunchOptions } from './launch.js';
+import type { LaunchOptions } from '@refconv/runs';
+import type { Command } from 'commander';
+import { type Root, startGrid, untilInterrupt, withLauncher, withRoot } from './launcher.js';
+import { count } from './values.js';
 
-const positive = (text: string) => {
-  const value = Number(text);
-  if (!(value > 0)) throw new InvalidArgumentError('Expected a number above 0.');
-  return value;
-};
-
-const count = (text: string) => {
-  const value = positive(text);
-  if (!Number.isSafeInteger(value)) throw new InvalidArgumentError('Expected an integer from 1.');
-  return value;
-};
-
-const withRoot = (command: Command) =>
-  command.option('--results <dir>', 'where runs, grids and the ledger are', 'results/experiments');
-
-/** The options of launchers; the scripts have them too. */
-export function withLauncher(command: Command): Command {
-  return withRoot(command)
-    .addOption(new Option('--launcher <name>', 'where the runs are done').choices(['local', 'slurm']).default('local'))
-    .option(
-      '--workers <n>',
-      'local: runs at the same time; default: as many as cores and memory, or GPUs, allow; auto: as many as do most together, measured first',
-      (text) => (text === 'auto' ? text : count(text)),
-    )
-    .option('--memory <GB>', 'of a run', positive, 2)
-    .option('--time <limit>', "Slurm's time limit of a run", '24:00:00')
-    .option('--account <name>', "Slurm's account")
-    .option('--partition <name>', "Slurm's partition");
-}
-
-interface Root {
-  results: string;
-}
-
-/** Adds the group to the command `refconv`. What it does is loaded when it is called. */
 export function addExperimentCommands(program: Command): void {
   const group = program
     .command('experiment')
@@ -45,10 +13,8 @@ export function addExperimentCommands(program: Command): void {
 
   withLauncher(group.command('run <name>').description('Go on with a grid that a script has planned.')).action(
     async (name: string, options: Root & LaunchOptions) => {
-      const [{ readGrid, planGrid }, { launch }] = [await import('./grid.js'), await import('./launch.js')];
-      const grid = await readGrid(options.results, name);
-      await planGrid(options.results, grid);
-      await launch(options.results, grid, options);
+      const { readGrid } = await import('@refconv/runs/grid');
+      await startGrid(options.results, await readGrid(options.results, name), options);
     },
   );
 
@@ -60,8 +26,8 @@ export function addExperimentCommands(program: Command): void {
     .option('--once', 'print the table and end, as where the output is no terminal')
     .option('--json', 'as JSON, once')
     .action(async (name: string, { results, all, once, json }: Root & Record<'all' | 'once' | 'json', boolean>) => {
-      const { readGrid } = await import('./grid.js');
-      const { gridStatus, isSettled, statusText } = await import('./status.js');
+      const { readGrid } = await import('@refconv/runs/grid');
+      const { gridStatus, isSettled, statusText } = await import('@refconv/runs/status');
       const grid = await readGrid(results, name);
       let rows = await gridStatus(results, grid);
       if (json) return console.log(JSON.stringify(rows, undefined, 2));
@@ -79,7 +45,7 @@ export function addExperimentCommands(program: Command): void {
   withRoot(
     group.command('retry <name>').description('Let runs that failed or were cancelled be started again.'),
   ).action(async (name: string, { results }: Root) => {
-    const [{ readGrid }, { retryRuns }] = [await import('./grid.js'), await import('./control.js')];
+    const [{ readGrid }, { retryRuns }] = [await import('@refconv/runs/grid'), await import('@refconv/runs/control')];
     const retried = await retryRuns(results, await readGrid(results, name));
     console.log(`${counted(retried, 'run')} will be tried again: refconv experiment run ${name}`);
   });
@@ -89,8 +55,10 @@ export function addExperimentCommands(program: Command): void {
       .command('cancel <name>')
       .description('Stop all its runs, with checkpoints, wherever they are; also those that other grids share.'),
   ).action(async (name: string, { results }: Root) => {
-    const [{ readGrid }, { cancelJobs }] = [await import('./grid.js'), await import('./slurmJobs.js')];
-    const { cancelRuns } = await import('./control.js');
+    const [{ readGrid }, { cancelJobs, cancelRuns }] = [
+      await import('@refconv/runs/grid'),
+      await import('@refconv/runs/control'),
+    ];
     const cancelled = await cancelRuns(results, await readGrid(results, name));
     console.log(`${counted(cancelled, 'run')} cancelled; refconv experiment retry ${name} takes that back.`);
     await cancelJobs(results, name);
@@ -103,7 +71,7 @@ export function addExperimentCommands(program: Command): void {
         'Remove the checkpoints of its finished runs, and what is left of runs that failed or were cancelled.',
       ),
   ).action(async (name: string, { results }: Root) => {
-    const [{ readGrid }, { cleanRuns }] = [await import('./grid.js'), await import('./control.js')];
+    const [{ readGrid }, { cleanRuns }] = [await import('@refconv/runs/grid'), await import('@refconv/runs/control')];
     const { isCheckpoint } = await import('@refconv/training/checkpoint');
     const removed = await cleanRuns(results, await readGrid(results, name), isCheckpoint);
     console.log(`Removed ${counted(removed, 'file or folder', 'files and folders')}.`);
@@ -117,7 +85,7 @@ export function addExperimentCommands(program: Command): void {
       )
       .option('--port <n>', 'default: one that is free', count),
   ).action(async ({ results, port }: Root & { port?: number }) => {
-    const { serveGrids } = await import('./serve/server.js');
+    const { serveGrids } = await import('@refconv/runs');
     const { url } = await serveGrids(results, port === undefined ? {} : { port });
     console.log(`The page, with the token to stop and retry runs: ${url}\nCtrl-C ends it; runs go on.`);
   });
@@ -125,7 +93,7 @@ export function addExperimentCommands(program: Command): void {
   withRoot(
     group.command('table <name>').description('The table of what is done, as Markdown; also writes it and a CSV.'),
   ).action(async (name: string, { results }: Root) => {
-    const [{ readGrid }, { writeTables }] = [await import('./grid.js'), await import('./launch.js')];
+    const { readGrid, writeTables } = await import('@refconv/runs');
     console.log(await writeTables(results, await readGrid(results, name)));
   });
 
@@ -141,7 +109,7 @@ export function addExperimentCommands(program: Command): void {
         'with the models that its unfinished trainings start from, to go on where only the folder is',
       ),
   ).action(async (name: string, { results, to, models }: Root & { to: string; models?: boolean }) => {
-    const { publish } = await import('./publish.js');
+    const { publish } = await import('@refconv/runs');
     const { runs, left, omitted } = await publish(results, name, to, { models });
     console.log(`${counted(runs, 'run')} in ${to}`);
     if (left.length > 0) console.log(`Not finished: ${listed(left)}`);
@@ -155,15 +123,15 @@ export function addExperimentCommands(program: Command): void {
       .option('--published <dir>', 'the folder that has it', 'reports/measured')
       .option('--workers <n>', 'runs at the same time', count),
   ).action(async (hash: string, { results, published, workers }: Root & { published: string; workers?: number }) => {
-    const { agrees, rerun, rerunText } = await import('./rerun.js');
-    const found = await rerun(published, hash, results, { workers });
+    const { agrees, rerun, rerunText } = await import('@refconv/runs');
+    const found = await untilInterrupt((signal) => rerun(published, hash, results, { workers, signal }));
     console.log(rerunText(found));
     if (agrees(found) === false) process.exitCode = 1;
   });
 
   withRoot(group.command('ledger').description('Write the ledger anew from the folders of all runs.')).action(
     async ({ results }: Root) => {
-      const { rebuildLedger } = await import('./ledger.js');
+      const { rebuildLedger } = await import('@refconv/runs');
       console.log(counted(await rebuildLedger(results, (problem) => console.error(problem)), 'row'));
     },
   );
