@@ -47,6 +47,9 @@ export interface Asked {
   images: { height?: number } | undefined;
   /** Whether only the tensors are wanted, so that what their shapes do not tell may stay open. */
   tensorsOnly: boolean;
+  /** Whether small images ask for the form for them. */
+  guess: boolean;
+  quiet: boolean;
   /** The file must hold W_r. */
   refconv: boolean;
   /** Whether W_b is added to its map. */
@@ -77,7 +80,7 @@ export async function openWeights(asked: Asked): Promise<{ model: LayersModel; n
     if (!(error instanceof WeightsMismatchError)) throw error;
     throw new Error(`${error.message} ${whatFits(id, state)}`, { cause: error });
   }
-  if (!asked.tensorsOnly) sayGuesses(id, asked, { told, state, identity });
+  if (!asked.tensorsOnly && !asked.quiet) sayGuesses(id, asked, { told, state, identity });
   return { model, notes: isTold ? { ...told, backbone: { id, options: { ...options } } } : {} };
 }
 
@@ -89,7 +92,7 @@ const IMAGENET_CLASSES = 1000;
 function optionsOf(
   id: string,
   state: TorchState,
-  { options: given, images, tensorsOnly, weights: file }: Asked,
+  { options: given, images, tensorsOnly, guess, weights: file }: Asked,
   told: Told,
 ): { options: BackboneOptions; isTold: boolean } {
   const { seed: _, inputSize, ...known } = (told.backbone?.options ?? {}) as BackboneOptions;
@@ -105,7 +108,7 @@ function optionsOf(
   });
   const variants = variantsOf(id);
   if (rest.variant || told.backbone || variants.length < 2) return complete(rest.variant);
-  if (images?.height !== undefined && images.height < SMALL_IMAGE && variants.includes('cifar'))
+  if (guess && images?.height !== undefined && images.height < SMALL_IMAGE && variants.includes('cifar'))
     return complete('cifar');
   if (images || rest.classes === IMAGENET_CLASSES) return complete(undefined);
   const fitting = fittingVariants(id, state, withoutUndefined(rest));
