@@ -74,7 +74,7 @@ export async function specOf(options: SpecOptions): Promise<{ spec: Spec; data: 
   const source = await openSource(asked, { height, width, classes: data.classes.length }, { quiet: true });
   source.model.dispose();
   const transform = options.transform ?? (inFiles(data) ? usual : undefined);
-  const method_ = method && {
+  const methodSpec = method && {
     ...{ id: method, options: given(methodOptions(method, options)), start: options.start },
     ...{ withoutBatchNorm: options.withoutBatchNorm, select: options.select?.source },
   };
@@ -96,12 +96,15 @@ export async function specOf(options: SpecOptions): Promise<{ spec: Spec; data: 
     model: folder && { folder, sha256: await hashOfModel(folder) },
     newHead: (options.newHead ?? otherHead) || undefined,
     teacher: teacher && (await teacherOf(teacher)),
-    ...{ method: method_, recipe: own, seed },
+    ...{ method: methodSpec, recipe: isDense ? { ...own, augment: NO_CHANGE } : own, seed },
     threads: loadedInstallation.flavour === 'cpu' ? threadCount() : null,
     processes: clusterSize() > 1 ? clusterSize() : undefined,
   };
   return { spec: parseSpec(given(spec)), data: opened };
 }
+
+/** As specs say that images in files are not changed beside their transform. */
+const NO_CHANGE = { crop: 0, flip: false };
 
 /** Without what was not given, at any depth. */
 const given = (value: object): unknown => JSON.parse(JSON.stringify(value));
