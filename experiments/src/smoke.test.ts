@@ -34,7 +34,12 @@ if (ALL) {
           known.add(key);
           const { id, ...options } = network;
           const plain = buildBackbone(id, options);
-          if (method) (await reparameterize(plain, buildMethod(method.id, method.options), method)).dispose();
+          if (method) {
+            const { start, withoutBatchNorm } = method;
+            (
+              await reparameterize(plain, buildMethod(method.id, method.options), { start, withoutBatchNorm })
+            ).dispose();
+          }
           plain.dispose();
         }
         expect(tf.memory().numTensors).to.equal(0);

@@ -1,7 +1,7 @@
 /** metrics.csv of a run's folder, also of a run that is under way or was killed. */
 import { join } from 'node:path';
 import { readCsv } from '@refconv/files';
-import { SCORES } from '@refconv/runs';
+import { scoreOf, TASKS } from '@refconv/runs';
 
 export { readCsv } from '@refconv/files';
 
@@ -13,7 +13,7 @@ export interface EpochMetrics {
   /** Of the images that are evaluated after each epoch: those held out for validation where there are some, else the test images. */
   evaluatedOn: 'validation' | 'test';
   loss: number;
-  /** The task's measure, 0 to 1, as {@link SCORES} has them. */
+  /** The task's measure, 0 to 1, as {@link scoreOf} has it. */
   score: number;
   measure: string;
   /** Of the test images; with validation images after the last epoch alone. */
@@ -27,15 +27,21 @@ export interface EpochMetrics {
 export const finalOf = ({ test, loss, score, evaluatedOn }: EpochMetrics) =>
   test ? { ...test, evaluatedOn: 'test' as const } : { loss, score, evaluatedOn };
 
+/** Of a task whose file was not imported the column says it. */
+const titleOf = (column: string) =>
+  TASKS.ids()
+    .map((id) => scoreOf({ task: { id } }))
+    .find((score) => score.column === column)?.title ?? column;
+
 /** The finished epochs of a run; undefined where the folder has no metrics.csv. */
 export async function readMetrics(folder: string): Promise<EpochMetrics[] | undefined> {
   const rows = await readCsv(join(folder, 'metrics.csv'));
   return rows
     ?.map((row): EpochMetrics => {
       const evaluatedOn = row.validation_loss === undefined ? 'test' : 'validation';
-      const { column, title: measure } =
-        Object.values(SCORES).find((score) => row[`${evaluatedOn}_${score.column}`] !== undefined) ??
-        SCORES.classification;
+      const measured = new RegExp(`^${evaluatedOn}_(?!loss$|averaged)(.+)$`);
+      const [column = 'top1'] = Object.keys(row).flatMap((name) => measured.exec(name)?.[1] ?? []);
+      const measure = titleOf(column);
       const test = row[`test_${column}`];
       return {
         epoch: Number(row.epoch),

@@ -4,7 +4,6 @@ import {
   type LeftLayer,
   type RefConvOptions,
   type ReparameterizeOptions,
-  refconv,
   reparameterize,
   type Selection,
 } from '@refconv/refconv';
@@ -24,6 +23,18 @@ export function refconvOptions({ mapKernel, init, identity, basis, trainableBasi
 }
 
 /**
+ * The options of a method that the command line gives.
+ * @throws Error for those of another method, and for a seed.
+ */
+export function methodOptions(id: string, flags: MethodFlags): object {
+  const { option = {} } = flags;
+  if ('seed' in option) throw new Error('--option seed=… is no option of a method; `refconv train` has --seed.');
+  if (id === 'refconv' && Object.keys(option).length)
+    throw new Error('--option is for other methods; RefConv has options of its own, such as --map-kernel.');
+  return id === 'refconv' ? refconvOptions(flags) : option;
+}
+
+/**
  * A copy of the model with the method's layers in the place of its convolutions; the given model is disposed.
  * @param choice.onLeft is told of the layers that stay as they are; by default they are printed.
  * @param choice.select the convolutions that are taken where the command line does not say. Default: all spatial ones.
@@ -34,11 +45,8 @@ export async function reparameterized(
   flags: MethodFlags,
   choice: Pick<ReparameterizeOptions, 'onLeft'> & { select?: Selection | undefined } = {},
 ): Promise<LayersModel> {
-  const { select, start, withoutBatchNorm, seed, option = {} } = flags;
-  if ('seed' in option) throw new Error('--option seed=… is no option of a method; `refconv train` has --seed.');
-  if (id === 'refconv' && Object.keys(option).length)
-    throw new Error('--option is for other methods; RefConv has options of its own, such as --map-kernel.');
-  const method = id === 'refconv' ? refconv(refconvOptions(flags)) : buildMethod(id, option);
+  const { select, start, withoutBatchNorm, seed } = flags;
+  const method = buildMethod(id, methodOptions(id, flags));
   const print = (left: readonly LeftLayer[]) => console.log(leftOutText({ layers: [...left] }).join('\n'));
   const onLeft = choice.onLeft ?? print;
   const chosen = select ? ({ name }: { name: string }) => select.test(name) : choice.select;

@@ -1,6 +1,5 @@
 /** Options that several commands share. */
 import { type Command, Option } from 'commander';
-import type { TaskId } from './source.js';
 import {
   assignment,
   count,
@@ -52,14 +51,19 @@ export function withNetwork(command: Command): Command {
     .option('--no-identity', 'leave W_b out of W_t = W_b + W_r ∗ W_b; also of weights with W_r that do not say it');
 }
 
-/** The options that say what the network is for. */
-export function withTask(command: Command, only?: TaskId): Command {
+/**
+ * The options that say what the network is for.
+ * @param choices.only of a command that is for one task.
+ * @param choices.own whether tasks of files that are imported are known too.
+ */
+export function withTask(command: Command, { only, own = false }: { only?: string; own?: boolean } = {}): Command {
+  const task = new Option(
+    '--task <name>',
+    `what the network is for${own ? ': classification, segmentation, detection, or a task of your own (docs/own.md)' : ''}; default: as the model folder says, or classification`,
+  );
+  if (!own) task.choices(only ? [only] : ['classification', 'segmentation', 'detection']).default(only, only);
   return command
-    .addOption(
-      new Option('--task <name>', 'what the network is for; default: as the model folder says, or classification')
-        .choices(only ? [only] : ['classification', 'segmentation', 'detection'])
-        .default(only, only),
-    )
+    .addOption(task)
     .addOption(
       new Option(
         '--output-stride <n>',

@@ -270,7 +270,7 @@ export function program(): Command {
   examples(
     withTask(
       withNetwork(root.command('detections').description('What a detector finds in an array of images, as JSON.')),
-      'detection',
+      { only: 'detection' },
     )
       .requiredOption('--input <file>', 'float32 images, .npy of shape [n, 3, height, width], normalised')
       .option('--refconv', 'the weights hold `<convolution>.convmap.weight` too, and must'),

@@ -1,9 +1,10 @@
 /** Where a command puts a network: a model folder, or a .safetensors file. */
+
 import { existsSync } from 'node:fs';
+import { metadataOf } from '@refconv/runs/networks';
 import { type ModelNotes, saveModel } from '@refconv/training';
 import { torchState, writeWeights } from '@refconv/weights';
 import type { LayersModel } from '@tensorflow/tfjs';
-import { metadataOf } from './weights.js';
 
 export const isSafetensors = (path: string) => path.toLowerCase().endsWith('.safetensors');
 

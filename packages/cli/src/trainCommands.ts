@@ -15,6 +15,7 @@ export function addTrainCommands(root: Command): void {
                 .command('train')
                 .description('Train a network; an interrupted training goes on by the same command.'),
             ),
+            { own: true },
           ),
         ),
       ),
@@ -70,10 +71,13 @@ export function addTrainCommands(root: Command): void {
     'train --import tinynet.mjs --backbone tinynet --data cifar10 --output runs/tinynet',
     'train --task segmentation --backbone mobilenetv1 --width 0.25 --weights mobilenetv1.safetensors --data camvid:camvid --image-size 180x240 --output runs/camvid',
     'train --task detection --backbone mobilenetv1 --width 0.25 --weights mobilenetv1.safetensors --data voc:bccd --skip-broken --output runs/bccd',
-  ).action(async (options) => {
+  ).action(async (options, command: Command) => {
     const { together } = await import('./processes.js');
+    // What was not given has the defaults of specs, which stand there.
+    const given = Object.entries(options).filter(([name]) => command.getOptionValueSource(name) !== 'default');
+    const told = { ...Object.fromEntries(given), output: options.output, data: options.data, seed: options.seed };
     // TensorFlow is loaded by the processes that train, and not by one that starts them.
-    await together(options.processes, async () => (await import('./commands/train.js')).train(options));
+    await together(options.processes, async () => (await import('./commands/train.js')).train(told));
   });
 
   examples(

@@ -1,5 +1,5 @@
 /** The images of a run. */
-import { evaluationTransform, publishedPreprocessing } from '@refconv/backbones';
+import { publishedPreprocessing } from '@refconv/backbones';
 import {
   findDataset,
   holdOut,
@@ -15,7 +15,10 @@ import {
   takeImages,
 } from '@refconv/datasets';
 import type { ModelNotes, Recipe, TrainingData } from '@refconv/training';
+import { normalisation, normalisationSteps, testTransform } from './networks/preparation.js';
 import type { Spec } from './spec.js';
+import { taskOf } from './tasks/open.js';
+import type { RunTask } from './tasks/registry.js';
 
 /** Images in memory, with their channels' statistics. */
 export type RunData = OpenDataset<ImageDataset>;
@@ -50,14 +53,18 @@ export async function loadData(data: Spec['data']): Promise<RunData> {
   throw new Error(`This needs images in memory, and those of ${nameOf(data)} stay in files.`);
 }
 
-async function openData(spec: Spec['data']): Promise<OpenDataset> {
-  const { train, test, size, validation } = spec;
-  checkData(spec);
+/**
+ * The images that a spec asks for.
+ * @param whole the set, where it is opened already.
+ */
+export async function openData(spec: Spec['data'], whole?: OpenDataset): Promise<OpenDataset> {
+  const { train, test, size, validation, holdOut } = spec;
+  if (!whole) checkData(spec);
   const drawn = spec.name === 'scenes' || spec.name === 'objects';
   const synthetic = { train, test, size, ...(drawn && { validation: test }) };
-  const opened = await openDataset(nameOf(spec), { log: (line) => console.log(line), synthetic });
+  const opened = whole ?? (await openDataset(nameOf(spec), { log: (line) => console.log(line), synthetic }));
   if (spec.name === 'synthetic') {
-    if (validation === undefined) return opened;
+    if (validation === undefined) return { ...opened, data: partOf(opened.data, { holdOut }) };
     // Pictures of another seed: this set has no end that they could be held out of.
     const held = syntheticDataset({ train: 1, test: validation, size, seed: 2 }).test;
     return { ...opened, data: { ...opened.data, test: held } as ImageDataset };
@@ -67,7 +74,10 @@ async function openData(spec: Spec['data']): Promise<OpenDataset> {
 }
 
 /** As many images as the spec asks for. */
-function partOf<D extends ImageDataset | ImageFiles>(whole: D, { train, test, validation }: Spec['data']): D {
+function partOf<D extends ImageDataset | ImageFiles>(
+  whole: D,
+  { train, test, validation, holdOut: chosenBy }: Pick<Spec['data'], 'train' | 'test' | 'validation' | 'holdOut'>,
+): D {
   for (const [asked, { count }] of [[train, whole.train] as const, [test, whole.test] as const]) {
     if (asked !== undefined && asked > count) throw new Error(`The spec asks for ${asked} images; there are ${count}.`);
   }
@@ -79,12 +89,15 @@ function partOf<D extends ImageDataset | ImageFiles>(whole: D, { train, test, va
     const held = holdOut<ImageSplit | ImageSource>(whole.train, validation, train ?? count);
     return { ...whole, train: held.train, test: held.validation };
   }
-  return {
-    ...whole,
-    train: takeImages(whole.train, train ?? count, 'at random'),
-    // Files are sorted by class: the first ones would be of few classes.
-    test: takeImages(whole.test, test ?? whole.test.count, inFiles(whole) ? 'at random' : 'first'),
-  };
+  // Files are sorted by class: the first ones would be of few classes.
+  const tested = takeImages<ImageSplit | ImageSource>(
+    whole.test,
+    test ?? whole.test.count,
+    inFiles(whole) ? 'at random' : 'first',
+  );
+  if (chosenBy !== undefined)
+    return { ...whole, ...holdOut<ImageSplit | ImageSource>(whole.train, chosenBy, train), test: tested };
+  return { ...whole, train: takeImages(whole.train, train ?? count, 'at random'), test: tested };
 }
 
 /** What a run trains on and is evaluated by, as `fit` and `evaluate` take it. */
@@ -105,7 +118,7 @@ export interface RunImages {
 
 /**
  * Arrays in memory, or loaders for images in files and where the spec has a transform. By default images in files are evaluated as
- * the network's published weights are, and trained on with the paper's transform.
+ * the network's published weights are, and trained on with the paper's transform; those with label images or boxes as their task says.
  * @throws Error as {@link loadData}, and where a transform is wrong.
  * @example
  * ```ts
@@ -113,85 +126,77 @@ export interface RunImages {
  * const images = await openRunImages(spec);
  * ```
  */
-export async function openRunImages(whole: Spec): Promise<RunImages> {
-  const { data: spec, network, recipe, seed, threads } = whole;
-  const { data, mean, std } = await openData(spec);
-  const own = { ...recipe, seed };
-  if (whole.task && inFiles(data)) return labelledImages(whole, data);
-  const preprocessing = publishedPreprocessing(network.id);
-  const size = inFiles(data) ? (spec.size ?? preprocessing.crop) : data.train.height;
-  const named = ({ test, ...others }: TrainingData): TrainingData =>
-    spec.validation === undefined ? { ...others, test } : { ...others, validation: test };
-  if (!inFiles(data) && spec.transform === undefined && spec.testTransform === undefined) {
-    const normalisation = { mean, std };
-    const { source } = data;
-    const shape = [size, size] as const;
-    return {
-      data: named(data),
-      normalisation,
-      recipe: own,
-      shape,
-      source,
-      notes: normalisation,
-      close: async () => {},
-    };
-  }
-  const usual = inFiles(data)
-    ? evaluationTransform(preprocessing, size)
-    : `centerCrop(${size})|normalize(${mean.join('/')},${std.join('/')})`;
-  // It loads TensorFlow, which who plans runs or reads their results does not need.
-  const { openLoaders } = await import('@refconv/training');
-  const loaders = openLoaders(data, own, {
-    test: spec.testTransform ?? usual,
-    ...{ train: spec.transform, workers: threads ?? undefined, onBroken: onBroken(spec) },
+export async function openRunImages(spec: Spec): Promise<RunImages> {
+  const task = await taskOf(spec);
+  const opened = await openData(spec.data);
+  const { height = publishedPreprocessing(spec.network.id).crop, width = height } = sizeFor(spec, opened.data, task);
+  return prepareImages(spec, opened, task, {
+    shape: [height, width],
+    notes: { backbone: { id: spec.network.id, options: {} } },
   });
-  const { text, ...used } = loaders.test.transform;
-  return {
-    ...{
-      data: named(loaders),
-      normalisation: {},
-      recipe: { ...own, augment: {} },
-      shape: [size, size],
-      source: data.source,
-    },
-    ...{ notes: { mean: used.mean, std: used.std, transform: text }, close: loaders.close },
-  };
 }
 
-const onBroken = ({ skipBroken }: Spec['data']) => (skipBroken ? 'skip' : 'fail');
-
-/** How images with annotations are changed where a spec does not say it, and of which size they are where neither it nor the set does. */
-async function transformsOf(id: NonNullable<Spec['task']>['id']) {
-  if (id === 'detection')
-    return { of: (await import('@refconv/detection')).detectionTransforms, shape: [320, 320] as const };
-  return { of: (await import('@refconv/segmentation')).segmentationTransforms };
+/** Height and width that a network is built for; undefined where the model that it starts from says it. */
+export function sizeFor(
+  { data: asked, network, model }: Spec,
+  data: ImageDataset | ImageFiles,
+  task: Pick<RunTask, 'transforms' | 'shape'>,
+): { height?: number; width?: number } {
+  if (!inFiles(data)) return { height: network.inputSize ?? data.train.height };
+  if (!task.transforms) return { height: asked.size ?? (model ? undefined : publishedPreprocessing(network.id).crop) };
+  const [height, width] = asked.imageSize ?? data.shape ?? task.shape ?? [];
+  if (height === undefined && !model)
+    throw new Error(`Which size have the images of ${data.name}? Set data.imageSize, such as [180,240].`);
+  return { height, width };
 }
 
 /**
- * Loaders for images with label images or boxes. Validation images of the set's own are evaluated after each epoch; where the spec holds some out, they
- * take the place of both.
+ * Images for a network.
+ * @param network.shape height and width that it takes.
+ * @param network.notes what its folder or its weights say.
+ * @param loading of images in files.
  */
-async function labelledImages(
-  { data: spec, network, task, recipe, seed, threads }: Spec,
-  data: ImageFiles,
+export async function prepareImages(
+  { data: asked, recipe, seed, threads, weights }: Spec,
+  { data, ...statistics }: OpenDataset,
+  { transforms }: Pick<RunTask, 'transforms'>,
+  { shape, notes }: { shape: readonly [number, number]; notes: ModelNotes },
+  { workers = threads ?? undefined, maxPixels }: { workers?: number | undefined; maxPixels?: number | undefined } = {},
 ): Promise<RunImages> {
-  const transforms = await transformsOf(task?.id ?? 'segmentation');
-  const shape = spec.imageSize ?? data.shape ?? transforms.shape;
-  if (!shape) throw new Error(`Which size have the images of ${data.name}? Set data.imageSize, such as [180,240].`);
-  const numbers = evaluationTransform(publishedPreprocessing(network.id)).split('|');
+  const own = { ...recipe, seed };
+  const { source } = data;
+  const { validation: _, ...sets } = data;
+  // Validation images of the set's own are evaluated after each epoch; where the spec holds some out, they take the place of both.
+  const splits = asked.validation === undefined ? data : sets;
+  const named = ({ test, ...others }: TrainingData): TrainingData =>
+    asked.validation === undefined ? { ...others, test } : { ...others, validation: test };
+  const given = { mean: asked.mean, std: asked.std, testTransform: asked.testTransform, weights: weights?.file };
+  const used = inFiles(data) ? undefined : normalisation(given, notes, statistics);
+  if (used && asked.transform === undefined && asked.testTransform === undefined)
+    return {
+      data: named(splits as ImageDataset),
+      normalisation: used,
+      recipe: own,
+      shape,
+      source,
+      notes: used,
+      close: async () => {},
+    };
+  const usual = transforms?.(shape, normalisationSteps(given, notes));
+  const test = used
+    ? (asked.testTransform ?? `centerCrop(${shape[0]})|normalize(${used.mean.join('/')},${used.std.join('/')})`)
+    : usual
+      ? (asked.testTransform ?? notes.transform ?? usual.test)
+      : testTransform(given, notes, shape[0]);
+  // It loads TensorFlow, which who plans runs or reads their results does not need.
   const { openLoaders } = await import('@refconv/training');
-  const usual = transforms.of(shape, numbers.filter((step) => /^(normalize|range255|bgr)\b/.test(step)).join('|'));
-  const own = { ...recipe, seed, augment: {} };
-  const { validation, ...others } = data;
-  const loaders = openLoaders(spec.validation === undefined && validation ? { ...others, validation } : others, own, {
-    test: spec.testTransform ?? usual.test,
-    ...{ train: spec.transform ?? usual.train, workers: threads ?? undefined, onBroken: onBroken(spec) },
+  const loaders = openLoaders(splits as ImageFiles, own, {
+    ...{ test, train: asked.transform ?? usual?.train },
+    ...{ workers, maxPixels, onBroken: asked.skipBroken ? 'skip' : 'fail' },
   });
   const { text, mean, std } = loaders.test.transform;
-  const { test, ...rest } = loaders;
   return {
-    data: spec.validation === undefined ? loaders : { ...rest, validation: test },
-    ...{ normalisation: {}, recipe: own, shape, source: data.source },
+    ...{ data: named(loaders), normalisation: {}, recipe: { ...own, augment: {} }, shape, source },
     ...{ notes: { mean, std, transform: text }, close: loaders.close },
   };
 }

@@ -29,7 +29,7 @@ export {
   type AnalysisRow,
   type Environment,
   type Result,
-  SCORES,
+  type Score,
   scoreOf,
   scoreValue,
 } from './result.js';
@@ -43,6 +43,7 @@ export {
   dataSchema,
   type Hash,
   methodSchema,
+  modelSchema,
   networkSchema,
   RESULTS_VERSION,
   recipeSchema,
@@ -60,4 +61,12 @@ export {
   tableMarkdown,
   tableOf,
 } from './table.js';
+export {
+  type OpenNetwork,
+  type OwnTask,
+  type RunTask,
+  registerTask,
+  TASKS,
+  type TaskFacts,
+} from './tasks/registry.js';
 export { versionOf } from './version.js';

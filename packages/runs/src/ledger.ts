@@ -4,9 +4,10 @@ import { rename, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { appendWhole, namesIn, readCsvLines, readText, wholeLines, withLock, writeAtomically } from '@refconv/files';
 import { stringify } from 'csv-stringify/sync';
-import { runFolder } from './folder.js';
-import { evaluatedOn, type Result, SCORES } from './result.js';
+import { runFolder, SPEC } from './folder.js';
+import { evaluatedOn, type Result, scoreOf } from './result.js';
 import { readResultFile } from './resultFile.js';
+import type { Hash } from './spec.js';
 
 /** The columns, and what stands in them. */
 const COLUMNS = {
@@ -37,7 +38,7 @@ const COLUMNS = {
   merged_ap: ({ mergedAp = '' }) => mergedAp,
   parameters_in_training: ({ parametersInTraining }) => parametersInTraining,
   parameters: ({ parameters }) => parameters,
-  flops_per_step: ({ flopsPerStep }) => flopsPerStep,
+  flops_per_step: ({ flopsPerStep = '' }) => flopsPerStep,
   weights: ({ weights }) => weights,
   threads: ({ spec }) => spec.threads ?? '',
   results_version: ({ spec }) => spec.resultsVersion,
@@ -53,7 +54,15 @@ const COLUMNS = {
   finished: ({ finished }) => finished,
 } as const satisfies Record<string, (result: Result) => string | number>;
 
-export type LedgerRow = Record<keyof typeof COLUMNS, string>;
+/** What ledgers have besides where a run is of a task of a user's own. */
+const OWN_COLUMNS = {
+  score: ({ score = '' }) => score,
+  merged_score: ({ mergedScore = '' }) => mergedScore,
+} as const satisfies Record<string, (result: Result) => string | number>;
+
+type Column = keyof typeof COLUMNS | keyof typeof OWN_COLUMNS;
+
+export type LedgerRow = Record<keyof typeof COLUMNS, string> & Partial<Record<keyof typeof OWN_COLUMNS, string>>;
 
 /**
  * The number by which a run is compared with others of its task; 0 to 1.
@@ -62,10 +71,15 @@ export type LedgerRow = Record<keyof typeof COLUMNS, string>;
  * const scores = (await readLedger('results')).map(scoreOfRow);
  * ```
  */
-export const scoreOfRow = (row: LedgerRow): number => Number(row[SCORES[row.task as keyof typeof SCORES].column]);
+export const scoreOfRow = (row: LedgerRow): number =>
+  Number(row[scoreOf({ task: { id: row.task } }).column as keyof LedgerRow]);
 
-const names = Object.keys(COLUMNS) as (keyof typeof COLUMNS)[];
-const rowOf = (result: Result) => names.map((name) => COLUMNS[name](result));
+const ALL = { ...COLUMNS, ...OWN_COLUMNS };
+const NAMES = Object.keys(COLUMNS) as Column[];
+const ALL_NAMES = Object.keys(ALL) as Column[];
+/** The columns of a ledger of such results. */
+const namesOf = (results: readonly Result[]) => (results.some(({ score }) => score !== undefined) ? ALL_NAMES : NAMES);
+const cellsOf = (result: Result, names: readonly Column[]) => names.map((name) => ALL[name](result));
 const pathOf = (root: string) => join(root, 'ledger.csv');
 
 const REMEDY = 'make it anew by `refconv experiment ledger`';
@@ -82,12 +96,12 @@ const PATIENCE = 45_000;
  */
 export async function readLedger(root: string): Promise<LedgerRow[]> {
   const path = pathOf(root);
-  const [header, ...rows] = (await readCsvLines(path, REMEDY)) ?? [[...names]];
+  const [header, ...rows] = (await readCsvLines(path, REMEDY)) ?? [[...NAMES]];
   if (header === undefined) throw new Error(`${path} is damaged (it has no header); ${REMEDY}.`);
-  if (header.join() !== names.join()) {
+  if (![NAMES, ALL_NAMES].some((names) => names.join() === header.join())) {
     throw new OtherColumnsError(`${path} has other columns than this version writes; ${REMEDY}.`);
   }
-  return rows.map((row) => Object.fromEntries(names.map((name, i) => [name, row[i]])) as LedgerRow);
+  return rows.map((row) => Object.fromEntries(header.map((name, i) => [name, row[i]])) as LedgerRow);
 }
 
 /** The ledger is of another version; what it says is whole. */
@@ -116,7 +130,7 @@ type Log = (message: string) => void;
 export async function appendToLedger(root: string, result: Result, log?: Log): Promise<void> {
   const path = pathOf(root);
   const append = async () => {
-    if (!existsSync(path)) await writeAtomically(path, [stringify([names])]);
+    if (!existsSync(path)) await writeAtomically(path, [stringify([namesOf([result])])]);
     let rows: LedgerRow[];
     try {
       rows = await readLedger(root);
@@ -132,7 +146,11 @@ export async function appendToLedger(root: string, result: Result, log?: Log): P
     const text = await readText(path);
     const whole = wholeLines(text);
     if (whole.length < text.length) await truncate(path, Buffer.byteLength(whole));
-    await appendWhole(path, stringify([rowOf(result)]));
+    const names = whole.startsWith(ALL_NAMES.join()) ? ALL_NAMES : namesOf([result]);
+    const isNarrow = names === ALL_NAMES && !whole.startsWith(ALL_NAMES.join());
+    if (isNarrow)
+      await writeAtomically(path, [stringify([names, ...rows.map((row) => names.map((name) => row[name] ?? ''))])]);
+    await appendWhole(path, stringify([cellsOf(result, names)]));
   };
   await withLock(`${path}.lock`, append, { log, patience: PATIENCE });
 }
@@ -159,27 +177,38 @@ export async function rebuildLedger(root: string, warn?: Log): Promise<number> {
  */
 export async function ledgerOfRuns(root: string, warn?: Log): Promise<LedgerRow[]> {
   const results = await resultsOf(root, warn);
-  const row = (result: Result) => names.map((name) => [name, String(COLUMNS[name](result))]);
+  const names = namesOf(results);
+  const row = (result: Result) => names.map((name) => [name, String(ALL[name](result))]);
   return results.map((result) => Object.fromEntries(row(result)) as LedgerRow);
 }
 
 async function rebuild(root: string, warn?: Log): Promise<number> {
   const results = await resultsOf(root, warn);
-  await writeAtomically(pathOf(root), [stringify([names, ...results.map(rowOf)])]);
+  const names = namesOf(results);
+  await writeAtomically(pathOf(root), [stringify([names, ...results.map((result) => cellsOf(result, names))])]);
   return results.length;
 }
 
 async function resultsOf(root: string, warn?: Log): Promise<Result[]> {
-  const hashes = await namesIn(join(root, 'runs'));
-  const results: Result[] = [];
-  for (const hash of hashes.sort()) {
+  const results = new Map<Hash, Result>();
+  for (const [folder, hash] of await foldersOf(root)) {
     try {
-      const read = readResultFile(runFolder(root, hash), hash);
+      const read = readResultFile(folder, hash);
       if (read && 'problem' in read) warn?.(read.problem);
-      else if (read && !('rows' in read.result)) results.push(read.result);
+      else if (read && !('rows' in read.result)) results.set(read.result.hash, read.result);
     } catch (error) {
       warn?.(`${(error as Error).message} Its row is missing.`);
     }
   }
-  return results;
+  return [...results.values()];
+}
+
+/** The folders of runs: those that their hashes name, and those of `refconv train`, which a user has named. */
+async function foldersOf(root: string): Promise<[folder: string, hash?: Hash][]> {
+  const hashes = (await namesIn(join(root, 'runs'))).sort();
+  const named = (await namesIn(root)).map((name) => join(root, name)).filter((path) => existsSync(join(path, SPEC)));
+  return [
+    ...hashes.map((hash): [string, Hash] => [runFolder(root, hash), hash]),
+    ...named.sort().map((path): [string] => [path]),
+  ];
 }

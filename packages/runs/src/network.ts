@@ -1,102 +1,129 @@
-/** The networks that runs begin with. */
-import { createHash } from 'node:crypto';
+/** The networks that runs begin with, and those that they learn from. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { buildBackbone, loadClassifier, ownNames } from '@refconv/backbones';
-import { backboneConvolutions, buildDetector } from '@refconv/detection';
-import { readBytes } from '@refconv/files';
 import { buildMethod, type ReparameterizeOptions, reparameterize } from '@refconv/refconv';
-import { buildSegmenter, inBackbone } from '@refconv/segmentation';
 import { loadModel } from '@refconv/training';
-import { loadTorchState, readWeights, type TorchState, torchState } from '@refconv/weights';
 import type { LayersModel } from '@tensorflow/tfjs';
 import { isDone, MERGED, MODEL, runFolder } from './folder.js';
+import { forClasses, type Prepared } from './networks/classes.js';
+import { overClassifier, requireClasses } from './networks/dense.js';
+import { hashOfFile, hashOfModel } from './networks/modelFiles.js';
+import type { Images, SourceOptions } from './networks/options.js';
+import { openSource, type Source } from './networks/source.js';
+import { withoutUndefined } from './networks/weights.js';
 import { type Hash, type Spec, shortHash } from './spec.js';
+import { taskOf } from './tasks/open.js';
+import type { RunTask } from './tasks/registry.js';
 
-/** The network with initial weights, or that which another run ended with; in either case with the method's layers. @param onLeft is told which layers it leaves. */
+type OnLeft = Pick<ReparameterizeOptions, 'onLeft'>;
+
+/** The network with initial weights, or that which another run ended with; in either case with the method's layers. @param wanted.onLeft is told which layers it leaves. */
 export async function startingModel(
   root: string,
   spec: Spec,
-  {
-    classes,
-    shape,
-    onLeft,
-  }: { classes: number; shape: readonly [number, number] } & Pick<ReparameterizeOptions, 'onLeft'>,
+  { classes, shape: [height, width], onLeft }: { classes: number; shape: readonly [number, number] } & OnLeft,
 ): Promise<LayersModel> {
-  const { method, seed, from, task } = spec;
-  const build = task ? overBackbone : classifier;
-  const plain = from
-    ? await startingFrom((await loadModel(finishedModel(root, from, [MERGED, MODEL]))).model, spec, { classes, shape })
-    : await build(spec, { classes, shape }, spec.weights && (await weightsOf(spec.weights)));
-  if (!method) return plain;
+  const task = await taskOf(spec);
+  const { model } = await plainNetwork(root, spec, task, { height, width, classes });
+  return withMethod(model, spec, task, onLeft);
+}
+
+/**
+ * The network that a training begins with, with the method's layers, and what its classes are.
+ * @param images what they are: without a height as the model's folder says.
+ * @throws Error where its classes are others than those of the data.
+ */
+export async function startingNetwork(
+  root: string,
+  spec: Spec,
+  task: RunTask,
+  { data, onLeft, ...images }: Images & { data: { name: string; classes: readonly string[] } } & OnLeft,
+): Promise<Prepared> {
+  const { model: folder, weights, newHead = false, seed } = spec;
+  const { classes } = data;
+  const source = await plainNetwork(root, spec, task, { ...images, classes: classes.length });
+  const prepare = async (): Promise<Prepared> => {
+    if (!task.network && (folder || weights || newHead))
+      return forClasses(source, data, { newHead, seed, from: folder?.folder ?? weights?.file });
+    if (task.network) requireClasses(task.task, source.model, data);
+    return { ...source, classes, labels: classes.map((_, label) => label) };
+  };
+  let prepared: Prepared;
   try {
-    const { start, withoutBatchNorm } = method;
-    return await reparameterize(plain, buildMethod(method.id, method.options), {
-      start,
-      withoutBatchNorm,
-      seed,
-      onLeft,
-      // The heads of segmenters and detectors stay as they are, unless they are asked for.
-      ...(task && !method.everywhere && { select: task.id === 'detection' ? backboneConvolutions : inBackbone }),
-    });
+    prepared = await prepare();
+  } catch (error) {
+    source.model.dispose();
+    throw error;
+  }
+  return { ...prepared, model: await withMethod(prepared.model, spec, task, onLeft) };
+}
+
+/** Without the method's layers. */
+async function plainNetwork(root: string, spec: Spec, task: RunTask, images: Images): Promise<Source> {
+  const { network, task: purpose, seed, from, model, weights } = spec;
+  const { id: backbone, ...options } = network;
+  const { id, ...head } = purpose ?? {};
+  const asked: SourceOptions = withoutUndefined({ task: id, ...head, seed });
+  if (from) {
+    const found = await loadModel(finishedModel(root, from, [MERGED, MODEL]));
+    const source = { model: found.model, notes: { backbone: { id: backbone, options } } };
+    const isClassifier = found.model.outputs[0]?.shape.length === 2;
+    return task.network && isClassifier ? overClassifier(task.network, source, asked, images) : source;
+  }
+  if (model) return openSource({ ...asked, model: await modelOf(model) }, images);
+  const given = weights && { weights: await weightsOf(weights), identity: weights.identity };
+  return openSource({ ...asked, ...options, backbone, ...given }, images, { guess: false });
+}
+
+/** The model with the method's layers in the place of its convolutions; the given one is disposed of. */
+async function withMethod(
+  plain: LayersModel,
+  { method, seed }: Spec,
+  task: RunTask,
+  onLeft: OnLeft['onLeft'],
+): Promise<LayersModel> {
+  if (!method) return plain;
+  const { id, options, start, withoutBatchNorm, everywhere } = method;
+  const named = method.select === undefined ? undefined : new RegExp(method.select);
+  // The heads of segmenters and detectors stay as they are, unless they are asked for.
+  const select = named ? ({ name }: { name: string }) => named.test(name) : everywhere ? undefined : task.select;
+  try {
+    const choice = { start, withoutBatchNorm, seed, onLeft, ...(select && { select }) };
+    return await reparameterize(plain, buildMethod(id, options), choice);
   } finally {
     plain.dispose();
   }
 }
 
-interface Wanted {
-  classes: number;
-  /** Height and width of the images. */
-  shape: readonly [number, number];
+/** The network that a run learns from; undefined where there is none. */
+export async function teacherOf(root: string, { teacher }: Spec): Promise<LayersModel | undefined> {
+  if (teacher === undefined) return undefined;
+  const folder =
+    typeof teacher === 'string' ? finishedModel(root, teacher, [MERGED, MODEL]) : await modelOf(teacher, 'teacher');
+  return (await loadModel(folder)).model;
 }
 
-async function classifier({ network, seed }: Spec, { classes, shape }: Wanted, weights: TorchState | undefined) {
-  const { id, ...options } = network;
-  const model = buildBackbone(id, { ...options, classes, inputSize: shape[0], seed });
-  if (weights) loadTorchState(model, weights);
-  return model;
-}
-
-/** A segmenter or a detector. @param weights its own, or those of a classifier, whose body it takes. */
-async function overBackbone(
-  { network, task, seed }: Spec,
-  { classes, shape }: Wanted,
-  weights: TorchState | undefined,
-) {
-  // Dropout of a spec's network is that of its classifier's head.
-  const { id, dropout: _, ...options } = network;
-  const chosen = { ...options, backbone: id, inputSize: shape, seed };
-  const model =
-    task?.id === 'detection'
-      ? await buildDetector({ ...chosen, classes: classes + 1 })
-      : await buildSegmenter({ ...chosen, head: task?.head, outputStride: task?.outputStride, classes });
-  const isOwn = weights && [...weights.keys()].some((key) => key.startsWith('backbone.'));
-  if (weights && isOwn) loadTorchState(model, weights);
-  else if (weights) loadClassifier(model, weights);
-  return model;
-}
-
-/** The model of another run; of a classifier a segmenter or detector takes the body. */
-async function startingFrom(model: LayersModel, spec: Spec, wanted: Wanted): Promise<LayersModel> {
-  if (!spec.task || model.outputs[0]?.shape.length !== 2) return model;
-  const state = torchState(model);
-  model.dispose();
-  return overBackbone(spec, wanted, state);
+/** @throws Error where the folder is not the one that the spec means. */
+async function modelOf({ folder, sha256 }: NonNullable<Spec['model']>, what = 'model'): Promise<string> {
+  const found = existsSync(folder) ? await hashOfModel(folder) : sha256; // where it is not there, who loads it says so
+  if (found !== sha256)
+    throw new Error(
+      `${folder} is not the ${what} that the spec means: the SHA-256 of its files is ${found}, expected ${sha256}.`,
+    );
+  return folder;
 }
 
 /** @throws Error where the file is not found, or is not the one that the spec means. */
-async function weightsOf({ file, sha256 }: NonNullable<Spec['weights']>): Promise<TorchState> {
+async function weightsOf({ file, sha256 }: NonNullable<Spec['weights']>): Promise<string> {
   const { REFCONV_DATA } = process.env;
   const paths = [file, ...(REFCONV_DATA ? [join(REFCONV_DATA, 'weights', file)] : [])];
   const path = paths.find((each) => existsSync(each));
   if (!path)
     throw new Error(`The weights ${file} were not found: set REFCONV_DATA to the folder that has them in weights/.`);
-  const found = createHash('sha256')
-    .update(await readBytes(path))
-    .digest('hex');
+  const found = await hashOfFile(path);
   if (found !== sha256)
     throw new Error(`${path} is not the file that the spec means: its SHA-256 is ${found}, expected ${sha256}.`);
-  return ownNames(await readWeights(path));
+  return path;
 }
 
 /**

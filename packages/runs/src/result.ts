@@ -1,6 +1,7 @@
 /** What a run results in, as `result.json` holds it. */
 import type { BestEpoch, LeftOut, SplitName } from '@refconv/training';
 import type { Hash, Spec } from './spec.js';
+import { CLASSIFICATION, OWN_SCORE, TASKS } from './tasks/registry.js';
 
 /** The images that a run's numbers are of. */
 export const evaluatedOn = ({ data }: Spec): SplitName => (data.validation === undefined ? 'test' : 'validation');
@@ -39,19 +40,22 @@ export interface Result {
   ap50?: number;
   voc12?: number;
   classAp?: (number | null)[];
+  /** Of a task of a user's own. */
+  score?: number;
   testLoss: number;
   /** The epoch with the highest top-1, mean IoU or AP. Chosen on the test images it is no result, as it is too high: the final one is. */
-  best: Omit<BestEpoch, 'score'> & { top1?: number; meanIou?: number; ap?: number };
+  best: Omit<BestEpoch, 'score'> & { top1?: number; meanIou?: number; ap?: number; score?: number };
   trainLoss: number;
   /** Of the merged network, on the same images. */
   mergedTop1?: number;
   mergedMeanIou?: number;
   mergedAp?: number;
+  mergedScore?: number;
   /** Numbers that are trained, and that the plain network has afterwards. */
   parametersInTraining: number;
   parameters: number;
-  /** Of one training step: 2 operations a multiply-add, backward counted as twice forward. */
-  flopsPerStep: number;
+  /** Of one training step: 2 operations a multiply-add, backward counted as twice forward. Left out: of a network that takes images of any size. */
+  flopsPerStep?: number;
   /** The largest memory of the process until the end of the training, data and TensorFlow itself included; bytes. */
   peakMemory: number;
   /** Of the training steps, without evaluation and checkpoints. */
@@ -79,12 +83,15 @@ export interface AnalysisResult {
 
 export type AnalysisRow = Record<string, string | number>;
 
-/** The measure that runs of a spec's task are compared by: its entry in a {@link Result}, its column in metrics.csv and the ledger, and its title. */
-export const SCORES = {
-  classification: { entry: 'top1', merged: 'mergedTop1', column: 'top1', title: 'top-1' },
-  segmentation: { entry: 'meanIou', merged: 'mergedMeanIou', column: 'mean_iou', title: 'mean IoU' },
-  detection: { entry: 'ap', merged: 'mergedAp', column: 'ap', title: 'AP' },
-} as const;
+/** The measure that a task's runs are compared by. */
+export interface Score {
+  /** Its entry in a {@link Result}, and that of the merged network. */
+  entry: string;
+  merged: string;
+  /** Its column in metrics.csv and the ledger. */
+  column: string;
+  title: string;
+}
 
 /**
  * The measure that runs of a spec's task are compared by.
@@ -94,7 +101,12 @@ export const SCORES = {
  * scoreOf(spec).title; // 'top-1'
  * ```
  */
-export const scoreOf = ({ task }: Pick<Spec, 'task'>) => SCORES[task?.id ?? 'classification'];
+export function scoreOf({ task }: { task?: { id: string } | undefined }): Score {
+  // Of a task whose file was not imported only its results tell.
+  const { name, title } = TASKS.find(task?.id ?? CLASSIFICATION)?.score ?? { name: OWN_SCORE, title: `${task?.id}` };
+  const column = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  return { entry: name, merged: `merged${name[0]?.toUpperCase()}${name.slice(1)}`, column, title };
+}
 
 /**
  * The number by which a result is compared; 0 to 1.
@@ -105,4 +117,8 @@ export const scoreOf = ({ task }: Pick<Spec, 'task'>) => SCORES[task?.id ?? 'cla
  * if (result) console.log(scoreValue(result));
  * ```
  */
-export const scoreValue = (result: Result): number => result[scoreOf(result.spec).entry] as number;
+export const scoreValue = (result: Result): number => measureOf(result, scoreOf(result.spec).entry) as number;
+
+/** A measure of a result's task, by its name. */
+export const measureOf = (result: Result, name: string): unknown =>
+  (result as unknown as Record<string, unknown>)[name];

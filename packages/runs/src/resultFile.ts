@@ -6,21 +6,22 @@ import { type AnalysisResult, evaluatedOn, type Result, scoreOf } from './result
 import type { Hash, Spec } from './spec.js';
 
 /** Of a training; losses may be beyond what a number can say. */
-const NUMBERS = ['parametersInTraining', 'parameters', 'flopsPerStep', 'peakMemory', 'trainSeconds'] as const;
+const NUMBERS = ['parametersInTraining', 'parameters', 'peakMemory', 'trainSeconds'] as const;
 
 /** Of a training of the task. */
-const numbersOf = (spec: Pick<Spec, 'task'>) => {
+const numbersOf = (spec: Pick<Spec, 'task' | 'model'>): readonly string[] => {
   const { entry, merged } = scoreOf(spec);
-  return [entry, merged, ...(spec.task ? [] : ['top5']), ...NUMBERS];
+  return [entry, merged, ...(spec.task ? [] : ['top5']), ...(spec.model ? [] : ['flopsPerStep']), ...NUMBERS];
 };
 
 export type ReadResult = { result: Result | AnalysisResult } | { problem: string } | undefined;
 
 /**
  * The result in a run's folder: undefined where there is none, and where it is damaged what is wrong.
+ * @param hash of the run; left out: that which the result itself says.
  * @throws Error where it cannot be read at the moment, as without permission or where a network file system is gone.
  */
-export function readResultFile(folder: string, hash: Hash): ReadResult {
+export function readResultFile(folder: string, hash?: Hash): ReadResult {
   const path = join(folder, 'result.json');
   const damaged = (what: string) => ({
     problem: `${path} is damaged (${what}); start the run's grid again, and it is made anew from the last checkpoint.`,
@@ -48,15 +49,16 @@ export function readResultFile(folder: string, hash: Hash): ReadResult {
   }
 }
 
-function problemOf(value: unknown, hash: Hash): string | undefined {
+function problemOf(value: unknown, hash: Hash | undefined): string | undefined {
   const isObject = (each: unknown): each is Record<string, unknown> => typeof each === 'object' && each !== null;
   if (!isObject(value) || !isObject(value.spec)) return 'it is not a result';
-  if (value.hash !== hash || hashOf(value.spec) !== hash) return 'it is the result of another run';
+  if (value.hash !== (hash ?? value.hash) || hashOf(value.spec) !== value.hash)
+    return 'it is the result of another run';
   if (typeof value.finished !== 'string' || !isObject(value.environment)) return 'it does not say when or where';
   if (value.spec.analysis) {
     return Array.isArray(value.rows) && Number.isFinite(value.seconds) ? undefined : 'it has no rows';
   }
-  const missing = numbersOf(value.spec as Pick<Spec, 'task'>).find((name) => !Number.isFinite(value[name]));
+  const missing = numbersOf(value.spec as Pick<Spec, 'task' | 'model'>).find((name) => !Number.isFinite(value[name]));
   if (missing) return `${missing} is no number`;
   return typeof value.weights === 'string' ? undefined : 'it has no hash of the weights';
 }

@@ -57,7 +57,7 @@ describe('a spec', () => {
     expect(problem({ ...scenes, task: undefined })).to.match(/have label images: set task to/);
     expect(problem({ ...spec, task: scenes.task })).to.match(/synthetic has no label images.*camvid/);
     expect(problem({ ...scenes, recipe: spec.recipe })).to.match(/set recipe.augment to/);
-    expect(problem({ ...scenes, recipe: { ...recipe, labelSmoothing: 0.1 } })).to.match(/no label smoothing/);
+    expect(problem({ ...scenes, recipe: { ...recipe, labelSmoothing: 0.1 } })).to.match(/no labelSmoothing/);
     const weights = { file: 'a.safetensors', sha256: '0'.repeat(64) };
     expect(problem({ ...scenes, weights, from: '0'.repeat(64) })).to.match(/weights and from are both set/);
     expect(problem({ ...scenes, data: { name: 'segmentation' } })).to.match(/data.folder is not set/);

@@ -3,7 +3,7 @@ import { hashOf } from '@refconv/files';
 import { PAPER_RECIPE } from '@refconv/training/recipe';
 import { parse } from './parse.js';
 import { checkSpec } from './specChecks.js';
-import { type Hash, recipeSchema, type Spec, specSchema } from './specSchema.js';
+import { type Hash, modelSpecSchema, recipeSchema, type Spec, specSchema } from './specSchema.js';
 import { usedImports } from './usedImports.js';
 
 export { shortHash } from './folder.js';
@@ -19,7 +19,8 @@ export { type Analysis, type Hash, RESULTS_VERSION, type Spec, type SpecInput } 
  * ```
  */
 export function parseSpec(value: unknown): Spec {
-  const spec = parse(specSchema, value, 'The spec');
+  const starts = (value as Partial<Spec> | undefined)?.model !== undefined;
+  const spec = parse(starts ? modelSpecSchema : specSchema, value, 'The spec');
   checkSpec(spec);
   const imports = spec.imports ?? usedImports(spec);
   return imports ? { ...spec, imports } : spec;
@@ -27,7 +28,7 @@ export function parseSpec(value: unknown): Spec {
 
 /** The runs whose models a run needs: the one that it starts from, and its teacher. */
 export const neededRuns = ({ from, teacher }: Pick<Spec, 'from' | 'teacher'>): Hash[] =>
-  [from, teacher].filter((hash) => hash !== null && hash !== undefined);
+  [from, teacher].filter((hash) => typeof hash === 'string');
 
 /**
  * The name of a run.

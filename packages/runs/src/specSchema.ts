@@ -5,6 +5,7 @@ import { DATASETS } from '@refconv/datasets';
 import { METHODS } from '@refconv/refconv';
 import { specRecipeSchema as recipeSchema } from '@refconv/training/recipe';
 import { z } from 'zod';
+import { CLASSIFICATION, TASKS } from './tasks/registry.js';
 
 /** Raised when changed code changes what runs result in: the runs of before then have other names. What changed: docs/experiments.md. */
 export const RESULTS_VERSION: number = 2;
@@ -29,17 +30,20 @@ export const networkSchema = z.strictObject({
   activation: z.enum(['relu', 'relu6']).optional(),
   dropout: share.optional(),
   stochasticDepth: share.optional(),
+  /** Height and width of images in memory that data.transform makes of another size; left out: their own. */
+  inputSize: count.optional(),
 });
 
 /** What the network is for, where that is not classification. */
-export const taskSchema = z.discriminatedUnion('id', [
-  z.strictObject({
-    id: z.literal('segmentation'),
-    head: z.enum(['lraspp', 'fcn', 'deeplabv3']).optional(),
-    outputStride: z.union([z.literal(8), z.literal(16), z.literal(32)]).optional(),
-  }),
-  z.strictObject({ id: z.literal('detection') }),
-]);
+export const taskSchema = z.strictObject({
+  id: registered({ ids: () => TASKS.ids().filter((id) => id !== CLASSIFICATION) }),
+  /** Of segmentation. */
+  head: z.enum(['lraspp', 'fcn', 'deeplabv3']).optional(),
+  /** Of segmentation. */
+  outputStride: z.union([z.literal(8), z.literal(16), z.literal(32)]).optional(),
+  /** Of segmentation by fcn and deeplabv3: a second loss. Left out: none. */
+  auxiliary: z.boolean().optional(),
+});
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 
@@ -57,7 +61,18 @@ export const weightsSchema = z.strictObject({
   file: z.string(),
   /** Of the file; another one is refused. */
   sha256,
+  /** Whether W_b is added to its map, of weights with W_r that do not say it; left out: it is. */
+  identity: z.boolean().optional(),
 });
+
+/** A model folder, which a training starts or learns from. */
+export const modelSchema = z.strictObject({
+  folder: z.string(),
+  /** Of its files; others are refused. */
+  sha256,
+});
+
+const channelNumbers = z.array(z.number()).min(1);
 
 export const dataSchema = z.strictObject({
   name: registered(DATASETS),
@@ -73,6 +88,11 @@ export const dataSchema = z.strictObject({
   imageSize: z.tuple([count, count]).optional(),
   /** So many images, none of which is trained on, are held out of the training set and take the place of the test images: all numbers of the run are of them. */
   validation: count.optional(),
+  /** So many training images are held out, and evaluated after each epoch; the test images are evaluated once, at the end. Not together with `validation`. */
+  holdOut: count.optional(),
+  /** What is subtracted from each channel, where 255 is 1, and what it is then divided by; left out: those of the model folder or the weights, else of the set. */
+  mean: channelNumbers.optional(),
+  std: channelNumbers.optional(),
   /** How training images are changed, in place of recipe.augment: see docs/data.md. Left out: for files the paper's. */
   transform: z.string().optional(),
   /** How test images in files are prepared; left out: as for the network's published weights. */
@@ -88,6 +108,8 @@ export const methodSchema = z.strictObject({
   start: z.enum(['pretrained', 'scratch']).default('pretrained'),
   /** Of segmenters and detectors: in the spatial convolutions of heads and extra maps too; left out: in those of the backbone. */
   everywhere: z.boolean().optional(),
+  /** Only convolutions whose names match this regular expression; left out: all spatial ones. */
+  select: z.string().optional(),
   withoutBatchNorm: z.enum(['refuse', 'bias']).default('refuse'),
 });
 
@@ -144,10 +166,14 @@ export const specSchema = z.strictObject({
   data: dataSchema,
   /** What the network starts from, where that is no other run: of a classifier's weights a segmenter or detector takes the body. Left out: initial weights. */
   weights: weightsSchema.optional(),
+  /** In place of weights: a model folder. The rest of `network` is what is known of it. */
+  model: modelSchema.optional(),
+  /** Keeps the body of what it starts from, and begins with a head for the data's classes. Left out: where their number is another. */
+  newHead: z.boolean().optional(),
   /** The run whose final model this one starts from, by its hash; null: initial weights. */
   from: sha256.nullable().default(null),
-  /** The run whose final model this one learns from, by recipe.distillation; left out: none. */
-  teacher: sha256.optional(),
+  /** The run whose final model this one learns from, by recipe.distillation, or a model folder; left out: none. */
+  teacher: z.union([sha256, modelSchema]).optional(),
   /** Null: the plain network. */
   method: methodSchema.nullable().default(null),
   /** Batch norms keep their statistics, scale and shift, and normalise by them in training too. */
@@ -161,6 +187,13 @@ export const specSchema = z.strictObject({
   processes: z.int().min(2).optional(),
   /** Left out: the run is a training. The rest of an analysis's spec is that of the network that it is about. */
   analysis: analysisSchema.optional(),
+});
+
+/** Of a model folder that does not say which network it is. */
+export const UNKNOWN_NETWORK = 'unknown';
+/** A spec that starts from a model folder: its network need not be one of this project's. */
+export const modelSpecSchema = specSchema.extend({
+  network: networkSchema.extend({ id: registered({ ids: () => [...BACKBONES.ids(), UNKNOWN_NETWORK] }) }),
 });
 
 export type Analysis = z.output<typeof analysisSchema>;

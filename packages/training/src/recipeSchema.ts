@@ -130,7 +130,6 @@ export type Recipe = z.infer<typeof recipeSchema>;
 export const specRecipeSchema = recipeSchema.omit({ seed: true }).extend({
   nesterov: yesOrNo,
   resetMomentumAfterWarmUp: yesOrNo,
-  augment: augmentSchema.required({ crop: true, flip: true }),
 });
 
 /** An entry of recipes that the command has an option for. */

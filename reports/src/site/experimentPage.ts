@@ -2,7 +2,7 @@
 import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mean, spread } from '@refconv/analysis/statistics';
-import { counted, type LedgerRow, RESULTS_VERSION, SCORES, settingsText, shortHash, tableCells } from '@refconv/runs';
+import { counted, type LedgerRow, RESULTS_VERSION, scoreOf, settingsText, shortHash, tableCells } from '@refconv/runs';
 import { type CurveRow, gainsChart, trainingChart } from '../charts/training.js';
 import { type Html, html } from '../html.js';
 import type { EpochMetrics } from '../metrics.js';
@@ -72,8 +72,8 @@ ${table(
 
 /** The task's measure, the merged network's, and that of the best epoch. */
 function measuresOf(row: LedgerRow | undefined): (keyof LedgerRow)[] {
-  const { column } = SCORES[(row?.task ?? 'classification') as keyof typeof SCORES];
-  return [column, `merged_${column}`, 'best_top1_on_test'];
+  const { column } = scoreOf({ task: { id: row?.task ?? 'classification' } });
+  return [column, `merged_${column}`, 'best_top1_on_test'] as (keyof LedgerRow)[];
 }
 
 /** The pictures of each arm with the first seed that has them, side by side. */

@@ -11,11 +11,10 @@ import {
 } from '@refconv/analysis';
 import { type ImageDataset, isInFiles, type OpenDataset, openDataset, relabelled } from '@refconv/datasets';
 import { requireClassifier } from '@refconv/layers';
+import { labelsFor, normalisation, openSource, type SourceOptions, sourceOptions } from '@refconv/runs/networks';
 import { progress, writeAtomically } from '@refconv/training';
 import { attackSheet, type ShownAttack } from '../attackSheet.js';
-import { labelsFor } from '../classes.js';
-import { normalisation, openOptions } from '../data.js';
-import { openSource, type SourceOptions, sourceOptions } from '../source.js';
+import { openOptions } from '../data.js';
 
 interface Options extends SourceOptions {
   data: string;

@@ -1,5 +1,5 @@
+import { openSource, type SourceOptions } from '@refconv/runs/networks';
 import { readWeightsFile, writeWeights } from '@refconv/weights';
-import { openSource, type SourceOptions } from '../source.js';
 import { checkTarget, isSafetensors, writeTarget } from '../target.js';
 
 export async function convert({ output, ...options }: SourceOptions & { output: string }): Promise<void> {

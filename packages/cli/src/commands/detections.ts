@@ -1,8 +1,8 @@
 import { anchorsOf, detectionsOf, inputSizeOf, predictionsOf } from '@refconv/detection';
+import { openSource, type SourceOptions } from '@refconv/runs/networks';
 import { compile, tf } from '@refconv/tensorflow';
 import type { Tensor4D } from '@tensorflow/tfjs';
 import { readImages } from '../images.js';
-import { openSource, type SourceOptions } from '../source.js';
 
 /** Images a call. */
 const BATCH = 16;

@@ -9,10 +9,18 @@ import {
 } from '@refconv/datasets';
 import { counted } from '@refconv/datasets/text';
 import { requireClassifier } from '@refconv/layers';
+import {
+  askedSize,
+  inputSizeOf,
+  labelsFor,
+  normalisation,
+  openSource,
+  type SourceOptions,
+  taskIdOf,
+  testTransform,
+} from '@refconv/runs/networks';
 import { type Evaluation, evaluate, leftOutBy, leftOutText, progress, testLoader } from '@refconv/training';
-import { labelsFor } from '../classes.js';
-import { askedSize, inputSizeOf, normalisation, openOptions, testTransform } from '../data.js';
-import { openSource, type SourceOptions, taskOf } from '../source.js';
+import { openOptions } from '../data.js';
 
 interface EvaluateOptions extends SourceOptions {
   data: string;
@@ -30,7 +38,7 @@ interface EvaluateOptions extends SourceOptions {
 }
 
 export async function evaluateCommand(options: EvaluateOptions): Promise<void> {
-  const task = await taskOf(options);
+  const task = await taskIdOf(options);
   if (task === 'segmentation') return (await import('./evaluateSegmentation.js')).evaluateSegmentation(options);
   if (task === 'detection') return (await import('./evaluateDetection.js')).evaluateDetection(options);
   if (options.split !== undefined && options.split !== 'test')

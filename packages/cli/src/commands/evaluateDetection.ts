@@ -2,11 +2,9 @@ import { mkdir } from 'node:fs/promises';
 import { fileName, type ImageSource, openImages } from '@refconv/datasets';
 import { type DetectedImage, detection, detectionTransforms } from '@refconv/detection';
 import { writeCoco } from '@refconv/detection/results';
+import { askedShape, normalisationSteps, openSource, openTask, requireClasses, shapeOf } from '@refconv/runs/networks';
 import { leftOutBy, leftOutText, predict, progress, requireFinite, testLoader } from '@refconv/training';
 import { openOptions } from '../data.js';
-import { detectionText } from '../detectionTraining.js';
-import { askedShape, normalisationSteps, requireClasses, shapeOf } from '../segmentation.js';
-import { openSource } from '../source.js';
 import type { EvaluateSegmentationOptions } from './evaluateSegmentation.js';
 
 /** What COCO's twelve numbers are called. */
@@ -56,7 +54,7 @@ export async function evaluateDetection(options: EvaluateSegmentationOptions & {
   const percent = (value: number | null | undefined) =>
     typeof value === 'number' ? `${(100 * value).toFixed(2)} %` : 'none';
   console.log(
-    `${detectionText(result)}, loss ${result.loss.toFixed(4)}, ${result.count} images, ${seconds.toFixed(1)} s`,
+    `${(await openTask('detection')).text(result)}, loss ${result.loss.toFixed(4)}, ${result.count} images, ${seconds.toFixed(1)} s`,
   );
   COCO_NAMES.forEach((name, i) => {
     console.log(`  ${name}: ${percent(result.coco[i])}`);

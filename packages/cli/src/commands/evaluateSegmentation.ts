@@ -1,10 +1,16 @@
 import { openImages, type SplitId } from '@refconv/datasets';
+import {
+  askedShape,
+  normalisationSteps,
+  openSource,
+  openTask,
+  requireClasses,
+  type SourceOptions,
+  shapeOf,
+} from '@refconv/runs/networks';
 import { segmentation, segmentationTransforms } from '@refconv/segmentation';
 import { evaluate, leftOutBy, leftOutText, progress, testLoader } from '@refconv/training';
 import { openOptions } from '../data.js';
-import { askedShape, normalisationSteps, requireClasses, shapeOf } from '../segmentation.js';
-import { segmentationText } from '../segmentationTraining.js';
-import { openSource, type SourceOptions } from '../source.js';
 
 export interface EvaluateSegmentationOptions extends SourceOptions {
   data: string;
@@ -56,7 +62,7 @@ export async function evaluateSegmentation(options: EvaluateSegmentationOptions)
   const percent = (value: number | null | undefined) =>
     typeof value === 'number' ? `${(100 * value).toFixed(2)} %` : 'none';
   console.log(
-    `${segmentationText(result)}, loss ${result.loss.toFixed(4)}, ${result.count} images, ${seconds.toFixed(1)} s`,
+    `${(await openTask('segmentation')).text(result)}, loss ${result.loss.toFixed(4)}, ${result.count} images, ${seconds.toFixed(1)} s`,
   );
   source.classes.forEach((name, i) => {
     console.log(`  ${name}: IoU ${percent(result.iou[i])}, accuracy ${percent(result.classAccuracy[i])}`);

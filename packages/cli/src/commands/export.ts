@@ -3,8 +3,8 @@ import { classColour } from '@refconv/datasets';
 import { anchorsOf, withDecoding } from '@refconv/detection';
 import { exportDetectorPage, exportOnnx, exportSavedModel, exportSegmenterPage } from '@refconv/export';
 import { reparameterizedLayers } from '@refconv/refconv';
+import { openSource, type SourceOptions, taskIdOf } from '@refconv/runs/networks';
 import { saveModel } from '@refconv/training';
-import { openSource, type SourceOptions, taskOf } from '../source.js';
 
 interface ExportOptions extends SourceOptions {
   format: 'savedmodel' | 'onnx' | 'tfjs' | 'page';
@@ -19,7 +19,7 @@ export async function exportCommand({ format, output, batch, nhwc, ...source }: 
   const [first] = reparameterizedLayers(model);
   if (first)
     throw new Error(`${first.name} is still re-parameterised: \`refconv merge\` the network before it is exported.`);
-  const isDetector = (await taskOf(source)) === 'detection';
+  const isDetector = (await taskIdOf(source)) === 'detection';
   const whole = isDetector ? withDecoding(model) : model;
   if (format === 'page' && isDetector)
     await exportDetectorPage(model, output, notes, { colour: classColour, anchors: anchorsOf(model) });

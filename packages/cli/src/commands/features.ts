@@ -9,10 +9,17 @@ import {
   openImages,
   type Statistics,
 } from '@refconv/datasets';
+import {
+  askedSize,
+  inputSizeOf,
+  normalisation,
+  openSource,
+  type SourceOptions,
+  testTransform,
+} from '@refconv/runs/networks';
 import { type Features, features, leftOutBy, leftOutText, progress, testLoader } from '@refconv/training';
-import { askedSize, inputSizeOf, normalisation, openOptions, testTransform } from '../data.js';
+import { openOptions } from '../data.js';
 import { writeNpy } from '../npy.js';
-import { openSource, type SourceOptions } from '../source.js';
 
 interface FeaturesOptions extends SourceOptions {
   data?: string;

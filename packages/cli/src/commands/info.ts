@@ -1,11 +1,11 @@
 import { cost, trainingCost } from '@refconv/analysis';
 import { BACKBONES, buildBackbone } from '@refconv/backbones';
 import { type LeftLayer, merge, reparameterizedLayers } from '@refconv/refconv';
+import { openSource, type SourceOptions, sourceOptions } from '@refconv/runs/networks';
 import { leftOutText } from '@refconv/training/leftOut';
 import type { LayersModel } from '@tensorflow/tfjs';
 import { stringify } from 'csv-stringify/sync';
 import { type MethodFlags, reparameterized } from '../method.js';
-import { openSource, type SourceOptions, sourceOptions } from '../source.js';
 
 interface InfoOptions extends SourceOptions, MethodFlags {
   method: string;

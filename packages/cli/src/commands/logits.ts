@@ -1,9 +1,9 @@
 import { outputActivation, requireClassifier } from '@refconv/layers';
+import { openSource, type SourceOptions, taskIdOf } from '@refconv/runs/networks';
 import { compile, tf } from '@refconv/tensorflow';
 import type { Tensor, Tensor4D } from '@tensorflow/tfjs';
 import { readImages } from '../images.js';
 import { writeNpy } from '../npy.js';
-import { openSource, type SourceOptions, taskOf } from '../source.js';
 
 /** Images a call: 64 at 224×224, and at most. */
 const LARGEST_BATCH = 64;
@@ -16,7 +16,7 @@ export async function logits({
 }: SourceOptions & { input: string; output: string }): Promise<void> {
   const images = await readImages(input);
   const { model } = await openSource(options, images);
-  if ((await taskOf(options)) === 'classification') requireClassifier(model);
+  if ((await taskIdOf(options)) === 'classification') requireClassifier(model);
   const program = compile({
     evaluate: (x: Tensor4D) => {
       const outputs = model.apply(x, { training: false }) as Tensor | Tensor[];

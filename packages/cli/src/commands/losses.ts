@@ -1,5 +1,6 @@
 import { BACKBONES } from '@refconv/backbones';
 import { anchorsOf, boxTensor, detectionLosses } from '@refconv/detection';
+import { openSource, type SourceOptions } from '@refconv/runs/networks';
 import { pixelCrossEntropy } from '@refconv/segmentation';
 import { tf } from '@refconv/tensorflow';
 import { classifier } from '@refconv/training';
@@ -8,7 +9,6 @@ import { readTargets } from '../detection.js';
 import { type ImageArray, readImages } from '../images.js';
 import { readPixelLabels } from '../segmentation.js';
 import { type Losses, type SgdOptions, sgd } from '../sgd.js';
-import { openSource, type SourceOptions, type TaskId } from '../source.js';
 
 interface LossesOptions extends SourceOptions {
   input: string;
@@ -51,7 +51,7 @@ interface Trainer {
 type TrainerOf = (images: ImageArray, model: LayersModel, options: SgdOptions) => Promise<Trainer>;
 
 /** @throws Error where the options are not those of the task. */
-function trainerFor(task: TaskId, labels: number[] | string | undefined, boxes: string | undefined): TrainerOf {
+function trainerFor(task: string, labels: number[] | string | undefined, boxes: string | undefined): TrainerOf {
   if (task === 'detection') {
     if (boxes !== undefined) return (images, model, options) => boxTrainer(boxes, images, model, options);
     throw new Error('--boxes must name a JSON file with the boxes of the images for detection.');

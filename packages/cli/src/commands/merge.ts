@@ -1,7 +1,7 @@
 import { counted, listed } from '@refconv/datasets/text';
 import { merge } from '@refconv/refconv';
+import { openSource, type SourceOptions } from '@refconv/runs/networks';
 import { neutralBatchNorms } from '@refconv/training';
-import { openSource, type SourceOptions } from '../source.js';
 import { checkTarget, isSafetensors, writeTarget } from '../target.js';
 
 export async function mergeCommand({ output, ...options }: SourceOptions & { output: string }): Promise<void> {

@@ -1,11 +1,17 @@
 import { IMAGENET_WNIDS, imageFiles } from '@refconv/datasets';
 import { writeAtomically } from '@refconv/files';
 import { requireClassifier } from '@refconv/layers';
+import {
+  askedSize,
+  classCount,
+  inputSizeOf,
+  openSource,
+  type SourceOptions,
+  taskIdOf,
+  testTransform,
+} from '@refconv/runs/networks';
 import { leftOutBy, leftOutText, predict, progress, testLoader } from '@refconv/training';
 import { stringify } from 'csv-stringify/sync';
-import { classCount } from '../classes.js';
-import { askedSize, inputSizeOf, testTransform } from '../data.js';
-import { openSource, type SourceOptions, taskOf } from '../source.js';
 
 interface PredictOptions extends SourceOptions {
   output?: string;
@@ -21,7 +27,7 @@ interface PredictOptions extends SourceOptions {
 
 /** A row for each image: its path, the class with the highest logit, by name and number, and that class's probability. */
 export async function predictCommand(paths: string[], options: PredictOptions): Promise<void> {
-  const task = await taskOf(options);
+  const task = await taskIdOf(options);
   if (task === 'segmentation') return (await import('./predictSegmentation.js')).predictSegmentation(paths, options);
   if (task === 'detection') return (await import('./predictDetection.js')).predictDetection(paths, options);
   const { output, mean, std, testTransform: _, workers, skipBroken, maxPixels, batchSize, ...source } = options;

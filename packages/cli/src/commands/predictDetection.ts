@@ -4,12 +4,11 @@ import { extname, join } from 'node:path';
 import { fileName, imageFiles, pictureWithBoxes, readPicture } from '@refconv/datasets';
 import { anchorsOf, detection, detectionsOf, detectionTransforms, predictionsOf, rescale } from '@refconv/detection';
 import { cocoResults } from '@refconv/detection/results';
+import { normalisationSteps, openSource, shapeOf } from '@refconv/runs/networks';
 import { compile, tf } from '@refconv/tensorflow';
 import { leftOutBy, leftOutText, progress, testLoader, writeAtomically } from '@refconv/training';
 import type { Tensor4D } from '@tensorflow/tfjs';
 import { namesOf } from '../pictureNames.js';
-import { normalisationSteps, shapeOf } from '../segmentation.js';
-import { openSource } from '../source.js';
 import type { PredictSegmentationOptions } from './predictSegmentation.js';
 
 /** Images a call. */

@@ -3,13 +3,12 @@ import { mkdir } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { encodeLabelImage, encodePicture, imageFiles, readPicture, withClasses } from '@refconv/datasets';
 import { bilinearResize } from '@refconv/layers';
+import { normalisationSteps, openSource, type SourceOptions, shapeOf } from '@refconv/runs/networks';
 import { segmentation, segmentationTransforms } from '@refconv/segmentation';
 import { compile, tf } from '@refconv/tensorflow';
 import { leftOutBy, leftOutText, progress, testLoader, writeAtomically } from '@refconv/training';
 import type { Tensor, Tensor4D } from '@tensorflow/tfjs';
 import { namesOf } from '../pictureNames.js';
-import { normalisationSteps, shapeOf } from '../segmentation.js';
-import { openSource, type SourceOptions } from '../source.js';
 
 export interface PredictSegmentationOptions extends SourceOptions {
   output?: string;

@@ -1,6 +1,6 @@
 import { refconvParameters } from '@refconv/refconv';
+import { openSource, type SourceOptions, sourceOptions } from '@refconv/runs/networks';
 import { type MethodFlags, reparameterized } from '../method.js';
-import { openSource, type SourceOptions, sourceOptions } from '../source.js';
 import { checkTarget, isSafetensors, writeTarget } from '../target.js';
 
 export async function refocusCommand(options: SourceOptions & MethodFlags & { output: string }): Promise<void> {

@@ -1,58 +1,23 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { BACKBONES } from '@refconv/backbones';
-import { holdOut, inFiles, type OpenDataset, openDataset } from '@refconv/datasets';
-import { importsOf, requireWritable } from '@refconv/files';
-import { type LeftLayer, METHODS } from '@refconv/refconv';
-import type { ServedTraining, WatchedTraining } from '@refconv/runs';
-import {
-  type FitResult,
-  fit,
-  type ImageResult,
-  isFirstWorker,
-  LEFT_OUT_FILE,
-  type LeftOut,
-  leavesOut,
-  leftOutText,
-  loadModel,
-  lockTraining,
-  type Measured,
-  type ModelNotes,
-  predict,
-  requireFinite,
-  saveAverages,
-  saveModel,
-  scoreKey,
-  writeAtomically,
-} from '@refconv/training';
-import { classificationTraining } from '../classificationTraining.js';
-import { openOptions } from '../data.js';
-import { type MethodFlags, reparameterized } from '../method.js';
-import { type RecipeFlags, recipeOf } from '../recipe.js';
+import { dirname, join, resolve } from 'node:path';
+import { requireWritable } from '@refconv/files';
+import { METHODS } from '@refconv/refconv';
+import { appendToLedger, type Spec } from '@refconv/runs';
+import { type BegunTraining, type TrainingWatch, trainRun } from '@refconv/runs/train';
+import { isFirstWorker, lockTraining } from '@refconv/training';
 import { tensorBoardOf } from '../tensorBoard.js';
-import type { TaskOptions, TrainingTask } from '../trainingTask.js';
+import { type SpecOptions, specOf } from '../trainSpec.js';
 
-interface TrainOptions extends TaskOptions, MethodFlags, RecipeFlags {
-  validation?: number;
-  download?: boolean;
+interface TrainOptions extends SpecOptions {
   output: string;
-  method?: string;
-  teacher?: string;
-  seed: number;
+  workers?: number;
+  maxPixels?: number;
   eager?: boolean;
   allowOtherStart?: boolean;
   allowOtherThreads?: boolean;
   tensorboard?: string | true;
   serve?: number | true;
   processes?: number;
-}
-
-/** So many of the training images are held out, to choose by. */
-function heldOut({ data, ...statistics }: OpenDataset, validation: number | undefined): OpenDataset {
-  if (validation === undefined) return { data, ...statistics };
-  return inFiles(data)
-    ? { data: { ...data, ...holdOut(data.train, validation) }, ...statistics }
-    : { data: { ...data, ...holdOut(data.train, validation) }, ...statistics };
 }
 
 export async function train(options: TrainOptions): Promise<void> {
@@ -63,144 +28,64 @@ export async function train(options: TrainOptions): Promise<void> {
     throw new Error(
       '--processes and --skip-broken do not go together: the processes would have batches of unlike sizes.',
     );
+  if (!isFirstWorker()) return trainInto(options);
   const finished = join(output, 'model');
-  if (!isFirstWorker()) return trainFor(finished, options);
-  if (existsSync(finished)) {
+  // Earlier versions wrote neither a spec nor a result, and the model last.
+  const has = (name: string) => existsSync(join(output, name));
+  if (has('model') && (has('result.json') || !has('spec.json')))
     throw new Error(`${output} holds a training that is finished (${finished}); choose another --output.`);
-  }
   await requireWritable(output);
   const lock = await lockTraining(output);
   try {
-    await trainFor(finished, options);
+    await trainInto(options);
   } finally {
     await lock.release();
   }
 }
 
-/** The page of `--serve`; its address is printed. */
-async function served(
-  { output, serve, seed, task, method }: TrainOptions,
-  training: Pick<WatchedTraining, 'epochs' | 'data' | 'network'>,
-): Promise<ServedTraining> {
-  const { serveTraining } = await import('@refconv/runs');
-  const kind = task === undefined || task === 'classification' ? {} : { task: { id: task } };
-  const watched = { ...training, ...kind, folder: output, method: method ?? 'plain', seed };
-  const page = await serveTraining(watched, typeof serve === 'number' ? { port: serve } : {});
-  console.log(`The page, with the token to stop the training: ${page.url}`);
-  return page;
-}
-
-/** The terminal and a page. */
-const toBoth = (page: ServedTraining) => (line: string) => {
-  console.log(line);
-  page.log(line);
-};
-
-/** @param finished the folder of the trained model. */
-async function trainFor(finished: string, options: TrainOptions): Promise<void> {
-  const { task = 'classification' } = options;
-  if (task === 'classification') return trainInto(finished, options, classificationTraining);
-  if (task === 'detection')
-    return trainInto(finished, options, (await import('../detectionTraining.js')).detectionTraining);
-  const { segmentationTraining } = await import('../segmentationTraining.js');
-  return trainInto(finished, options, segmentationTraining);
-}
-
-/** The files of a user's own that a network and its method are of, for the folder of the model. */
-function importsFor({ backbone, imports = [] }: ModelNotes, method: string | undefined): Pick<ModelNotes, 'imports'> {
-  const used = Object.entries({ [BACKBONES.kind]: backbone?.id, [METHODS.kind]: method });
-  const own = importsOf(used.flatMap(([kind, id]) => (id === undefined ? [] : [{ kind, id }])));
-  const all = [...imports, ...own].filter(({ file }, i, list) => list.findIndex((each) => each.file === file) === i);
-  return all.length > 0 ? { imports: all } : {};
-}
-
-async function trainInto<P extends ImageResult, E extends Measured>(
-  finished: string,
-  options: TrainOptions,
-  { task, select, ...how }: TrainingTask<P, E>,
-): Promise<void> {
-  const { output, eager, allowOtherThreads } = options;
-  const prepared = await how.prepare(await openDataset(options.data, openOptions(options)), options);
-  const { network } = prepared;
-  const { classes } = network;
-  const opened = heldOut(prepared.data, options.validation);
-  const { method } = options;
-  const layers: LeftOut['layers'] = [];
-  const onLeft = (left: readonly LeftLayer[]) => {
-    layers.push(...left);
-    console.log(leftOutText({ layers }).join('\n'));
-  };
-  const model = method ? await reparameterized(network.model, method, options, { onLeft, select }) : network.model;
-  const { recipe, transform } = await recipeOf(options, how.recipe);
-  const images = how.images(opened, model, network.notes, recipe, {
-    ...options,
-    ...(transform !== undefined && { recipeTransform: transform }),
+async function trainInto(options: TrainOptions): Promise<void> {
+  const { output, workers, maxPixels, eager, allowOtherStart, allowOtherThreads } = options;
+  const { spec, data } = await specOf(options);
+  const result = await trainRun(spec, output, {
+    ...{ data, folderLocked: true, stopOnInterrupt: true, watch: (training) => watched(options, spec, training) },
+    ...(workers !== undefined && { workers }),
+    ...(maxPixels !== undefined && { maxPixels }),
+    ...(eager !== undefined && { eager }),
+    ...(allowOtherStart !== undefined && { allowOtherStart }),
+    ...(allowOtherThreads !== undefined && { allowOtherThreads }),
   });
-  const { train: trainImages, validation, test, name } = images.data;
-  const countOf = (split: typeof test) => ('count' in split ? split.count : split.source.count);
-  const held = validation ? `, ${countOf(validation)} validation` : '';
-  console.log(`${name}: ${countOf(trainImages)} training${held} and ${countOf(test)} test images of ${images.size}`);
-  const { mean, std } = images.fit;
-  const teacher = options.teacher === undefined ? undefined : (await loadModel(options.teacher)).model;
-  const choice = { ...(eager !== undefined && { eager }), task };
-  const writes = isFirstWorker();
-  const { tensorboard, serve } = writes ? options : {};
-  const folder = tensorboard === true ? join(output, 'tensorboard') : tensorboard;
-  let fitted: FitResult<P>;
-  let predictions: P[] = [];
-  let page: ServedTraining | undefined;
-  try {
-    const { epochs } = images.fit.recipe;
-    if (serve !== undefined)
-      page = await served(options, { epochs, data: name, network: network.notes.backbone?.id ?? model.name });
-    const watch =
-      folder === undefined ? undefined : await tensorBoardOf(folder, { ...images.fit, model, data: images.data });
-    fitted = await fit({
-      model,
-      ...images.fit,
-      ...(teacher && { teacher }),
-      data: images.data,
-      ...{ folder: output, folderLocked: true },
-      stopOnInterrupt: true,
-      ...(watch && { onEpoch: watch }),
-      ...(page && { signal: page.stopped, log: toBoth(page) }),
-      ...choice,
-      ...(options.allowOtherStart !== undefined && { allowOtherStart: options.allowOtherStart }),
-      ...(allowOtherThreads !== undefined && { allowOtherThreads }),
-    });
-    if (!fitted.stopped) {
-      predictions = fitted.predictions ?? (await predict(model, test, { mean, std, ...choice }));
-      if (writes) await how.write(output, predictions, task.evaluationOf(predictions), classes);
-      const leftOut: LeftOut = { ...fitted.leftOut, layers };
-      if (leavesOut(leftOut) && writes)
-        await writeAtomically(join(output, LEFT_OUT_FILE), [`${JSON.stringify(leftOut, undefined, 2)}\n`]);
-    }
-  } finally {
-    await page?.close();
-    teacher?.dispose();
-    await images.close();
-  }
-  if (fitted.stopped) {
+  if (!result) {
     console.log(`Stopped; the same command goes on.`);
     process.exitCode = 130;
     return;
   }
-  if (!writes) return;
-  const kept = { ...network.notes, ...images.notes, classes, ...importsFor(network.notes, method) };
-  // The model comes last: it tells that the training is finished.
-  if (fitted.averaged) await saveAverages(model, fitted.averaged, join(output, 'averaged'), kept);
-  await saveModel(model, finished, kept);
-  console.log(`Model folder: ${finished}`);
-  console.log(`Test images after the last epoch: ${how.text(requireFinite(task.evaluationOf(predictions)))}`);
-  const { best, last } = fitted;
-  const averaged = last?.[scoreKey('testAveraged', task.score.name)];
-  if (averaged !== undefined)
-    console.log(
-      `Averages of the weights: ${task.score.title} ${(100 * averaged).toFixed(2)} %; model folder: ${join(output, 'averaged')}`,
-    );
-  if (best) {
-    const warning = best.chosenOn === 'test' ? ' (chosen on test images, so no result: see --validation)' : '';
-    const score = `${(100 * best.score).toFixed(2)} %`;
-    console.log(`Best epoch by ${best.chosenOn} images: ${best.epoch}, ${task.score.title} ${score}${warning}`);
-  }
+  if (!isFirstWorker()) return;
+  // It is finished, whatever becomes of its row.
+  const log = (line: string) => console.error(`Warning: ${line}`);
+  await appendToLedger(dirname(resolve(output)), result, log).catch((error: Error) => log(error.message));
+}
+
+/** TensorBoard's files and the page of `--serve`, whose address is printed. */
+async function watched(
+  { output, serve, tensorboard, seed, task, method }: TrainOptions,
+  { network }: Spec,
+  training: BegunTraining,
+): Promise<TrainingWatch> {
+  const folder = tensorboard === true ? join(output, 'tensorboard') : tensorboard;
+  const onEpoch = folder === undefined ? undefined : await tensorBoardOf(folder, training);
+  if (serve === undefined) return { ...(onEpoch && { onEpoch }) };
+  const { serveTraining } = await import('@refconv/runs');
+  const kind = task === undefined || task === 'classification' ? {} : { task: { id: task } };
+  const { model, recipe, data } = training;
+  const shown = { network: network.id === 'unknown' ? model.name : network.id, data: data.name, ...kind };
+  const page = await serveTraining(
+    { ...shown, epochs: recipe.epochs, folder: output, method: method ?? 'plain', seed },
+    typeof serve === 'number' ? { port: serve } : {},
+  );
+  console.log(`The page, with the token to stop the training: ${page.url}`);
+  const log = (line: string) => {
+    console.log(line);
+    page.log(line);
+  };
+  return { ...(onEpoch && { onEpoch }), signal: page.stopped, log, close: () => page.close() };
 }

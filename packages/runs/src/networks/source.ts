@@ -1,44 +1,18 @@
-/** The network that a command works on: a model folder, or a backbone of packages/backbones with weights from a file. */
+/** The network that a run or a command works on: a model folder, or a backbone of packages/backbones with weights from a file. */
 import { type BackboneOptions, buildBackbone, ownNames } from '@refconv/backbones';
 import { changedImports } from '@refconv/files';
-import type { HeadId } from '@refconv/segmentation';
 import { loadModel, type ModelNotes, modelTask } from '@refconv/training';
 import { loadTorchState, readWeights } from '@refconv/weights';
 import type { LayersModel } from '@tensorflow/tfjs';
-import { openDetector } from './detection.js';
-import { openSegmenter, overClassifier } from './segmentation.js';
+import { openTask } from '../tasks/open.js';
+import { CLASSIFICATION, type OpenNetwork } from '../tasks/registry.js';
+import { overClassifier } from './dense.js';
+import type { Images, SourceOptions } from './options.js';
 import { openWeights, refocusedFor, SMALL_IMAGE, variantsOf, withoutUndefined } from './weights.js';
 
-/** What the network is for. */
-export type TaskId = 'classification' | 'segmentation' | 'detection';
-
-export interface SourceOptions extends BackboneOptions {
-  /** Default: classification. */
-  task?: TaskId;
-  /** Of segmentation. */
-  outputStride?: 16 | 32;
-  head?: HeadId;
-  /** A second loss, of FCN and DeepLabV3. */
-  auxiliary?: boolean;
-  /** Height and width, of segmentation and detection. */
-  imageSize?: readonly [number, number];
-  /** A model folder. */
-  model?: string;
-  backbone?: string;
-  /** A .safetensors, .pth, .pt or .th file. */
-  weights?: string;
-  /** Asks for a file that holds W_r too. */
-  refconv?: boolean;
-  /** Of weights that hold W_r: whether W_b is added to its map, where the file does not say. */
-  identity?: boolean;
-}
-
 /** The task that is asked for, or else that a model folder says it was trained for. */
-export async function taskOf({ task, model }: SourceOptions): Promise<TaskId> {
-  if (task !== undefined) return task;
-  return model === undefined
-    ? 'classification'
-    : (((await modelTask(model)) as TaskId | undefined) ?? 'classification');
+export async function taskIdOf({ task, model }: SourceOptions): Promise<string> {
+  return task ?? (model === undefined ? undefined : await modelTask(model)) ?? CLASSIFICATION;
 }
 
 /** The options that say which network, of all that a command has. */
@@ -53,16 +27,6 @@ function buildOptions(options: SourceOptions): { [Name in keyof BackboneOptions]
   return { variant, width, activation, classes, inputSize, seed, dropout, stochasticDepth };
 }
 
-/** What is known of the images that the network is for. */
-export interface Images {
-  /** Left out: as the network's published weights take. */
-  height?: number;
-  /** Left out: as the height. */
-  width?: number;
-  /** Of a network that begins anew; weights have their own number. */
-  classes?: number;
-}
-
 export interface Source {
   model: LayersModel;
   notes: ModelNotes;
@@ -71,37 +35,45 @@ export interface Source {
 const WHICH = 'Which network? Give --model DIR, or --backbone ID (`refconv info --all` lists them).';
 const WITHOUT_WEIGHTS = '--refconv says that the weights hold W_r: give them by --weights FILE.';
 
+export interface Purpose {
+  /** Only its weights are wanted: what their shapes do not tell may stay open. Default: false. */
+  tensorsOnly?: boolean;
+  /** Images that are small ask for the network's form for them, where no variant is given. Default: true. */
+  guess?: boolean;
+  /** Takes warnings, and what was taken for granted. Default: console.error. */
+  log?: (line: string) => void;
+}
+
 /**
  * Builds or loads the network.
- * @param purpose.tensorsOnly only its weights are wanted: what their shapes do not tell may stay open.
  * @throws Error where the options contradict each other, or the weights do not fit.
  */
 export async function openSource(
   options: SourceOptions,
   images?: Images,
-  { tensorsOnly = false }: { tensorsOnly?: boolean } = {},
+  { tensorsOnly = false, guess = true, log = console.error }: Purpose = {},
 ): Promise<Source> {
   const { model: folder, backbone, weights, refconv = false, identity = true } = options;
   if (folder !== undefined) {
     if (backbone || weights) throw new Error('Give either --model, or --backbone with --weights; not both.');
     const source = await loadModel(folder);
     for (const file of changedImports(source.notes.imports))
-      console.error(`Warning: ${file} has changed since the model in ${folder} was made with it.`);
+      log(`Warning: ${file} has changed since the model in ${folder} was made with it.`);
     requireAgreement(folder, source, options);
     const isClassifier = source.model.outputs[0]?.shape.length === 2;
-    const open = isClassifier && openFor(options.task);
+    const open = isClassifier && (await openFor(options.task));
     return open ? overClassifier(open, source, options, images) : source;
   }
-  const open = openFor(options.task);
+  const open = await openFor(options.task);
   if (open) return openDense(open, options, images);
   const given = withoutUndefined(buildOptions(options)) as BackboneOptions;
   if (weights !== undefined)
-    return openWeights({ backbone, weights, options: given, images, tensorsOnly, refconv, identity });
+    return openWeights({ backbone, weights, options: given, images, tensorsOnly, guess, log, refconv, identity });
   if (!backbone) throw new Error(WHICH);
   if (refconv) throw new Error(WITHOUT_WEIGHTS);
-  const small = images?.height !== undefined && images.height < SMALL_IMAGE && variantsOf(backbone).includes('cifar');
+  const isSmall = guess && images?.height !== undefined && images.height < SMALL_IMAGE;
   const guessed = {
-    variant: small ? ('cifar' as const) : undefined,
+    variant: isSmall && variantsOf(backbone).includes('cifar') ? ('cifar' as const) : undefined,
     inputSize: images?.height,
     classes: images?.classes,
   };
@@ -110,15 +82,11 @@ export async function openSource(
 }
 
 /** How a network over a classifier's body is opened; undefined of a classifier. */
-const openFor = (task: TaskId | undefined) =>
-  task === 'segmentation' ? openSegmenter : task === 'detection' ? openDetector : undefined;
+const openFor = async (task: string | undefined) =>
+  task === undefined || task === CLASSIFICATION ? undefined : (await openTask(task)).network;
 
 /** A network for segmentation or detection. */
-async function openDense(
-  open: typeof openSegmenter,
-  options: SourceOptions,
-  images: Images | undefined,
-): Promise<Source> {
+async function openDense(open: OpenNetwork, options: SourceOptions, images: Images | undefined): Promise<Source> {
   const { backbone, weights, refconv = false, identity = true } = options;
   if (!backbone) throw new Error(WHICH);
   const given = weights === undefined ? undefined : ownNames(await readWeights(weights));

@@ -47,6 +47,10 @@ export interface Asked {
   images: { height?: number } | undefined;
   /** Whether only the tensors are wanted, so that what their shapes do not tell may stay open. */
   tensorsOnly: boolean;
+  /** Whether small images ask for the form for them. */
+  guess: boolean;
+  /** Takes what was taken for granted. */
+  log: (line: string) => void;
   /** The file must hold W_r. */
   refconv: boolean;
   /** Whether W_b is added to its map. */
@@ -89,7 +93,7 @@ const IMAGENET_CLASSES = 1000;
 function optionsOf(
   id: string,
   state: TorchState,
-  { options: given, images, tensorsOnly, weights: file }: Asked,
+  { options: given, images, tensorsOnly, guess, weights: file }: Asked,
   told: Told,
 ): { options: BackboneOptions; isTold: boolean } {
   const { seed: _, inputSize, ...known } = (told.backbone?.options ?? {}) as BackboneOptions;
@@ -105,7 +109,7 @@ function optionsOf(
   });
   const variants = variantsOf(id);
   if (rest.variant || told.backbone || variants.length < 2) return complete(rest.variant);
-  if (images?.height !== undefined && images.height < SMALL_IMAGE && variants.includes('cifar'))
+  if (guess && images?.height !== undefined && images.height < SMALL_IMAGE && variants.includes('cifar'))
     return complete('cifar');
   if (images || rest.classes === IMAGENET_CLASSES) return complete(undefined);
   const fitting = fittingVariants(id, state, withoutUndefined(rest));
@@ -123,17 +127,17 @@ export const variantsOf = (id: string) => BACKBONES.find(id)?.variants ?? [];
 export const withoutUndefined = <T extends object>(value: T): T =>
   Object.fromEntries(Object.entries(value).filter(([, entry]) => entry !== undefined)) as T;
 
-/** Says on stderr what was taken for granted. */
+/** Says what was taken for granted. */
 function sayGuesses(
   id: string,
-  { options, weights: file, identity: asked }: Asked,
+  { options, weights: file, identity: asked, log }: Asked,
   { told, state, identity }: { told: Told; state: TorchState; identity: boolean | undefined },
 ): void {
   const usual = BACKBONES.find(id)?.options.includes('activation') && !told.backbone && !options.activation;
   if (usual)
-    console.error(`${file} does not say its activation: ${id}'s usual one is taken; --activation says another.`);
+    log(`${file} does not say its activation: ${id}'s usual one is taken; --activation says another.`);
   if (hasMaps(state) && identity === undefined && asked)
-    console.error(
+    log(
       `${file} does not say whether W_b is added to its map: it is, as in the official code, unless --no-identity.`,
     );
 }

@@ -12,14 +12,18 @@ export const classCount = (model: LayersModel) => model.outputs[0]?.shape.at(-1)
  * are in another order.
  * @throws Error where names or numbers do not agree.
  */
-export function labelsFor({ model, notes }: Source, data: { name: string; classes: readonly string[] }): number[] {
+export function labelsFor(
+  { model, notes }: Source,
+  data: { name: string; classes: readonly string[] },
+  log = console.error,
+): number[] {
   const { classes: names } = notes;
   const count = classCount(model);
   if (names && names.length === count) return matchClasses(data.classes, names);
   if (count !== data.classes.length)
     throw new Error(`The model has ${count} classes, ${data.name} has ${data.classes.length}.`);
   if (numbersOutOfOrder(data.classes)) {
-    console.error(
+    log(
       `Warning: the classes are taken in the order of their names as text: ${data.classes.slice(0, 4).join(', ')}, … The model has no ` +
         'names of its classes to compare; if it was trained in the order of the numbers, give the folders leading zeros.',
     );
@@ -41,7 +45,7 @@ export interface Prepared extends Source {
 export async function forClasses(
   source: Source,
   data: { name: string; classes: readonly string[] },
-  { newHead, seed, from }: { newHead: boolean; seed: number; from: string | undefined },
+  { newHead, seed, from, log = console.log }: { newHead: boolean; seed: number; from: string | undefined; log?: (line: string) => void },
 ): Promise<Prepared> {
   const { model, notes } = source;
   const { classes: names } = notes;
@@ -60,7 +64,7 @@ export async function forClasses(
   const changed = await withNewHead(model, { classes: data.classes.length, seed });
   model.dispose();
   if (from !== undefined)
-    console.log(
+    log(
       `${from} has ${count} classes, ${data.name} ${data.classes.length}: its body is taken, and a new head.`,
     );
   const { backbone } = notes;
