@@ -45,7 +45,12 @@ export interface Prepared extends Source {
 export async function forClasses(
   source: Source,
   data: { name: string; classes: readonly string[] },
-  { newHead, seed, from, log = console.log }: { newHead: boolean; seed: number; from: string | undefined; log?: (line: string) => void },
+  {
+    newHead,
+    seed,
+    from,
+    log = console.log,
+  }: { newHead: boolean; seed: number; from: string | undefined; log?: (line: string) => void },
 ): Promise<Prepared> {
   const { model, notes } = source;
   const { classes: names } = notes;
@@ -64,9 +69,7 @@ export async function forClasses(
   const changed = await withNewHead(model, { classes: data.classes.length, seed });
   model.dispose();
   if (from !== undefined)
-    log(
-      `${from} has ${count} classes, ${data.name} ${data.classes.length}: its body is taken, and a new head.`,
-    );
+    log(`${from} has ${count} classes, ${data.name} ${data.classes.length}: its body is taken, and a new head.`);
   const { backbone } = notes;
   const options = { ...backbone?.options, classes: data.classes.length };
   return {

@@ -134,12 +134,9 @@ function sayGuesses(
   { told, state, identity }: { told: Told; state: TorchState; identity: boolean | undefined },
 ): void {
   const usual = BACKBONES.find(id)?.options.includes('activation') && !told.backbone && !options.activation;
-  if (usual)
-    log(`${file} does not say its activation: ${id}'s usual one is taken; --activation says another.`);
+  if (usual) log(`${file} does not say its activation: ${id}'s usual one is taken; --activation says another.`);
   if (hasMaps(state) && identity === undefined && asked)
-    log(
-      `${file} does not say whether W_b is added to its map: it is, as in the official code, unless --no-identity.`,
-    );
+    log(`${file} does not say whether W_b is added to its map: it is, as in the official code, unless --no-identity.`);
 }
 
 /** Another network that the weights fit, or what may differ. */
