@@ -53,7 +53,10 @@ describe('the road of a training', function () {
     const training = [...start, ...told, ...teacher, '--data', 'synthetic', ...QUICK];
     succeed('train', ...training, '--output', at('runs/more'));
     const result: Result = json('runs/more/result.json');
-    expect(result.spec).to.deep.include({ newHead: true, network: { id: 'mobilenetv1', variant: 'cifar', width: 1 / 16 } });
+    expect(result.spec).to.deep.include({
+      newHead: true,
+      network: { id: 'mobilenetv1', variant: 'cifar', width: 1 / 16 },
+    });
     expect(result.spec.method).to.deep.include({ options: { mapKernel: 1 }, select: 'dw$' });
     expect(result.best.chosenOn).to.equal('validation');
     const { weights, top1 } = await again('more');
