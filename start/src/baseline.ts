@@ -11,6 +11,8 @@ const FOLDER = fileURLToPath(new URL('../baseline', import.meta.url));
 
 export interface KeptBaseline {
   model: LayersModel;
+  /** Its folder. */
+  folder: string;
   /** Of the run that trained it: `refconv experiment rerun HASH` does it again. */
   hash: Hash;
   spec: Spec;
@@ -25,6 +27,7 @@ export async function keptBaseline(folder = FOLDER): Promise<KeptBaseline> {
   if (spec === undefined)
     throw new Error(`There is no ${join(folder, 'spec.json')}; restore the folder: git checkout -- ${folder}`);
   const checked = parseSpec(spec);
-  const { model } = await loadModel(join(folder, 'model'));
-  return { model, hash: hashOfSpec(checked), spec: checked };
+  const place = join(folder, 'model');
+  const { model } = await loadModel(place);
+  return { model, folder: place, hash: hashOfSpec(checked), spec: checked };
 }

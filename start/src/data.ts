@@ -1,5 +1,13 @@
 /** The images of `npm start`. */
-import { findDataset, type ImageDataset, type OpenDataset, openDataset, takeImages } from '@refconv/datasets';
+import {
+  channelStatistics,
+  findDataset,
+  type ImageDataset,
+  type OpenDataset,
+  openDataset,
+  syntheticDataset,
+  takeImages,
+} from '@refconv/datasets';
 
 export type StartData = OpenDataset<ImageDataset>;
 
@@ -29,5 +37,10 @@ export async function startData(options: {
 export function withImages({ data, ...statistics }: StartData, images: number): StartData {
   const { count } = data.train;
   if (images > count) throw new Error(`There are ${count} training images; given --images ${images}.`);
+  if (data.name === 'synthetic' && images < count) {
+    // So many are drawn, as a spec says it.
+    const drawn = syntheticDataset({ train: images, test: data.test.count });
+    return { data: drawn, ...channelStatistics(drawn.train) };
+  }
   return { data: { ...data, train: takeImages(data.train, images, 'at random') }, ...statistics };
 }

@@ -3,16 +3,16 @@ import { writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { cost } from '@refconv/analysis';
-import { mobilenetv1 } from '@refconv/backbones';
 import { counted } from '@refconv/datasets/text';
-import { type ConvmapInit, merge, refocus } from '@refconv/refconv';
-import { shortHash } from '@refconv/runs';
+import { readCsv } from '@refconv/files';
+import type { ConvmapInit } from '@refconv/refconv';
+import { hashOfSpec, parseSpec, type Spec, type SpecInput, shortHash } from '@refconv/runs';
+import { trainRun } from '@refconv/runs/train';
 import { loadedInstallation } from '@refconv/tensorflow';
 import {
   evaluate,
   type FitOptions,
-  fit,
-  type MetricsRow,
+  loadModel,
   PAPER_RECIPE,
   type Recipe,
   saveModel,
@@ -55,75 +55,89 @@ export function startRecipe({ epochs, batchSize, learningRate, seed }: StartSett
   return { ...PAPER_RECIPE, epochs, warmUpEpochs, batchSize, learningRate, seed };
 }
 
+/** What is trained: the baseline, and what starts from it. @param from the run of the baseline. */
+function specs(
+  { data, width, seed, init = 'xavier', refocusingRate, ...options }: StartOptions,
+  from: Spec | undefined,
+) {
+  const { name, train, test } = data;
+  const { seed: _, ...recipe } = startRecipe({ ...options, width, seed });
+  const drawn = name === 'synthetic' && { test: test.count, size: train.height };
+  const baseline: SpecInput = {
+    network: { id: 'mobilenetv1', variant: 'cifar', width },
+    data: { name, train: train.count, ...drawn },
+    recipe: { nesterov: false, resetMomentumAfterWarmUp: false, ...recipe },
+    seed,
+    threads: loadedInstallation.flavour === 'cpu' ? threadCount() : null,
+  };
+  const first = parseSpec(baseline);
+  const second = { ...baseline, from: hashOfSpec(from ?? first) };
+  const own = { ...baseline.recipe, ...(refocusingRate !== undefined && { refocusingRate }) };
+  const control = parseSpec(second);
+  const refconv = parseSpec({ ...second, recipe: own, method: { id: 'refconv', options: { init } } });
+  return { baseline: first, control, refconv };
+}
+
 /**
- * Trains the three, or the two that follow a baseline that was kept, compares the refocused network with its merged form and that with the baseline. In `folder`: the checkpoints
- * and metrics.csv of `baseline`, `control` and `refconv`, the `merged` model as a folder that tfjs loads, and result.json.
+ * Trains the three, or the two that follow a baseline that was kept, compares the refocused network with its merged form and that with the baseline. Each is
+ * a run's spec, trained by {@link trainRun}. In `folder`: the folders of `baseline`, `control` and `refconv`, the `merged` model as a folder that tfjs
+ * loads, and result.json.
  * @returns undefined if it was stopped before the end.
- * @throws what {@link fit} throws.
+ * @throws what {@link trainRun} throws.
  */
 export async function start(options: StartOptions): Promise<StartResult | undefined> {
-  const { data, mean, std, folder, width, seed, log = console.log, ...others } = options;
-  const { signal, onStep, showProgress, baseline: kept, init = 'xavier', refocusingRate } = others;
-  const recipe = startRecipe(options);
+  const { data, mean, std, folder, width, log = console.log, signal, onStep, showProgress, baseline: kept } = options;
+  const { init = 'xavier', refocusingRate } = options;
+  const planned = specs(options, kept?.spec);
+  const { epochs } = planned.baseline.recipe;
   const models: LayersModel[] = [];
-  const owned = (model: LayersModel) => {
+  const open = async (path: string) => {
+    const { model } = await loadModel(path);
     models.push(model);
     return model;
   };
-  const build = () =>
-    owned(mobilenetv1({ variant: 'cifar', width, classes: data.classes.length, inputSize: data.train.height, seed }));
-  const curves: Partial<Record<Curve, MetricsRow[]>> = {};
-  const train = async (curve: Curve, model: LayersModel): Promise<boolean> => {
-    const control = { signal, onStep, showProgress, log };
-    const own = curve === 'refconv' && refocusingRate !== undefined ? { ...recipe, refocusingRate } : recipe;
-    const { rows, stopped } = await fit({
-      model,
-      data,
-      mean,
-      std,
-      recipe: own,
-      folder: join(folder, curve),
-      ...control,
+  const curves: Partial<Record<Curve, EpochRow[]>> = {};
+  const place = kept?.folder ?? join(folder, 'baseline', 'model');
+  const train = async (curve: Curve) => {
+    const result = await trainRun(planned[curve], join(folder, curve), {
+      ...{ data: { data, mean, std }, models: { [planned.control.from as string]: place }, log },
+      ...{ ...(signal && { signal }), ...(onStep && { onStep }), ...(showProgress !== undefined && { showProgress }) },
     });
-    curves[curve] = rows;
-    // A wish that came during the last evaluation.
-    return !stopped && signal?.aborted !== true;
+    if (result) curves[curve] = await rowsOf(join(folder, curve));
+    return result;
   };
 
   try {
-    const baseline = kept?.model ?? build();
-    const baselineCost = costOf(baseline);
-    log(
-      `Baseline: MobileNetV1 ×${width}, ${number(baselineCost.trainable)} parameters, ${number(baselineCost.macs)} MACs an image`,
-    );
     let began: StartResult['baseline'];
-    if (kept) {
+    if (!kept) {
+      log(`Baseline: MobileNetV1 ×${width}, ${counted(epochs, 'epoch')}`);
+      if (!(await train('baseline'))) return undefined;
+      began = { epochs, testTop1: curves.baseline?.at(-1)?.testTop1 ?? Number.NaN };
+    } else {
       const { epochs } = kept.spec.recipe;
-      const { top1: testTop1 } = await evaluate(baseline, data.test, { mean, std });
+      const { top1: testTop1 } = await evaluate(kept.model, data.test, { mean, std });
       log(
-        `It was trained before, for ${counted(epochs, 'epoch')} (run ${shortHash(kept.hash)}): test accuracy ${(100 * testTop1).toFixed(2)} %`,
+        `Baseline: MobileNetV1 ×${width}, trained before, for ${counted(epochs, 'epoch')} (run ${shortHash(kept.hash)}): test accuracy ${(100 * testTop1).toFixed(2)} %`,
       );
       began = { epochs, testTop1, run: kept.hash };
-    } else {
-      if (!(await train('baseline', baseline))) return undefined;
-      began = { epochs: recipe.epochs, testTop1: curves.baseline?.at(-1)?.testTop1 ?? Number.NaN };
     }
+    const baseline = kept?.model ?? (await open(place));
+    const baselineCost = costOf(baseline);
+    log(`Its ${number(baselineCost.trainable)} parameters take ${number(baselineCost.macs)} MACs an image`);
 
-    log(`Control: the baseline, ${counted(recipe.epochs, 'epoch')} more without RefConv`);
-    const control = build();
-    control.setWeights(baseline.getWeights());
-    if (!(await train('control', control))) return undefined;
+    log(`Control: the baseline, ${counted(epochs, 'epoch')} more without RefConv`);
+    if (!(await train('control'))) return undefined;
 
-    const refocused = owned(await refocus(baseline, { seed, init }));
+    log(`RefConv: the baseline refocused, ${counted(epochs, 'epoch')} more`);
+    if (!(await train('refconv'))) return undefined;
+    const refocused = await open(join(folder, 'refconv', 'model'));
     const refocusedCost = costOf(refocused);
-    log(
-      `RefConv: the baseline refocused, ${counted(recipe.epochs, 'epoch')} more; ${number(refocusedCost.trainable)} parameters train`,
-    );
-    if (!(await train('refconv', refocused))) return undefined;
 
-    const merged = owned(await merge(refocused));
+    const merged = await open(join(folder, 'refconv', 'merged'));
     const mergedCost = costOf(merged);
-    log(`Merged: ${number(mergedCost.trainable)} parameters, ${number(mergedCost.macs)} MACs an image`);
+    log(
+      `Merged: ${number(mergedCost.trainable)} parameters of ${number(refocusedCost.trainable)}, ${number(mergedCost.macs)} MACs an image`,
+    );
     const agreed = agreement(refocused, merged, data.test, { mean, std });
     log(
       `Merged and refocused predict the same on ${number(agreed.samePredictions)} of ${number(agreed.images)} test images; ` +
@@ -140,7 +154,7 @@ export async function start(options: StartOptions): Promise<StartResult | undefi
     const result: StartResult = {
       network: `MobileNetV1 ×${width}`,
       data: { name, source, train: images.count, test: test.count },
-      recipe: refocusingRate === undefined ? recipe : { ...recipe, refocusingRate },
+      recipe: { ...startRecipe(options), ...(refocusingRate !== undefined && { refocusingRate }) },
       baseline: began,
       init,
       curves: { baseline: [], ...curves } as Record<Curve, EpochRow[]>,
@@ -159,6 +173,19 @@ export async function start(options: StartOptions): Promise<StartResult | undefi
   } finally {
     for (const model of models) model.dispose();
   }
+}
+
+/** The epochs of a folder's metrics.csv. */
+async function rowsOf(folder: string): Promise<EpochRow[]> {
+  const rows = (await readCsv(join(folder, 'metrics.csv'))) ?? [];
+  return rows.map((row) => {
+    const of = (name: string) => Number(row[name]);
+    return {
+      ...{ epoch: of('epoch'), step: of('step'), learningRate: of('learning_rate'), trainLoss: of('train_loss') },
+      ...{ testLoss: of('test_loss'), testTop1: of('test_top1'), seconds: of('seconds') },
+      ...(row.kernel_change && { kernelChange: of('kernel_change') }),
+    };
+  });
 }
 
 function costOf(model: LayersModel) {

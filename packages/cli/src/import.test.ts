@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { type LedgerRow, readLedger, scoreOfRow } from '@refconv/runs';
 import { expect } from 'chai';
 import { program } from './program.js';
 import { fail, refconv, succeed, temporaryFolder } from './testing.js';
@@ -16,7 +17,13 @@ describe('--import', () => {
 
   before(() => {
     const blocks = [...DOCS.matchAll(/^```js\n\/\/ (\w+\.mjs)\n([\s\S]*?)^```$/gm)];
-    expect(blocks.map(([, name]) => name)).to.deep.equal(['twoBranches.mjs', 'tinynet.mjs', 'stripes.mjs', 'grey.mjs']);
+    expect(blocks.map(([, name]) => name)).to.deep.equal([
+      'twoBranches.mjs',
+      'tinynet.mjs',
+      'stripes.mjs',
+      'grey.mjs',
+      'topTwo.mjs',
+    ]);
     for (const [, name = '', code = ''] of blocks) writeFileSync(at(name), code);
   });
 
@@ -56,6 +63,25 @@ describe('--import', () => {
 
     succeed('report', 'compare', at('plain'), at('own'), '--output', at('page'));
     expect(readFileSync(at('page/index.html'), 'utf8')).to.contain('own');
+  }).timeout(240_000);
+
+  it('trains for a task of one’s own, whose runs are compared by its score', async () => {
+    const all = imports('tinynet', 'stripes', 'topTwo');
+    const method = ['--method', 'refconv', '--task', 'top-two', '--output', at('runs/task')];
+    const said = succeed('train', ...all, '--backbone', 'tinynet', ...TRAINING, ...method);
+    // There are two classes.
+    expect(said).to.contain('Test images after the last epoch: top-2 1, top-1 ');
+    expect(said).to.contain('Best epoch by test images: 1, top-2 100.00 %');
+    const result = JSON.parse(readFileSync(at('runs/task/result.json'), 'utf8'));
+    expect(result).to.include({ score: 1, mergedScore: 1 }).and.to.include.keys('top1');
+    expect(result.spec.imports.map(({ file }: { file: string }) => file)).to.include(at('topTwo.mjs'));
+    const [row] = await readLedger(at('runs'));
+    expect(row).to.include({ task: 'top-two', score: '1', merged_score: '1' });
+    expect(scoreOfRow(row as LedgerRow)).to.equal(1);
+    succeed('report', 'compare', at('runs/task'), '--output', at('runs/page'));
+    expect(readFileSync(at('runs/page/index.html'), 'utf8')).to.contain('100.00 %');
+    const wrong = fail('train', ...all, '--backbone', 'tinynet', ...TRAINING, '--task', 'top-to', '--output', at('no'));
+    expect(wrong).to.contain("There is no task 'top-to'. Did you mean top-two?");
   }).timeout(240_000);
 
   it('makes a transform known to the threads that load', () => {

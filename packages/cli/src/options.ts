@@ -22,7 +22,7 @@ export const MAX_PIXELS = 'images of more cannot be read; default: 179 million';
 export function withImport(command: Command): Command {
   return command.option(
     '--import <file>',
-    'load a file of your own first, whose methods, networks, data sets, transforms and optimisers are then known; can be repeated (docs/own.md)',
+    'load a file of your own first, whose methods, networks, data sets, transforms, optimisers and tasks are then known; can be repeated (docs/own.md)',
     (file: string, before: string[] = []) => [...before, file],
   );
 }

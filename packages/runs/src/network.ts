@@ -17,6 +17,15 @@ import type { RunTask } from './tasks/registry.js';
 
 type OnLeft = Pick<ReparameterizeOptions, 'onLeft'>;
 
+/** The model folder of a finished run. @throws Error where it is not finished. */
+export type ModelOfRun = (hash: Hash) => string;
+
+/** @param others model folders of runs that are not in `root`. */
+export const modelsIn =
+  (root: string, others: Readonly<Record<Hash, string>> = {}): ModelOfRun =>
+  (hash) =>
+    others[hash] ?? finishedModel(root, hash, [MERGED, MODEL]);
+
 /** The network with initial weights, or that which another run ended with; in either case with the method's layers. @param wanted.onLeft is told which layers it leaves. */
 export async function startingModel(
   root: string,
@@ -24,7 +33,7 @@ export async function startingModel(
   { classes, shape: [height, width], onLeft }: { classes: number; shape: readonly [number, number] } & OnLeft,
 ): Promise<LayersModel> {
   const task = await taskOf(spec);
-  const { model } = await plainNetwork(root, spec, task, { height, width, classes });
+  const { model } = await plainNetwork(modelsIn(root), spec, task, { height, width, classes });
   return withMethod(model, spec, task, onLeft);
 }
 
@@ -34,14 +43,14 @@ export async function startingModel(
  * @throws Error where its classes are others than those of the data.
  */
 export async function startingNetwork(
-  root: string,
+  modelOfRun: ModelOfRun,
   spec: Spec,
   task: RunTask,
   { data, onLeft, ...images }: Images & { data: { name: string; classes: readonly string[] } } & OnLeft,
 ): Promise<Prepared> {
   const { model: folder, weights, newHead = false, seed } = spec;
   const { classes } = data;
-  const source = await plainNetwork(root, spec, task, { ...images, classes: classes.length });
+  const source = await plainNetwork(modelOfRun, spec, task, { ...images, classes: classes.length });
   const prepare = async (): Promise<Prepared> => {
     if (!task.network && (folder || weights || newHead))
       return forClasses(source, data, { newHead, seed, from: folder?.folder ?? weights?.file });
@@ -59,13 +68,13 @@ export async function startingNetwork(
 }
 
 /** Without the method's layers. */
-async function plainNetwork(root: string, spec: Spec, task: RunTask, images: Images): Promise<Source> {
+async function plainNetwork(modelOfRun: ModelOfRun, spec: Spec, task: RunTask, images: Images): Promise<Source> {
   const { network, task: purpose, seed, from, model, weights } = spec;
   const { id: backbone, ...options } = network;
   const { id, ...head } = purpose ?? {};
   const asked: SourceOptions = withoutUndefined({ task: id, ...head, seed });
   if (from) {
-    const found = await loadModel(finishedModel(root, from, [MERGED, MODEL]));
+    const found = await loadModel(modelOfRun(from));
     const source = { model: found.model, notes: { backbone: { id: backbone, options } } };
     const isClassifier = found.model.outputs[0]?.shape.length === 2;
     return task.network && isClassifier ? overClassifier(task.network, source, asked, images) : source;
@@ -96,10 +105,9 @@ async function withMethod(
 }
 
 /** The network that a run learns from; undefined where there is none. */
-export async function teacherOf(root: string, { teacher }: Spec): Promise<LayersModel | undefined> {
+export async function teacherOf(modelOfRun: ModelOfRun, { teacher }: Spec): Promise<LayersModel | undefined> {
   if (teacher === undefined) return undefined;
-  const folder =
-    typeof teacher === 'string' ? finishedModel(root, teacher, [MERGED, MODEL]) : await modelOf(teacher, 'teacher');
+  const folder = typeof teacher === 'string' ? modelOfRun(teacher) : await modelOf(teacher, 'teacher');
   return (await loadModel(folder)).model;
 }
 

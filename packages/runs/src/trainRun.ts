@@ -1,4 +1,5 @@
 /** The one road by which a network is trained on data, whoever asks: the command, an experiment, `npm start`. */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   type ImageDataset,
@@ -9,7 +10,7 @@ import {
   type OpenDataset,
   relabelled,
 } from '@refconv/datasets';
-import { importAgain, writeAtomically } from '@refconv/files';
+import { importAgain, makeFolder, writeAtomically } from '@refconv/files';
 import {
   type FitOptions,
   fit,
@@ -24,12 +25,12 @@ import type { LayersModel } from '@tensorflow/tfjs';
 import { openData, prepareImages, type RunImages, sizeFor } from './data.js';
 import { environment } from './environment.js';
 import { finishRun } from './finishRun.js';
-import { ENVIRONMENT, json } from './folder.js';
-import { startingNetwork, teacherOf } from './network.js';
+import { ENVIRONMENT, json, SPEC } from './folder.js';
+import { modelsIn, startingNetwork, teacherOf } from './network.js';
 import type { Prepared } from './networks/classes.js';
 import { inputSizeOf } from './networks/preparation.js';
 import type { Result } from './result.js';
-import type { Spec } from './spec.js';
+import type { Hash, Spec } from './spec.js';
 import { taskOf } from './tasks/open.js';
 import { imagesText } from './text.js';
 
@@ -68,6 +69,8 @@ export interface TrainRunOptions
   > {
   /** The folder of the runs that the spec names by their hashes. Default: the working directory. */
   root?: string;
+  /** Model folders of runs that the spec names by their hashes, and that are not there. */
+  models?: Readonly<Record<Hash, string>>;
   /** The data set as it is on this machine, where it is opened already. */
   data?: OpenDataset;
   /** Threads that load images in files. Default: as many as the spec has. */
@@ -92,7 +95,8 @@ export interface TrainRunOptions
 export async function trainRun(spec: Spec, folder: string, options: TrainRunOptions = {}): Promise<Result | undefined> {
   await importAgain(spec.imports, import.meta.url);
   const task = await taskOf(spec);
-  const { root = '.', log = console.log } = options;
+  const { root = '.', models, log = console.log } = options;
+  const modelOfRun = modelsIn(root, models);
   const opened = await openData(spec.data, options.data);
   const where = await environment(spec, opened.data.source);
   const writes = isFirstWorker();
@@ -101,7 +105,7 @@ export async function trainRun(spec: Spec, folder: string, options: TrainRunOpti
   let images: RunImages | undefined;
   let watch: TrainingWatch = {};
   try {
-    const network = await startingNetwork(root, spec, task, {
+    const network = await startingNetwork(modelOfRun, spec, task, {
       ...sizeFor(spec, opened.data, task),
       data: opened.data,
       onLeft: (left) => layers.push(...left),
@@ -119,10 +123,13 @@ export async function trainRun(spec: Spec, folder: string, options: TrainRunOpti
     );
     const { data, normalisation, recipe } = images;
     log(imagesText(data, images.shape));
-    const teacher = await teacherOf(root, spec);
+    const teacher = await teacherOf(modelOfRun, spec);
     if (teacher) owned.push(teacher);
     if (writes) {
       watch = (await options.watch?.({ model, recipe, data, ...normalisation })) ?? {};
+      await makeFolder(folder);
+      // That of a training which is refused, as the folder has another one, must not take the other's place.
+      if (!existsSync(join(folder, SPEC))) await writeAtomically(join(folder, SPEC), [json(spec)]);
       await writeAtomically(join(folder, ENVIRONMENT), [json(where)]);
     }
     const signals = [options.signal, watch.signal].filter((each) => each !== undefined);

@@ -91,7 +91,7 @@ export interface OwnTask<P extends ImageResult, E extends Measured & { score: nu
  *   results,
  *   evaluationOf: (found: ReturnType<typeof results>) => ({
  *     ...evaluationOf(found),
- *     score: found.filter(({ rank }) => rank <= 2).length / found.length,
+ *     score: found.filter(({ rank }) => rank < 2).length / found.length,
  *   }),
  * };
  * registerTask('top-two', {
