@@ -1,5 +1,5 @@
-/** What the experiments of segmentation and detection have in common: their networks, recipes, and the arms of both readings. */
-import { paperRecipe } from '@refconv/runs';
+/** What the experiments of segmentation and detection have in common: their networks, recipes, and the arms and claims of both readings. */
+import { type Claim, paperRecipe } from '@refconv/runs';
 import type { Recipe } from '@refconv/training';
 import { type Arm, bothStages } from './experiment.js';
 
@@ -39,3 +39,33 @@ export const transferred: Record<string, Arm> = {
   'over the retrained classifier': { after: 'classifier, retrained', firstStage: true },
   'over the refocused classifier': { after: 'classifier, refocused', firstStage: true },
 };
+
+/** Of a task whose networks are called so, and are compared by this measure. */
+export function claimsOf(
+  task: string,
+  network: string,
+  name: string,
+  measure: NonNullable<Claim['arms']>['measure'],
+): Claim[] {
+  const above = (arm: string, ...against: string[]) => ({ arms: { arm, against, measure }, expected: { above: 0 } });
+  return [
+    {
+      id: `${task}-gain`,
+      claim: `RefConv over a trained ${network} raises its ${name}.`,
+      source: 'abstract of the journal version; network, data and numbers are not known',
+      ...above('refconv', 'baseline'),
+    },
+    {
+      id: `${task}-more-than-longer-training`,
+      claim: `It does so more than training the ${network} as long without RefConv.`,
+      source: 'ours, to that claim',
+      ...above('refconv', 'retraining', 'baseline, as long as both stages'),
+    },
+    {
+      id: `${task}-over-refocused-classifier`,
+      claim: `A ${network} over a refocused classifier is better than over one that was trained as long without RefConv.`,
+      source: 'ours, to that claim in its other reading',
+      ...above('over the refocused classifier', 'over the classifier', 'over the retrained classifier'),
+    },
+  ];
+}

@@ -1,19 +1,8 @@
 #!/usr/bin/env node
-/**
- * The journal version claims that RefConv gains in object detection; network, data and numbers are not known (docs/detection.md).
- *
- * Question: does it, in either reading: RefConv within the task, over a trained detector (`refconv` in the backbone, `refconv everywhere` in the extra maps
- *   and the heads too); or a classifier that is refocused, merged and transferred (`over the refocused classifier`)? Each stands beside a control that
- *   is trained as long without RefConv.
- * SSDLite on BCCD, which REFCONV_DATA has in bccd/. `cores` and `pocket` start from published ImageNet weights of MobileNetV1 ×0.25, which REFCONV_DATA
- *   has in weights/, and have the first reading alone; `cifar` begins with initial weights; `paper` trains its classifiers on ImageNet.
- * Cost. On a GPU, not measured: `paper` 99 runs, `cifar` 75. On 2 cores: `cores` 15 runs of 120 or 240 epochs, `pocket` 10 of 5 or 10, not measured;
- *   `smoke` 4 runs, measured: a minute and a half beside other work.
- * Command: node experiments/dist/detection.js --preset smoke
- */
+/** RefConv in object detection: docs/detection.md. */
 import { DETECTION_RECIPE } from '@refconv/detection/recipe';
 import { paperRecipe } from '@refconv/runs';
-import { NETWORKS, PUBLISHED, recipeOf, refconv, transferred, within } from './dense.js';
+import { claimsOf, NETWORKS, PUBLISHED, recipeOf, refconv, transferred, within } from './dense.js';
 import type { Arm, Experiment, Preset, SettingsInput } from './experiment.js';
 import { script } from './script.js';
 
@@ -65,9 +54,18 @@ const presets: Record<Preset, SettingsInput> = {
 
 export const experiment: Experiment = {
   name: 'detection',
-  claim: 'RefConv gains in object detection.',
+  question: 'Does RefConv gain in object detection, within the task or before it?',
+  source: 'abstract of the journal version',
+  notKnown: 'network, data and numbers',
+  details:
+    'SSDLite on BCCD, which REFCONV_DATA has in bccd/. Two readings: RefConv within the task, over a trained detector (in the backbone, or everywhere: in ' +
+    'the extra maps and the heads too); or a classifier that is refocused, merged and transferred. Each stands beside a control that is trained as long ' +
+    'without RefConv. The presets cores and pocket start from published ImageNet weights of MobileNetV1 ×0.25, which REFCONV_DATA has in weights/; cifar ' +
+    'begins with initial weights; paper trains its classifiers on ImageNet.',
+  claims: claimsOf('detection', 'detector', 'AP', 'ap'),
   baseline: 'baseline',
   arms,
+  costs: { smoke: { runs: 4, seconds: 90, machine: '2 cores, beside other work' } },
   presets,
 };
 

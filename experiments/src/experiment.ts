@@ -2,12 +2,15 @@
 
 import { differences, hashOf } from '@refconv/files';
 import {
+  type Asked,
   analysisSchema,
+  type Claim,
   dataSchema,
   type Grid,
   GridBuilder,
   type GridNotes,
   type Hash,
+  type MeasuredCost,
   methodSchema,
   networkSchema,
   parse,
@@ -78,9 +81,12 @@ export interface Arm {
   analysed?: boolean;
 }
 
-export interface Experiment {
+export interface Experiment extends Omit<Asked, 'cost'> {
   name: string;
-  claim: string;
+  source: string;
+  claims: readonly Claim[];
+  /** Of presets that were measured. */
+  costs?: Partial<Record<Preset, MeasuredCost>>;
   /** The arm that gains are over; every experiment has it. */
   baseline: string;
   arms: Record<string, Arm>;
@@ -190,13 +196,17 @@ export function notesOf(
   kind: GridNotes['kind'],
   name?: string,
 ): GridNotes {
-  const { name: script, claim, baseline } = experiment;
+  const { name: script, question, source, notKnown, details, claims, costs, baseline } = experiment;
   const changes = differences(checkSettings(experiment, experiment.presets[preset]), settings);
   const changed =
     changes.length > 0 ? Object.fromEntries(changes.map(({ path, after }) => [path, after ?? null])) : null;
   const usual = `${script}-${preset}${changed ? `-changed-${hashOf(changed).slice(0, 8)}` : ''}`;
   const suffix = { table: '', search: '-tuning', tuned: '-tuned' }[kind];
-  return { name: `${name ?? usual}${suffix}`, experiment: script, preset, kind, changed, claim, baseline };
+  const cost = kind === 'table' && !changed ? costs?.[preset] : undefined;
+  return {
+    ...{ name: `${name ?? usual}${suffix}`, experiment: script, preset, kind, changed, question, baseline },
+    ...(kind !== 'search' && { source, notKnown, details, claims, cost }),
+  };
 }
 
 export interface GridOptions {

@@ -1,15 +1,5 @@
 #!/usr/bin/env node
-/**
- * Beyond the paper: what decides RefConv, its map or the length of its steps?
- *
- * Question: a step of W_r moves W_t by the basis kernels' own magnitudes over all channels, so that the refocusing stage has a far larger
- *   learning rate than its number says. W_r's start (Xavier, zero, official) is crossed with its rate, the paper's or `matched`, which divides it
- *   layer by layer by that factor; the stage's rate and a map of 1×1 are tried with W_r from zero, which starts from exactly the baseline.
- * Presets: `cores` is the measurement's; the `kernel_change` of each run's metrics.csv is the relative length of its steps.
- * Cost. On a GPU, not measured: `paper` 13 runs of 105 epochs on ImageNet, `cifar` 65 on CIFAR-10. On 2 cores: `cores` 39 runs of 40 and 105
- *   epochs, not measured yet; `pocket` 26, not measured; `smoke` 4 runs, under 2 minutes.
- * Command: node experiments/dist/refocusing-rate.js --preset smoke
- */
+/** What of RefConv is its map, and what the length of its steps. */
 import type { Arm, Experiment } from './experiment.js';
 import { presets } from './presets.js';
 import { script } from './script.js';
@@ -27,7 +17,14 @@ const slowerAndMatched: Arm['recipe'] = (...given) => ({ ...slower(...given), ..
 
 export const experiment: Experiment = {
   name: 'refocusing-rate',
-  claim: 'What decides RefConv: its map, or the length of its steps?',
+  question: 'What decides RefConv: its map, or the length of its steps?',
+  source: 'ours; not in the paper',
+  details:
+    "A step of W_r moves W_t by the basis kernels' own magnitudes over all channels, so that the refocusing stage has a far larger learning rate than " +
+    "its number says. W_r's start (Xavier, zero, official) is crossed with its rate, the paper's or 'matched', which divides it layer by layer by that " +
+    "factor; the stage's rate and a map of 1×1 are tried with W_r from zero, which starts from exactly the baseline. The kernel_change of each run's " +
+    'metrics.csv is the relative length of its steps.',
+  claims: [],
   baseline: 'baseline',
   arms: {
     baseline: {},

@@ -1,18 +1,5 @@
 #!/usr/bin/env node
-/**
- * How large an attack the networks withstand: baseline, retraining (as many epochs more, without RefConv) and RefConv, on the same test images.
- *
- * Claim, of the abstract of the paper's journal version (doi 10.1109/TNNLS.2025.3552654): RefConv improves accuracy under adversarial attacks.
- * Not known of the paper: networks, data, attack, eps, numbers, and whether anything was trained adversarially. At the usual 8/255 every network
- *   that was not is at 0 %, so the table has a curve of the accuracy over eps (PGD-20, L∞, without a random start, as TRADES measures), and the
- *   median and the mean of the smallest eps that breaks an image. Clean accuracy stands beside it, as an undertrained network looks robust.
- *   --set recipe.adversarial.eps=8 trains all three adversarially, by FGSM with a random start; other attacks: --set analysis.attack=apgd.
- * Cost: trainings, of which `landscape` shares those of the baseline and RefConv, and about a hundred passes forward and backward for each attacked image.
- *   On a GPU, not measured: `paper` 6 runs of 105 epochs on CIFAR-10 and 6 × 10,000 images, `cifar` 30 runs and 30 × 1,000 images. On 2 cores: `cores` 9 runs and 9 × 1,000 images; `pocket` 15 short
- *   runs and 15 × 250 images, not measured; `smoke` 3 tiny runs and 3 × 50 images, under 2 minutes.
- * An analysis can be split: --set parts=8 makes 8 runs of each, a Slurm array or a queue.
- * Command: node experiments/dist/robustness.js --preset smoke
- */
+/** How large an attack the networks withstand, on the same test images. */
 import { controlledArms } from './analysis.js';
 import type { Experiment } from './experiment.js';
 import { CORES_NETWORKS, presets, sized } from './presets.js';
@@ -23,7 +10,31 @@ const robustness = (images: number | null) => ({ id: 'robustness' as const, imag
 
 export const experiment: Experiment = {
   name: 'robustness',
-  claim: 'RefConv improves accuracy under adversarial attacks.',
+  question: 'Does RefConv improve accuracy under adversarial attacks?',
+  source: 'abstract of the journal version (doi 10.1109/TNNLS.2025.3552654)',
+  notKnown: 'networks, data, attack, eps and numbers; whether anything was trained adversarially',
+  details:
+    'At the usual 8/255 every network that was not trained adversarially is at 0 %, so the table has a curve of the accuracy over eps (PGD-20, L∞, ' +
+    'without a random start, as TRADES measures), and the median and the mean of the smallest eps that breaks an image. Clean accuracy stands beside it, ' +
+    'as an undertrained network looks robust. --set recipe.adversarial.eps=8 trains all adversarially, by FGSM with a random start; other attacks: ' +
+    '--set analysis.attack=apgd. An analysis can be split: --set parts=8 makes 8 runs of each, a Slurm array or a queue.',
+  claims: [
+    {
+      id: 'robustness',
+      claim:
+        'RefConv improves accuracy under adversarial attacks: images withstand a larger eps (the area under the curve of the accuracy).',
+      source: 'abstract of the journal version; its protocol is not known',
+      analysis: { measure: 'robustness', arm: 'refconv', against: 'baseline' },
+      expected: { above: 0 },
+    },
+    {
+      id: 'robustness-more-than-retraining',
+      claim: 'It does so more than training the network again without RefConv.',
+      source: 'ours, to that claim',
+      analysis: { measure: 'robustness', arm: 'refconv', against: 'retraining' },
+      expected: { above: 0 },
+    },
+  ],
   baseline: 'baseline',
   arms: {
     ...controlledArms,

@@ -6,6 +6,7 @@ import { importFile } from '@refconv/files';
 import { type Grid, type LaunchOptions, withSettings } from '@refconv/runs';
 import { Command, Option } from 'commander';
 import { checkSettings, type Experiment, FORMS, gridOf, PRESETS, type Preset } from './experiment.js';
+import { askedText } from './texts.js';
 import { parseFactors, searchGrid, tune } from './tuning.js';
 
 interface Options extends LaunchOptions {
@@ -25,7 +26,7 @@ interface Options extends LaunchOptions {
 export async function script(url: string, experiment: Experiment): Promise<void> {
   const [, program] = process.argv;
   if (!program || realpathSync(program) !== fileURLToPath(url)) return;
-  const command = withLauncher(new Command(experiment.name).description(experiment.claim))
+  const command = withLauncher(new Command(experiment.name).description(experiment.question))
     .addOption(new Option('--preset <name>', 'the size').choices(PRESETS).makeOptionMandatory())
     .option('--set <path=value>', 'change a setting, such as recipe.epochs=3; repeatable', append, [])
     .option(
@@ -37,12 +38,7 @@ export async function script(url: string, experiment: Experiment): Promise<void>
     .option('--tune <factors>', 'search the learning rate of every arm among its own times these, such as 0.5,1,2')
     .option('--name <name>', "the grid's, in place of EXPERIMENT-PRESET, or of EXPERIMENT-PRESET-changed-… after --set")
     .option('--plan', 'print the grid as JSON; write and start nothing')
-    .addHelpText(
-      'after',
-      `\nForms of settings:\n${Object.entries(FORMS)
-        .map(([name, form]) => `  --set '${name}=${form}'`)
-        .join('\n')}\n`,
-    )
+    .addHelpText('after', () => `\n${askedText(experiment)}\n\nForms of settings:\n${FORMS_TEXT}\n`)
     .showHelpAfterError('(--help shows all options)');
   const options = command.parse().opts<Options>();
   try {
@@ -78,5 +74,9 @@ async function start(experiment: Experiment, options: Options): Promise<void> {
   process.exitCode = 0;
   await launched(gridOf(experiment, preset, settings, { name, tuned: found }));
 }
+
+const FORMS_TEXT = Object.entries(FORMS)
+  .map(([name, form]) => `  --set '${name}=${form}'`)
+  .join('\n');
 
 const append = (value: string, values: string[]) => [...values, value];

@@ -1,18 +1,8 @@
 #!/usr/bin/env node
-/**
- * The journal version claims that RefConv gains in semantic segmentation; network, data and numbers are not known (docs/segmentation.md).
- *
- * Question: does it, in either reading: RefConv within the task, over a trained segmenter (`refconv`); or a classifier that is refocused, merged and
- *   transferred (`over the refocused classifier`)? Each stands beside a control that is trained as long without RefConv.
- * LR-ASPP on CamVid. `cores` and `pocket` start from published ImageNet weights of MobileNetV1 ×0.25, which REFCONV_DATA has in
- *   weights/, and have the first reading alone; `cifar` begins with initial weights; `paper` trains its classifiers on ImageNet.
- * Cost. On a GPU, not measured: `paper` 90 runs, `cifar` 60. On 2 cores: `cores` 12 runs of 60 or 120 epochs and `pocket` 8 of 5 or 10, not measured;
- *   `smoke` 4 runs, measured: half a minute.
- * Command: node experiments/dist/segmentation.js --preset smoke
- */
+/** RefConv in semantic segmentation: docs/segmentation.md. */
 import { paperRecipe } from '@refconv/runs';
 import { SEGMENTATION_RECIPE } from '@refconv/segmentation/recipe';
-import { NETWORKS, PUBLISHED, recipeOf, transferred, within } from './dense.js';
+import { claimsOf, NETWORKS, PUBLISHED, recipeOf, transferred, within } from './dense.js';
 import type { Arm, Experiment, Preset, SettingsInput } from './experiment.js';
 import { script } from './script.js';
 
@@ -53,9 +43,17 @@ const presets: Record<Preset, SettingsInput> = {
 
 export const experiment: Experiment = {
   name: 'segmentation',
-  claim: 'RefConv gains in semantic segmentation.',
+  question: 'Does RefConv gain in semantic segmentation, within the task or before it?',
+  source: 'abstract of the journal version',
+  notKnown: 'network, data and numbers',
+  details:
+    'LR-ASPP on CamVid. Two readings: RefConv within the task, over a trained segmenter; or a classifier that is refocused, merged and transferred. Each ' +
+    'stands beside a control that is trained as long without RefConv. The presets cores and pocket start from published ImageNet weights of MobileNetV1 ' +
+    '×0.25, which REFCONV_DATA has in weights/; cifar begins with initial weights; paper trains its classifiers on ImageNet.',
+  claims: claimsOf('segmentation', 'segmenter', 'mean IoU', 'meanIou'),
   baseline: 'baseline',
   arms,
+  costs: { smoke: { runs: 4, seconds: 30, machine: '2 cores' } },
   presets,
 };
 

@@ -63,10 +63,10 @@ for (const set of sets) {
         const args = ['--preset', 'smoke', '--name', 'smoke', '--results', root, ...chosen];
         const { status, stdout, stderr } = await run(script, ...args);
         expect(status, stderr).to.equal(0);
-        const { claim } = await experimentOf(script);
+        const { question } = await experimentOf(script);
         const grid = await readGrid(root, 'smoke');
         const count = Object.keys(grid.runs).length;
-        expect(stdout).to.contain(claim).and.to.contain(`${count} done, 0 failed, 0 left`);
+        expect(stdout).to.contain(question).and.to.contain(`${count} done, 0 failed, 0 left`);
         const trained = Object.entries(grid.runs).filter(([, { analysis }]) => !analysis);
         const ledger = await readLedger(root);
         expect(ledger.map(({ hash }) => hash)).to.have.members(trained.map(([hash]) => hash));

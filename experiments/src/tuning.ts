@@ -68,8 +68,8 @@ export function searchGrid(
   ownName?: string,
 ): { grid: Grid; candidates: Candidate[] } {
   const { name: tuned } = notesOf(experiment, preset, settings, 'tuned', ownName);
-  const claim = `The search of learning rates for ${tuned}. Top-1 is that of ${heldOut(settings)} training images held out.`;
-  const grid = new GridBuilder({ ...notesOf(experiment, preset, settings, 'search', ownName), claim });
+  const question = `The search of learning rates for ${tuned}. Top-1 is that of ${heldOut(settings)} training images held out.`;
+  const grid = new GridBuilder({ ...notesOf(experiment, preset, settings, 'search', ownName), question });
   const candidates: Candidate[] = [];
   const [seed] = settings.seeds as [number];
   for (const each of settings.networks) {

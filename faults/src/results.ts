@@ -16,7 +16,7 @@ export function tinySpec(seed: number, epochs = 2): SpecInput {
 export function tinyGrid(seeds: readonly number[], epochs?: number): Grid {
   const builder = new GridBuilder({
     ...{ name: 'tiny', experiment: 'tiny', preset: 'smoke', kind: 'table', changed: null },
-    ...{ claim: 'None.', baseline: 'baseline' },
+    ...{ question: 'None.', baseline: 'baseline' },
   });
   for (const seed of seeds) builder.add('mobilenetv1', 'baseline', tinySpec(seed, epochs));
   return builder.build();

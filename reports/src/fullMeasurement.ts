@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { namesIn } from '@refconv/files';
-import { MORE_THAN_RETRAINING } from './site/claims.js';
+import { listClaims } from './site/claims.js';
 import { type Finding, judge } from './site/judge.js';
 import { readSite } from './site/read.js';
 
@@ -20,5 +20,6 @@ export const MEASURED = fileURLToPath(new URL('../measured', import.meta.url));
 export async function fullMeasurement(folder = MEASURED): Promise<Finding | undefined> {
   if ((await namesIn(join(folder, 'grids'))).length === 0) return undefined;
   const { experiments } = await readSite(folder);
-  return judge(MORE_THAN_RETRAINING, experiments).findings.find(({ counts }) => counts);
+  const claim = (await listClaims()).find(({ id }) => id === 'more-than-retraining');
+  return claim && judge(claim, experiments).findings.find(({ counts }) => counts);
 }

@@ -3,11 +3,11 @@ import { cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { namesIn } from '@refconv/files';
+import { namesIn, withMarked } from '@refconv/files';
 import { hashOfSpec, parseSpec, readGrid, readLedger, rebuildLedger, writeTables } from '@refconv/runs';
 import { expect } from 'chai';
 import { fullMeasurement, MEASURED } from './fullMeasurement.js';
-import { shortVerdicts, withVerdicts } from './site/verdicts.js';
+import { shortVerdicts } from './site/verdicts.js';
 import { publishSite, writeSite } from './site/write.js';
 
 const README = fileURLToPath(new URL('../../README.md', import.meta.url));
@@ -56,22 +56,12 @@ describe('the published measurement', () => {
         await readFile(join(copy, file), 'utf8'),
       );
     const readme = await readFile(README, 'utf8');
-    expect(readme, hint).to.equal(withVerdicts(readme, shortVerdicts(site.judgements)));
+    expect(readme, hint).to.equal(withMarked(readme, 'verdicts', shortVerdicts(site.judgements)));
   });
 
   it('is quoted by npm start', async () => {
     const full = await fullMeasurement();
     expect(full).to.include({ compared: 'refconv − retraining', measure: 'top-1' });
     expect(await fullMeasurement(join(copy, 'none'))).to.equal(undefined);
-  });
-});
-
-describe('the table of verdicts in a text', () => {
-  it('has its place between two lines, which must be there', () => {
-    const text = 'a\n<!-- verdicts -->\nold\n<!-- /verdicts -->\nz\n';
-    const filled = withVerdicts(text, 'new');
-    expect(filled).to.equal('a\n<!-- verdicts -->\n\nnew\n\n<!-- /verdicts -->\nz\n');
-    expect(withVerdicts(filled, 'new')).to.equal(filled);
-    expect(() => withVerdicts('a', 'new')).to.throw('expected the lines <!-- verdicts --> and <!-- /verdicts -->');
   });
 });

@@ -1,24 +1,10 @@
 /** The scripts of this folder, as a user starts them and as values. */
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { EXPERIMENTS } from '../all.js';
 import type { Experiment } from '../experiment.js';
 
-export const SCRIPTS = [
-  'imagenet-table',
-  'comparison',
-  'ablations',
-  'controls',
-  'refocusing-rate',
-  'partial-data',
-  'connectivity',
-  'redundancy',
-  'skeletons',
-  'landscape',
-  'robustness',
-  'cost',
-  'segmentation',
-  'detection',
-];
+export const SCRIPTS = EXPERIMENTS.map(({ name }) => name);
 
 export async function experimentOf(name: string): Promise<Experiment> {
   return (await import(`../${name}.js`)).experiment;

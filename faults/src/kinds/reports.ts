@@ -63,7 +63,13 @@ async function site(random: Random, own: string): Promise<string> {
   const grid = new GridBuilder({
     ...{ name: 'tiny', experiment: 'tiny', preset: name() },
     ...{ kind: 'table', changed: { [name()]: name() } },
-    ...{ claim: name(), notes: name(), baseline: 'baseline' },
+    ...{ question: name(), source: name(), notKnown: name(), details: name(), notes: name(), baseline: 'baseline' },
+    claims: [
+      {
+        ...{ id: name(), claim: name(), source: name(), expected: { above: 0 } },
+        arms: { arm: name(), against: ['baseline'], measure: 'top1' },
+      },
+    ],
   });
   for (const seed of [1, 2]) {
     const network = pick(random, ['mobilenetv1', name()]);

@@ -22,7 +22,7 @@ function gridOf(name: string, recipe: Parameters<typeof paperRecipe>[0]): Grid {
     preset: 'smoke',
     kind: 'table',
     changed: null,
-    claim: 'None.',
+    question: 'None.',
     baseline: 'baseline',
   } as const;
   const grid = new GridBuilder({ ...about, name });

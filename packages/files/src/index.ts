@@ -15,7 +15,7 @@ export {
   type WatchOptions,
   withLock,
 } from './lock.js';
-export { markdownTable } from './markdown.js';
+export { markdownTable, withMarked } from './markdown.js';
 export { namesIn, openFileSync, readBytes, readText } from './read.js';
 export { nearest, type Registration, Registry, registered } from './registry.js';
 export {

@@ -100,6 +100,20 @@ describe('a grid', () => {
     expect(await damaged).to.match(/my-comparison\/grid.json is damaged \(.*JSON.*\); move it away/);
   });
 
+  it('of a file from before grids had claims is read as it is; a claim that is none is damage', async () => {
+    const { question, ...others } = tinyGrid('older', [1]);
+    const write = async (file: object) => {
+      await mkdir(at('asked', 'grids', 'older'), { recursive: true });
+      await writeFile(at('asked', 'grids', 'older', 'grid.json'), JSON.stringify(file));
+      return readGrid(at('asked'), 'older');
+    };
+    expect(await write({ ...others, claim: 'It gains.' })).to.deep.equal({ ...others, question: 'It gains.' });
+    const claims = [{ id: 'gain', claim: 'It gains.', source: 'the paper', expected: { beyond: 0 } }];
+    expect(await messageOf(write({ ...others, question, claims }))).to.match(
+      /older\/grid.json is damaged \(claims\.0\.expected: .*\); move it away/,
+    );
+  });
+
   it('is not planned where its data are missing', async () => {
     const { REFCONV_DATA, REFCONV_CACHE } = process.env;
     try {

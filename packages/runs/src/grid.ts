@@ -3,9 +3,10 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { counted } from '@refconv/datasets/text';
 import { hashOf, importAgain, makeFolder, namesIn, readJson, writeAtomically } from '@refconv/files';
+import { type Asked, askedSchema } from './asked.js';
 import { checkData } from './data.js';
 import { isDone } from './folder.js';
-import { guessedGrid, type OldGrid } from './oldGrid.js';
+import { type OldGrid, ofThisVersion } from './oldGrid.js';
 import { checkReplacement } from './replacement.js';
 import { type Hash, hashOfSpec, neededRuns, parseSpec, type Spec, type SpecInput, shortHash } from './spec.js';
 
@@ -21,7 +22,7 @@ export interface GridRow {
 }
 
 /** What an experiment says about its grid. */
-export interface GridNotes {
+export interface GridNotes extends Asked {
   /** Of its folder; it means nothing. */
   name: string;
   /** The script of experiments/ that asks. */
@@ -36,8 +37,6 @@ export interface GridNotes {
   guessed?: true;
   /** Arms of the experiment that it has not, as the preset or a change names others. */
   armsLeftOut?: string[];
-  /** The paper's claim, or the question. */
-  claim: string;
   /** The arm that gains are over. */
   baseline: string;
   /** The paper's gains in points of top-1, by network, of the arm that they are of; only those that are known. */
@@ -173,8 +172,10 @@ async function findGrid(root: string, name: string): Promise<Grid | undefined> {
   const grid = await readJson<Grid | OldGrid>(path, remedy);
   if (grid === undefined) return undefined;
   const problem = gridProblem(grid);
-  if (problem) throw new Error(`${path} is damaged (${problem}); ${remedy}.`);
-  return 'kind' in grid ? grid : guessedGrid(grid);
+  const known = problem === undefined ? ofThisVersion(grid) : undefined;
+  const [wrong] = askedSchema.safeParse(known).error?.issues ?? [];
+  if (known && !wrong) return known;
+  throw new Error(`${path} is damaged (${problem ?? `${wrong?.path.join('.')}: ${wrong?.message}`}); ${remedy}.`);
 }
 
 /** What is wrong with a grid that a file brought. */

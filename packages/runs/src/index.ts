@@ -3,6 +3,7 @@ export { type Interval, meanInterval } from '@refconv/analysis/statistics';
 // Who writes about runs counts and lists as this package does.
 export { counted, listed } from '@refconv/datasets/text';
 export { type AnalysisTableRow, analysisCsv, analysisMarkdown, analysisTableOf, foldSpreads } from './analysisTable.js';
+export { type Asked, type Claim, costText, type Expectation, type MeasuredCost } from './asked.js';
 export { cancelJobs, cancelRuns, cleanRuns, retryRuns } from './control.js';
 export { checkData, loadData, openRunImages, type RunData, type RunImages } from './data.js';
 export { letRetry, PICTURES, readAnalysis, readResult, runFolder, type State, stateOf } from './folder.js';

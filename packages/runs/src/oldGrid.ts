@@ -1,10 +1,19 @@
-/** Grids of files that are older than the fields that say what a grid is. */
+/** Grids of files that are older than the fields that say what a grid is, or than its claims. */
 import type { Grid, GridNotes } from './grid.js';
 
-export type OldGrid = Omit<Grid, 'experiment' | 'preset' | 'kind' | 'changed'>;
+type Unnamed = Omit<Grid, 'experiment' | 'preset' | 'kind' | 'changed'>;
+
+/** The question was called the claim. */
+export type OldGrid = Omit<Unnamed, 'question'> & Partial<Grid> & { claim?: string };
+
+/** A grid of a file as grids are now. */
+export function ofThisVersion({ claim = '', ...file }: OldGrid): Grid {
+  const grid = { question: claim, ...file };
+  return 'kind' in grid ? (grid as Grid) : guessedGrid(grid);
+}
 
 /** Experiment, preset and kind as the name tells them: only here does a name mean something. */
-export function guessedGrid(grid: OldGrid): Grid {
+function guessedGrid(grid: Unnamed): Grid {
   const { name, rows, runs } = grid;
   const [, experiment = name, preset = '', suffix] =
     /^(.+)-(paper|cifar|pocket|smoke)(?:-(tuning|tuned))?$/.exec(name) ?? [];

@@ -17,7 +17,7 @@ describe('the table', () => {
     data = 'synthetic',
     measured: (seed: number) => Partial<Result> = () => ({}),
   ) {
-    const grid: Grid = { ...NOTES, name: 'made-up', claim: 'A claim.', rows: [], runs: {}, ...changes };
+    const grid: Grid = { ...NOTES, name: 'made-up', question: 'A question?', rows: [], runs: {}, ...changes };
     const root = at(Math.random().toString());
     let number = 0;
     for (const [arm, bySeed] of Object.entries(arms)) {
@@ -121,7 +121,7 @@ describe('the table', () => {
     expect(markdown)
       .to.contain('70.50 ± 0.71')
       .and.contain('+1.50')
-      .and.contain('A claim.')
+      .and.contain('A question?')
       .and.contain('Seeds: 1, 2.')
       // Columns without a value.
       .and.not.match(/\| paper \||\| difference \|/);

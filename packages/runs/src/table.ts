@@ -252,12 +252,12 @@ export function tableCells(rows: readonly TableRow[]): { header: string[]; body:
  * ```
  */
 export function tableMarkdown(grid: Grid, rows: readonly TableRow[]): string {
-  const { name, claim, notes, runs } = grid;
+  const { name, question, notes, runs } = grid;
   const { header, body } = tableCells(rows);
   const seeds = [...new Set(rows.flatMap((row) => row.seeds))].join(', ');
   const commits = [...new Set(rows.flatMap((row) => row.commits))].join(', ');
   const version = versionOf(`The grid ${name}`, Object.values(runs));
-  const above = [`# ${name}`, '', claim, '', `Preset: ${settingsText(grid)}.`, '', ...(notes ? [notes, ''] : [])];
+  const above = [`# ${name}`, '', question, '', `Preset: ${settingsText(grid)}.`, '', ...(notes ? [notes, ''] : [])];
   if (rows.length === 0) return above.join('\n');
   const done = new Set(rows.flatMap(({ specs }) => specs));
   const trainings = grid.rows.filter(({ hash }) => !runs[hash]?.analysis);

@@ -8,9 +8,9 @@ import { parseJson, readText } from '@refconv/files';
 import { placeOf, runFolder, type Spec } from '@refconv/runs';
 import type { MatrixCell } from '../charts/heatMap.js';
 import { readCsv } from '../metrics.js';
-import type { AnalysisNumbers, CostRatios } from './claims.js';
 import { costRatios } from './costs.js';
 import type { AnalysisFindings } from './judge.js';
+import { ANALYSIS_MEASURES, type AnalysisMeasureName, type AnalysisNumber, type CostRatios } from './measures.js';
 import type { Experiment } from './read.js';
 
 /** A matrix of a layer. */
@@ -117,53 +117,28 @@ function landscapeRows(points: readonly LandscapePoint[]): NetworkAnalysis['rows
   ];
 }
 
-/** What the analyses of all experiments say to claims: for each network the numbers of its seeds. */
+/** What the analyses of all experiments say to claims. */
 export function numbersOf(
   analysed: readonly { experiment: Experiment; analyses: readonly NetworkAnalysis[] }[],
 ): AnalysisFindings {
   return analysed.flatMap(({ experiment, analyses }) =>
-    [...new Set(analyses.map(({ network }) => network))].map((network) => ({
-      experiment,
-      network,
-      seeds: seedsOf(analyses.filter((analysis) => analysis.network === network)),
-      costs: analyses
-        .filter((analysis) => analysis.network === network)
-        .flatMap(({ arm, costs }) => costs.map((cost) => ({ arm, ...cost }))),
-    })),
+    [...new Set(analyses.map(({ network }) => network))].map((network) => {
+      const own = analyses.filter((analysis) => analysis.network === network);
+      return {
+        ...{ experiment, network, numbers: own.flatMap(measuresOf) },
+        costs: own.flatMap(({ arm, costs }) => costs.map((cost) => ({ arm, ...cost }))),
+      };
+    }),
   );
 }
 
-function seedsOf(analyses: readonly NetworkAnalysis[]): AnalysisNumbers[] {
-  return [...new Set(analyses.map(({ seed }) => seed))].map((seed) => {
-    const own = (id: string, arm?: string) =>
-      analyses.find((each) => each.seed === seed && each.id === id && (arm === undefined || each.of === arm))?.rows ??
-      [];
-    const difference = (id: string, more: string, less: string) => {
-      const values = own(id)
-        .map((row) => Number(row[more]) - Number(row[less]))
-        .filter(Number.isFinite);
-      return meanInterval(values)?.mean;
-    };
-    const wide = (arm: string) => own('landscape', arm)[0]?.wide_share;
-    const [refconv, baseline] = [wide('refconv'), wide('baseline')];
-    /** The mean over the layers of a share in their kernels, in points. */
-    const share = (arm: string, column: string) => {
-      const shares = meanInterval(own('skeletons', arm).map((row) => 100 * Number(row[column])));
-      return shares?.mean ?? Number.NaN;
-    };
-    const withstood = (arm: string) => Number(own('robustness', arm)[0]?.mean_eps);
-    const known = (value: number) => (Number.isFinite(value) ? value : undefined);
-    return {
-      connectivity: difference('connectivity', 'off_diagonal_mean', 'initial_mean'),
-      redundancy: difference('redundancy', 'transformed', 'basis'),
-      redundancyUnitNorm: difference('redundancy', 'transformed_unit_norm', 'basis_unit_norm'),
-      cross: known(share('refconv', 'transformed_cross') - share('refconv', 'basis_cross')),
-      crossOfControl: known(share('refconv', 'transformed_cross') - share('retraining', 'transformed_cross')),
-      centre: known(share('refconv', 'transformed_centre') - share('refconv', 'basis_centre')),
-      centreOfControl: known(share('refconv', 'transformed_centre') - share('retraining', 'transformed_centre')),
-      robustness: known(withstood('refconv') - withstood('baseline')),
-      robustnessOfControl: known(withstood('refconv') - withstood('retraining')),
-      ...(refconv !== undefined && baseline !== undefined && { landscape: 100 * (Number(refconv) - Number(baseline)) }),
-    };
+function measuresOf({ id, of: arm, seed, rows }: NetworkAnalysis): AnalysisNumber[] {
+  return Object.entries(ANALYSIS_MEASURES).flatMap(([name, { analysis, column, start, scale = 1 }]) => {
+    const mean = (of: (row: NetworkAnalysis['rows'][number]) => number) =>
+      meanInterval(rows.map((row) => scale * of(row)).filter(Number.isFinite))?.mean;
+    const value = analysis === id ? mean((row) => Number(row[column])) : undefined;
+    if (value === undefined) return [];
+    const change = start && mean((row) => Number(row[column]) - Number(row[start.column]));
+    return [{ measure: name as AnalysisMeasureName, arm, seed, value, change }];
   });
 }

@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { ARMS, type MadeUp, writeRuns } from '../testing/runs.js';
-import { type AnalysisNumbers, CLAIMS, type Claim } from './claims.js';
+import { type ListedClaim, listClaims } from './claims.js';
 import { judge } from './judge.js';
+import type { AnalysisNumber } from './measures.js';
 import { type Experiment, readSite } from './read.js';
 
 const table: MadeUp = {
@@ -27,7 +28,8 @@ const comparison: MadeUp = {
   ...{ name: 'comparison-cifar', experiment: 'comparison', networks: ['d'], seeds: [1] },
 };
 
-const claim = (start: string) => CLAIMS.find(({ claim }) => claim.startsWith(start)) as Claim;
+const CLAIMS = await listClaims();
+const claim = (start: string) => CLAIMS.find(({ claim }) => claim.startsWith(start)) as ListedClaim;
 const GAIN = claim('RefConv raises');
 
 describe('claims', () => {
@@ -89,11 +91,36 @@ describe('claims', () => {
   it('of analyses rest on the numbers of each seed', () => {
     const [made] = experiments as [Experiment];
     const experiment = { ...made, data: ['cifar10'], grid: { ...made.grid, experiment: 'redundancy' } };
-    const of = (...seeds: AnalysisNumbers[]) =>
-      judge(claim('RefConv reduces'), [], [{ experiment, network: 'a', seeds, costs: [] }]);
-    const { findings, verdict } = of({ redundancy: 0.2 }, { redundancy: 0.3 }, {});
+    const of = (...changes: (number | undefined)[]) => {
+      const numbers = changes.map(
+        (change, i): AnalysisNumber => ({ measure: 'redundancy', arm: 'refconv', seed: i + 1, value: 1, change }),
+      );
+      return judge(claim('RefConv reduces'), [], [{ experiment, network: 'a', numbers, costs: [] }]);
+    };
+    const { findings, verdict } = of(0.2, 0.3, undefined);
     expect(findings.map(({ interval }) => interval.n)).to.deep.equal([2]);
     expect(verdict).to.equal('undecided');
-    expect(of({ redundancy: 0.2 }, { redundancy: 0.21 }).verdict).to.equal('agrees');
+    expect(of(0.2, 0.21).verdict).to.equal('agrees');
+  });
+
+  it('are those that a grid carries, whatever its experiment; and one that only grids carry is judged too', async () => {
+    const own: ListedClaim = {
+      ...GAIN,
+      id: 'mine',
+      claim: 'The rival gains.',
+      expected: { below: 0 },
+      experiments: [],
+    };
+    const [made] = experiments.filter(({ name }) => name === table.name) as [Experiment];
+    const carrying = (experiment: string, claims: Experiment['grid']['claims']): Experiment => ({
+      ...made,
+      grid: { ...made.grid, experiment, claims },
+    });
+    const mine = carrying('mine', [own, GAIN]);
+    const listed = await listClaims([mine.grid]);
+    expect(listed.map(({ id }) => id)).to.deep.equal([...CLAIMS.map(({ id }) => id), 'mine']);
+    expect(judge(listed.at(-1) as ListedClaim, [mine]).verdict).to.equal('disagrees');
+    expect(judge(GAIN, [mine]).verdict).to.equal('agrees');
+    expect(judge(GAIN, [carrying('imagenet-table', [own])]).verdict).to.equal('not measured');
   });
 });

@@ -1,7 +1,7 @@
 /** What a method costs, from the rounds that its run measured. */
 import { join } from 'node:path';
 import { readCsv } from '../metrics.js';
-import type { CostRatios } from './claims.js';
+import type { CostRatios } from './measures.js';
 
 type Row = Record<string, string | number>;
 

@@ -2,7 +2,17 @@
 import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mean, spread } from '@refconv/analysis/statistics';
-import { counted, type LedgerRow, RESULTS_VERSION, SCORES, settingsText, shortHash, tableCells } from '@refconv/runs';
+import {
+  costText,
+  counted,
+  type Grid,
+  type LedgerRow,
+  RESULTS_VERSION,
+  SCORES,
+  settingsText,
+  shortHash,
+  tableCells,
+} from '@refconv/runs';
 import { type CurveRow, gainsChart, trainingChart } from '../charts/training.js';
 import { type Html, html } from '../html.js';
 import type { EpochMetrics } from '../metrics.js';
@@ -33,7 +43,8 @@ export async function experimentPage(
   const commits = [...new Set(experiment.table.flatMap((row) => row.commits))].join(', ');
   const against = objection(experiment);
   const sections = html`<h1>${name}</h1>
-<p>${grid.claim.endsWith('?') ? 'Question' : 'Claim'}: ${grid.claim} <span class="soft">Experiment ${grid.experiment}, preset ${settingsText(grid)}. Images: ${data.join(', ')}. ${statesOf(experiment.runs)}.${version === undefined ? '' : ` Results version ${version}${version === RESULTS_VERSION ? '' : `, where this code makes version ${RESULTS_VERSION}: docs/experiments.md says how they differ`}.`}</span></p>
+<p>${grid.question} <span class="soft">Experiment ${grid.experiment}, preset ${settingsText(grid)}. Images: ${data.join(', ')}. ${statesOf(experiment.runs)}.${version === undefined ? '' : ` Results version ${version}${version === RESULTS_VERSION ? '' : `, where this code makes version ${RESULTS_VERSION}: docs/experiments.md says how they differ`}.`}</span></p>
+${askedSection(grid)}
 ${against ? html`<p class="notice">It decides no claim: ${against}.</p>` : ''}
 ${
   trained.length > 0
@@ -68,6 +79,19 @@ ${table(
 )}</details>`;
   const links = [{ href: '../../index.html', text: 'All claims and experiments' }];
   return page({ title: `${name}: RefConv`, base: '../../', links, charts: true, body: sections });
+}
+
+/** What the experiment says of itself, as its --help does; grids of older files say nothing. */
+function askedSection({ source, notKnown, details, claims = [], cost }: Grid): Html | string {
+  if (source === undefined) return '';
+  const known = notKnown ? html` Not known of the paper: ${notKnown}.` : '';
+  return html`<p>Source: ${source}.${known} ${details ?? ''}${cost ? ` The preset was measured before: ${costText(cost)}.` : ''}</p>
+${
+  claims.length > 0
+    ? html`<h2>Claims</h2><ul>${claims.map(({ claim, source }) => html`<li>${claim} <span class="soft">${source}</span></li>`)}</ul>
+<p class="soft">What all runs here say of them stands on <a href="../../index.html#claims">the first page</a>.</p>`
+    : ''
+}`;
 }
 
 /** The task's measure, the merged network's, and that of the best epoch. */

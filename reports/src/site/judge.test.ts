@@ -107,6 +107,25 @@ describe('grids of every kind, through to the verdict on the page', () => {
     expect(notes.tiny).to.equal('');
   });
 
+  it('a grid of an experiment of one’s own has its claims judged, and its page says what it asks', async () => {
+    const claim = {
+      ...{ id: 'mine', claim: 'Mine loses.', source: 'a colleague' },
+      arms: { arm: 'refconv', against: ['baseline'], measure: 'top1' as const },
+      expected: { below: 0 },
+    };
+    const asked = { source: 'a talk', notKnown: 'the data', details: 'Mind the rate.', claims: [claim] };
+    const cost = { runs: 6, seconds: 600, machine: 'two cores' };
+    await writeRuns(root, [table('pocket', 'tiny', 2, { experiment: 'mine', ...asked, cost })]);
+    const { verdict, notes, pageOf } = await shown('Mine loses');
+    expect(verdict).to.equal('disagrees');
+    expect(notes).to.deep.equal({ tiny: '' });
+    expect((await shown()).verdict, 'it carries no other claim').to.equal('not measured');
+    expect(await pageOf('grid-tiny'))
+      .to.contain('Source: a talk. Not known of the paper: the data. Mind the rate.')
+      .and.contain('6 runs in 10 minutes on two cores')
+      .and.contain('<li>Mine loses. <span class="soft">a colleague</span></li>');
+  });
+
   it('synthetic images are no measurement', async () => {
     await writeRuns(root, [table('paper', 'synthetic', 2, { data: { name: 'synthetic' } })]);
     const { verdict, notes, pageOf } = await shown();
@@ -114,7 +133,7 @@ describe('grids of every kind, through to the verdict on the page', () => {
     expect(notes).to.deep.equal({});
     expect(await pageOf('grid-synthetic'))
       .to.contain('It decides no claim: synthetic images')
-      .and.contain('<p>Claim: ');
+      .and.contain('<p>The question of grid-synthetic? ');
   });
 
   it('time and memory are judged by the rounds of the experiment cost, and the times of trainings judge nothing', async () => {

@@ -1,7 +1,8 @@
 /** What measurements say about claims. */
-import { type Interval, type LedgerRow, meanInterval } from '@refconv/runs';
-import { type AnalysisNumbers, type Claim, type CostRatios, experimentsOf, MEASURES, type Measure } from './claims.js';
+import { type Claim, type Interval, type LedgerRow, meanInterval } from '@refconv/runs';
+import { isAsked, type ListedClaim } from './claims.js';
 import { four, signed } from './format.js';
+import { ANALYSIS_MEASURES, type AnalysisNumber, type CostRatios, MEASURES } from './measures.js';
 import { type Measured, objection } from './objection.js';
 import type { Experiment, ExperimentRun } from './read.js';
 import { overallVerdict, type Verdict, verdictOf } from './verdict.js';
@@ -27,7 +28,7 @@ export interface Finding {
 type Found = Omit<Finding, 'counts' | 'why'>;
 
 export interface Judgement {
-  claim: Claim;
+  claim: ListedClaim;
   verdict: Verdict;
   findings: Finding[];
 }
@@ -41,9 +42,13 @@ function size({ experiment: { grid } }: Found): number {
 }
 
 /** What was measured of a claim, and what that says. Searches of learning rates and synthetic images are no measurement of it. */
-export function judge(claim: Claim, experiments: readonly Experiment[], numbers: AnalysisFindings = []): Judgement {
+export function judge(
+  claim: ListedClaim,
+  experiments: readonly Experiment[],
+  numbers: AnalysisFindings = [],
+): Judgement {
   const measures = ({ grid, data }: Measured) =>
-    experimentsOf(claim).includes(grid.experiment) && grid.kind !== 'search' && !data.includes('synthetic');
+    isAsked(claim, grid) && grid.kind !== 'search' && !data.includes('synthetic');
   const { arms } = claim;
   const all = arms
     ? experiments.filter(measures).flatMap((experiment) => findingsOf(claim, arms, experiment))
@@ -79,7 +84,7 @@ function findingsOf(
 ): Found[] {
   const done = (network: string, name: string) =>
     experiment.runs.filter((run) => run.network === network && run.arm === name && run.ledger);
-  const { name, unit, of, exact }: Measure = MEASURES[measure];
+  const { name, unit, of, exact } = MEASURES[measure];
   return [...new Set(experiment.runs.map(({ network }) => network))]
     .filter((network) => !networks || networks.includes(network))
     .flatMap((network) =>
@@ -108,60 +113,45 @@ function exactInterval(values: readonly number[]): Interval | undefined {
   return { ...interval, low: Math.min(...values), high: Math.max(...values) };
 }
 
-/** Numbers of analysed networks: one of each seed, and what methods cost by arm. */
+/** What analyses say of a network, and what methods cost by arm. */
 export type AnalysisFindings = readonly {
   experiment: Measured;
   network: string;
-  seeds: readonly AnalysisNumbers[];
+  numbers: readonly AnalysisNumber[];
   costs: readonly (CostRatios & { arm: string })[];
 }[];
 
-const ANALYSES: Record<keyof AnalysisNumbers, { compared: string; measure: string; unit: string }> = {
-  connectivity: {
-    compared: 'refconv − its start',
-    measure: 'mean Σ|W_r| off the diagonal',
-    unit: '',
-  },
-  redundancy: { compared: 'W_t − W_b', measure: 'mean KL', unit: 'nats' },
-  redundancyUnitNorm: {
-    compared: 'W_t − W_b',
-    measure: 'mean KL, norm 1',
-    unit: 'nats',
-  },
-  landscape: { compared: 'refconv − baseline', measure: 'share within 1 nat', unit: 'points' },
-  cross: { compared: 'W_t − W_b', measure: 'share of the row and column through the centre', unit: 'points' },
-  crossOfControl: {
-    compared: 'refconv − retraining',
-    measure: 'share of the row and column through the centre',
-    unit: 'points',
-  },
-  centre: { compared: 'W_t − W_b', measure: 'share of the centre', unit: 'points' },
-  centreOfControl: { compared: 'refconv − retraining', measure: 'share of the centre', unit: 'points' },
-  robustness: { compared: 'refconv − baseline', measure: 'mean eps withstood', unit: '/255' },
-  robustnessOfControl: { compared: 'refconv − retraining', measure: 'mean eps withstood', unit: '/255' },
-};
-
 function analysisFinding(
   { analysis, expected }: Claim,
-  { experiment, network, seeds }: AnalysisFindings[number],
+  { experiment, network, numbers }: AnalysisFindings[number],
 ): Found[] {
   if (!analysis) return [];
-  const interval = meanInterval(seeds.flatMap((numbers) => numbers[analysis] ?? []));
+  const { arm, against } = analysis;
+  const { name: measure, unit, start } = ANALYSIS_MEASURES[analysis.measure];
+  const of = (name: string) =>
+    numbers.filter((each) => each.measure === analysis.measure && (each.arm ?? name) === name);
+  const values = of(arm).map(({ seed, value, change }) => {
+    if (against === undefined) return change;
+    const other = of(against).find((each) => each.seed === seed);
+    return other && value - other.value;
+  });
+  const interval = meanInterval(values.filter((value) => value !== undefined));
   if (!interval) return [];
-  return [{ experiment, network, ...ANALYSES[analysis], interval, verdict: verdictOf(interval, expected) }];
+  const compared = (against === undefined && start?.compared) || `${arm} − ${against ?? 'its start'}`;
+  return [{ experiment, network, compared, measure, unit, interval, verdict: verdictOf(interval, expected) }];
 }
 
 /** Of each batch size: by how many percent the ratios are above one. */
 function costFindings({ cost, expected }: Claim, { experiment, network, costs }: AnalysisFindings[number]): Found[] {
   if (!cost) return [];
   const [measure, values] =
-    cost === 'time' ? ['time of a step', 'rounds' as const] : ['peak memory', 'processes' as const];
+    cost.measure === 'time' ? ['time of a step', 'rounds' as const] : ['peak memory', 'processes' as const];
   return costs.flatMap(({ arm, batchSize, disturbed, ...ratios }) => {
-    const interval = arm === 'refconv' && meanInterval(ratios[cost].map((ratio) => 100 * (ratio - 1)));
+    const interval = arm === cost.arm && meanInterval(ratios[cost.measure].map((ratio) => 100 * (ratio - 1)));
     if (!interval) return [];
     const others =
       disturbed === undefined ? '' : `, disturbed: others used ${Math.round(100 * disturbed)} % of the machine`;
-    const compared = `refconv ÷ plain, batch ${batchSize}${others}`;
+    const compared = `${arm} ÷ plain, batch ${batchSize}${others}`;
     return [
       { experiment, network, compared, measure, unit: '%', interval, values, verdict: verdictOf(interval, expected) },
     ];

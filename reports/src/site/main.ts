@@ -2,9 +2,9 @@
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import { readText, writeAtomically } from '@refconv/files';
+import { readText, withMarked, writeAtomically } from '@refconv/files';
 import { counted } from '@refconv/runs';
-import { shortVerdicts, withVerdicts } from './verdicts.js';
+import { shortVerdicts } from './verdicts.js';
 import { publishSite, writeSite } from './write.js';
 
 const HELP = `Usage: npm run report -- [options]
@@ -37,7 +37,7 @@ async function main(): Promise<void> {
   const markdown = publish && (await readText(publish));
   const site = await writeSite(resolve(values.root), resolve(values.output));
   if (publish && markdown !== undefined) {
-    await writeAtomically(publish, [withVerdicts(markdown, shortVerdicts(site.judgements))]);
+    await writeAtomically(publish, [withMarked(markdown, 'verdicts', shortVerdicts(site.judgements))]);
     await publishSite(site, resolve(values.output));
   }
   const { experiments, ledger, problems } = site;

@@ -1,7 +1,7 @@
 /** The site's first page: the paper's claims, and what was measured. */
 import { counted, RESULTS_VERSION, scoreOfRow, settingsText, shortHash } from '@refconv/runs';
 import { type Html, html } from '../html.js';
-import { experimentsOf } from './claims.js';
+import { isAsked } from './claims.js';
 import { count, percent } from './format.js';
 import { type Judgement, number, rangeText } from './judge.js';
 import { page, table } from './layout.js';
@@ -110,7 +110,7 @@ function claimSection(
   older: ReadonlyMap<string, number>,
   experiments: readonly Experiment[],
 ): Html {
-  const { source, experiment } = claim;
+  const { source, experiments: asking } = claim;
   const rows = findings.map((finding) => [
     finding.network,
     finding.compared,
@@ -128,14 +128,12 @@ function claimSection(
     { text: 4, captioned: false },
   );
   const networks = new Set(findings.map(({ network }) => network)).size;
-  const undeciding = undecidingText(experiments.filter(({ grid }) => experimentsOf(claim).includes(grid.experiment)));
+  const undeciding = undecidingText(experiments.filter(({ grid }) => isAsked(claim, grid)));
   return html`<section class="claim">
 <h3>${claim.claim}</h3>
 <p>${badge(verdict)} <span class="soft">· ${source}${
     findings.length === 0
-      ? experiment
-        ? html` · ${undeciding || 'no runs yet'}: node experiments/dist/${experiment}.js makes ${undeciding ? 'others' : 'them'}`
-        : ' · no experiment of this project measures it'
+      ? html` · ${undeciding || 'no runs yet'}: node experiments/dist/${asking[0]}.js makes ${undeciding ? 'others' : 'them'}`
       : findings.some(({ counts }) => counts)
         ? ''
         : ' · only by runs that do not count'

@@ -1,10 +1,7 @@
 /** What a measured interval says about a claim. */
-import type { Interval } from '@refconv/runs';
+import type { Expectation, Interval } from '@refconv/runs';
 
 export type Verdict = 'agrees' | 'disagrees' | 'undecided' | 'not measured';
-
-/** What a claim expects of a number: to lie above, below or at a value. */
-export type Expectation = { above: number } | { below: number } | { equals: number };
 
 /**
  * The verdict of a mean with its 95 % confidence interval. One value alone has no interval, and decides nothing.

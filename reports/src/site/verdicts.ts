@@ -2,9 +2,6 @@
 import { markdownTable } from '@refconv/files';
 import { type Finding, type Judgement, number, rangeText } from './judge.js';
 
-const START = '<!-- verdicts -->';
-const END = '<!-- /verdicts -->';
-
 /** What a verdict rests on, or else what was measured. */
 function measured({ findings }: Judgement): Finding[] {
   const counting = findings.filter(({ counts }) => counts);
@@ -64,12 +61,4 @@ export function shortVerdicts(judgements: readonly Judgement[]): string {
   });
   const open = judgements.length - known.length;
   return `${markdownTable(['claim', 'verdict', 'measured (95 % interval; n seeds)'], rows, { texts: 3 })}\n\nNot measured: ${open} of ${judgements.length} claims.`;
-}
-
-/** A Markdown text with other verdicts between its two marks. @throws Error where it lacks them. */
-export function withVerdicts(markdown: string, verdicts: string): string {
-  const [start, end] = [markdown.indexOf(START), markdown.indexOf(END)];
-  if (start < 0 || end < start)
-    throw new Error(`The place for the verdicts is missing: expected the lines ${START} and ${END}, in this order.`);
-  return `${markdown.slice(0, start + START.length)}\n\n${verdicts}\n\n${markdown.slice(end)}`;
 }

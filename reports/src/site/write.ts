@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { makeFolder } from '@refconv/files';
 import { tableCsv } from '@refconv/runs';
 import { numbersOf, readAnalyses } from './analyses.js';
-import { CLAIMS } from './claims.js';
+import { listClaims } from './claims.js';
 import { experimentPage } from './experimentPage.js';
 import { type Judgement, judge } from './judge.js';
 import { writeAssets } from './layout.js';
@@ -41,7 +41,8 @@ export async function writeSite(root: string, output: string): Promise<Site & { 
   }
   if (existsSync(join(root, 'ledger.csv'))) await cp(join(root, 'ledger.csv'), join(output, 'ledger.csv'));
   const numbers = numbersOf(analysed);
-  const judgements = CLAIMS.map((claim) => judge(claim, site.experiments, numbers));
+  const claims = await listClaims(site.experiments.map(({ grid }) => grid));
+  const judgements = claims.map((claim) => judge(claim, site.experiments, numbers));
   await writeFile(join(output, 'index.html'), overviewPage(site, judgements));
   return { ...site, judgements };
 }

@@ -133,7 +133,7 @@ export async function writeAnalyses(root: string, name: string, network: string)
   }
   const grid: Grid = {
     ...{ name, experiment: 'landscape', preset: 'cifar', kind: 'table', changed: null },
-    ...{ claim: 'Analyses.', baseline: 'baseline', rows, runs },
+    ...{ question: 'Analyses.', baseline: 'baseline', rows, runs },
   };
   await writeGrid(root, grid);
 }
@@ -152,7 +152,7 @@ export async function writeCost(
   others = 0,
 ): Promise<void> {
   const builder = new GridBuilder({
-    ...{ experiment: 'cost', kind: 'table', changed: null, claim: 'The cost.', baseline: 'baseline' },
+    ...{ experiment: 'cost', kind: 'table', changed: null, question: 'The cost.', baseline: 'baseline' },
     ...notes,
   });
   const input: SpecInput = {

@@ -20,7 +20,8 @@ import { metricsCsv } from '@refconv/training/metrics';
 import { writePredictions } from '@refconv/training/predictions';
 
 /** A grid of runs, and what it says of itself: left out, it is a table of an unchanged preset. */
-export interface MadeUp extends Pick<GridNotes, 'name' | 'experiment' | 'preset'> {
+export interface MadeUp
+  extends Pick<GridNotes, 'name' | 'experiment' | 'preset' | 'source' | 'notKnown' | 'details' | 'claims' | 'cost'> {
   kind?: GridNotes['kind'];
   changed?: GridNotes['changed'];
   networks: string[];
@@ -108,7 +109,12 @@ export { writePredictions };
 export async function writeRuns(root: string, experiments: readonly MadeUp[]): Promise<Grid[]> {
   const grids: Grid[] = [];
   for (const { networks, arms, seeds, epochs, data, unfinished, ...notes } of experiments) {
-    const usual = { kind: 'table', changed: null, claim: `The claim of ${notes.name}.`, baseline: 'baseline' } as const;
+    const usual = {
+      kind: 'table',
+      changed: null,
+      question: `The question of ${notes.name}?`,
+      baseline: 'baseline',
+    } as const;
     const builder = new GridBuilder({ ...usual, ...notes });
     for (const network of networks) {
       for (const seed of seeds) {

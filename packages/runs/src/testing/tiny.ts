@@ -28,7 +28,7 @@ export const longGrid = () => tinyGrid('eight', [1, 2, 3, 4, 5, 6, 7, 8], longer
 /** What a grid of the tests says about itself, but for its name. */
 export const NOTES: Omit<GridNotes, 'name'> = {
   ...{ experiment: 'tiny', preset: 'smoke', kind: 'table', changed: null },
-  ...{ claim: 'None.', baseline: 'baseline' },
+  ...{ question: 'None.', baseline: 'baseline' },
 };
 
 /** For each seed a baseline, RefConv that starts from it, and a rival from scratch: three runs a seed. */
