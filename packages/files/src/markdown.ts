@@ -4,6 +4,7 @@ import { markdownTable as draw } from 'markdown-table';
 /**
  * A table whose first columns are texts and whose others are numbers, set to the right.
  * @param texts how many columns are texts.
+ * @param padded whether cells are as wide as their column, as formatters have them.
  * @example
  * ```ts
  * markdownTable(['network', 'top-1'], [['mobilenetv1', '85.14']]); // the second column is set to the right
@@ -12,10 +13,10 @@ import { markdownTable as draw } from 'markdown-table';
 export function markdownTable(
   header: readonly string[],
   rows: readonly (readonly string[])[],
-  { texts = 1 }: { texts?: number } = {},
+  { texts = 1, padded = false }: { texts?: number; padded?: boolean } = {},
 ): string {
   const cells = [header, ...rows].map((row) => row.map((cell) => cell.replaceAll('|', '\\|')));
-  return draw(cells, { align: header.map((_, i) => (i < texts ? null : 'right')), alignDelimiters: false });
+  return draw(cells, { align: header.map((_, i) => (i < texts ? null : 'right')), alignDelimiters: padded });
 }
 
 /**
