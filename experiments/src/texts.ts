@@ -79,13 +79,13 @@ export function experimentTables(experiments: readonly Experiment[]): string {
     ...[claim, source],
     experiments.map((name) => `\`${name}\``).join(', '),
   ]);
-  return `${markdownTable(['script', 'asks', 'networks', 'arms'], asked, { texts: 4 })}
+  return `${markdownTable(['script', 'asks', 'networks', 'arms'], asked, { texts: 4, padded: true })}
 
 Runs of each preset, and what was measured of their time:
 
-${markdownTable(['script', ...PRESETS], costs, { texts: 1 + PRESETS.length })}
+${markdownTable(['script', ...PRESETS], costs, { texts: 1 + PRESETS.length, padded: true })}
 
 The claims that they decide:
 
-${markdownTable(['claim', 'source', 'script'], claims, { texts: 3 })}`;
+${markdownTable(['claim', 'source', 'script'], claims, { texts: 3, padded: true })}`;
 }
