@@ -34,19 +34,3 @@ export function withMarked(markdown: string, name: string, content: string): str
     throw new Error(`The place for the ${name} is missing: expected the lines ${begin} and ${close}, in this order.`);
   return `${markdown.slice(0, start + begin.length)}\n\n${content}\n\n${markdown.slice(end)}`;
 }
-
-/**
- * A Markdown text with another content between its lines `<!-- name -->` and `<!-- /name -->`.
- * @throws Error where it lacks them.
- * @example
- * ```ts
- * withMarked('<!-- table -->\n<!-- /table -->', 'table', '| a |'); // '<!-- table -->\n\n| a |\n\n<!-- /table -->'
- * ```
- */
-export function withMarked(markdown: string, name: string, content: string): string {
-  const [begin, close] = [`<!-- ${name} -->`, `<!-- /${name} -->`];
-  const [start, end] = [markdown.indexOf(begin), markdown.indexOf(close)];
-  if (start < 0 || end < start)
-    throw new Error(`The place for the ${name} is missing: expected the lines ${begin} and ${close}, in this order.`);
-  return `${markdown.slice(0, start + begin.length)}\n\n${content}\n\n${markdown.slice(end)}`;
-}
