@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-import { paperRecipe } from '@refconv/runs';
 /** RefConv beside six other re-parameterisations. */
+import { paperRecipe } from '@refconv/runs';
 import { gainOver } from './claims.js';
 import { type Arm, bothStages, type Experiment } from './experiment.js';
 import { CORES_NETWORKS, presets } from './presets.js';
