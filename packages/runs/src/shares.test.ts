@@ -96,7 +96,7 @@ describe('a run of several processes', function () {
     const hash = (changes: object) => hashOfSpec(parseSpec({ ...tinySpec(), ...changes }));
     expect(hash({ processes: 2 })).to.not.equal(hash({}));
     expect(() => parseSpec({ ...tinySpec(), processes: 3 })).to.throw(
-      /a batch of 16 is shared out, and must be a multiple/,
+      /3 workers cannot share a batchSize of 16 evenly: give one that is a multiple of 3/,
     );
     expect(() => parseSpec({ ...tinySpec(), processes: 1 })).to.throw(/processes/);
   });
