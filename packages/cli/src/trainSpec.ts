@@ -5,6 +5,7 @@ import {
   type ImageDataset,
   type ImageFiles,
   inFiles,
+  nameAndFolder,
   type OpenDataset,
   openDataset,
 } from '@refconv/datasets';
@@ -17,6 +18,7 @@ import {
   hashOfModel,
   inputSizeOf,
   normalisation,
+  normalizeStep,
   openSource,
   openTask,
   type Source,
@@ -86,7 +88,7 @@ export async function specOf(options: SpecOptions): Promise<{ spec: Spec; data: 
       task: { id, head: options.head, outputStride: options.outputStride, auxiliary: options.auxiliary },
     }),
     data: {
-      ...nameOf(options.data),
+      ...nameAndFolder(options.data),
       ...{ imageSize: shape, size: inFiles(data) && !isDense ? sizeOf(source, options, side) : undefined },
       ...{ holdOut: options.validation, mean: options.mean, std: options.std, transform },
       testTransform: options.testTransform ?? testOf(opened, source, options, transform),
@@ -130,11 +132,6 @@ const SETS = {
 
 const heightOf = (data: ImageDataset | ImageFiles) => (inFiles(data) ? undefined : data.train.height);
 
-function nameOf(text: string): { name: string; folder?: string } {
-  const colon = text.indexOf(':');
-  return colon < 0 ? { name: text } : { name: text.slice(0, colon), folder: text.slice(colon + 1) };
-}
-
 /** What a spec says of a network. @param inputSize where it is not that of the images. */
 function networkOf({ notes }: Source, inputSize: number | undefined) {
   const { id, options = {} } = notes.backbone ?? { id: 'unknown' };
@@ -151,8 +148,7 @@ function sizeOf({ model, notes }: Source, { model: folder }: SpecOptions, asked:
 /** Of images in memory that have a transform: they have their size already. */
 function testOf({ data, ...statistics }: OpenDataset, { notes }: Source, options: SpecOptions, transform?: string) {
   if (inFiles(data) || transform === undefined || transform.includes('SIZE')) return undefined;
-  const { mean, std } = normalisation(options, notes, statistics);
-  return `normalize(${mean.join('/')},${std.join('/')})`;
+  return normalizeStep(normalisation(options, notes, statistics));
 }
 
 async function teacherOf(folder: string) {

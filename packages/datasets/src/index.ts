@@ -71,6 +71,7 @@ export {
   DATASETS,
   findDataset,
   isInFiles,
+  nameAndFolder,
   needsFolder,
   openDataset,
   openImages,

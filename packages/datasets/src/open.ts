@@ -38,10 +38,21 @@ export function needsFolder(name: string): boolean {
   return definition !== undefined && !usagesOf(definition).includes(name);
 }
 
+/**
+ * A set's name, and the place after the colon.
+ * @example
+ * ```ts
+ * nameAndFolder('folder:photos'); // { name: 'folder', folder: 'photos' }
+ * ```
+ */
+export function nameAndFolder(spec: string): { name: string; folder?: string } {
+  const colon = spec.indexOf(':');
+  return colon < 0 ? { name: spec } : { name: spec.slice(0, colon), folder: spec.slice(colon + 1) };
+}
+
 /** A set's definition, and the place after the colon. */
 function definitionOf(spec: string) {
-  const colon = spec.indexOf(':');
-  const [name, place] = colon < 0 ? [spec] : [spec.slice(0, colon), spec.slice(colon + 1)];
+  const { name, folder: place } = nameAndFolder(spec);
   const definition = DATASETS.find(name);
   if (!definition) {
     const usages = DATASETS.entries().flatMap(([, each]) => usagesOf(each));

@@ -15,7 +15,7 @@ import {
   takeImages,
 } from '@refconv/datasets';
 import type { ModelNotes, Recipe, TrainingData } from '@refconv/training';
-import { normalisation, normalisationSteps, testTransform } from './networks/preparation.js';
+import { normalisation, normalisationSteps, normalizeStep, testTransform } from './networks/preparation.js';
 import type { Spec } from './spec.js';
 import { taskOf } from './tasks/open.js';
 import type { RunTask } from './tasks/registry.js';
@@ -184,7 +184,7 @@ export async function prepareImages(
     };
   const usual = transforms?.(shape, normalisationSteps(given, notes));
   const test = used
-    ? (asked.testTransform ?? `centerCrop(${shape[0]})|normalize(${used.mean.join('/')},${used.std.join('/')})`)
+    ? (asked.testTransform ?? `centerCrop(${shape[0]})|${normalizeStep(used)}`)
     : usual
       ? (asked.testTransform ?? notes.transform ?? usual.test)
       : testTransform(given, notes, shape[0]);

@@ -9,6 +9,7 @@ import { tellingProgress } from './progress.js';
 import { type QueueOptions, runQueue } from './queue.js';
 import { type Result, scoreOf, scoreValue } from './result.js';
 import { type Hash, neededRuns, parseSpec, type Spec, shortHash } from './spec.js';
+import { percent } from './text.js';
 
 export interface Rerun {
   hash: Hash;
@@ -134,7 +135,6 @@ export function agrees({ equal, sameMachine, deviation, published, again }: Reru
  */
 export function rerunText(rerun: Rerun): string {
   const { hash, published, again, wasThere, equal, sameMachine, deviation } = rerun;
-  const percent = (share: number) => `${(100 * share).toFixed(2)} %`;
   const verdict = {
     true: equal ? 'equal to the last bit' : 'within three standard deviations of the seeds',
     false: sameMachine

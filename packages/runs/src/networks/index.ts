@@ -5,6 +5,14 @@ export { classCount, labelsFor } from './classes.js';
 export { requireClasses, shapeOf } from './dense.js';
 export { hashOfFile, hashOfModel } from './modelFiles.js';
 export type { Images, SourceOptions } from './options.js';
-export { askedShape, askedSize, inputSizeOf, normalisation, normalisationSteps, testTransform } from './preparation.js';
+export {
+  askedShape,
+  askedSize,
+  inputSizeOf,
+  normalisation,
+  normalisationSteps,
+  normalizeStep,
+  testTransform,
+} from './preparation.js';
 export { openSource, type Source, sourceOptions, taskIdOf } from './source.js';
 export { metadataOf } from './weights.js';

@@ -16,6 +16,9 @@ function first(given: Partial<Statistics>, notes: Partial<Statistics>): Statisti
   return mean && std && { mean, std };
 }
 
+/** The step of a transform that normalises so. */
+export const normalizeStep = ({ mean, std }: Statistics): string => `normalize(${mean.join('/')},${std.join('/')})`;
+
 /**
  * The transform with which images in files are evaluated, by the command line or else as the model was trained for, or else as
  * its network's weights were published. `--mean` and `--std` change the normalisation alone.
@@ -63,14 +66,10 @@ export function askedShape(options: SourceOptions & { transform?: string; testTr
 }
 
 /** The last steps of a transform: as the command line says, else as the model was trained with, else as the backbone's published weights were. */
-export function normalisationSteps(
-  { mean, std, weights }: { mean?: number[]; std?: number[]; weights?: string },
-  notes: ModelNotes,
-): string {
-  if ((mean === undefined) !== (std === undefined)) throw new Error('Give --mean and --std together.');
-  const given = mean && std ? { mean, std } : notes;
-  if (given.mean && given.std) return `normalize(${given.mean.join('/')},${given.std.join('/')})`;
-  const usual = evaluationTransform(publishedPreprocessing(notes.backbone?.id, weights));
+export function normalisationSteps(given: Partial<Statistics> & { weights?: string }, notes: ModelNotes): string {
+  const statistics = first(given, notes);
+  if (statistics) return normalizeStep(statistics);
+  const usual = evaluationTransform(publishedPreprocessing(notes.backbone?.id, given.weights));
   return usual
     .split('|')
     .filter((step) => /^(normalize|range255|bgr)\b/.test(step))
