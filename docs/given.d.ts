@@ -19,6 +19,8 @@ declare const labels: import('@tensorflow/tfjs').Tensor1D;
 
 /** Images in memory with their mean and deviation, and such in files. */
 declare const data: import('@refconv/datasets').ImageDataset;
+/** The same images, as trainings have them. */
+declare const set: import('@refconv/datasets').MemoryDataset;
 declare const mean: number[];
 declare const std: number[];
 declare const source: import('@refconv/datasets').ImageSource;

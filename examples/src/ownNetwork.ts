@@ -8,7 +8,7 @@
  */
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { channelStatistics, syntheticDataset } from '@refconv/datasets';
+import { normalised, syntheticDataset } from '@refconv/datasets';
 import { exportOnnx } from '@refconv/export';
 import { merge, refconvParameters, refocus } from '@refconv/refconv';
 import { tf } from '@refconv/tensorflow';
@@ -25,8 +25,7 @@ const { values } = parseArgs({
   },
 });
 
-const data = syntheticDataset({ train: Number(values.images), test: 500 });
-const { mean, std } = channelStatistics(data.train);
+const data = normalised(syntheticDataset({ train: Number(values.images), test: 500 }));
 const seed = Number(values.seed);
 const recipe = {
   ...PAPER_RECIPE,
@@ -36,9 +35,9 @@ const recipe = {
   batchSize: 64,
   learningRate: 0.05,
 };
-const train = (model: LayersModel) => fit({ model, data, mean, std, recipe, showProgress: false });
+const train = (model: LayersModel) => fit({ model, data, recipe, showProgress: false });
 const report = async (what: string, model: LayersModel) => {
-  const { top1 } = await evaluate(model, data.test, { mean, std });
+  const { top1 } = await evaluate(model, data.test);
   console.log(`${what}: ${model.countParams()} parameters, top-1 ${(100 * top1).toFixed(2)} %`);
 };
 
@@ -70,6 +69,7 @@ await report('refocused', refocused);
 // The plain architecture again, with the kernels W_t: as fast and as small as before.
 const merged = await merge(refocused);
 await report('merged', merged);
-await saveModel(merged, `${values.out}/tfjs`, { mean, std, classes: data.classes }, { replace: true });
+const notes = { ...data.test.normalisation, classes: data.classes };
+await saveModel(merged, `${values.out}/tfjs`, notes, { replace: true });
 await exportOnnx(merged, `${values.out}/model.onnx`, { replace: true });
 console.log(`written: ${values.out}/tfjs/model.json, ${values.out}/model.onnx`);

@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { cost } from '@refconv/analysis';
+import { MemoryImages } from '@refconv/datasets';
 import { counted } from '@refconv/datasets/text';
 import { readCsv } from '@refconv/files';
 import type { ConvmapInit } from '@refconv/refconv';
@@ -115,7 +116,7 @@ export async function start(options: StartOptions): Promise<StartResult | undefi
       began = { epochs, testTop1: curves.baseline?.at(-1)?.testTop1 ?? Number.NaN };
     } else {
       const { epochs } = kept.spec.recipe;
-      const { top1: testTop1 } = await evaluate(kept.model, data.test, { mean, std });
+      const { top1: testTop1 } = await evaluate(kept.model, new MemoryImages(data.test, { mean, std }));
       log(
         `Baseline: MobileNetV1 ×${width}, trained before, for ${counted(epochs, 'epoch')} (run ${shortHash(kept.hash)}): test accuracy ${(100 * testTop1).toFixed(2)} %`,
       );

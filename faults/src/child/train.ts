@@ -4,7 +4,7 @@
  */
 import { writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { channelStatistics, syntheticDataset } from '@refconv/datasets';
+import { normalised, syntheticDataset } from '@refconv/datasets';
 import { hashOf } from '@refconv/files';
 import { tf } from '@refconv/tensorflow';
 import { fit, PAPER_RECIPE, saveModel } from '@refconv/training';
@@ -33,7 +33,7 @@ process.on('uncaughtException', ({ message }) => {
   process.exit(1);
 });
 const { stopped } = await fit({
-  ...{ model, data, ...channelStatistics(data.train), folder, showProgress: false, stopOnInterrupt: true },
+  ...{ model, data: normalised(data), folder, showProgress: false, stopOnInterrupt: true },
   recipe: { ...PAPER_RECIPE, epochs: 3, batchSize: 16, warmUpEpochs: 1, augment: { crop: 1, flip: true }, seed: 3 },
   checkpointEvery: { steps: 2 },
   log: () => {},

@@ -1,6 +1,6 @@
 /** What TensorBoard's own reader finds of a training. */
 import { existsSync } from 'node:fs';
-import { syntheticDataset } from '@refconv/datasets';
+import { normalised, syntheticDataset } from '@refconv/datasets';
 import { refocus } from '@refconv/refconv';
 import { tf } from '@refconv/tensorflow';
 import { type MetricsRow, openLoaders, PAPER_RECIPE } from '@refconv/training';
@@ -48,7 +48,7 @@ describe('what TensorBoard is shown', () => {
     const loaders = openLoaders(data, recipe, { test: normalise, train: `flip|${normalise}`, workers: 1 });
     try {
       for (const [folder, given] of [
-        ['arrays', { data, recipe, ...statistics }],
+        ['arrays', { data: normalised(data, statistics), recipe }],
         ['loader', { data: loaders, recipe: { ...recipe, augment: {} } }],
       ] as const) {
         const watch = await tensorBoardOf(at(folder), { model, ...given });

@@ -1,19 +1,13 @@
 /** What TensorBoard is shown of a training. */
-import { batches, contactSheet, type ImageSplit, Loader, parseTransform } from '@refconv/datasets';
+import { contactSheet } from '@refconv/datasets';
 import { refconvLayers } from '@refconv/refconv';
-import {
-  type MetricsRow,
-  type Normalisation,
-  type Recipe,
-  TensorBoardWriter,
-  type TrainingData,
-} from '@refconv/training';
+import { type MetricsRow, type Recipe, TensorBoardWriter, type TrainingData, trainingEpochs } from '@refconv/training';
 import { type LayersModel, norm, tidy } from '@tensorflow/tfjs';
 
 /** The most images of a sheet. */
 const SHOWN = 36;
 
-export interface ShownTraining extends Normalisation {
+export interface ShownTraining {
   model: LayersModel;
   recipe: Recipe;
   data: Pick<TrainingData, 'train' | 'classes'>;
@@ -26,36 +20,10 @@ function tagOf(name: string): string {
 }
 
 /** A contact sheet of the first batch of the first epoch, augmented as the network gets it; undefined where none of its images can be read. */
-async function firstBatch({ data, recipe, mean, std }: ShownTraining): Promise<Uint8Array | undefined> {
-  const { train, classes } = data;
-  return train instanceof Loader ? sheetOf(train) : sheetInMemory(train, classes, recipe, { mean, std });
-}
-
-async function sheetInMemory(
-  split: ImageSplit,
-  classes: readonly string[],
-  { batchSize, seed, augment }: Recipe,
-  { mean = [0, 0, 0], std = [1, 1, 1] }: Normalisation,
-): Promise<Uint8Array | undefined> {
-  const [batch] = batches(split, { ...{ batchSize, mean, std, seed, augment }, epoch: 0, shuffle: true });
-  if (!batch) return undefined;
-  const transform = parseTransform(`normalize(${mean.join('/')},${std.join('/')})`);
-  const imageShape = [split.height, split.width, 3] as const;
-  const loaded = { ...batch, indices: new Int32Array(batch.size), number: 0 };
-  return contactSheet(loaded, { transform, imageShape, classes, images: SHOWN });
-}
-
-/** By a loader of its own: that of the training has its own epochs. */
-async function sheetOf({ source, options }: Loader): Promise<Uint8Array | undefined> {
-  const loader = new Loader(source, { ...options, workers: 1, prefetch: 1 });
-  try {
-    const { transform, imageShape } = loader;
-    for await (const batch of loader.epoch(0))
-      return await contactSheet(batch, { transform, imageShape, classes: source.classes, images: SHOWN });
-    return undefined;
-  } finally {
-    await loader.close();
-  }
+async function firstBatch({ data: { train, classes }, recipe }: ShownTraining): Promise<Uint8Array | undefined> {
+  for await (const batch of trainingEpochs(train, recipe).epoch(0, 0))
+    return contactSheet(batch, train, { classes, images: SHOWN });
+  return undefined;
 }
 
 /**

@@ -182,12 +182,8 @@ describe('contactSheet', () => {
     for (const text of ['centerCrop(20)|normalize(imagenet)', 'centerCrop(20)|range255|bgr']) {
       const loader = new Loader(await imageFolder(folder), { transform: text, batchSize: 1, workers: 1 });
       const [batch] = await collect(loader, 0);
-      const { transform, imageShape, source } = loader;
-      const png = await contactSheet(batch as NonNullable<typeof batch>, {
-        transform,
-        imageShape,
-        classes: source.classes,
-      });
+      const { classes } = loader.source;
+      const png = await contactSheet(batch as NonNullable<typeof batch>, loader, { classes });
       const { data, info } = await sharp(png).removeAlpha().raw().toBuffer({ resolveWithObject: true });
       expect([info.width, info.height]).to.deep.equal([28, 44]);
       const at = 3 * (10 * info.width + 10);

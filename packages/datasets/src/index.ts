@@ -56,6 +56,7 @@ export {
   loadImageNetSplit,
 } from './imagenet/imagenet.js';
 export { IMAGENET_WNIDS } from './imagenet/wnids.js';
+export type { Epochs, ImageBatch, Images, TrainingOrder } from './images.js';
 export { IGNORED, type Target } from './loader/annotations.js';
 export { type LoadedBatch, Loader, type LoaderOptions } from './loader/loader.js';
 export type { BrokenImage } from './loader/protocol.js';
@@ -67,6 +68,7 @@ export {
   type LabelImages,
   memorySource,
 } from './loader/source.js';
+export { type MemoryDataset, MemoryImages, normalised } from './memoryImages.js';
 export {
   DATASETS,
   findDataset,

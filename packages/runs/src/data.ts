@@ -8,9 +8,9 @@ import {
   type ImageSource,
   type ImageSplit,
   inFiles,
+  normalised,
   type OpenDataset,
   openDataset,
-  type Statistics,
   syntheticDataset,
   takeImages,
 } from '@refconv/datasets';
@@ -104,8 +104,6 @@ function partOf<D extends ImageDataset | ImageFiles>(
 export interface RunImages {
   /** Without test images where the spec has validation images: they take their place, and the run never sees the others. */
   data: TrainingData;
-  /** Of images in memory; a loader's transform has its own. */
-  normalisation: Partial<Statistics>;
   recipe: Recipe;
   /** Height and width. */
   shape: readonly [number, number];
@@ -174,8 +172,7 @@ export async function prepareImages(
   const used = inFiles(data) ? undefined : normalisation(given, notes, statistics);
   if (used && asked.transform === undefined && asked.testTransform === undefined)
     return {
-      data: named(splits as ImageDataset),
-      normalisation: used,
+      data: named(normalised(splits as ImageDataset, used)),
       recipe: own,
       shape,
       source,
@@ -196,7 +193,7 @@ export async function prepareImages(
   });
   const { text, mean, std } = loaders.test.transform;
   return {
-    ...{ data: named(loaders), normalisation: {}, recipe: { ...own, augment: {} }, shape, source },
+    ...{ data: named(loaders), recipe: { ...own, augment: {} }, shape, source },
     ...{ notes: { mean, std, transform: text }, close: loaders.close },
   };
 }

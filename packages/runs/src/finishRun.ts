@@ -56,7 +56,7 @@ export async function finishRun(
 ): Promise<Result> {
   const peakMemory = 1024 * process.resourceUsage().maxRSS;
   const { model, classes } = network;
-  const { data, normalisation, recipe } = images;
+  const { data, recipe } = images;
   const writes = isFirstWorker();
   const notes = notesOf(spec, network, images);
   if (fitted.averaged && writes) await saveAverages(model, fitted.averaged, join(folder, AVERAGED), notes);
@@ -64,7 +64,7 @@ export async function finishRun(
   const merged = reparameterizedLayers(model).length > 0 ? await merge(model) : undefined;
   try {
     if (merged && writes) await saveModel(merged, join(folder, MERGED), notes, { replace: true });
-    const passed = { ...normalisation, ...choice, task: task.task };
+    const passed = { ...choice, task: task.task };
     const predictions = fitted.predictions ?? (await predict(model, finalSplit(data), passed));
     const evaluation = requireFinite(task.task.evaluationOf(predictions));
     const leftOut: LeftOut = { ...fitted.leftOut, layers };

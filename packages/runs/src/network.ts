@@ -8,7 +8,7 @@ import { isDone, MERGED, MODEL, runFolder } from './folder.js';
 import { forClasses, type Prepared } from './networks/classes.js';
 import { overClassifier, requireClasses } from './networks/dense.js';
 import { hashOfFile, hashOfModel } from './networks/modelFiles.js';
-import type { Images, SourceOptions } from './networks/options.js';
+import type { KnownImages, SourceOptions } from './networks/options.js';
 import { openSource, type Source } from './networks/source.js';
 import { withoutUndefined } from './networks/weights.js';
 import { type Hash, type Spec, shortHash } from './spec.js';
@@ -46,7 +46,7 @@ export async function startingNetwork(
   modelOfRun: ModelOfRun,
   spec: Spec,
   task: RunTask,
-  { data, onLeft, ...images }: Images & { data: { name: string; classes: readonly string[] } } & OnLeft,
+  { data, onLeft, ...images }: KnownImages & { data: { name: string; classes: readonly string[] } } & OnLeft,
 ): Promise<Prepared> {
   const { model: folder, weights, newHead = false, seed } = spec;
   const { classes } = data;
@@ -68,7 +68,7 @@ export async function startingNetwork(
 }
 
 /** Without the method's layers. */
-async function plainNetwork(modelOfRun: ModelOfRun, spec: Spec, task: RunTask, images: Images): Promise<Source> {
+async function plainNetwork(modelOfRun: ModelOfRun, spec: Spec, task: RunTask, images: KnownImages): Promise<Source> {
   const { network, task: purpose, seed, from, model, weights } = spec;
   const { id: backbone, ...options } = network;
   const { id, ...head } = purpose ?? {};

@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import {
   drawBoxes,
   type LoadedBatch,
-  Loader,
   type Picture,
   pictureSheet,
   type RgbImage,
@@ -78,8 +77,8 @@ export async function writeBoxPictures(folder: string, model: LayersModel, data:
 
 async function writeSheet(folder: string, data: TrainingData, draw: Draw): Promise<void> {
   const split = finalSplit(data);
-  if (!(split instanceof Loader)) return;
   const { source, transform } = split;
+  if (!source || !transform) return;
   const count = Math.min(SHOWN, source.count);
   const chosen = selectImages(
     source,
@@ -99,7 +98,7 @@ async function writeSheet(folder: string, data: TrainingData, draw: Draw): Promi
     for await (const batch of loader.epoch(0)) {
       const picture = await readPicture(chosen, batch.indices[0] as number);
       const { width, height } = picture;
-      const input = tf.tensor4d(batch.images, [1, ...loader.imageShape]);
+      const input = tf.tensor4d(batch.images, [1, ...loader.shape]);
       tf.engine().startScope();
       const drawn = draw({ picture, batch, input });
       tf.engine().endScope();

@@ -1,10 +1,7 @@
 /** What runs say. */
-import type { Loader } from '@refconv/datasets';
 import type { TrainingData } from '@refconv/training';
 
 export const percent = (share: number) => `${(100 * share).toFixed(2)} %`;
-
-const countOf = (split: { count: number } | Loader) => ('count' in split ? split.count : split.source.count);
 
 /** The images of a training. @param shape height and width that the network takes. */
 export function imagesText(
@@ -12,8 +9,8 @@ export function imagesText(
   [height, width]: readonly [number, number],
 ) {
   const counts = Object.entries({ validation, test }).flatMap(([split, each]) =>
-    each ? [`${countOf(each)} ${split}`] : [],
+    each ? [`${each.count} ${split}`] : [],
   );
-  const [last, ...others] = [`${countOf(train)} training`, ...counts].reverse();
+  const [last, ...others] = [`${train.count} training`, ...counts].reverse();
   return `${name}: ${others.reverse().join(', ')} and ${last} images of ${height}×${width}`;
 }

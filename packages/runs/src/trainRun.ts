@@ -39,8 +39,6 @@ export interface BegunTraining {
   model: LayersModel;
   recipe: Recipe;
   data: RunImages['data'];
-  mean?: readonly number[];
-  std?: readonly number[];
 }
 
 /** Who watches a training. */
@@ -121,12 +119,12 @@ export async function trainRun(spec: Spec, folder: string, options: TrainRunOpti
       { ...network, shape: shapeOf(network, spec.data, opened.data) },
       options,
     );
-    const { data, normalisation, recipe } = images;
+    const { data, recipe } = images;
     log(imagesText(data, images.shape));
     const teacher = await teacherOf(modelOfRun, spec);
     if (teacher) owned.push(teacher);
     if (writes) {
-      watch = (await options.watch?.({ model, recipe, data, ...normalisation })) ?? {};
+      watch = (await options.watch?.({ model, recipe, data })) ?? {};
       await makeFolder(folder);
       // That of a training which is refused, as the folder has another one, must not take the other's place.
       if (!existsSync(join(folder, SPEC))) await writeAtomically(join(folder, SPEC), [json(spec)]);
@@ -136,7 +134,7 @@ export async function trainRun(spec: Spec, folder: string, options: TrainRunOpti
     const signal = signals.length > 0 ? AbortSignal.any(signals) : undefined;
     const fitted = await fit({
       ...options,
-      ...{ model, task: task.task, data, ...normalisation, recipe, folder, ...(teacher && { teacher }) },
+      ...{ model, task: task.task, data, recipe, folder, ...(teacher && { teacher }) },
       ...{ ...(signal && { signal }), ...(watch.onEpoch && { onEpoch: watch.onEpoch }), log: watch.log ?? log },
     });
     if (fitted.stopped || signal?.aborted) return undefined;

@@ -1,14 +1,13 @@
 /** Adversarial training: images that are attacked before each step, by FGSM with a random start (Wong, Rice and Kolter, "Fast is better than free", 2020). */
-import { type ImageSplit, Loader } from '@refconv/datasets';
+import type { Statistics } from '@refconv/datasets';
 import { logitsOf } from '@refconv/layers';
 import { logitMargin, statelessUniform, tf } from '@refconv/tensorflow';
 import type { LayersModel, Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs';
-import { complete, type Normalisation } from './feed.js';
 import type { Adversarial } from './recipe.js';
 
 export interface AttackedImages {
   /** How the images are normalised, so that eps is one of pixels. */
-  pixels?: Required<Normalisation>;
+  pixels?: Statistics;
   /** Of the random start: another one for each step. */
   seed?: Tensor1D;
 }
@@ -56,11 +55,4 @@ export function adversarialImages(
     const margin = (x: Tensor) => tf.sum(logitMargin(logitsOf(model, x), labels as Tensor1D));
     return project(tf.add(start, tf.mul(stride, tf.sign(tf.grad(margin)(start))))) as Tensor4D;
   });
-}
-
-/** How the images of a split are normalised, channel by channel in the order in which they are given. */
-export function pixelStatistics(split: ImageSplit | Loader, normalisation: Normalisation): Required<Normalisation> {
-  if (!(split instanceof Loader)) return complete(normalisation);
-  const { mean, std, bgr } = split.transform;
-  return bgr ? { mean: mean.toReversed(), std: std.toReversed() } : { mean, std };
 }

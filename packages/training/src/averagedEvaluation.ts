@@ -1,5 +1,5 @@
 /** What the averages of the weights make of the images, and their values. */
-import type { ImageSplit, Loader } from '@refconv/datasets';
+import type { Images } from '@refconv/datasets';
 import { tf } from '@refconv/tensorflow';
 import type { LayersModel } from '@tensorflow/tfjs';
 import type { Classifier } from './classifier.js';
@@ -26,12 +26,12 @@ async function withAverages<T>(program: Program, body: () => T | Promise<T>): Pr
 export function averagedNumbers<P extends ImageResult, E extends Measured>(
   program: Program,
   task: Task<P, E>,
-  splits: Partial<Record<SplitName, ImageSplit | Loader>>,
+  splits: Partial<Record<SplitName, Images>>,
   options: EvaluationOptions & { classes: number },
 ): Promise<Partial<MetricsRow>> {
   return withAverages(program, async () => {
     const row: Partial<MetricsRow> = {};
-    for (const [name, split] of Object.entries(splits) as [SplitName, ImageSplit | Loader][]) {
+    for (const [name, split] of Object.entries(splits) as [SplitName, Images][]) {
       const found = task.evaluationOf(await resultsOf(program, task, split, options));
       row[`${name}AveragedLoss`] = found.loss;
       row[scoreKey(`${name}Averaged`, task.score.name)] = found[task.score.name] as number;
@@ -51,7 +51,7 @@ const valuesOf = (model: LayersModel) =>
  * Saves the same network with the averages for weights; the model keeps its own. A folder that is there is replaced.
  * @example
  * ```ts
- * const { averaged } = await fit({ model, data, mean, std, recipe: { ...PAPER_RECIPE, averaging: { decay: 0.999 } } });
+ * const { averaged } = await fit({ model, data: set, recipe: { ...PAPER_RECIPE, averaging: { decay: 0.999 } } });
  * if (averaged) await saveAverages(model, averaged, 'averaged', { mean, std });
  * ```
  */

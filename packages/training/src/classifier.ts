@@ -1,9 +1,9 @@
 /** A network's training step and evaluation, compiled. */
+import type { Statistics } from '@refconv/datasets';
 import { logitsOf, variablesOf } from '@refconv/layers';
 import { compile, tf, withRandomSeed, withSyncBatchNorm } from '@refconv/tensorflow';
 import type { LayersModel, Scalar, Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs';
 import { classification } from './classification.js';
-import type { Normalisation } from './feed.js';
 import { type OptimiserSettings, optimiserOf } from './optimiser/optimiser.js';
 import type { Recipe } from './recipe.js';
 import type { Forward, ImageResult, LossOptions, Measured, Task } from './task.js';
@@ -20,7 +20,7 @@ export interface CompileChoice {
 
 export interface ClassifierChoice extends CompileChoice {
   /** How the images are normalised: adversarial training changes pixels, and needs it. */
-  pixels?: Required<Normalisation>;
+  pixels?: Statistics;
   /** The network that the recipe distils from: images to logits or probabilities of as many classes. */
   teacher?: LayersModel;
 }
@@ -125,7 +125,7 @@ export function trainer<P extends ImageResult, E extends Measured, V extends Rec
  * @example
  * ```ts
  * const program = evaluator(model);
- * const predictions = await predictWith(program, data.test, { mean, std });
+ * const predictions = await predictWith(program, set.test);
  * program.dispose();
  * ```
  */

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { imageFolder } from '@refconv/datasets';
+import { imageFolder, MemoryImages } from '@refconv/datasets';
 import { tf } from '@refconv/tensorflow';
 import type { LayersModel, SymbolicTensor } from '@tensorflow/tfjs';
 import { expect } from 'chai';
@@ -10,13 +10,12 @@ import { testLoader } from './loaders.js';
 import { evaluationOf, PREDICTIONS_FILE, type Prediction, writePredictions } from './predictions.js';
 import { CLASSES, messageOf, tinyData, tinyModel } from './testing/tiny.js';
 
-const PLAIN = { mean: [0, 0, 0], std: [1, 1, 1] };
-
 /** Grey images of one row of pixels, which {@link pixels} gives back as logits, each divided by 85. */
 function rowsOf(rows: readonly (readonly number[])[], labels: readonly number[]) {
   const width = rows[0]?.length as number;
   const images = Uint8Array.from(rows.flatMap((row) => row.flatMap((value) => [value, value, value])));
-  return { images, labels: Uint8Array.from(labels), count: rows.length, height: 1, width, channels: 3 };
+  const split = { images, labels: Uint8Array.from(labels), count: rows.length, height: 1, width, channels: 3 };
+  return new MemoryImages(split, { mean: [0, 0, 0], std: [1, 1, 1] });
 }
 
 /** The logits of an image are the pixels of its row, squared so many times. */
@@ -45,13 +44,13 @@ describe('one pass over a split', () => {
   };
 
   it('gives predictions that accuracy and loss are reductions of, and that become a file without loss', async () => {
-    const [model, { test, mean, std }] = [tinyModel(), tinyData()];
-    const predictions = await predict(model, test, { mean, std });
-    const evaluation = await evaluate(model, test, { mean, std });
+    const [model, { test }] = [tinyModel(), tinyData()];
+    const predictions = await predict(model, test);
+    const evaluation = await evaluate(model, test);
     model.dispose();
     expect(evaluationOf(predictions)).to.deep.equal(evaluation);
     expect(evaluation).to.include({ count: test.count, notFinite: 0, top5: 1 });
-    expect(predictions.map(({ label }) => label)).to.deep.equal([...test.labels]);
+    expect(predictions.map(({ label }) => label)).to.deep.equal([...test.split.labels]);
     for (const { label, prediction, rank, confidence } of predictions) {
       expect(rank === 0).to.equal(label === prediction);
       expect(confidence).to.be.within(1 / CLASSES, 1);
@@ -76,14 +75,14 @@ describe('one pass over a split', () => {
     it(`ranks equal logits by their index${eager ? ', operation by operation' : ''}`, async () => {
       const classes = Array.from({ length: 10 }, (_, i) => i);
       const equal = rowsOf(Array(10).fill(Array(10).fill(7)), classes);
-      const found = await withPixels(10, (model) => predict(model, equal, { ...PLAIN, eager }));
+      const found = await withPixels(10, (model) => predict(model, equal, { eager }));
       expect(found.map(({ rank }) => rank)).to.deep.equal(classes);
       expect(new Set(found.map(({ prediction }) => prediction))).to.deep.equal(new Set([0]));
       expect(evaluationOf(found)).to.include({ top1: 0.1, top5: 0.5, correct: 1 });
 
       // Two equal pairs, of which one is highest.
       const pairs = rowsOf(Array(4).fill([1, 9, 9, 1]), [0, 1, 2, 3]);
-      const ranks = await withPixels(4, (model) => predict(model, pairs, { ...PLAIN, eager }));
+      const ranks = await withPixels(4, (model) => predict(model, pairs, { eager }));
       expect(ranks.map(({ rank, prediction }) => [rank, prediction])).to.deep.equal([
         [2, 1],
         [0, 1],
@@ -103,17 +102,17 @@ describe('one pass over a split', () => {
         ],
         [0, 0, 0, 0],
       );
-      const found = await withPixels(3, (model) => predict(model, rows, { ...PLAIN, eager }), 8);
+      const found = await withPixels(3, (model) => predict(model, rows, { eager }), 8);
       expect(found.map(({ prediction }) => prediction)).to.deep.equal([0, -1, -1, 0]);
       for (const key of ['rank', 'confidence', 'loss'] as const) expect(found[1]?.[key], key).to.be.NaN;
       expect(evaluationOf(found)).to.include({ correct: 2, top5: 0.5, count: 4, notFinite: 2 });
-      const message = await withPixels(3, (model) => messageOf(evaluate(model, rows, { ...PLAIN, eager })), 8);
+      const message = await withPixels(3, (model) => messageOf(evaluate(model, rows, { eager })), 8);
       expect(message).to.match(/No accuracy: .* NaN or infinite for 2 of 4 images.*normalised/);
 
       const broken = tinyModel();
-      const { test, mean, std } = tinyData();
+      const { test } = tinyData();
       tf.tidy(() => broken.setWeights(broken.getWeights().map((weight) => tf.fill(weight.shape, Number.NaN))));
-      expect(await messageOf(evaluate(broken, test, { mean, std, eager }))).to.contain(
+      expect(await messageOf(evaluate(broken, test, { eager }))).to.contain(
         `infinite for ${test.count} of ${test.count} images`,
       );
       broken.dispose();
@@ -131,7 +130,7 @@ describe('one pass over a split', () => {
       const source = await imageFolder(folder);
       const loader = testLoader(source, { transform: 'centerCrop(16)', workers: 1, onBroken: 'skip' });
       const model = tinyModel();
-      const message = await messageOf(evaluate(model, loader, {}).finally(() => loader.close()));
+      const message = await messageOf(evaluate(model, loader).finally(() => loader.close()));
       model.dispose();
       expect(message).to.match(/None of the 4 images could be read: .*ant.*: .*, and so on/);
     } finally {

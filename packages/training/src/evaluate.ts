@@ -1,16 +1,16 @@
 /** One pass over the images of a split. */
-import { fileName, type ImageSplit, Loader } from '@refconv/datasets';
+import { fileName, type ImageBatch, type Images } from '@refconv/datasets';
 import { tf } from '@refconv/tensorflow';
 import type { LayersModel } from '@tensorflow/tfjs';
 import { classification } from './classification.js';
 import { type CompileChoice, type Evaluator, taskEvaluator } from './classifier.js';
-import { type Normalisation, testFeed } from './feed.js';
+import { evaluationEpochs } from './feed.js';
 import { type Evaluation, type Prediction, requireFinite } from './predictions.js';
 import type { ImageResult, Measured, Task } from './task.js';
 import { imageTensor } from './tensors.js';
 import { everyonesResults } from './workers.js';
 
-export interface EvaluationOptions extends Normalisation {
+export interface EvaluationOptions {
   /** Images a call; a loader has its own number. Default: 250. */
   batchSize?: number;
   /** Called after each batch with the number of images done. */
@@ -32,13 +32,13 @@ export const taskOf = <P extends ImageResult, E extends Measured>({ task }: Task
  * @throws if logits are NaN or infinite, or no image can be read.
  * @example
  * ```ts
- * const { top1, loss } = await evaluate(model, data.test, { mean, std });
+ * const { top1, loss } = await evaluate(model, set.test);
  * ```
  */
 export async function evaluate<P extends ImageResult = Prediction, E extends Measured = Evaluation>(
   model: LayersModel,
-  split: ImageSplit | Loader,
-  options: EvaluationOptions & CompileChoice & TaskChoice<P, E>,
+  split: Images,
+  options: EvaluationOptions & CompileChoice & TaskChoice<P, E> = {},
 ): Promise<E> {
   return requireFinite(taskOf(options).evaluationOf(await predict(model, split, options)));
 }
@@ -50,14 +50,14 @@ export async function evaluate<P extends ImageResult = Prediction, E extends Mea
  * @throws if no image can be read.
  * @example
  * ```ts
- * const predictions = await predict(model, data.test, { mean, std });
+ * const predictions = await predict(model, set.test);
  * const wrong = predictions.filter(({ label, prediction }) => label !== prediction);
  * ```
  */
 export async function predict<P extends ImageResult = Prediction, E extends Measured = Evaluation>(
   model: LayersModel,
-  split: ImageSplit | Loader,
-  options: EvaluationOptions & CompileChoice & TaskChoice<P, E>,
+  split: Images,
+  options: EvaluationOptions & CompileChoice & TaskChoice<P, E> = {},
 ): Promise<P[]> {
   const task = taskOf(options);
   const program = taskEvaluator(model, task, options);
@@ -73,14 +73,14 @@ export async function predict<P extends ImageResult = Prediction, E extends Meas
  * @example
  * ```ts
  * const program = evaluator(model);
- * const predictions = await predictWith(program, data.test, { mean, std });
+ * const predictions = await predictWith(program, set.test);
  * program.dispose();
  * ```
  */
 export async function predictWith(
   program: Evaluator,
-  split: ImageSplit | Loader,
-  options: EvaluationOptions,
+  split: Images,
+  options: EvaluationOptions = {},
 ): Promise<Prediction[]> {
   return resultsOf(program, classification, split, options);
 }
@@ -89,32 +89,33 @@ export async function predictWith(
 export async function resultsOf<P extends ImageResult, E extends Measured>(
   program: Evaluator,
   task: Task<P, E>,
-  split: ImageSplit | Loader,
+  split: Images,
   { classes = 0, ...options }: EvaluationOptions & { classes?: number | undefined },
 ): Promise<P[]> {
-  const feed = testFeed(split, options, options.batchSize);
   const found: P[] = [];
-  for await (const batch of feed.epoch(0, 0)) {
-    const images = imageTensor(batch, feed.shape);
+  for await (const batch of evaluationEpochs(split, options.batchSize).epoch(0, 0)) {
+    const images = imageTensor(batch, split.shape);
     const targets = task.targets(batch, classes);
     const result = await program.evaluate.async(images, ...targets);
     const values = Object.entries(result).map(([name, tensor]) => [name, tensor.dataSync<'float32' | 'int32'>()]);
     task.results(Object.fromEntries(values), batch, classes).forEach((value, i) => {
-      const file =
-        split instanceof Loader && batch.indices ? fileName(split.source, batch.indices[i] as number) : undefined;
+      const file = fileOf(split, batch, i);
       found.push({ ...(file !== undefined && { file }), ...value });
     });
     tf.dispose([images, targets, result]);
     options.onBatch?.(found.length);
   }
   const all = await everyonesResults(found);
-  if (all.length === 0) throw nothingRead(split, feed.count);
+  if (all.length === 0) throw nothingRead(split);
   return all;
 }
 
+/** The path of a batch's image, where it is in a file. */
+export const fileOf = ({ source }: Images, { indices }: ImageBatch, i: number): string | undefined =>
+  source && indices ? fileName(source, indices[i] as number) : undefined;
+
 /** The error of a split of which no image could be read, although those that cannot are left out. */
-export function nothingRead(split: ImageSplit | Loader, count: number): Error {
-  const [first] = split instanceof Loader ? split.broken : [];
+export function nothingRead({ count, broken: [first] }: Images): Error {
   const why = first ? `: ${first.path}: ${first.reason}${count > 1 ? ', and so on' : ''}` : '';
   return new Error(`None of the ${count} images could be read${why}.`);
 }

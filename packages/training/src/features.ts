@@ -1,10 +1,10 @@
 /** What a network makes of images before its head: features, for classifiers and analyses of one's own. */
-import { fileName, type ImageSplit, Loader } from '@refconv/datasets';
+import type { Images } from '@refconv/datasets';
 import { headOf } from '@refconv/layers';
 import { compile, tf } from '@refconv/tensorflow';
 import type { LayersModel, SymbolicTensor, Tensor, Tensor4D } from '@tensorflow/tfjs';
-import { nothingRead } from './evaluate.js';
-import { type Normalisation, testFeed } from './feed.js';
+import { fileOf, nothingRead } from './evaluate.js';
+import { evaluationEpochs } from './feed.js';
 
 export interface Features {
   /** Of all images: [n, channels], of a layer whose output is spatial [n, channels, height, width], as PyTorch has it. */
@@ -16,7 +16,7 @@ export interface Features {
   files: string[];
 }
 
-export interface FeatureOptions extends Normalisation {
+export interface FeatureOptions {
   /** The layer whose output is taken. Default: what the layer of the logits is given. */
   layer?: string;
   /** Images a call; a loader has its own number. Default: 250. */
@@ -30,14 +30,10 @@ export interface FeatureOptions extends Normalisation {
  * @throws Error where the model has no such layer, or no image can be read.
  * @example
  * ```ts
- * const { data: vectors, shape, labels } = await features(model, data.test, { mean, std });
+ * const { data: vectors, shape, labels } = await features(model, set.test);
  * ```
  */
-export async function features(
-  model: LayersModel,
-  split: ImageSplit | Loader,
-  options: FeatureOptions,
-): Promise<Features> {
+export async function features(model: LayersModel, split: Images, options: FeatureOptions = {}): Promise<Features> {
   const output = outputOf(model, options.layer);
   // It shares the model's layers, and is not to be disposed.
   const part = tf.model({ inputs: model.inputs, outputs: output });
@@ -49,27 +45,26 @@ export async function features(
       return height * width === 1 ? tf.reshape(found, [n, channels]) : tf.transpose(found, [0, 3, 1, 2]);
     },
   });
-  const feed = testFeed(split, options, options.batchSize);
+  const feed = evaluationEpochs(split, options.batchSize);
   const parts: Float32Array[] = [];
   const labels: number[] = [];
   const files: string[] = [];
   let shape: number[] = [];
   try {
     for await (const batch of feed.epoch(0, 0)) {
-      const images = tf.tensor4d(batch.images, [batch.size, ...feed.shape]);
+      const images = tf.tensor4d(batch.images, [batch.size, ...split.shape]);
       const found = await program.features.async(images);
       parts.push(found.dataSync<'float32'>());
       shape = found.shape.slice(1);
       labels.push(...batch.labels.subarray(0, batch.size));
-      if (split instanceof Loader && batch.indices)
-        for (const index of batch.indices.subarray(0, batch.size)) files.push(fileName(split.source, index) ?? '');
+      for (let i = 0; split.source && i < batch.size; i++) files.push(fileOf(split, batch, i) ?? '');
       tf.dispose([images, found]);
       options.onBatch?.(labels.length);
     }
   } finally {
     program.dispose();
   }
-  if (labels.length === 0) throw nothingRead(split, feed.count);
+  if (labels.length === 0) throw nothingRead(split);
   const data = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
   let at = 0;
   for (const each of parts) {

@@ -8,9 +8,11 @@ import { expect } from 'chai';
 import { writeImageFolder } from '../../datasets/dist/loader/testing.js';
 import { evaluate } from './evaluate.js';
 import { type FitOptions, fit } from './fit.js';
-import { messageOf, tinyData, tinyModel, tinyRecipe, weightsHash } from './testing/tiny.js';
+import { messageOf, tinyData, tinyModel, tinyRecipe, tinySet, weightsHash } from './testing/tiny.js';
 
-const { mean, std, ...data } = tinyData();
+const set = tinySet();
+const data = tinyData();
+const { mean, std } = data.train.normalisation;
 const recipe = tinyRecipe({ epochs: 2 });
 const numbers = (values: readonly number[]) => values.join('/');
 const normalize = `normalize(${numbers(mean)},${numbers(std)})`;
@@ -18,7 +20,7 @@ const normalize = `normalize(${numbers(mean)},${numbers(std)})`;
 describe('a training fed by loaders', () => {
   const open: Loader[] = [];
   const load = (split: 'train' | 'test', options: Partial<LoaderOptions> = {}) => {
-    const source = memorySource(data[split], data);
+    const source = memorySource(set[split], set);
     const { batchSize, seed, dropLast } = recipe;
     const training =
       split === 'train' ? { transform: `randomCrop(16,1)|flip|${normalize}`, shuffle: true, dropLast } : {};
@@ -52,7 +54,7 @@ describe('a training fed by loaders', () => {
   });
 
   it('ends with the bits of one that is fed from memory', async () => {
-    const expected = await run({ mean, std });
+    const expected = await run({});
     const given = await run({ data: loaders(), recipe: plain });
     expect(given.weights).to.equal(expected.weights);
     expect(given.loss).to.be.closeTo(expected.loss as number, 1e-6);
@@ -121,7 +123,8 @@ describe('a training fed by loaders', () => {
     expect(wrong).to.contain('set augment to {}');
     const mixing = { ...loaders(), test: load('test', { transform: `${normalize}|mixup(0.2)` }) };
     expect(await messageOf(run({ data: mixing, recipe: plain }))).to.contain('mixed images have no label');
-    expect(await messageOf(run({}))).to.contain('Images in memory need mean and std');
+    const bare = { ...data, train: set.train } as never;
+    expect(await messageOf(run({ data: bare }))).to.contain('Images in memory need mean and std');
     await run({ data: loaders(), recipe: { ...plain, epochs: 1 }, folder });
     const other = loaders({ transform: `randomCrop(16,2)|flip|${normalize}` });
     expect(await messageOf(run({ data: other, recipe: { ...plain, epochs: 1 }, folder }))).to.contain('transforms');
@@ -156,8 +159,8 @@ describe('a training fed by loaders', () => {
 
   it('is evaluated over a loader as over its images', async () => {
     const model = tinyModel();
-    const expected = await evaluate(model, data.test, { mean, std });
-    const given = await evaluate(model, load('test'), {});
+    const expected = await evaluate(model, data.test);
+    const given = await evaluate(model, load('test'));
     expect({ ...given, loss: 0 }).to.deep.equal({ ...expected, loss: 0 });
     expect(given.loss).to.be.closeTo(expected.loss, 1e-6);
     model.dispose();

@@ -5,7 +5,7 @@ import { mkdtemp, readdir, readFile, rename, rm, truncate, writeFile } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { holdOut } from '@refconv/datasets';
+import { holdOut, MemoryImages, normalised } from '@refconv/datasets';
 import { buildMethod, merge, reparameterize } from '@refconv/refconv';
 import { tf } from '@refconv/tensorflow';
 import type { LayerVariable, SymbolicTensor } from '@tensorflow/tfjs';
@@ -13,10 +13,11 @@ import { expect } from 'chai';
 import { evaluate } from './evaluate.js';
 import { DivergedError, type FitOptions, fit } from './fit.js';
 import { evaluationOf, type Prediction } from './predictions.js';
-import { messageOf, tinyData, tinyModel, tinyRecipe, weightsHash, withModel } from './testing/tiny.js';
+import { messageOf, tinyData, tinyModel, tinyRecipe, tinySet, weightsHash, withModel } from './testing/tiny.js';
 import { threadCount } from './threads.js';
 
-const { mean, std, ...data } = tinyData();
+const set = tinySet();
+const data = tinyData();
 const STEPS_PER_EPOCH = 8;
 
 describe('fit', () => {
@@ -33,8 +34,6 @@ describe('fit', () => {
   const train = (options: Pick<FitOptions, 'model'> & Partial<FitOptions>) =>
     fit({
       data,
-      mean,
-      std,
       recipe: tinyRecipe(),
       showProgress: false,
       log: (line) => lines.push(line),
@@ -77,7 +76,7 @@ describe('fit', () => {
       expect(best?.score).to.be.above(0.55);
       expect(last).to.equal(rows[5]);
       expect(lines[5]).to.match(/^epoch 6\/6: train loss \d\.\d{4}, test loss \d\.\d{4}, top-1 \d+\.\d\d %, \d\.\d s$/);
-      const again = await evaluate(model, large.test, { mean, std, batchSize: 25 });
+      const again = await evaluate(model, large.test, { batchSize: 25 });
       expect(again).to.include({ count: 64, top1: last?.testTop1 });
       expect(again.loss).to.be.closeTo(last?.testLoss as number, 1e-5);
     }),
@@ -150,7 +149,7 @@ describe('fit', () => {
   it(
     'chooses the best epoch by the validation images where there are some, and evaluates the test images once at the end',
     withModel(async (model) => {
-      const split = { ...data, ...holdOut(data.train, 32) };
+      const split = normalised({ ...set, ...holdOut(set.train, 32) }, data.train.normalisation);
       const recipe = tinyRecipe({ epochs: 3 });
       const { best, last, rows, predictions } = await train({ model, data: split, recipe, folder });
       expect(await metrics()).to.have.lengthOf(4);
@@ -283,7 +282,8 @@ describe('fit', () => {
   it(
     'is not bound by a start that failed or was killed before its first step',
     withModel(async (model) => {
-      const unread = { ...data.train, labels: data.train.labels.subarray(0, 3) };
+      const { split, normalisation } = data.train;
+      const unread = new MemoryImages({ ...split, labels: split.labels.subarray(0, 3) }, normalisation);
       await train({ model, folder, recipe: tinyRecipe({ epochs: 1 }), data: { ...data, train: unread } }).catch(
         () => {},
       );
@@ -360,7 +360,8 @@ describe('fit', () => {
     withModel(async (model) => {
       const attempt = (changes: Partial<FitOptions>) => messageOf(train({ model, ...changes }));
       expect(await attempt({ data: { ...data, classes: ['a', 'b'] } })).to.match(/has 4 logits and the data 2 classes/);
-      const narrow = { ...data.train, width: 8, count: 256 };
+      const { split, normalisation } = data.train;
+      const narrow = new MemoryImages({ ...split, width: 8, count: 256 }, normalisation);
       expect(await attempt({ data: { ...data, train: narrow } })).to.match(/takes images of \[16,16,3\].*\[16,8,3\]/);
       expect(await attempt({ recipe: tinyRecipe({ batchSize: 129 }) })).to.match(/batchSize 129 is more than the 128/);
       expect(await attempt({ checkpointEvery: { steps: 0 } })).to.match(/checkpointEvery must be above 0/);

@@ -5,7 +5,6 @@ import type { Lock } from '@refconv/files';
 import { tf } from '@refconv/tensorflow';
 import type { LayersModel, Scalar } from '@tensorflow/tfjs';
 import { partOf, trainBatch } from './accumulation.js';
-import { pixelStatistics } from './adversarial.js';
 import { averagedNumbers, averagesOf } from './averagedEvaluation.js';
 import { checkBatchNorms, neutralBatchNorms } from './batchNorms.js';
 import { checkpointClock } from './checkpointClock.js';
@@ -13,13 +12,12 @@ import { type CompileChoice, trainer } from './classifier.js';
 import { nothingRead, resultsOf, type TaskChoice, taskOf } from './evaluate.js';
 import {
   describeData,
+  evaluationEpochs,
   evaluationSplits,
   finalSplit,
-  type Normalisation,
   type SplitName,
   type TrainingData,
-  testFeed,
-  trainFeed,
+  trainingEpochs,
 } from './feed.js';
 import { checkData } from './fitChecks.js';
 import { epochLine, type FitResult, result } from './fitResult.js';
@@ -43,7 +41,6 @@ import { beginTogether, leaveTogether, workerShard } from './workers.js';
 
 export interface FitOptions<P extends ImageResult = Prediction, E extends Measured = Evaluation>
   extends CompileChoice,
-    Normalisation,
     TaskChoice<P, E> {
   /** Of the task: for classification images [n, height, width, channels] to logits [n, classes]. Is trained in place. */
   model: LayersModel;
@@ -96,7 +93,7 @@ export class DivergedError extends Error {
  * @example
  * ```ts
  * const recipe = { ...PAPER_RECIPE, epochs: 30, warmUpEpochs: 2 };
- * const { last } = await fit({ model, data, mean, std, recipe, folder: 'runs/baseline', stopOnInterrupt: true });
+ * const { last } = await fit({ model, data: set, recipe, folder: 'runs/baseline', stopOnInterrupt: true });
  * console.log(last?.testTop1);
  * ```
  */
@@ -116,27 +113,27 @@ async function train<P extends ImageResult, E extends Measured>(
   options: FitOptions<P, E>,
   recipe: ReturnType<typeof checkRecipe>,
 ): Promise<FitResult<P>> {
-  const { model, data, mean, std, onStep } = options;
+  const { model, data, onStep } = options;
   // The first worker speaks and writes for all.
   const { rank, of } = workerShard();
   const { folder, log = console.log, showProgress = true, onEpoch } = rank === 0 ? options : SILENT;
   const task = taskOf(options);
   const classes = data.classes.length;
-  const trainImages = trainFeed(data.train, recipe, { mean, std });
+  const epochs = trainingEpochs(data.train, recipe);
   const final = finalSplit(data);
-  const evaluated = evaluationSplits(data, (split) => testFeed(split, { mean, std }));
-  checkData(model, task, classes, { train: trainImages, ...evaluated }, recipe);
-  const { count } = trainImages;
+  const evaluated = evaluationSplits(data, (split) => split);
+  for (const split of Object.values(evaluated)) evaluationEpochs(split);
+  checkData(model, task, classes, { train: data.train, ...evaluated }, recipe);
+  const { count } = data.train;
   const sizes = [Math.min(recipe.batchSize, count), ...(recipe.dropLast ? [] : [count % recipe.batchSize || count])];
   checkBatchNorms(model, recipe.syncBatchNorm ? sizes : sizes.map((size) => size / of));
   const warn = (message: string) => log(`Warning: ${message}`);
   const unsaved = sharedNames(model);
   if (unsaved) warn(unsaved);
-  const stepsPerEpoch = trainImages.batchesPerEpoch;
+  const stepsPerEpoch = epochs.batchesPerEpoch;
   const schedule = scheduleOf(recipe, stepsPerEpoch);
   const due = checkpointClock(options.checkpointEvery);
-  const pixels = pixelStatistics(data.train, { mean, std });
-  const program = trainer(model, task, recipe, { ...options, pixels });
+  const program = trainer(model, task, recipe, { ...options, pixels: data.train.normalisation });
   const { accumulate } = recipe;
   const kernels = kernelWatch(model, Math.ceil(stepsPerEpoch / (accumulate ?? 1)));
   const stop = stopSignal(options);
@@ -148,7 +145,7 @@ async function train<P extends ImageResult, E extends Measured>(
     const taught = options.teacher && { teacher: teacherHash(options.teacher) };
     // Checkpoints of classification are older than other tasks, and do not name theirs.
     const named = options.task && options.task.id !== 'classification' && { task: task.id };
-    const identity = { recipe, data: describeData(data, trainImages), mean, std, ...taught, ...named };
+    const identity = { recipe, ...describeData(data), ...taught, ...named };
     const length = { epochs: recipe.epochs, stepsPerEpoch };
     const choices = { allowOtherThreads, allowOtherStart, warn, score: task.score.name };
     const run = folder
@@ -167,7 +164,7 @@ async function train<P extends ImageResult, E extends Measured>(
 
     while (position.epoch < recipe.epochs) {
       const { epoch } = position;
-      const feed = trainImages.epoch(epoch, position.step - epoch * stepsPerEpoch);
+      const feed = epochs.epoch(epoch, position.step - epoch * stepsPerEpoch);
       const bar = showProgress ? progress(stepsPerEpoch, `epoch ${epoch + 1}/${recipe.epochs}`) : undefined;
       try {
         let batch = await feed.next();
@@ -187,15 +184,15 @@ async function train<P extends ImageResult, E extends Measured>(
           const part = partOf(step, stepsPerEpoch, accumulate);
           if (part.last) kernels.before(part.update);
           const rate = learningRateAt(part.begin, schedule, lossesOf(position.rows));
-          const images = imageTensor(batch.value, trainImages.shape);
+          const images = imageTensor(batch.value, data.train.shape);
           const targets = task.targets(batch.value, classes);
           const seed = stepSeed(recipe.seed, step, rank);
           if (stop.requested) program.workers.askToStop();
           const trained = trainBatch(program, { images, targets, seed, rate }, part, accumulate);
           const { size } = batch.value;
-          if (trainImages.ahead) batch = await feed.next(); // prepared while the step runs
+          if (epochs.ahead) batch = await feed.next(); // prepared while the step runs
           const loss = value(await trained);
-          if (!trainImages.ahead) batch = await feed.next();
+          if (!epochs.ahead) batch = await feed.next();
           tf.dispose([images, targets, seed]);
           if (!Number.isFinite(loss)) throw diverged(`The loss became ${loss}`, position, rate, run);
 
@@ -219,7 +216,7 @@ async function train<P extends ImageResult, E extends Measured>(
       }
 
       position.step = (epoch + 1) * stepsPerEpoch; // also where the last batches could not be read
-      if (position.images === 0) throw nothingRead(data.train, trainImages.count);
+      if (position.images === 0) throw nothingRead(data.train);
       const row: MetricsRow = {
         epoch: epoch + 1,
         step: position.step,
@@ -235,7 +232,7 @@ async function train<P extends ImageResult, E extends Measured>(
       const isLast = epoch + 1 === recipe.epochs;
       for (const name of splitsAfter(data, isLast)) {
         const split = data[name] as typeof final;
-        const found = await resultsOf(program, task, split, { mean, std, classes }).catch(async (error) => {
+        const found = await resultsOf(program, task, split, { classes }).catch(async (error) => {
           await save(run, position); // so that the epoch need not be trained again
           throw error;
         });
@@ -248,7 +245,7 @@ async function train<P extends ImageResult, E extends Measured>(
       }
       if (averages) {
         const splits = Object.fromEntries(splitsAfter(data, isLast).map((name) => [name, data[name]]));
-        Object.assign(row, await averagedNumbers(program, task, splits, { mean, std, classes }));
+        Object.assign(row, await averagedNumbers(program, task, splits, { classes }));
       }
       position.unread = unreadOf(data, position.unread);
       position.rows.push(row);

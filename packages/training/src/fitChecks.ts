@@ -1,6 +1,7 @@
 /** Whether model, data and recipe fit together. */
+import type { Images } from '@refconv/datasets';
 import type { LayersModel } from '@tensorflow/tfjs';
-import type { Feed, SplitName } from './feed.js';
+import type { SplitName } from './feed.js';
 import type { Recipe } from './recipe.js';
 import type { ImageResult, Measured, Task } from './task.js';
 
@@ -9,7 +10,7 @@ export function checkData<P extends ImageResult, E extends Measured>(
   model: LayersModel,
   task: Task<P, E>,
   wanted: number,
-  splits: { train: Feed } & Partial<Record<SplitName, Feed>>,
+  splits: { train: Images } & Partial<Record<SplitName, Images>>,
   { batchSize, dropLast }: Recipe,
 ): void {
   task.checkModel(model);

@@ -5,7 +5,7 @@ import { fit } from './fit.js';
 import { freezeLayers } from './freeze.js';
 import { messageOf, tinyData, tinyRecipe, withModel } from './testing/tiny.js';
 
-const { mean, std, ...data } = tinyData(32);
+const data = tinyData(32);
 const valuesOf = (model: LayersModel) =>
   new Map(model.weights.map((weight) => [weight.originalName, Array.from(weight.read().dataSync())]));
 
@@ -16,7 +16,7 @@ describe('frozen layers', () => {
       const before = valuesOf(model);
       const trainable = model.trainableWeights.length;
       const recipe = tinyRecipe({ epochs: 1, freeze: '^(?!fc|bn2)', averaging: { decay: 0.5 } });
-      await fit({ model, data, mean, std, recipe, showProgress: false, log: () => {} });
+      await fit({ model, data, recipe, showProgress: false, log: () => {} });
       const changed = [...valuesOf(model)].filter(([name, values]) =>
         values.some((value, i) => value !== before.get(name)?.[i]),
       );
@@ -45,7 +45,7 @@ describe('frozen layers', () => {
       thaw();
       images.dispose();
       const recipe = tinyRecipe({ freeze: 'block9' });
-      const options = { model, data, mean, std, recipe, showProgress: false, log: () => {} };
+      const options = { model, data, recipe, showProgress: false, log: () => {} };
       expect(await messageOf(fit(options))).to.match(
         /freeze 'block9' matches no layer; .*names such as conv1, bn1, fc/,
       );

@@ -21,7 +21,7 @@ function allLayers(model: LayersModel): layers.Layer[] {
  * @example
  * ```ts
  * const release = freezeLayers(model, '^(?!classifier)'); // all but the head
- * await fit({ model, data, mean, std, recipe: PAPER_RECIPE });
+ * await fit({ model, data: set, recipe: PAPER_RECIPE });
  * release();
  * ```
  */

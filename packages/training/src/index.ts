@@ -16,14 +16,7 @@ export {
 } from './classifier.js';
 export { type EvaluationOptions, evaluate, predict, predictWith, type TaskChoice } from './evaluate.js';
 export { type FeatureOptions, type Features, features } from './features.js';
-export {
-  type FeedBatch,
-  finalSplit,
-  type LoadedDataset,
-  type Normalisation,
-  type SplitName,
-  type TrainingData,
-} from './feed.js';
+export { finalSplit, type SplitName, type TrainingData, trainingEpochs } from './feed.js';
 export { DivergedError, type FitOptions, fit } from './fit.js';
 export type { BestEpoch, FitResult } from './fitResult.js';
 export { lockTraining } from './folderLock.js';

@@ -1,6 +1,6 @@
 /** What a training leaves out, told once: in its output, and for reports. */
 
-import { type Loader, wrongBoxes } from '@refconv/datasets';
+import { type Images, wrongBoxes } from '@refconv/datasets';
 import { counted, listed } from '@refconv/datasets/text';
 import type { SplitName, TrainingData } from './feed.js';
 
@@ -61,29 +61,32 @@ function byReason(rows: readonly { name: string; reason: string }[]): string {
 }
 
 /**
- * What one loader could not read so far, and what its folders have beside images.
+ * What of one split's images could not read so far, and what its folders have beside images.
  * @example
  * ```ts
  * import { openImages } from '@refconv/datasets';
  * const { source } = await openImages('folder:photos', 'val');
  * const loader = testLoader(source, { transform: 'resize(64)|centerCrop(56)|normalize(imagenet)', onBroken: 'skip' });
- * await evaluate(model, loader, {});
+ * await evaluate(model, loader);
  * console.log(leftOutText(leftOutBy(loader)).join('\n'));
  * ```
  */
-export const leftOutBy = (loader: Loader, split: LeftImage['split'] = 'test'): Required<Omit<LeftOut, 'layers'>> => ({
-  images: loader.broken.map(({ path, reason }) => ({ split, path, reason })),
-  boxes: wrongBoxes(loader.source).map((each) => ({ split, ...each })),
-  files: [...(loader.source.passedOver ?? [])],
+export const leftOutBy = (
+  { broken, source }: Images,
+  split: LeftImage['split'] = 'test',
+): Required<Omit<LeftOut, 'layers'>> => ({
+  images: broken.map(({ path, reason }) => ({ split, path, reason })),
+  boxes: (source ? wrongBoxes(source) : []).map((each) => ({ split, ...each })),
+  files: [...(source?.passedOver ?? [])],
 });
 
 const SPLITS = ['train', 'validation', 'test'] as const;
 
-/** Of each of a training's loaders. */
+/** Of each of a training's splits. */
 const leftOutOf = (data: TrainingData) =>
   SPLITS.flatMap((split) => {
     const images = data[split];
-    return images && 'broken' in images ? [leftOutBy(images, split)] : [];
+    return images ? [leftOutBy(images, split)] : [];
   });
 
 /** What loaders could not read, each file once. */
@@ -104,7 +107,7 @@ export const passedOverIn = (data: TrainingData): string[] => [
  * Whether there is anything to tell.
  * @example
  * ```ts
- * const { leftOut } = await fit({ model, data, mean, std, recipe: PAPER_RECIPE });
+ * const { leftOut } = await fit({ model, data: set, recipe: PAPER_RECIPE });
  * if (leavesOut({ ...leftOut, layers: [] })) console.log(leftOutText(leftOut).join('\n'));
  * ```
  */

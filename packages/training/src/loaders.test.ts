@@ -1,8 +1,9 @@
+import { MemoryImages } from '@refconv/datasets';
 import { tf } from '@refconv/tensorflow';
 import { expect } from 'chai';
 import { evaluate } from './evaluate.js';
 import { openLoaders, trainingTransform } from './loaders.js';
-import { tinyData, tinyModel, tinyRecipe } from './testing/tiny.js';
+import { tinyData, tinyModel, tinyRecipe, tinySet } from './testing/tiny.js';
 
 describe('loaders for a recipe', () => {
   it('train by the paper’s transform with the evaluation’s size and normalisation', () => {
@@ -15,7 +16,7 @@ describe('loaders for a recipe', () => {
   });
 
   it('have the recipe’s numbers, for training images alone', async () => {
-    const { train, test, name, classes, close } = openLoaders(tinyData(), tinyRecipe({ dropLast: true }), {
+    const { train, test, name, classes, close } = openLoaders(tinySet(), tinyRecipe({ dropLast: true }), {
       ...{ test: 'centerCrop(16)|normalize(half)', train: 'flip', workers: 1, onBroken: 'skip' },
     });
     await close();
@@ -23,15 +24,13 @@ describe('loaders for a recipe', () => {
     expect(train.options).to.include({ batchSize: 16, seed: 7, dropLast: true, shuffle: true, exact: false });
     expect(test.options).to.include({ shuffle: false, dropLast: false, exact: true, workers: 1, onBroken: 'skip' });
     expect(train.transform.text).to.equal('flip');
-    expect(() => openLoaders(tinyData(), tinyRecipe(), { test: 'centerCrop(16)|flop' })).to.throw(
-      '"flop" is not known',
-    );
+    expect(() => openLoaders(tinySet(), tinyRecipe(), { test: 'centerCrop(16)|flop' })).to.throw('"flop" is not known');
   });
 
   it('and an evaluation tell for how many images the label is among the five highest logits', async () => {
     const tensors = tf.memory().numTensors;
-    const [model, { test, mean, std }] = [tinyModel(), tinyData()];
-    expect((await evaluate(model, test, { mean, std })).top5).to.equal(1);
+    const [model, { test }] = [tinyModel(), tinyData()];
+    expect((await evaluate(model, test)).top5).to.equal(1);
     model.dispose();
 
     // Ten classes, whose logits are the pixel values of one row: the label's rank is known.
@@ -50,8 +49,8 @@ describe('loaders for a recipe', () => {
         tf.layers.flatten({}),
       ],
     });
-    const options = { mean: [0, 0, 0], std: [1, 1, 1] };
-    expect(await evaluate(ranks, split, options)).to.include({ top1: 0.25, top5: 0.5, correct: 1, count: 4 });
+    const asTheyAre = new MemoryImages(split, { mean: [0, 0, 0], std: [1, 1, 1] });
+    expect(await evaluate(ranks, asTheyAre)).to.include({ top1: 0.25, top5: 0.5, correct: 1, count: 4 });
     ranks.dispose();
     expect(tf.memory().numTensors).to.equal(tensors);
   });

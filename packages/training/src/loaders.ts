@@ -10,7 +10,6 @@ import {
   parseTransform,
   type Shard,
 } from '@refconv/datasets';
-import type { LoadedDataset } from './feed.js';
 import type { Recipe } from './recipe.js';
 import { workerShard } from './workers.js';
 
@@ -30,7 +29,12 @@ export interface LoadingOptions {
 }
 
 /** A data set whose loaders are to be closed in the end. */
-export interface OpenLoaders extends LoadedDataset {
+export interface OpenLoaders {
+  name: string;
+  classes: string[];
+  train: Loader;
+  validation?: Loader;
+  test: Loader;
   close(): Promise<void>;
 }
 
@@ -122,7 +126,7 @@ export function openLoaders(
  * @example
  * ```ts
  * const loader = testLoader(source, { transform: 'resize(256)|centerCrop(224)|normalize(imagenet)' });
- * const { top1 } = await evaluate(model, loader, {});
+ * const { top1 } = await evaluate(model, loader);
  * await loader.close();
  * ```
  */

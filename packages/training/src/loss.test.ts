@@ -79,10 +79,10 @@ describe('a loss', () => {
 });
 
 describe('a training with mixed images and a teacher', () => {
-  const { mean, std, ...data } = tinyData(64);
+  const data = tinyData(64);
   const train = async (recipe: Recipe, teacher?: ReturnType<typeof tinyModel>) => {
     const model = tinyModel();
-    const options = { model, data, mean, std, recipe, showProgress: false, log: () => {} };
+    const options = { model, data, recipe, showProgress: false, log: () => {} };
     try {
       const { last } = await fit({ ...options, ...(teacher && { teacher }) });
       return { hash: weightsHash(model), trainLoss: last?.trainLoss as number };

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildBackbone } from '@refconv/backbones';
-import { batches, type ImageDataset, type ImageSplit, loadCifar10, takeImages } from '@refconv/datasets';
+import { batches, type ImageDataset, type ImageSplit, loadCifar10, normalised, takeImages } from '@refconv/datasets';
 import { buildMethod, METHODS, merge, refocus, reparameterize } from '@refconv/refconv';
 import { compile, tf } from '@refconv/tensorflow';
 import { loadTorchState, readWeights } from '@refconv/weights';
@@ -56,7 +56,7 @@ describe('refocusing the published ResNet-20', () => {
 
   it('with W_r = 0 keeps its 91.73 % on the test images', async () => {
     const refocused = await refocus(plain, { init: 'zero' });
-    const { correct, count } = await evaluate(refocused, data.test, NORMALISATION);
+    const { correct, count } = await evaluate(refocused, normalised(data, NORMALISATION).test);
     expect([correct, count]).to.deep.equal([9173, 10_000]);
     refocused.dispose();
   });
@@ -73,7 +73,7 @@ describe('refocusing the published ResNet-20', () => {
         train: takeImages(data.train, count, 'first'),
         test: takeImages(data.test, 500, 'first'),
       };
-      await fit({ model: trained, data: some, ...NORMALISATION, recipe, showProgress: false, log: () => {} });
+      await fit({ model: trained, data: normalised(some, NORMALISATION), recipe, showProgress: false, log: () => {} });
       const merged = await merge(trained);
       expect(merged.toJSON(undefined, false)).to.deep.equal(plain.toJSON(undefined, false));
       expect(merged.countParams()).to.equal(plain.countParams());

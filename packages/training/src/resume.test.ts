@@ -10,7 +10,7 @@ import { type FitOptions, fit } from './fit.js';
 import type { StoredTensor } from './storedTensor.js';
 import { messageOf, tinyData, tinyModel, tinyRecipe, weightsHash } from './testing/tiny.js';
 
-const { mean, std, ...data } = tinyData(32);
+const data = tinyData(32);
 const EPOCHS = 2;
 /** Of 32 images by 16. */
 const STEPS = 2;
@@ -35,7 +35,7 @@ describe('a run that is taken up', () => {
     const stop = new AbortController();
     try {
       await fit({
-        ...{ model, data, mean, std, folder, recipe: tinyRecipe({ epochs: EPOCHS }), showProgress: false },
+        ...{ model, data, folder, recipe: tinyRecipe({ epochs: EPOCHS }), showProgress: false },
         ...{ log: () => {}, signal: stop.signal, onStep: (step) => step >= stopAt && stop.abort() },
         ...rest,
       });
@@ -75,7 +75,7 @@ describe('a run that is taken up', () => {
     );
     model.setWeights([changed, ...others]);
     const recipe = tinyRecipe({ epochs: EPOCHS });
-    await fit({ model, data, mean, std, folder, recipe, showProgress: false, log: (line) => lines.push(line) });
+    await fit({ model, data, folder, recipe, showProgress: false, log: (line) => lines.push(line) });
     expect(lines.join('\n')).to.match(/began with weights that differ in their last bits/);
     model.dispose();
     changed.dispose();

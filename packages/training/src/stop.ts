@@ -12,7 +12,7 @@ const NAMES = ['SIGINT', 'SIGTERM'] as const;
  * import { stopAtInterrupt } from '@refconv/training/stop';
  *
  * const { signal, dispose } = stopAtInterrupt();
- * await fit({ model, data, mean, std, recipe, folder: 'runs/baseline', signal });
+ * await fit({ model, data: set, recipe, folder: 'runs/baseline', signal });
  * dispose();
  * if (signal.aborted) process.exitCode = 130; // as a shell reports an interrupted program
  * ```

@@ -1,6 +1,7 @@
 /** A task: what a network is trained for. The loop, checkpoints and evaluation know it by this interface alone. */
+
+import type { ImageBatch, Statistics } from '@refconv/datasets';
 import type { LayersModel, Scalar, Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs';
-import type { FeedBatch, Normalisation } from './feed.js';
 import type { Recipe } from './recipe.js';
 
 /** What every evaluation tells, whatever else it measures. */
@@ -27,7 +28,7 @@ export interface LossContext {
   /** [2], int32: another one for each step. What is drawn at random follows from it. */
   seed?: Tensor1D | undefined;
   /** How the images are normalised. */
-  pixels?: Required<Normalisation> | undefined;
+  pixels?: Statistics | undefined;
 }
 
 /**
@@ -55,7 +56,7 @@ export interface Task<
    * first. The caller disposes of them.
    * @throws Error where the batch lacks it.
    */
-  targets(batch: FeedBatch, classes: number): Tensor[];
+  targets(batch: ImageBatch, classes: number): Tensor[];
   /** The mean loss of a forward pass in training mode; differentiated and compiled, so nothing in it may read a value. */
   loss(model: LayersModel, images: Tensor4D, targets: Tensor[], options: LossOptions & Pass): Scalar;
   /** The images that a step sees, where the recipe changes them. Left out: as they are. */
@@ -63,7 +64,7 @@ export interface Task<
   /** What is computed of each image in evaluation mode, compiled: tensors [n, …] by name. */
   evaluation(model: LayersModel): (images: Tensor4D, ...targets: Tensor[]) => V;
   /** What {@link evaluation} has computed of a batch, as a value for each of its images. */
-  results(values: Readonly<Record<keyof V, Float32Array | Int32Array>>, batch: FeedBatch, classes: number): P[];
+  results(values: Readonly<Record<keyof V, Float32Array | Int32Array>>, batch: ImageBatch, classes: number): P[];
   /** @throws RangeError if there are no results. */
   evaluationOf(results: readonly P[]): E;
 }

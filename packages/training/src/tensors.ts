@@ -1,17 +1,16 @@
 /** Batches as tensors, and a model's state as arrays by name. */
-import type { Mix } from '@refconv/datasets';
+import type { ImageBatch, Mix } from '@refconv/datasets';
 import { variablesOf } from '@refconv/layers';
 import { tf } from '@refconv/tensorflow';
 import type { LayersModel, Tensor1D, Tensor2D, Tensor4D, Variable } from '@tensorflow/tfjs';
-import type { FeedBatch } from './feed.js';
 import type { StoredTensor } from './storedTensor.js';
 
 /** The images of a batch. @param shape `[height, width, channels]` of an image. */
-export const imageTensor = ({ images, size }: FeedBatch, shape: readonly [number, number, number]): Tensor4D =>
+export const imageTensor = ({ images, size }: ImageBatch, shape: readonly [number, number, number]): Tensor4D =>
   tf.tensor4d(images, [size, ...shape]);
 
 /** The labels of a batch, int32 [n]; those of a mixed one as probabilities, float32 [n, classes]. */
-export function labelTensor({ labels, size, mix }: FeedBatch, classes: number): Tensor1D | Tensor2D {
+export function labelTensor({ labels, size, mix }: ImageBatch, classes: number): Tensor1D | Tensor2D {
   return mix ? tf.tensor2d(mixedTargets(labels, mix, classes), [size, classes]) : tf.tensor1d(labels, 'int32');
 }
 

@@ -65,8 +65,7 @@ export async function show(options: ShowOptions): Promise<void> {
   });
   try {
     for await (const batch of loader.epoch(epoch)) {
-      const sheet = { transform: loader.transform, imageShape: loader.imageShape, classes: source.classes };
-      await writeAtomically(output, [await contactSheet(batch, sheet)]);
+      await writeAtomically(output, [await contactSheet(batch, loader, { classes: source.classes })]);
       break;
     }
   } finally {

@@ -9,18 +9,9 @@ import {
 } from '@refconv/datasets';
 import { counted } from '@refconv/datasets/text';
 import { requireClassifier } from '@refconv/layers';
-import {
-  askedSize,
-  inputSizeOf,
-  labelsFor,
-  normalisation,
-  openSource,
-  type SourceOptions,
-  taskIdOf,
-  testTransform,
-} from '@refconv/runs/networks';
-import { type Evaluation, evaluate, leftOutBy, leftOutText, progress, testLoader } from '@refconv/training';
-import { openOptions } from '../data.js';
+import { askedSize, labelsFor, openSource, type SourceOptions, taskIdOf } from '@refconv/runs/networks';
+import { evaluate, leftOutBy, leftOutText, progress } from '@refconv/training';
+import { openOptions, testImages } from '../data.js';
 
 interface EvaluateOptions extends SourceOptions {
   data: string;
@@ -45,45 +36,22 @@ export async function evaluateCommand(options: EvaluateOptions): Promise<void> {
     throw new Error(
       '--split is for images with label images or boxes; classification is evaluated on the test images.',
     );
-  const {
-    data,
-    download,
-    mean,
-    std,
-    testTransform: _,
-    workers,
-    skipBroken,
-    maxPixels,
-    batchSize,
-    json,
-    ...source
-  } = options;
-  const asked = askedSize(options);
+  const { data, download, batchSize, json } = options;
   const opened = await openTest(data, download);
-  const { statistics } = opened;
-  const height = 'height' in opened.images ? opened.images.height : asked;
-  const network = await openSource(source, { height });
-  const { model, notes } = network;
+  const height = 'height' in opened.images ? opened.images.height : askedSize(options);
+  const network = await openSource(options, { height });
+  const { model } = network;
   requireClassifier(model);
-  const images = relabelled(opened.images, labelsFor(network, opened));
+  const test = testImages(relabelled(opened.images, labelsFor(network, opened)), network, options, opened.statistics);
+  const { images } = test;
   const bar = progress(images.count, 'evaluation');
   const begin = performance.now();
   const onBatch = (done: number) => bar.update(done, '');
-  let result: Evaluation;
-  let left: ReturnType<typeof leftOutBy> = { images: [], boxes: [], files: [] };
-  if ('place' in images) {
-    const transform = testTransform(options, notes, inputSizeOf(model, notes, asked));
-    const onBroken = skipBroken ? 'skip' : 'fail';
-    const loader = testLoader(images, { transform, workers, onBroken, maxPixels, ...(batchSize && { batchSize }) });
-    result = await evaluate(model, loader, { onBatch }).finally(async () => {
-      bar.stop();
-      await loader.close();
-    });
-    left = leftOutBy(loader);
-  } else {
-    const statisticsUsed = normalisation({ mean, std }, notes, statistics);
-    result = await evaluate(model, images, { ...statisticsUsed, batchSize, onBatch }).finally(() => bar.stop());
-  }
+  const result = await evaluate(model, images, { batchSize, onBatch }).finally(async () => {
+    bar.stop();
+    await test.close();
+  });
+  const left = leftOutBy(images);
   for (const line of leftOutText(left)) console.error(line);
   const { images: leftOut, files: passedOver } = left;
   const { top1, top5, correct, count, loss } = result;

@@ -9,63 +9,38 @@ import {
   openImages,
   type Statistics,
 } from '@refconv/datasets';
-import {
-  askedSize,
-  inputSizeOf,
-  normalisation,
-  openSource,
-  type SourceOptions,
-  testTransform,
-} from '@refconv/runs/networks';
-import { type Features, features, leftOutBy, leftOutText, progress, testLoader } from '@refconv/training';
-import { openOptions } from '../data.js';
+import { askedSize, openSource, type SourceOptions } from '@refconv/runs/networks';
+import { features, leftOutBy, leftOutText, progress } from '@refconv/training';
+import { openOptions, type TestImagesOptions, testImages } from '../data.js';
 import { writeNpy } from '../npy.js';
 
-interface FeaturesOptions extends SourceOptions {
+interface FeaturesOptions extends Omit<SourceOptions, keyof TestImagesOptions>, TestImagesOptions {
   data?: string;
   split: 'train' | 'test';
   layer?: string;
   output: string;
   labels?: string;
   download?: boolean;
-  mean?: number[];
-  std?: number[];
-  testTransform?: string;
-  workers?: number;
-  skipBroken?: boolean;
-  maxPixels?: number;
-  batchSize?: number;
 }
 
 /** What a network makes of images before its head, as an array with a row for each image. */
 export async function featuresCommand(paths: string[], options: FeaturesOptions): Promise<void> {
-  const { data, labels, output, layer, batchSize, workers, maxPixels } = options;
+  const { data, labels, output, layer, batchSize } = options;
   if ((data === undefined) === (paths.length === 0))
     throw new Error('Which images? Give files or folders, or --data SET.');
   if (labels !== undefined && data === undefined) throw new Error('--labels is of --data: files alone have no labels.');
   const { images, statistics } = data === undefined ? await opened(paths) : await openSplit(data, options);
-  const asked = askedSize(options);
-  const height = 'height' in images ? images.height : asked;
-  const { split: _, mean, std, ...source } = options;
-  const { model, notes } = await openSource(source, { height });
+  const height = 'height' in images ? images.height : askedSize(options);
+  const network = await openSource(options, { height });
+  const test = testImages(images, network, options, statistics);
   const bar = progress(images.count, 'images');
-  const chosen = { ...(layer !== undefined && { layer }), onBatch: (done: number) => bar.update(done, '') };
-  let found: Features;
-  if ('place' in images) {
-    const transform = testTransform(options, notes, inputSizeOf(model, notes, asked));
-    const onBroken = options.skipBroken ? 'skip' : 'fail';
-    const loader = testLoader(images, { transform, workers, onBroken, maxPixels, ...(batchSize && { batchSize }) });
-    found = await features(model, loader, chosen).finally(async () => {
-      bar.stop();
-      await loader.close();
-    });
-    for (const line of leftOutText(leftOutBy(loader))) console.error(line);
-  } else {
-    const used = normalisation({ mean, std }, notes, statistics as Statistics);
-    found = await features(model, images, { ...used, ...chosen, ...(batchSize && { batchSize }) }).finally(() =>
-      bar.stop(),
-    );
-  }
+  const onBatch = (done: number) => bar.update(done, '');
+  const chosen = { ...(layer !== undefined && { layer }), ...(batchSize && { batchSize }), onBatch };
+  const found = await features(network.model, test.images, chosen).finally(async () => {
+    bar.stop();
+    await test.close();
+  });
+  for (const line of leftOutText(leftOutBy(test.images))) console.error(line);
   await writeNpy(output, found);
   if (labels !== undefined) await writeNpy(labels, { shape: [found.labels.length], data: found.labels });
   console.log(

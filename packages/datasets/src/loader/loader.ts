@@ -2,11 +2,12 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { pathsRegistering } from '@refconv/files';
-import { type Batch, batchCount, epochOrder } from '../batches.js';
+import { batchCount, epochOrder } from '../batches.js';
+import type { Statistics } from '../definition.js';
+import type { Epochs, ImageBatch, Images, TrainingOrder } from '../images.js';
 import { shardCount } from '../shard.js';
 import { parseTransform, type Transform } from '../transform/parse.js';
 import { STEP } from '../transform/steps.js';
-import type { Mix } from '../transform/tensor.js';
 import { type Target, type TargetForm, targetForms } from './annotations.js';
 import { EpochRun } from './epochRun.js';
 import { checkAnnotated, checkOptions, DEFAULTS, fail, type LoaderOptions, shapeOf } from './options.js';
@@ -15,16 +16,7 @@ import { type ImageSource, shared } from './source.js';
 
 export type { LoaderOptions } from './options.js';
 
-export interface LoadedBatch extends Batch {
-  /** `[size]`: the images' indices in the source. */
-  indices: Int32Array;
-  /** The number of the batch in its epoch, from 0. */
-  number: number;
-  /** Where the source has annotations. */
-  targets?: readonly Target[];
-  /** Only where the transform has mixup or cutmix. */
-  mix?: Mix;
-}
+export type LoadedBatch = ImageBatch & Required<Pick<ImageBatch, 'indices' | 'number'>>;
 
 const sizeOf = (shape: readonly number[]) => shape.reduce((product, side) => product * side, 1);
 
@@ -34,10 +26,10 @@ const ARRAYS = { uint8: Uint8Array, int32: Int32Array, float64: Float64Array };
  * Loads the batches of one epoch after the other. Order and augmentation depend on (seed, epoch, index) alone: they are
  * the same for any number of workers, and after an epoch was left and taken up again at some batch.
  */
-export class Loader {
+export class Loader implements Images {
   readonly transform: Transform;
   /** `[height, width, 3]` of each image. */
-  readonly imageShape: readonly [number, number, number];
+  readonly shape: readonly [number, number, number];
   /** Batches in an epoch. */
   readonly batchesPerEpoch: number;
   /** Images in an epoch, of this rank. */
@@ -62,11 +54,11 @@ export class Loader {
     const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
     this.options = { workers: availableParallelism(), ...DEFAULTS, ...(given as unknown as LoaderOptions) };
     this.transform = parseTransform(options.transform);
-    this.imageShape = shapeOf(source, this.transform);
+    this.shape = shapeOf(source, this.transform);
     checkOptions(source, this.options);
     const { annotations } = source;
     checkAnnotated(source, this.transform, this.options);
-    this.targetForms = annotations ? targetForms(annotations, this.imageShape, this.options.labelSize) : [];
+    this.targetForms = annotations ? targetForms(annotations, this.shape, this.options.labelSize) : [];
     const { batchSize, dropLast, prefetch, shard } = this.options;
     this.imagesPerEpoch = shardCount(source.count, shard, dropLast);
     this.batchesPerEpoch = batchCount(this.imagesPerEpoch, batchSize, dropLast);
@@ -74,7 +66,7 @@ export class Loader {
       fail(`no batch of ${batchSize} can be made of ${this.imagesPerEpoch} images; give a smaller batchSize.`);
     }
     if (dropLast) this.imagesPerEpoch = this.batchesPerEpoch * batchSize;
-    const [height, width] = this.imageShape;
+    const [height, width] = this.shape;
     const length = Math.min(prefetch + 1, this.batchesPerEpoch);
     this.slots = Array.from({ length }, () => ({
       images: shared(Float32Array, batchSize * height * width * 3),
@@ -125,6 +117,50 @@ export class Loader {
     }
   }
 
+  get count(): number {
+    return this.source.count;
+  }
+
+  get normalisation(): Statistics {
+    const { mean, std, bgr } = this.transform;
+    return bgr ? { mean: mean.toReversed(), std: std.toReversed() } : { mean, std };
+  }
+
+  training({ augment, shard, ...order }: TrainingOrder): Epochs {
+    const { options } = this;
+    const wrong = Object.entries({ ...order, shuffle: true })
+      .filter(([name, value]) => options[name as keyof typeof options] !== value)
+      .map(([name, value]) => `${name} is ${options[name as keyof typeof options]} there and ${value} in the recipe`);
+    if (Object.keys(augment).length > 0) {
+      wrong.push(
+        `its transform is "${this.transform.text}", and the recipe has an augmentation too: set augment to {}`,
+      );
+    }
+    const { rank, of } = options.shard;
+    if (rank !== shard.rank || of !== shard.of)
+      wrong.push(`its shard is ${rank} of ${of}, and this worker ${shard.rank} of ${shard.of}`);
+    if (shard.of > 1 && options.onBroken === 'skip')
+      wrong.push(
+        'images that cannot be read are left out there, and the workers would have batches of unlike sizes: see that all can be read',
+      );
+    if (wrong.length > 0) throw new RangeError(`The training loader does not fit the recipe: ${wrong.join('; ')}.`);
+    return this.epochs();
+  }
+
+  /** Batch size and shard are the loader's own. */
+  evaluation(): Epochs {
+    const { steps, text } = this.transform;
+    if (steps.some(({ name }) => name === 'mixup' || name === 'cutmix')) {
+      throw new RangeError(`The test images' transform is "${text}": mixed images have no label to be compared with.`);
+    }
+    return this.epochs();
+  }
+
+  private epochs(): Epochs {
+    const { batchesPerEpoch } = this;
+    return { batchesPerEpoch, epoch: (epoch, from) => this.epoch(epoch, { from }), ahead: false };
+  }
+
   /** Ends the workers. */
   async close(): Promise<void> {
     this.closed = true;
@@ -135,7 +171,7 @@ export class Loader {
 
   private view(number: number, size: number, weight: number | undefined): LoadedBatch {
     const { images, labels, indices, targets } = this.slots[number % this.slots.length] as Slot;
-    const [height, width, channels] = this.imageShape;
+    const [height, width, channels] = this.shape;
     const batch = {
       images: images.subarray(0, size * height * width * channels),
       labels: labels.subarray(0, size),
@@ -167,7 +203,7 @@ export class Loader {
     if (this.workers.length > 0) return this.workers;
     const { place, labels, annotations } = this.source;
     const { batchSize, seed, exact, upright, labelSize, onBroken, maxPixels, maxBytes, jpegDecoder } = this.options;
-    const [height, width] = this.imageShape;
+    const [height, width] = this.shape;
     const workerData: WorkerSetUp = {
       ...{ place, labels, batchSize, seed, exact, upright, maxPixels, maxBytes, jpegDecoder },
       ...{ annotations, labelSize, onBroken, transform: this.transform.text, size: [height, width], slots: this.slots },

@@ -107,7 +107,7 @@ describe('sets for segmentation', () => {
       const seen: number[] = [];
       for await (const { images, targets, size, indices } of loader.epoch(5)) {
         const [target] = targets ?? [];
-        const [height, width] = loader.imageShape;
+        const [height, width] = loader.shape;
         expect(target?.shape).to.deep.equal([height, width]);
         expect(target?.data).to.have.lengthOf(size * height * width);
         target?.data.forEach((label, at) => {

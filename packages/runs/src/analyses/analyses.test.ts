@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { MemoryImages } from '@refconv/datasets';
 import { tf } from '@refconv/tensorflow';
 import { evaluate, loadModel, threadCount } from '@refconv/training';
 import { expect } from 'chai';
@@ -154,7 +155,7 @@ describe('analyses', () => {
     const { data, mean, std } = await loadData((all.runs[refocused] as Spec).data);
     const size = 20 * 16 * 16 * 3;
     const images = { ...data.train, images: data.train.images.slice(0, size), labels: data.train.labels.slice(0, 20) };
-    const { loss } = await evaluate(model, { ...images, count: 20 }, { mean, std });
+    const { loss } = await evaluate(model, new MemoryImages({ ...images, count: 20 }, { mean, std }));
     model.dispose();
     const table = await analysisTableOf(root(), all);
     for (const arm of ['landscape', 'landscape in parts']) {

@@ -4,12 +4,12 @@ import type { ModelNotes } from '@refconv/training';
 import { type TorchState, torchState } from '@refconv/weights';
 import type { LayersModel } from '@tensorflow/tfjs';
 import type { OpenNetwork } from '../tasks/registry.js';
-import type { Images, SourceOptions } from './options.js';
+import type { KnownImages, SourceOptions } from './options.js';
 
 /** Height and width of the images that a network is for: of those that there are, or else as asked for. */
 export function sizeOf(
   { inputSize, imageSize }: SourceOptions,
-  images: Pick<Images, 'height' | 'width'> | undefined,
+  images: Pick<KnownImages, 'height' | 'width'> | undefined,
 ): [number, number] | undefined {
   if (images?.height) return [images.height, images.width ?? images.height];
   if (imageSize) return [...imageSize];
@@ -25,7 +25,7 @@ export async function overClassifier(
   open: OpenNetwork,
   { model: classifier, notes }: { model: LayersModel; notes: ModelNotes },
   options: SourceOptions,
-  images: Images | undefined,
+  images: KnownImages | undefined,
 ): Promise<{ model: LayersModel; notes: ModelNotes }> {
   if (!notes.backbone)
     throw new Error(

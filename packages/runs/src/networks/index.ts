@@ -4,7 +4,7 @@ export { openTask } from '../tasks/open.js';
 export { classCount, labelsFor } from './classes.js';
 export { requireClasses, shapeOf } from './dense.js';
 export { hashOfFile, hashOfModel } from './modelFiles.js';
-export type { Images, SourceOptions } from './options.js';
+export type { KnownImages, SourceOptions } from './options.js';
 export {
   askedShape,
   askedSize,

@@ -24,7 +24,7 @@ export interface SourceOptions extends BackboneOptions {
 }
 
 /** What is known of the images that the network is for. */
-export interface Images {
+export interface KnownImages {
   /** Left out: as the network's published weights take. */
   height?: number;
   /** Left out: as the height. */

@@ -7,7 +7,7 @@ import type { LayersModel } from '@tensorflow/tfjs';
 import { openTask } from '../tasks/open.js';
 import { CLASSIFICATION, type OpenNetwork } from '../tasks/registry.js';
 import { overClassifier } from './dense.js';
-import type { Images, SourceOptions } from './options.js';
+import type { KnownImages, SourceOptions } from './options.js';
 import { openWeights, refocusedFor, SMALL_IMAGE, variantsOf, withoutUndefined } from './weights.js';
 
 /** The task that is asked for, or else that a model folder says it was trained for. */
@@ -50,7 +50,7 @@ export interface Purpose {
  */
 export async function openSource(
   options: SourceOptions,
-  images?: Images,
+  images?: KnownImages,
   { tensorsOnly = false, guess = true, log = console.error }: Purpose = {},
 ): Promise<Source> {
   const { model: folder, backbone, weights, refconv = false, identity = true } = options;
@@ -86,7 +86,7 @@ const openFor = async (task: string | undefined) =>
   task === undefined || task === CLASSIFICATION ? undefined : (await openTask(task)).network;
 
 /** A network for segmentation or detection. */
-async function openDense(open: OpenNetwork, options: SourceOptions, images: Images | undefined): Promise<Source> {
+async function openDense(open: OpenNetwork, options: SourceOptions, images: KnownImages | undefined): Promise<Source> {
   const { backbone, weights, refconv = false, identity = true } = options;
   if (!backbone) throw new Error(WHICH);
   const given = weights === undefined ? undefined : ownNames(await readWeights(weights));

@@ -4,7 +4,7 @@ import type { Selection } from '@refconv/refconv';
 import type { ImageResult, Measured, Recipe, Task, TrainingData } from '@refconv/training';
 import type { TorchState } from '@refconv/weights';
 import type { LayersModel } from '@tensorflow/tfjs';
-import type { Images, SourceOptions } from '../networks/options.js';
+import type { KnownImages, SourceOptions } from '../networks/options.js';
 
 /** What is known of a task without TensorFlow. */
 export interface TaskFacts {
@@ -45,7 +45,7 @@ export interface RunTask<P extends ImageResult = ImageResult, E extends Measured
  */
 export type OpenNetwork = (
   options: SourceOptions & { backbone: string },
-  images: Images | undefined,
+  images: KnownImages | undefined,
   given: TorchState | undefined,
 ) => Promise<{ model: LayersModel; state?: TorchState | undefined }>;
 

@@ -9,7 +9,7 @@ import type { FitResult } from '../fitResult.js';
 import type { Recipe } from '../recipe.js';
 import { messageOf, tinyData, tinyModel, tinyRecipe, weightsHash } from '../testing/tiny.js';
 
-const { mean, std, ...data } = tinyData(80);
+const data = tinyData(80);
 /** Five batches an epoch: the steps of an epoch are of two, two and one. */
 const EVERYTHING: Partial<Recipe> = {
   epochs: 2,
@@ -32,7 +32,7 @@ describe('a training with everything that is stopped in the middle of a step’s
     const model = tinyModel();
     const stop = new AbortController();
     const fitted = await fit({
-      ...{ model, data, mean, std, recipe, folder, showProgress: false, log: () => {}, signal: stop.signal },
+      ...{ model, data, recipe, folder, showProgress: false, log: () => {}, signal: stop.signal },
       onStep: (step) => step === stopAt && stop.abort(),
       ...(teacher && { teacher }),
     });

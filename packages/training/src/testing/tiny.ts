@@ -1,9 +1,10 @@
 /** A tiny network and data set for this package's tests. */
 import { createHash } from 'node:crypto';
 import {
-  channelStatistics,
   type ImageDataset,
   type ImageSplit,
+  type MemoryDataset,
+  normalised,
   selectImages,
   syntheticDataset,
 } from '@refconv/datasets';
@@ -42,12 +43,13 @@ export function tinyModel(seed = 1): LayersModel {
 }
 
 /** Four textures of the synthetic set, which so small a network can tell from each other. */
-export function tinyData(train = 128): ImageDataset & { mean: readonly number[]; std: readonly number[] } {
+export function tinySet(train = 128): ImageDataset {
   const all = syntheticDataset({ size: 16, train: 2.5 * train, test: 160 });
   const classes = all.classes.slice(FIRST, FIRST + CLASSES);
-  const data = { ...all, classes, train: textures(all.train), test: textures(all.test) };
-  return { ...data, ...channelStatistics(data.train) };
+  return { ...all, classes, train: textures(all.train), test: textures(all.test) };
 }
+
+export const tinyData = (train?: number): MemoryDataset => normalised(tinySet(train));
 
 /** The first of the synthetic set's classes that are taken. */
 const FIRST = 5;

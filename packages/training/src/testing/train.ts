@@ -7,13 +7,11 @@ import { fit } from '../fit.js';
 import { tinyData, tinyModel, tinyRecipe, weightsHash } from './tiny.js';
 
 const [folder, epochs, steps = '3'] = process.argv.slice(2);
-const { mean, std, ...data } = tinyData();
+const data = tinyData();
 const model = tinyModel();
 const { stopped, step } = await fit({
   model,
   data,
-  mean,
-  std,
   recipe: tinyRecipe({ epochs: Number(epochs), resetMomentumAfterWarmUp: true }),
   folder: folder as string,
   checkpointEvery: { steps: Number(steps) },

@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { buildBackbone } from '@refconv/backbones';
-import { channelStatistics, loadCifar10, takeImages } from '@refconv/datasets';
+import { channelStatistics, loadCifar10, normalised, takeImages } from '@refconv/datasets';
 import { refocus } from '@refconv/refconv';
 import { clusterFromEnvironment, joinCluster, tf } from '@refconv/tensorflow';
 import { isLost, WORKER_FAILED } from '@refconv/tensorflow/launch';
@@ -11,28 +11,27 @@ import { openLoaders } from '../loaders.js';
 import { loadModel } from '../modelFolder.js';
 import { PAPER_RECIPE, type Recipe } from '../recipe.js';
 import { workerShard } from '../workers.js';
-import { tinyData, tinyModel, tinyRecipe, weightsHash } from './tiny.js';
+import { tinyData, tinyModel, tinyRecipe, tinySet, weightsHash } from './tiny.js';
 import { reportFile, type WorkerOptions, type WorkerReport } from './workerReport.js';
 
 async function material({ network, images = 96, cifar }: WorkerOptions) {
   if (network === 'tiny') {
-    const { mean, std, ...data } = tinyData(images);
-    return { data, mean, std, model: tinyModel(workerShard().rank + 1) };
+    return { set: tinySet(images), data: tinyData(images), model: tinyModel(workerShard().rank + 1) };
   }
   const { train, test, classes } = await loadCifar10({ folder: cifar as string });
-  const data = {
+  const set = {
     name: 'cifar10',
     classes,
     train: takeImages(train, images, 'first'),
     test: takeImages(test, 60, 'first'),
+    source: cifar as string,
   };
   const plain =
     network === 'resnet20'
       ? buildBackbone('resnet20_cifar', { classes: 10, seed: 1 })
       : (await loadModel(fileURLToPath(new URL('../../../../start/baseline/model', import.meta.url)))).model;
   return {
-    data,
-    ...channelStatistics(train),
+    ...{ set, data: normalised(set, channelStatistics(train)) },
     model: network === 'refconv' ? await refocus(plain, { seed: 1, init: 'zero' }) : plain,
   };
 }
@@ -41,7 +40,7 @@ async function main(options: WorkerOptions): Promise<void> {
   const cluster = clusterFromEnvironment();
   if (cluster) await joinCluster(cluster);
   const { rank } = workerShard();
-  const { data, mean, std, model } = await material(options);
+  const { set, data, model } = await material(options);
   const changes = { ...options.recipe, ...(options.unlike === rank && { seed: 99 }) };
   const recipe: Recipe =
     options.network === 'tiny'
@@ -58,7 +57,7 @@ async function main(options: WorkerOptions): Promise<void> {
     else process.kill(process.pid, mishap.what);
   };
   const loaders = options.loaders
-    ? openLoaders({ ...data, mean, std } as never, recipe, {
+    ? openLoaders(set, recipe, {
         test: 'normalize(half)',
         train: 'flip|normalize(half)',
         workers: 1,
@@ -68,7 +67,7 @@ async function main(options: WorkerOptions): Promise<void> {
   const before = tf.memory().numTensors;
   const fitted = await fit({
     ...{ model, recipe: loaders ? { ...recipe, augment: {} } : recipe, showProgress: false, log: () => undefined },
-    ...(loaders ? { data: loaders } : { data, mean, std }),
+    data: loaders ?? data,
     ...(folder !== undefined && { folder }),
     ...{ signal: stop.signal, onStep, checkpointEvery: { steps: 3 } },
   });
