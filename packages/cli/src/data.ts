@@ -1,13 +1,30 @@
 /** How the command line opens data. */
 import {
+  type ImageDataset,
   type ImageSource,
   type ImageSplit,
   type Images,
+  isInFiles,
+  type Loader,
   MemoryImages,
+  type OpenDataset,
   type OpenOptions,
+  openDataset,
+  openImages,
+  type SplitId,
   type Statistics,
 } from '@refconv/datasets';
-import { askedSize, inputSizeOf, normalisation, type Source, testTransform } from '@refconv/runs/networks';
+import type { RunTask } from '@refconv/runs';
+import {
+  askedSize,
+  inputSizeOf,
+  normalisation,
+  normalisationSteps,
+  type Source,
+  type SourceOptions,
+  shapeOf,
+  testTransform,
+} from '@refconv/runs/networks';
 import { testLoader } from '@refconv/training';
 
 /** For `openDataset` and `openImages`: messages go to stderr. */
@@ -15,35 +32,62 @@ export function openOptions({ download }: { download?: boolean } = {}): OpenOpti
   return { download, log: (message) => console.error(message) };
 }
 
-export interface TestImagesOptions {
+export interface TestImagesOptions extends SourceOptions {
   mean?: number[];
   std?: number[];
   testTransform?: string;
-  weights?: string;
-  inputSize?: number;
   workers?: number;
   skipBroken?: boolean;
   maxPixels?: number;
   batchSize?: number;
 }
 
-/**
- * Images as a classifier is evaluated by them: those in memory as they are, those in files by its transform.
- * @param statistics of a set in memory.
- */
+/** A set's images of one split: those alone, where they lie in files. */
+export async function openSplit(spec: string, split: SplitId, download?: boolean) {
+  const options = openOptions({ download });
+  if (isInFiles(spec)) {
+    const { source, statistics } = await openImages(spec, split, options);
+    return { images: source, classes: source.classes, name: source.name, statistics };
+  }
+  const { data, ...statistics } = (await openDataset(spec, options)) as OpenDataset<ImageDataset>;
+  const images = split === 'val' ? data.validation : data[split];
+  if (!images) throw new Error(`${spec} has no ${split} images.`);
+  return { images, classes: data.classes, name: data.name, statistics };
+}
+
+/** Images as a network is evaluated by them: those in memory, normalised by their statistics where nothing else is known; or those in files. */
 export function testImages(
   images: ImageSplit | ImageSource,
+  network: Pick<Source, 'model' | 'notes'>,
+  options: TestImagesOptions,
+  { statistics, transforms }: { statistics?: Statistics | undefined; transforms?: RunTask['transforms'] },
+): { images: Images; close(): Promise<void> } {
+  if ('place' in images) {
+    const loader = testLoaderFor(images, network, options, transforms);
+    return { images: loader, close: () => loader.close() };
+  }
+  const used = normalisation(options, network.notes, statistics as Statistics);
+  return { images: new MemoryImages(images, used), close: async () => {} };
+}
+
+/**
+ * A loader by the command's transform, else as the model was trained with, else as its task has it for images with annotations, or its weights
+ * for others. `--mean` and `--std` change the normalisation alone.
+ */
+export function testLoaderFor(
+  images: ImageSource,
   { model, notes }: Pick<Source, 'model' | 'notes'>,
   options: TestImagesOptions,
-  statistics?: Statistics,
-): { images: Images; close(): Promise<void> } {
-  if (!('place' in images)) {
-    const used = normalisation(options, notes, statistics as Statistics);
-    return { images: new MemoryImages(images, used), close: async () => {} };
-  }
+  transforms?: RunTask['transforms'],
+): Loader {
   const { workers, maxPixels, batchSize, skipBroken } = options;
-  const transform = testTransform(options, notes, inputSizeOf(model, notes, askedSize(options)));
-  const onBroken = skipBroken ? 'skip' : 'fail';
-  const loader = testLoader(images, { transform, workers, onBroken, maxPixels, ...(batchSize && { batchSize }) });
-  return { images: loader, close: () => loader.close() };
+  const transform = transforms
+    ? (options.testTransform ??
+      (options.mean === undefined ? notes.transform : undefined) ??
+      transforms(shapeOf(model), normalisationSteps(options, notes)).test)
+    : testTransform(options, notes, inputSizeOf(model, notes, askedSize(options)));
+  return testLoader(images, {
+    ...{ transform, workers, maxPixels, onBroken: skipBroken ? 'skip' : 'fail' },
+    ...(batchSize !== undefined && { batchSize: Math.min(batchSize, images.count) }),
+  });
 }

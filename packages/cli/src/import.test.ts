@@ -80,6 +80,8 @@ describe('--import', () => {
     expect(scoreOfRow(row as LedgerRow)).to.equal(1);
     succeed('report', 'compare', at('runs/task'), '--output', at('runs/page'));
     expect(readFileSync(at('runs/page/index.html'), 'utf8')).to.contain('100.00 %');
+    const again = succeed('evaluate', ...all, '--model', at('runs/task/merged'), '--data', 'stripes');
+    expect(again).to.match(/^top-2 1, top-1 .*images/);
     const wrong = fail('train', ...all, '--backbone', 'tinynet', ...TRAINING, '--task', 'top-to', '--output', at('no'));
     expect(wrong).to.contain("There is no task 'top-to'. Did you mean top-two?");
   }).timeout(240_000);

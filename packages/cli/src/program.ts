@@ -79,6 +79,7 @@ export function program(): Command {
             .command('evaluate')
             .description('Accuracy on the test images; of segmentation mean IoU, of detection AP.'),
         ),
+        { own: true },
       ),
     )
       .addOption(

@@ -113,7 +113,7 @@ const given = (value: object): unknown => JSON.parse(JSON.stringify(value));
 
 /** @throws Error where the images are not for the task. */
 function checkImages(data: ImageDataset | ImageFiles, id: string): void {
-  const kind = annotationKind(data);
+  const kind = annotationKind(data.train);
   const { annotations } = TASKS.get(id);
   if (annotations?.kind === kind) return;
   if (annotations)

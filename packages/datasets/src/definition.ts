@@ -1,6 +1,6 @@
 /** What a data set is, opened and as it is registered. */
 import type { Environment } from '@refconv/files';
-import type { ImageDataset } from './dataset.js';
+import type { ImageDataset, ImageSplit } from './dataset.js';
 import type { ImageSource } from './loader/source.js';
 import type { ScenesOptions } from './segmentation/scenes.js';
 import type { SyntheticOptions } from './synthetic.js';
@@ -58,14 +58,14 @@ export function inFiles(data: ImageDataset | ImageFiles): data is ImageFiles {
 }
 
 /**
- * What its images have besides labels: `labelImages`, as semantic segmentation needs, or `boxes`, as detection does.
+ * What images have besides labels: `labelImages`, as semantic segmentation needs, or `boxes`, as detection does.
  * @example
  * ```ts
- * if (annotationKind(data) !== 'boxes') throw new Error('a detector needs boxes');
+ * if (annotationKind(source) !== 'boxes') throw new Error('a detector needs boxes');
  * ```
  */
-export function annotationKind(data: ImageDataset | ImageFiles): 'labelImages' | 'boxes' | undefined {
-  const annotations = inFiles(data) ? data.train.annotations : undefined;
+export function annotationKind(images: ImageSplit | ImageSource): 'labelImages' | 'boxes' | undefined {
+  const annotations = 'place' in images ? images.annotations : undefined;
   return annotations && (annotations.kind === 'boxes' ? 'boxes' : 'labelImages');
 }
 

@@ -37,7 +37,7 @@ export interface Evaluation extends Measured {
  * @throws {RangeError} if there are no predictions.
  * @example
  * ```ts
- * const { top1, top5 } = evaluationOf(await predict(model, set.test, { mean, std }));
+ * const { top1, top5 } = evaluationOf(await predict(model, set.test));
  * ```
  */
 export function evaluationOf(predictions: readonly Prediction[]): Evaluation {
@@ -64,7 +64,7 @@ export function notFiniteMessage({ notFinite, count }: Pick<Measured, 'notFinite
  * @throws if a logit was not finite: such a network has no accuracy.
  * @example
  * ```ts
- * const { top1 } = requireFinite(evaluationOf(await predict(model, set.test, { mean, std })));
+ * const { top1 } = requireFinite(evaluationOf(await predict(model, set.test)));
  * ```
  */
 export function requireFinite<E extends Measured>(evaluation: E): E {
@@ -81,7 +81,7 @@ export const PREDICTIONS_FILE = 'predictions.csv';
  * Writes predictions.csv: index, label, prediction, confidence, rank, loss of each image, in the order of the split; of files their paths too.
  * @example
  * ```ts
- * await writePredictions('runs/baseline', await predict(model, set.test, { mean, std }));
+ * await writePredictions('runs/baseline', await predict(model, set.test));
  * ```
  */
 export async function writePredictions(folder: string, predictions: readonly Prediction[]): Promise<void> {

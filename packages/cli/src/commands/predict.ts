@@ -1,27 +1,13 @@
 import { IMAGENET_WNIDS, imageFiles } from '@refconv/datasets';
 import { writeAtomically } from '@refconv/files';
 import { requireClassifier } from '@refconv/layers';
-import {
-  askedSize,
-  classCount,
-  inputSizeOf,
-  openSource,
-  type SourceOptions,
-  taskIdOf,
-  testTransform,
-} from '@refconv/runs/networks';
-import { leftOutBy, leftOutText, predict, progress, testLoader } from '@refconv/training';
+import { askedSize, classCount, openSource, taskIdOf } from '@refconv/runs/networks';
+import { leftOutBy, leftOutText, predict, progress } from '@refconv/training';
 import { stringify } from 'csv-stringify/sync';
+import { type TestImagesOptions, testLoaderFor } from '../data.js';
 
-interface PredictOptions extends SourceOptions {
+interface PredictOptions extends TestImagesOptions {
   output?: string;
-  mean?: number[];
-  std?: number[];
-  testTransform?: string;
-  workers?: number;
-  skipBroken?: boolean;
-  maxPixels?: number;
-  batchSize?: number;
   leastScore?: number;
 }
 
@@ -30,14 +16,12 @@ export async function predictCommand(paths: string[], options: PredictOptions): 
   const task = await taskIdOf(options);
   if (task === 'segmentation') return (await import('./predictSegmentation.js')).predictSegmentation(paths, options);
   if (task === 'detection') return (await import('./predictDetection.js')).predictDetection(paths, options);
-  const { output, mean, std, testTransform: _, workers, skipBroken, maxPixels, batchSize, ...source } = options;
+  const { output } = options;
   const images = await imageFiles(paths);
-  const asked = askedSize(options);
-  const { model, notes } = await openSource(source, { height: asked });
+  const network = await openSource(options, { height: askedSize(options) });
+  const { model, notes } = network;
   requireClassifier(model);
-  const transform = testTransform(options, notes, inputSizeOf(model, notes, asked));
-  const onBroken = skipBroken ? 'skip' : 'fail';
-  const loader = testLoader(images, { transform, workers, onBroken, maxPixels, ...(batchSize && { batchSize }) });
+  const loader = testLoaderFor(images, network, options);
   const bar = progress(images.count, 'images');
   const found = await predict(model, loader, { onBatch: (done) => bar.update(done, '') }).finally(async () => {
     bar.stop();

@@ -4,10 +4,11 @@ import { extname, join } from 'node:path';
 import { fileName, imageFiles, pictureWithBoxes, readPicture } from '@refconv/datasets';
 import { anchorsOf, detection, detectionsOf, detectionTransforms, predictionsOf, rescale } from '@refconv/detection';
 import { cocoResults } from '@refconv/detection/results';
-import { normalisationSteps, openSource, shapeOf } from '@refconv/runs/networks';
+import { openSource, shapeOf } from '@refconv/runs/networks';
 import { compile, tf } from '@refconv/tensorflow';
-import { leftOutBy, leftOutText, progress, testLoader, writeAtomically } from '@refconv/training';
+import { leftOutBy, leftOutText, progress, writeAtomically } from '@refconv/training';
 import type { Tensor4D } from '@tensorflow/tfjs';
+import { testLoaderFor } from '../data.js';
 import { namesOf } from '../pictureNames.js';
 import type { PredictSegmentationOptions } from './predictSegmentation.js';
 
@@ -25,7 +26,7 @@ export async function predictDetection(
   paths: string[],
   options: PredictSegmentationOptions & { leastScore?: number },
 ): Promise<void> {
-  const { output, workers, skipBroken, maxPixels, batchSize = BATCH, leastScore = 0.5 } = options;
+  const { output, maxPixels, leastScore = 0.5 } = options;
   if (output === undefined)
     throw new Error(
       `Where do the pictures go? Give --output, a folder: NAME.png shows the boxes, ${DETECTIONS} has them.`,
@@ -34,15 +35,12 @@ export async function predictDetection(
     throw new Error(`${output} is a file; --output is a folder for detection.`);
   const source = await imageFiles(paths);
   const names = namesOf(source);
-  const { model, notes } = await openSource({ ...options, task: 'detection' });
+  const network = await openSource({ ...options, task: 'detection' });
+  const { model, notes } = network;
   detection.checkModel(model);
   const [height, width] = shapeOf(model);
   const anchors = anchorsOf(model);
-  const usual = detectionTransforms([height, width], normalisationSteps(options, notes)).test;
-  const loader = testLoader(source, {
-    transform: options.testTransform ?? notes.transform ?? usual,
-    ...{ workers, maxPixels, onBroken: skipBroken ? 'skip' : 'fail', batchSize: Math.min(batchSize, source.count) },
-  });
+  const loader = testLoaderFor(source, network, { batchSize: BATCH, ...options }, detectionTransforms);
   const program = compile({ evaluate: (x: Tensor4D) => ({ ...predictionsOf(model, x, false) }) });
   const classes = notes.classes ?? Array.from({ length: detection.classesOf(model) ?? 0 }, (_, i) => `class ${i + 1}`);
   const found: Parameters<typeof cocoResults>[0][number][] = [];

@@ -3,22 +3,16 @@ import { mkdir } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { encodeLabelImage, encodePicture, imageFiles, readPicture, withClasses } from '@refconv/datasets';
 import { bilinearResize } from '@refconv/layers';
-import { normalisationSteps, openSource, type SourceOptions, shapeOf } from '@refconv/runs/networks';
+import { openSource, shapeOf } from '@refconv/runs/networks';
 import { segmentation, segmentationTransforms } from '@refconv/segmentation';
 import { compile, tf } from '@refconv/tensorflow';
-import { leftOutBy, leftOutText, progress, testLoader, writeAtomically } from '@refconv/training';
+import { leftOutBy, leftOutText, progress, writeAtomically } from '@refconv/training';
 import type { Tensor, Tensor4D } from '@tensorflow/tfjs';
+import { type TestImagesOptions, testLoaderFor } from '../data.js';
 import { namesOf } from '../pictureNames.js';
 
-export interface PredictSegmentationOptions extends SourceOptions {
+export interface PredictSegmentationOptions extends TestImagesOptions {
   output?: string;
-  mean?: number[];
-  std?: number[];
-  testTransform?: string;
-  workers?: number;
-  skipBroken?: boolean;
-  maxPixels?: number;
-  batchSize?: number;
 }
 
 /** Images a call. */
@@ -26,7 +20,7 @@ const BATCH = 8;
 
 /** Of each image a PNG of its pixels' classes, NAME.png, and a picture with their colours, NAME-colours.png; of its own size. */
 export async function predictSegmentation(paths: string[], options: PredictSegmentationOptions): Promise<void> {
-  const { output, workers, skipBroken, maxPixels, batchSize = BATCH } = options;
+  const { output, maxPixels } = options;
   if (output === undefined)
     throw new Error(
       'Where do the label images go? Give --output, a folder: NAME.png has the classes, NAME-colours.png shows them.',
@@ -35,14 +29,11 @@ export async function predictSegmentation(paths: string[], options: PredictSegme
     throw new Error(`${output} is a file; --output is a folder for segmentation.`);
   const images = await imageFiles(paths);
   const names = namesOf(images);
-  const { model, notes } = await openSource({ ...options, task: 'segmentation' });
+  const network = await openSource({ ...options, task: 'segmentation' });
+  const { model } = network;
   segmentation.checkModel(model);
   const [height, width] = shapeOf(model);
-  const usual = segmentationTransforms([height, width], normalisationSteps(options, notes)).test;
-  const loader = testLoader(images, {
-    transform: options.testTransform ?? notes.transform ?? usual,
-    ...{ workers, maxPixels, onBroken: skipBroken ? 'skip' : 'fail', batchSize: Math.min(batchSize, images.count) },
-  });
+  const loader = testLoaderFor(images, network, { batchSize: BATCH, ...options }, segmentationTransforms);
   const program = compile({
     logits(x: Tensor4D) {
       const outputs = model.apply(x, { training: false }) as Tensor | Tensor[];

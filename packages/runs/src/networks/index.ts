@@ -1,6 +1,7 @@
 /** The networks that runs and commands work on. */
 
 export { openTask } from '../tasks/open.js';
+export { CLASSIFICATION } from '../tasks/registry.js';
 export { classCount, labelsFor } from './classes.js';
 export { requireClasses, shapeOf } from './dense.js';
 export { hashOfFile, hashOfModel } from './modelFiles.js';

@@ -15,7 +15,7 @@ import { writeDetection } from '@refconv/detection/results';
 import { isOfClassifier, sizeOf } from '../networks/dense.js';
 import { withoutUndefined } from '../networks/weights.js';
 import { writeBoxPictures } from '../pictures.js';
-import { percent } from '../text.js';
+import { percent, share } from '../text.js';
 import type { OpenNetwork, RunTask } from './registry.js';
 
 const openDetector: OpenNetwork = async (options, images, given) => {
@@ -36,6 +36,12 @@ const openDetector: OpenNetwork = async (options, images, given) => {
   return { model };
 };
 
+/** What COCO's twelve numbers are called. */
+const COCO_NAMES = [
+  ...['AP', 'AP50', 'AP75', 'AP small', 'AP medium', 'AP large'],
+  ...['recall at 1', 'recall at 10', 'recall at 100', 'recall small', 'recall medium', 'recall large'],
+];
+
 export const DETECTION_TASK: RunTask<DetectedImage, DetectionEvaluation> = {
   task: detection,
   recipe: DETECTION_RECIPE,
@@ -48,4 +54,8 @@ export const DETECTION_TASK: RunTask<DetectedImage, DetectionEvaluation> = {
   measures: ({ ap, ap50, voc12, classAp }) => ({ ap, ap50, voc12, classAp }),
   text: ({ ap, ap50, ap75, voc12 }) =>
     `AP ${percent(ap)}, AP50 ${percent(ap50)}, AP75 ${percent(ap75)}, VOC AP ${percent(voc12)}`,
+  details: ({ coco, classAp, classVoc12 }, classes) => [
+    ...COCO_NAMES.map((name, i) => `${name}: ${share(coco[i])}`),
+    ...classes.map((name, i) => `${name}: AP ${share(classAp[i])}, VOC AP ${share(classVoc12[i])}`),
+  ],
 };

@@ -37,6 +37,8 @@ export interface RunTask<P extends ImageResult = ImageResult, E extends Measured
   measures(evaluation: E): Record<string, unknown>;
   /** The measures, to read. */
   text(evaluation: E): string;
+  /** More of them, a line each, as the command shows them. */
+  details?(evaluation: E, classes: readonly string[]): string[];
 }
 
 /**

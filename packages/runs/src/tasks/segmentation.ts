@@ -14,7 +14,7 @@ import { writeSegmentation } from '@refconv/segmentation/results';
 import { isOfClassifier, sizeOf } from '../networks/dense.js';
 import { withoutUndefined } from '../networks/weights.js';
 import { writePictures } from '../pictures.js';
-import { percent } from '../text.js';
+import { percent, share } from '../text.js';
 import type { OpenNetwork, RunTask } from './registry.js';
 
 const LOGITS = 'classifier.high_classifier.weight';
@@ -45,4 +45,6 @@ export const SEGMENTATION_TASK: RunTask<SegmentedImage, SegmentationEvaluation> 
   measures: ({ meanIou, pixelAccuracy, iou }) => ({ meanIou, pixelAccuracy, iou }),
   text: ({ meanIou, pixelAccuracy, meanClassAccuracy }) =>
     `mean IoU ${percent(meanIou)}, pixel accuracy ${percent(pixelAccuracy)}, mean class accuracy ${percent(meanClassAccuracy ?? 0)}`,
+  details: ({ iou, classAccuracy }, classes) =>
+    classes.map((name, i) => `${name}: IoU ${share(iou[i])}, accuracy ${share(classAccuracy[i])}`),
 };
