@@ -5,7 +5,7 @@ import { findCifar10 } from '@refconv/datasets';
 import { expect } from 'chai';
 import { shared } from '../../backbones/dist/testing/oracle.js';
 import { writeImageFolder } from '../../datasets/dist/loader/testing.js';
-import { fail, succeed, temporaryFolder } from './testing.js';
+import { fail, succeed, temporaryFolder } from './testing/commands.js';
 
 interface Result {
   images: number;

@@ -9,7 +9,7 @@ import { readWeights, torchState, writeWeights } from '@refconv/weights';
 import { expect } from 'chai';
 import { writeColourFolder } from '../../datasets/dist/loader/testing.js';
 import { program } from './program.js';
-import { bin, fail, succeed, temporaryFolder } from './testing.js';
+import { bin, fail, succeed, temporaryFolder } from './testing/commands.js';
 
 describe('refconv', () => {
   it('explains each command, with examples that its options allow', () => {

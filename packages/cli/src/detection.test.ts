@@ -6,7 +6,7 @@ import { generatedState, uniform } from '../../backbones/dist/testing/oracle.js'
 import type { DetectionOracle } from '../../detection/dist/testing/detectors.js';
 import { readDense } from '../../detection/dist/testing/oracle.js';
 import { readNpy, writeNpy } from './npy.js';
-import { fail, succeed, temporaryFolder } from './testing.js';
+import { fail, succeed, temporaryFolder } from './testing/commands.js';
 
 describe('refconv logits, losses and detections of detection', () => {
   const at = temporaryFolder();

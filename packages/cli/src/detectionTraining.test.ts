@@ -4,7 +4,7 @@ import { buildBackbone } from '@refconv/backbones';
 import { encodePicture, objects } from '@refconv/datasets';
 import { saveModel } from '@refconv/training';
 import { expect } from 'chai';
-import { fail, refconv, succeed, temporaryFolder } from './testing.js';
+import { fail, refconv, succeed, temporaryFolder } from './testing/commands.js';
 
 const NETWORK = ['--task', 'detection', '--backbone', 'mobilenetv1', '--width', '0.125', '--seed', '1'];
 const SIZE = ['--image-size', '64x64'];

@@ -13,7 +13,9 @@ import {
   statusText,
 } from '@refconv/runs';
 import { expect } from 'chai';
-import { bin, fail, refconv, succeed, temporaryFolder } from './testing.js';
+import { bin, ownProcess, temporaryFolder } from './testing/commands.js';
+
+const { fail, refconv, succeed } = ownProcess;
 
 /** A baseline and RefConv that starts from it, on drawn pictures. */
 function gridOf(name: string, recipe: Parameters<typeof paperRecipe>[0]): Grid {

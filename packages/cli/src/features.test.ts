@@ -5,7 +5,7 @@ import { loadModel, saveModel } from '@refconv/training';
 import type { Tensor } from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import { readLabels, readNpy } from './npy.js';
-import { fail, succeed, temporaryFolder } from './testing.js';
+import { fail, succeed, temporaryFolder } from './testing/commands.js';
 
 describe('refconv features', () => {
   const at = temporaryFolder();

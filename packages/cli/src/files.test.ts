@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, 
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { writeImageFolder } from '../../datasets/dist/loader/testing.js';
-import { fail, refconv, succeed, temporaryFolder } from './testing.js';
+import { fail, refconv, succeed, temporaryFolder } from './testing/commands.js';
 
 const BIN = fileURLToPath(new URL('../bin/refconv.js', import.meta.url));
 const SHARED = process.env.REFCONV_SHARED ?? fileURLToPath(new URL('../../../../shared', import.meta.url));

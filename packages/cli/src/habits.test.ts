@@ -7,7 +7,7 @@ import { saveModel } from '@refconv/training';
 import { readWeights, readWeightsFile, torchState, writeWeights } from '@refconv/weights';
 import { expect } from 'chai';
 import { writeImageFolder } from '../../datasets/dist/loader/testing.js';
-import { fail, refconv, succeed, temporaryFolder } from './testing.js';
+import { fail, refconv, succeed, temporaryFolder } from './testing/commands.js';
 
 const small = { variant: 'cifar', width: 0.125, inputSize: 32 } as const;
 const NETWORK = ['--backbone', 'mobilenetv1', '--width', '0.125'];

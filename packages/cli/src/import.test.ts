@@ -5,7 +5,9 @@ import { fileURLToPath } from 'node:url';
 import { type LedgerRow, readLedger, scoreOfRow } from '@refconv/runs';
 import { expect } from 'chai';
 import { program } from './program.js';
-import { fail, refconv, succeed, temporaryFolder } from './testing.js';
+import { ownProcess, temporaryFolder } from './testing/commands.js';
+
+const { fail, refconv, succeed } = ownProcess;
 
 const DOCS = readFileSync(fileURLToPath(new URL('../../../docs/own.md', import.meta.url)), 'utf8');
 const TRAINING = ['--data', 'stripes', '--epochs', '2', '--batch-size', '32', '--learning-rate', '0.05', '--seed', '3'];

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { type MetricsOracle, readDense } from '../../detection/dist/testing/oracle.js';
 import { formatNpy } from './npy.js';
-import { fail, succeed, temporaryFolder } from './testing.js';
+import { fail, succeed, temporaryFolder } from './testing/commands.js';
 
 /** A .npy of bytes. */
 function byteFile(path: string, shape: number[], values: number[]): void {

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { formatNpy, parseLabels, parseNpy, readNpy, writeNpy } from './npy.js';
-import { temporaryFolder } from './testing.js';
+import { temporaryFolder } from './testing/commands.js';
 
 /** A file as numpy writes it. */
 function file(header: string, data: Uint8Array, version = 1): Buffer {

@@ -3,7 +3,7 @@ import { writeWeights } from '@refconv/weights';
 import { expect } from 'chai';
 import { generatedState, type Oracle, readOracle, uniform } from '../../backbones/dist/testing/oracle.js';
 import { readNpy, writeNpy } from './npy.js';
-import { succeed, temporaryFolder } from './testing.js';
+import { succeed, temporaryFolder } from './testing/commands.js';
 
 const ID = 'mobilenetv2';
 

@@ -2,7 +2,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { expect } from 'chai';
-import { bin, fail, refconv, succeed, temporaryFolder } from './testing.js';
+import { bin, ownProcess, temporaryFolder } from './testing/commands.js';
+
+const { fail, refconv, succeed } = ownProcess;
 
 const SMALL = [
   '--backbone',

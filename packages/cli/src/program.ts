@@ -27,6 +27,7 @@ export function program(): Command {
       'Train networks, refocus them with RefConv (arXiv 2310.10563), merge them back, and see what it brings.',
     )
     .version('0.1.0')
+    .exitOverride()
     .showSuggestionAfterError()
     .showHelpAfterError('(--help shows all options and examples)')
     .configureHelp({

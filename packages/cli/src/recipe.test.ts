@@ -3,7 +3,7 @@ import { PAPER_RECIPE } from '@refconv/training';
 import { RECIPE_OPTIONS } from '@refconv/training/recipe';
 import { expect } from 'chai';
 import { type RecipeFlags, recipeOf } from './recipe.js';
-import { fail, succeed, temporaryFolder } from './testing.js';
+import { fail, succeed, temporaryFolder } from './testing/commands.js';
 
 const FLAGS = { recipe: 'paper', flip: true, seed: 5 };
 const recipe = async (flags: RecipeFlags & Record<string, unknown>) =>

@@ -4,7 +4,9 @@ import { hashOfSpec, paperRecipe, parseSpec, type Result, readLedger, rebuildLed
 import { threadCount } from '@refconv/training';
 import { expect } from 'chai';
 import { execute } from '../../runs/dist/execute.js';
-import { succeed, temporaryFolder } from './testing.js';
+import { ownProcess, temporaryFolder } from './testing/commands.js';
+
+const { succeed } = ownProcess;
 
 const SMALL = ['--backbone', 'mobilenetv1', '--width', '0.0625', '--data', 'synthetic'];
 const QUICK = ['--epochs', '1', '--batch-size', '100', '--learning-rate', '0.02'];

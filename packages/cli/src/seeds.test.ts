@@ -6,7 +6,9 @@ import type { LayersModel, Variable } from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import { writeImageFolder } from '../../datasets/dist/loader/testing.js';
 import { type MethodFlags, reparameterized } from './method.js';
-import { fail, succeed, temporaryFolder } from './testing.js';
+import { ownProcess, temporaryFolder } from './testing/commands.js';
+
+const { fail, succeed } = ownProcess;
 
 /** The weights of the method's layers, each as text, by name. */
 function weightsOf(model: LayersModel): Map<string, string> {

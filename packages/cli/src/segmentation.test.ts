@@ -6,7 +6,7 @@ import { expect } from 'chai';
 import { generatedState, shared, uniform } from '../../backbones/dist/testing/oracle.js';
 import type { Oracle } from '../../segmentation/dist/testing/reference.js';
 import { readNpy, writeNpy } from './npy.js';
-import { fail, succeed, temporaryFolder } from './testing.js';
+import { fail, succeed, temporaryFolder } from './testing/commands.js';
 
 /** A .npy of bytes. */
 function labelFile(path: string, shape: number[], labels: ArrayLike<number>): void {

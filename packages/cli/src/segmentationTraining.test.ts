@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { decodeLabelImage, encodePicture, scenes } from '@refconv/datasets';
 import { expect } from 'chai';
-import { fail, refconv, succeed, temporaryFolder } from './testing.js';
+import { fail, refconv, succeed, temporaryFolder } from './testing/commands.js';
 
 const NETWORK = ['--task', 'segmentation', '--backbone', 'mobilenetv1', '--width', '0.125', '--seed', '1'];
 const SHORT = ['--data', 'scenes', '--epochs', '1', '--batch-size', '50', '--workers', '2'];

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { expect } from 'chai';
 import { ask, browserIfAny, expectOwnHost, expectToken, knowing } from '../../runs/dist/testing/served.js';
-import { bin, temporaryFolder } from './testing.js';
+import { bin, temporaryFolder } from './testing/commands.js';
 
 describe('train --serve', () => {
   const at = temporaryFolder();

@@ -7,7 +7,7 @@ import { type MetricsRow, openLoaders, PAPER_RECIPE } from '@refconv/training';
 import { expect } from 'chai';
 import { tensorBoardReader } from '../../training/dist/testing/tensorBoardReader.js';
 import { tensorBoardOf } from './tensorBoard.js';
-import { temporaryFolder } from './testing.js';
+import { temporaryFolder } from './testing/commands.js';
 
 const ROW: MetricsRow = {
   epoch: 1,
