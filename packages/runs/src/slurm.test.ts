@@ -11,7 +11,17 @@ import { cancelJobs, slurmQueue, writeJobs } from './slurmJobs.js';
 import type { Spec } from './spec.js';
 import { gridStatus, isSettled, statusText } from './status.js';
 import { noSlurm, type PrivateSlurm, startSlurm } from './testing/slurm.js';
-import { essence, firstRuns, longer, longGrid, NOTES, temporaryFolder, tinyGrid, tinySpec } from './testing/tiny.js';
+import {
+  essence,
+  firstRuns,
+  goodGrid,
+  longer,
+  longGrid,
+  NOTES,
+  temporaryFolder,
+  tinyGrid,
+  tinySpec,
+} from './testing/tiny.js';
 import { undisturbed } from './testing/undisturbed.js';
 
 describe('Slurm arrays', () => {
@@ -159,7 +169,7 @@ describe('a real Slurm', function () {
   }
 
   it('does a grid that is requeued, drained, and has a baseline that fails, as if undisturbed', async () => {
-    const good = LONG ? longGrid() : tinyGrid('good', [1], longer());
+    const good = LONG ? longGrid() : goodGrid();
     const grid = withFailing(good, 'slurm');
     await planGrid(root(), grid);
 
