@@ -126,7 +126,7 @@ describe('the queue', () => {
       const state = await stateOf(root, ...run);
       if (state.state === 'running' && state.epoch > 0) break;
       expect(first.child.exitCode).to.equal(null);
-      await sleep(20);
+      await sleep(100);
     }
     process.kill(-(first.child.pid as number), 'SIGINT');
     const stopped = await first.ended;

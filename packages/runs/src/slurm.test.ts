@@ -164,7 +164,7 @@ describe('a real Slurm', function () {
     while (!isSettled(await gridStatus(root(), grid))) {
       if (performance.now() - begin > 900_000) throw new Error(`The grid does not end:\n${await report()}`);
       await startAtOnce();
-      await sleep(200);
+      await sleep(500);
     }
   }
 
