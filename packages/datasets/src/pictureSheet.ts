@@ -1,5 +1,5 @@
 /** Small pictures in rows and columns, each with a line of text under it. */
-import sharp from 'sharp';
+import { loadSharp } from './image/decode.js';
 import { escaped } from './text.js';
 
 export interface Picture {
@@ -50,6 +50,7 @@ export async function pictureSheet(pictures: readonly Picture[], options: Pictur
   });
   const text = `<svg xmlns="http://www.w3.org/2000/svg" width="${sheet.width}" height="${sheet.height}"
     font-family="monospace" font-size="11">${captions.join('')}</svg>`;
+  const sharp = await loadSharp();
   return sharp(canvas, { raw: { ...sheet, channels: 3 } })
     .composite([{ input: Buffer.from(text) }])
     .png()

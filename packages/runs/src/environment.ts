@@ -1,9 +1,10 @@
 /** Where a run is computed. */
+import { execFile } from 'node:child_process';
 import { cpus, hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { clusterSize, loadedInstallation } from '@refconv/tensorflow';
 import { threadCount } from '@refconv/training';
-import { $ } from 'zx';
 import type { Environment } from './result.js';
 import type { Spec } from './spec.js';
 
@@ -11,11 +12,12 @@ const HERE = fileURLToPath(new URL('.', import.meta.url));
 
 /** The checkout's commit, and whether files were changed since. */
 async function checkout(): Promise<{ commit: string; changed: boolean }> {
-  const git = $({ cwd: HERE, quiet: true, nothrow: true });
-  const { exitCode, stdout } = await git`git rev-parse HEAD`;
-  if (exitCode !== 0) return { commit: 'unknown', changed: true };
-  const { stdout: files } = await git`git status --porcelain --untracked-files=no`;
-  return { commit: stdout.trim(), changed: files.trim() !== '' };
+  const git = (...args: string[]) =>
+    promisify(execFile)('git', args, { cwd: HERE, maxBuffer: Number.POSITIVE_INFINITY }).catch(() => undefined);
+  const head = await git('rev-parse', 'HEAD');
+  if (!head) return { commit: 'unknown', changed: true };
+  const status = await git('status', '--porcelain', '--untracked-files=no');
+  return { commit: head.stdout.trim(), changed: status?.stdout.trim() !== '' };
 }
 
 /** @throws Error where the process does not compute as the spec says. */

@@ -11,8 +11,7 @@ import { resultOf } from './testing/result.js';
 import { temporaryFolder } from './testing/tiny.js';
 
 const APPEND = fileURLToPath(new URL('./testing/append.js', import.meta.url));
-const PROCESSES = 20;
-const EACH = 25;
+const [PROCESSES, EACH] = process.env.REFCONV_LONG === '1' ? [20, 25] : [10, 10];
 
 describe('the ledger', () => {
   const at = temporaryFolder();

@@ -8,7 +8,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { counted } from '@refconv/datasets/text';
 import { fileError, holderOf } from '@refconv/files';
-import { $ } from 'zx';
 import {
   BUSY,
   CANCELLED,
@@ -26,6 +25,7 @@ import {
 import type { RunList } from './grid.js';
 import { appendToLedger, readLedger, rebuildLedger } from './ledger.js';
 import { placeOf } from './place.js';
+import { shell } from './shell.js';
 import { type Hash, neededRuns, type Spec } from './spec.js';
 
 export const WORKER = fileURLToPath(new URL('./worker.js', import.meta.url));
@@ -55,10 +55,8 @@ export interface Outcome {
 export async function gpus(): Promise<string[]> {
   const { CUDA_VISIBLE_DEVICES: visible } = process.env;
   if (visible !== undefined) return visible.split(',').filter((id) => id !== '');
-  const { exitCode, stdout } = await $({
-    quiet: true,
-    nothrow: true,
-  })`nvidia-smi --query-gpu=index --format=csv,noheader`;
+  const $ = await shell({ quiet: true, nothrow: true });
+  const { exitCode, stdout } = await $`nvidia-smi --query-gpu=index --format=csv,noheader`;
   return exitCode === 0 ? stdout.trim().split(/\s+/) : [];
 }
 

@@ -40,7 +40,7 @@ async function afterEpochs(folder: string, epochs: number): Promise<void> {
   for (;;) {
     const lines = (await readFile(join(folder, 'metrics.csv'), 'utf8').catch(() => '')).split('\n').length;
     if (lines > epochs + 1) return;
-    await sleep(20);
+    await sleep(50);
   }
 }
 

@@ -11,7 +11,17 @@ import { cancelJobs, slurmQueue, writeJobs } from './slurmJobs.js';
 import type { Spec } from './spec.js';
 import { gridStatus, isSettled, statusText } from './status.js';
 import { noSlurm, type PrivateSlurm, startSlurm } from './testing/slurm.js';
-import { essence, firstRuns, longer, longGrid, NOTES, temporaryFolder, tinyGrid, tinySpec } from './testing/tiny.js';
+import {
+  essence,
+  firstRuns,
+  goodGrid,
+  longer,
+  longGrid,
+  NOTES,
+  temporaryFolder,
+  tinyGrid,
+  tinySpec,
+} from './testing/tiny.js';
 import { undisturbed } from './testing/undisturbed.js';
 
 describe('Slurm arrays', () => {
@@ -154,12 +164,12 @@ describe('a real Slurm', function () {
     while (!isSettled(await gridStatus(root(), grid))) {
       if (performance.now() - begin > 900_000) throw new Error(`The grid does not end:\n${await report()}`);
       await startAtOnce();
-      await sleep(200);
+      await sleep(500);
     }
   }
 
   it('does a grid that is requeued, drained, and has a baseline that fails, as if undisturbed', async () => {
-    const good = LONG ? longGrid() : tinyGrid('good', [1], longer());
+    const good = LONG ? longGrid() : goodGrid();
     const grid = withFailing(good, 'slurm');
     await planGrid(root(), grid);
 

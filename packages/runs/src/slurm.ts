@@ -5,9 +5,9 @@ import { writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { makeFolder, withLock, writeAtomically } from '@refconv/files';
-import { $ } from 'zx';
 import { CANCELLED, FAILURE, isDone, json, prepareRun, runFolder } from './folder.js';
 import type { Grid } from './grid.js';
+import { shell } from './shell.js';
 import {
   complaint,
   findJob,
@@ -175,7 +175,8 @@ export function checkTime(time: string): void {
  */
 export async function submit(root: string, grid: Grid, options: SlurmOptions): Promise<Submission> {
   checkTime(options.time ?? '24:00:00');
-  const { stdout: config } = await $({ quiet: true })`scontrol show config`.catch((error) => {
+  const $ = await shell({ quiet: true });
+  const { stdout: config } = await $`scontrol show config`.catch((error) => {
     const why = String(error.stderr ?? '').trim();
     throw new Error(`Slurm cannot be reached; the launcher is to be started where jobs are submitted. ${why}`.trim());
   });
@@ -198,7 +199,7 @@ export async function submit(root: string, grid: Grid, options: SlurmOptions): P
         const after = array.after === undefined ? [] : [`--dependency=aftercorr:${jobs[array.after]?.id}`];
         await writeJobs(root, grid.name, [...jobs, job]);
         jobs.push(job);
-        const { stdout } = await $({ quiet: true })`sbatch --parsable ${after} ${script}`;
+        const { stdout } = await $`sbatch --parsable ${after} ${script}`;
         job.id = /^(\d+)(;|$)/m.exec(stdout)?.[1];
         if (job.id === undefined) throw new Error(`sbatch printed no job's number, but '${stdout.trim()}'`);
         await writeJobs(root, grid.name, jobs);

@@ -2,9 +2,9 @@
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readJson, writeAtomically } from '@refconv/files';
-import { $ } from 'zx';
 import { json } from './folder.js';
 import { gridFolder } from './grid.js';
+import { shell } from './shell.js';
 import type { Hash } from './spec.js';
 
 /** An array that sbatch was asked to submit. */
@@ -41,14 +41,14 @@ export const submittedJobs = async (root: string, name: string) =>
 export const writeJobs = (root: string, name: string, jobs: readonly SlurmJob[]) =>
   writeAtomically(jobsFile(root, name), [json(jobs)]);
 
-const quiet = $({ quiet: true, nothrow: true });
+const quiet = () => shell({ quiet: true, nothrow: true });
 /** What a command of Slurm's says that has failed. */
 export const complaint = ({ stderr = '', message = '' }: { stderr?: string; message?: string }) =>
   stderr.trim().replace(/\.$/, '') || message || 'it gives no reason';
 
 /** @throws QueueError */
 async function squeue(selection: string, format = '%F_%K|%T|%r'): Promise<string[]> {
-  const found = await quiet`squeue --noheader --array --format=${format} ${selection}`;
+  const found = await (await quiet())`squeue --noheader --array --format=${format} ${selection}`;
   // A job that has left it long ago.
   if (found.exitCode !== 0 && !/invalid job id/i.test(found.stderr)) {
     throw new QueueError(`Slurm's queue could not be read: ${complaint(found)}`);
@@ -99,7 +99,7 @@ export async function scancel(jobs: readonly SlurmJob[]): Promise<string | undef
   const problems: string[] = [];
   for (const which of [ids, ...names]) {
     if (which.length === 0) continue;
-    const ended = await quiet`scancel ${which}`;
+    const ended = await (await quiet())`scancel ${which}`;
     if (ended.exitCode !== 0 && !/invalid job id|already complet/i.test(ended.stderr)) problems.push(complaint(ended));
   }
   return problems.length > 0 ? problems.join('; ') : undefined;
@@ -144,7 +144,7 @@ export async function requeue(
       const [state] = await squeue(`--jobs=${task}`, '%T');
       if (state?.trim() !== 'RUNNING') return;
       log(`${task} was told to stop; puts itself into the queue again`);
-      await $({ quiet: true })`scontrol requeue ${task}`;
+      await (await shell({ quiet: true }))`scontrol requeue ${task}`;
       return;
     } catch (error) {
       if (attempt < attempts) {

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 
-const KILLS = process.env.REFCONV_LONG === '1' ? 20 : 5;
+const KILLS = process.env.REFCONV_LONG === '1' ? 20 : 3;
 const STEPS_PER_EPOCH = 8;
 /** So many steps for each kill that a training is never done before its last one. */
 const EPOCHS = 4 * KILLS;

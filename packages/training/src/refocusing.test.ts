@@ -11,10 +11,10 @@ import { expect } from 'chai';
 import { realCifar10, sharedFolder } from '../../datasets/dist/test-data.js';
 import { evaluate, fit, PAPER_RECIPE } from './index.js';
 
-/** A whole epoch of RefConv, and a part of one of each rival, takes half an hour. */
+/** A whole epoch of RefConv, and a part of one of each rival, compared on all test images, takes half an hour. */
 const LONG = process.env.REFCONV_LONG === '1';
 const TRAINED = LONG ? METHODS.ids() : ['refconv'];
-const imagesFor = (method: string) => (!LONG ? 2_560 : method === 'refconv' ? 50_000 : 12_800);
+const imagesFor = (method: string) => (!LONG ? 1_280 : method === 'refconv' ? 50_000 : 12_800);
 const NORMALISATION = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
 
 /** [n, classes], row by row. */
@@ -73,12 +73,13 @@ describe('refocusing the published ResNet-20', () => {
         train: takeImages(data.train, count, 'first'),
         test: takeImages(data.test, 500, 'first'),
       };
+      const tested = LONG ? data.test : takeImages(data.test, 2_000, 'first');
       await fit({ model: trained, data: normalised(some, NORMALISATION), recipe, showProgress: false, log: () => {} });
       const merged = await merge(trained);
       expect(merged.toJSON(undefined, false)).to.deep.equal(plain.toJSON(undefined, false));
       expect(merged.countParams()).to.equal(plain.countParams());
 
-      const [before, after] = [logitsOf(trained, data.test), logitsOf(merged, data.test)];
+      const [before, after] = [logitsOf(trained, tested), logitsOf(merged, tested)];
       const largest = before.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
       const difference = before.reduce((most, value, i) => Math.max(most, Math.abs(value - (after[i] as number))), 0);
       expect(difference).to.be.lessThan(1e-5 * largest);
@@ -88,9 +89,9 @@ describe('refocusing the published ResNet-20', () => {
         const [first, second] = [told[i], other].map((label) => before[10 * i + (label as number)] as number);
         expect((first as number) - (second as number), `image ${i}`).to.be.at.most(2 * difference);
       });
-      expect(others.filter((other, i) => other !== told[i]).length).to.be.at.most(5);
-      const right = others.filter((label, i) => label === data.test.labels[i]).length;
-      console.log(`      top-1 ${((100 * right) / data.test.count).toFixed(2)} %, merged and unmerged`);
+      expect(others.filter((other, i) => other !== told[i]).length).to.be.at.most(tested.count / 2_000);
+      const right = others.filter((label, i) => label === tested.labels[i]).length;
+      console.log(`      top-1 ${((100 * right) / tested.count).toFixed(2)} %, merged and unmerged`);
       // It has learned something.
       expect(logitsOf(plain, takeImages(data.test, 500, 'first'))).not.to.deep.equal(before.subarray(0, 5_000));
       trained.dispose();

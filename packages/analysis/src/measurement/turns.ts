@@ -40,8 +40,8 @@ export async function measureInTurns(
   const measured = new Map<string, Measured>();
   try {
     for (const [name, startOne] of Object.entries(start)) {
-      signal?.throwIfAborted();
       log(`warming up ${name}`);
+      signal?.throwIfAborted();
       const worker = startOne();
       workers.set(name, worker);
       measured.set(name, { ready: await worker.ask<Ready>(), rounds: [] });

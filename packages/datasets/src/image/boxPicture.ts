@@ -1,7 +1,7 @@
 /** Boxes drawn over a picture. */
-import sharp from 'sharp';
 import { escaped } from '../text.js';
 import { classColour } from './classColours.js';
+import { loadSharp } from './decode.js';
 
 export interface BoxOnPicture {
   /** (x1, y1, x2, y2) in pixels, continuous. */
@@ -70,6 +70,7 @@ export async function pictureWithBoxes(
   });
   const text = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" font-family="monospace"
     font-size="${TEXT}" font-weight="bold">${captions.join('')}</svg>`;
+  const sharp = await loadSharp();
   return sharp(pixels, { raw: { width, height, channels: 3 } })
     .composite([{ input: Buffer.from(text) }])
     .png()

@@ -46,7 +46,7 @@ export interface OpenImage {
 let loading: Promise<typeof import('sharp').default> | undefined;
 
 /** Loaded when it is needed first: with a JPEG decoder of its own, a worker may never need it. */
-function loadSharp(): NonNullable<typeof loading> {
+export function loadSharp(): NonNullable<typeof loading> {
   loading ??= import('sharp').then(({ default: sharp }) => {
     sharp.cache(false);
     // A loader's workers are the parallelism.

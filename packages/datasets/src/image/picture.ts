@@ -1,7 +1,6 @@
 /** One image of a source as it is, and a picture as a file. */
-import sharp from 'sharp';
 import { type ImageSource, Reader } from '../loader/source.js';
-import { MAX_PIXELS, openImage } from './decode.js';
+import { loadSharp, MAX_PIXELS, openImage } from './decode.js';
 import type { RgbImage } from './image.js';
 
 /**
@@ -32,11 +31,11 @@ export async function readPicture(source: ImageSource, index: number, maxPixels 
  * const png = encodePicture(await readPicture(source, 0));
  * ```
  */
-export const encodePicture = ({
+export const encodePicture = async ({
   data,
   width,
   height,
 }: RgbImage | { data: Uint8ClampedArray; width: number; height: number }): Promise<Uint8Array> =>
-  sharp(data, { raw: { width, height, channels: 3 } })
+  (await loadSharp())(data, { raw: { width, height, channels: 3 } })
     .png()
     .toBuffer();

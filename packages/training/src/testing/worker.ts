@@ -31,7 +31,7 @@ async function material({ network, images = 96, cifar }: WorkerOptions) {
       ? buildBackbone('resnet20_cifar', { classes: 10, seed: 1 })
       : (await loadModel(fileURLToPath(new URL('../../../../start/baseline/model', import.meta.url)))).model;
   return {
-    ...{ set, data: normalised(set, channelStatistics(train)) },
+    ...{ set, data: normalised(set, channelStatistics(set.train)) },
     model: network === 'refconv' ? await refocus(plain, { seed: 1, init: 'zero' }) : plain,
   };
 }
