@@ -1,5 +1,6 @@
 /** The networks against what their references compute in PyTorch; `npm run test:oracles` runs all cases, `npm test` the fast ones. */
 
+import { withoutDrawing } from '@refconv/layers';
 import { loadTorchState } from '@refconv/weights';
 import { expect } from 'chai';
 import { BACKBONES, buildBackbone } from './registry.js';
@@ -28,7 +29,7 @@ for (const id of BACKBONES.ids()) {
     }
     expectNoLeaks();
     const build = (size: number, nudge = 0) => {
-      const model = buildBackbone(id, { inputSize: size, ...withoutDropping(id) });
+      const model = withoutDrawing(() => buildBackbone(id, { inputSize: size, ...withoutDropping(id) }));
       loadTorchState(model, nudged(generatedState(oracle.state), nudge));
       return model;
     };
