@@ -11,12 +11,12 @@ interface Weighted {
   addWeight(name: string, shape: tf.Shape, dtype: tf.DataType, initializer: Initializer, ...rest: unknown[]): unknown;
 }
 
-type Initializer = ReturnType<typeof tf.initializers.zeros>;
+type Initializer = ReturnType<typeof tf.initializers.ones>;
 
 /**
- * Builds something whose layers start from zeros where they would draw numbers; ones and constants stay. Drawing is nearly all that
- * building a network takes, and waste where weights are loaded right afterwards, or only shapes are asked for. What the layers save
- * is the same: their initialisers stay with them.
+ * Builds something whose layers start from ones where they would draw numbers, since some methods refuse kernels of zeros; constants stay.
+ * Drawing is nearly all that building a network takes, and waste where weights are loaded right afterwards, or only shapes are asked
+ * for. What the layers save is the same: their initialisers stay with them.
  * @param build makes the layers before it returns, or before its first `await`.
  * @param takes whether a layer's weights are left undrawn. Default: every layer's.
  * @example
@@ -30,7 +30,7 @@ export function withoutDrawing<Built>(build: () => Built, takes: (layer: Layer) 
   const { addWeight } = prototype;
   prototype.addWeight = function (name, shape, dtype, initializer, ...rest) {
     const drawn = !CONSTANT.includes(initializer.getClassName()) && takes(this as unknown as Layer);
-    return addWeight.call(this, name, shape, dtype, drawn ? tf.initializers.zeros() : initializer, ...rest);
+    return addWeight.call(this, name, shape, dtype, drawn ? tf.initializers.ones() : initializer, ...rest);
   };
   try {
     return build();
