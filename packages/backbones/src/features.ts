@@ -1,5 +1,5 @@
 /** Networks as feature extractors: the outputs of chosen modules, at a chosen output stride, under the prefix `backbone.`. */
-import '@refconv/layers';
+import { withoutDrawing } from '@refconv/layers';
 import { loadTorchState, type TorchState, torchState } from '@refconv/weights';
 import * as tf from '@tensorflow/tfjs';
 import type { BackboneOptions, DilationDialect, FeatureTaps } from './backbone.js';
@@ -139,7 +139,7 @@ export async function featureExtractor(model: tf.LayersModel, options: FeatureOp
     for (const node of layer.inbound_nodes) for (const input of node) input[0] = renamed(input[0]);
   }
   config.output_layers = outputs.map((name) => [renamed(name), 0, 0]);
-  const result = await tf.models.modelFromJSON({ modelTopology: topology as never });
+  const result = await withoutDrawing(() => tf.models.modelFromJSON({ modelTopology: topology as never }));
   for (const name of needed) {
     const weights = model.getLayer(name).getWeights();
     if (weights.length) result.getLayer(renamed(name)).setWeights(weights);

@@ -1,5 +1,6 @@
 /** Which network a state_dict is of, told by its names and shapes. */
 
+import { withoutDrawing } from '@refconv/layers';
 import { fitsModel, type TorchState } from '@refconv/weights';
 import type { BackboneOptions } from './backbone.js';
 import { BACKBONES, buildBackbone } from './registry.js';
@@ -67,7 +68,7 @@ export function fittingVariants(
 ): Variant[] {
   const plain = withoutMaps(state);
   return (BACKBONES.find(id)?.variants ?? []).filter((variant) => {
-    const model = buildBackbone(id, { ...options, variant });
+    const model = withoutDrawing(() => buildBackbone(id, { ...options, variant }));
     const fits = fitsModel(model, plain);
     model.dispose();
     return fits;

@@ -24,3 +24,4 @@ export { LayerScale, type LayerScaleArgs } from './layerScale.js';
 export { headOf, logitsOf, outputActivation, requireClassifier, requireTrainable } from './outputs.js';
 export { stopGradient } from './stopGradient.js';
 export { variablesOf } from './variables.js';
+export { withoutDrawing } from './withoutDrawing.js';

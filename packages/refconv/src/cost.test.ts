@@ -1,6 +1,7 @@
 /** Parameters and multiplications in training, as measured on the official blocks in torchvision's networks. */
 import '@refconv/tensorflow';
 import { buildBackbone } from '@refconv/backbones';
+import { withoutDrawing } from '@refconv/layers';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import { buildMethod, reparameterize, reparameterizedLayers } from './index.js';
@@ -55,7 +56,7 @@ for (const [network, costs] of Object.entries(COSTS)) {
   describe(`the cost of training ${network}`, () => {
     let plain: tf.LayersModel;
     before(() => {
-      plain = buildBackbone(network);
+      plain = withoutDrawing(() => buildBackbone(network));
     });
     after(() => plain.dispose());
 

@@ -133,7 +133,9 @@ describe('structural methods in nested models', () => {
 });
 
 const NETWORKS: Record<string, () => tf.LayersModel> = {
-  resnet18: () => buildBackbone('resnet18', { variant: 'cifar', inputSize: 8 }),
+  ...(process.env.REFCONV_LONG === '1'
+    ? { resnet18: () => buildBackbone('resnet18', { variant: 'cifar', inputSize: 8 }) }
+    : { resnet20_cifar: () => buildBackbone('resnet20_cifar', { inputSize: 8 }) }),
   mobilenetv2: () => buildBackbone('mobilenetv2', { variant: 'cifar', width: 0.25, inputSize: 16 }),
 };
 

@@ -3,6 +3,7 @@
  * a depthwise and a dense one.
  */
 import { buildBackbone } from '@refconv/backbones';
+import { withoutDrawing } from '@refconv/layers';
 import { loadTorchState, torchState } from '@refconv/weights';
 import type * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
@@ -33,8 +34,7 @@ interface RefConvOracle {
 
 /** The refocused network with generated basis and W_r. */
 async function build(id: string, oracle: Oracle, size: number, nudge = 0): Promise<tf.LayersModel> {
-  const plain = buildBackbone(id, { inputSize: size, ...withoutDropping(id) });
-  loadTorchState(plain, generatedState(oracle.state));
+  const plain = withoutDrawing(() => buildBackbone(id, { inputSize: size, ...withoutDropping(id) }));
   const model = await refocus(plain, { init: 'zero' });
   plain.dispose();
   const given = new Map(oracle.state);

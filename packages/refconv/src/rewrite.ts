@@ -1,5 +1,7 @@
 /** Exchanges layers of a tf.LayersModel by its topology, the JSON that saving writes. */
+import { withoutDrawing } from '@refconv/layers';
 import * as tf from '@tensorflow/tfjs';
+import { isReparameterized } from './method.js';
 
 type Config = Record<string, unknown>;
 
@@ -155,7 +157,9 @@ export async function rewrite(
   const topology = model.toJSON(undefined, false) as unknown as LayerJson;
   const exchangedLayers: tf.layers.Layer[] = [];
   exchangeInside(model, topology, exchange, exchangedLayers);
-  const result = await tf.models.modelFromJSON({ modelTopology: topology as never });
+  // A plain layer's weights are all copied; a method's own may stay as they start.
+  const build = () => tf.models.modelFromJSON({ modelTopology: topology as never });
+  const result = await withoutDrawing(build, (layer) => !isReparameterized(layer));
   const exchanged: Pair[] = [];
   for (const pair of pairs(model, result)) {
     await copyWeights(pair, merged(pair.from));

@@ -3,8 +3,8 @@ import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { type Import, parseJson, type ReplaceOption, readText, removeLeftovers, writeWhole } from '@refconv/files';
-// Registers the classes that a folder may name.
-import '@refconv/layers';
+// These two register the classes that a folder may name.
+import { withoutDrawing } from '@refconv/layers';
 import '@refconv/refconv';
 import { tf } from '@refconv/tensorflow';
 import type { io, LayersModel, layers } from '@tensorflow/tfjs';
@@ -157,8 +157,10 @@ async function notesOf(file: string): Promise<ModelNotes> {
 }
 
 /** The model with its weights. Where they do not fit, nothing of it stays, which tfjs would leave behind. */
-async function build({ weightSpecs = [], weightData, ...described }: io.ModelArtifacts): Promise<LayersModel> {
-  const model = await tf.loadLayersModel(tf.io.fromMemory(described));
+async function build(artifacts: io.ModelArtifacts): Promise<LayersModel> {
+  const { weightSpecs = [], weightData, modelTopology, userDefinedMetadata } = artifacts;
+  const model = await withoutDrawing(() => tf.models.modelFromJSON({ modelTopology: modelTopology as never }));
+  if (userDefinedMetadata) model.setUserDefinedMetadata(userDefinedMetadata);
   const weights = tf.io.decodeWeights(tf.io.CompositeArrayBuffer.join(weightData), weightSpecs);
   try {
     model.loadWeights(weights);

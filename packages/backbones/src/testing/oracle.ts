@@ -73,19 +73,20 @@ export function uniform(name: string, count: number): Float64Array {
   return numbers;
 }
 
+/** What becomes of a uniform number in a tensor, by its key's last part; chosen once for all of its numbers. */
+function ruleOf(last: string, rank: number, bound: number): (u: number) => number {
+  if (last === 'running_mean' || (last === 'bias' && rank < 2)) return (u) => 0.2 * u - 0.1;
+  if (rank < 2 || last === 'running_var' || last === 'gamma' || last === 'layer_scale') return (u) => 0.5 + u;
+  return (u) => (2 * u - 1) * bound;
+}
+
 /** The state_dict that the oracles were made with. */
 export function generatedState(state: [string, number[]][]): TorchState {
   return new Map(
     state.map(([key, shape]) => {
       const count = shape.reduce((product, size) => product * size, 1);
       const last = key.split('.').pop() as string;
-      const bound = Math.sqrt(6 / (count / (shape[0] as number)));
-      const rule = (u: number) => {
-        if (last === 'running_mean') return 0.2 * u - 0.1;
-        if (last === 'running_var' || last === 'gamma' || last === 'layer_scale') return 0.5 + u;
-        if (shape.length >= 2) return (2 * u - 1) * bound;
-        return last === 'bias' ? 0.2 * u - 0.1 : 0.5 + u;
-      };
+      const rule = ruleOf(last, shape.length, Math.sqrt(6 / (count / (shape[0] as number))));
       const numbers = uniform(key, count);
       const data = new Float32Array(count);
       for (let i = 0; i < count; i++) data[i] = rule(numbers[i] as number);

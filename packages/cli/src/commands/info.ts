@@ -1,5 +1,6 @@
 import { cost, trainingCost } from '@refconv/analysis';
 import { BACKBONES, buildBackbone } from '@refconv/backbones';
+import { withoutDrawing } from '@refconv/layers';
 import { type LeftLayer, merge, reparameterizedLayers } from '@refconv/refconv';
 import { openSource, type SourceOptions, sourceOptions } from '@refconv/runs/networks';
 import { leftOutText } from '@refconv/training/leftOut';
@@ -92,7 +93,7 @@ export async function info(options: InfoOptions): Promise<void> {
     const rows: Row[] = [];
     for (const [id, { variants }] of BACKBONES.entries()) {
       if (options.variant && !variants.includes(options.variant)) continue;
-      const model = buildBackbone(id, options.variant ? { variant: options.variant } : {});
+      const model = withoutDrawing(() => buildBackbone(id, options.variant ? { variant: options.variant } : {}));
       rows.push((await describe(id, model, { withoutBatchNorm: 'bias', ...options })).row);
     }
     console.log(options.json ? JSON.stringify(rows, undefined, 2) : options.csv ? toCsv(rows) : table(rows));

@@ -8,6 +8,7 @@ import {
   fittingVariants,
   ownNames,
 } from '@refconv/backbones';
+import { withoutDrawing } from '@refconv/layers';
 import { refconvLayers, refocus } from '@refconv/refconv';
 import type { ModelNotes } from '@refconv/training';
 import { loadTorchState, readWeightsFile, stateFor, type TorchState, WeightsMismatchError } from '@refconv/weights';
@@ -73,7 +74,7 @@ export async function openWeights(asked: Asked): Promise<{ model: LayersModel; n
       `${file} says that its weights are of ${told.backbone.id}; --backbone says ${id}. Give the right one.`,
     );
   const { options, isTold } = optionsOf(id, state, asked, told);
-  const plain = buildBackbone(id, options);
+  const plain = withoutDrawing(() => buildBackbone(id, options));
   const model = await refocusedFor(state, plain, { ...asked, identity: identity ?? asked.identity });
   try {
     loadTorchState(model, state);
