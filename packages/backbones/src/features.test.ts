@@ -1,3 +1,4 @@
+import { withoutDrawing } from '@refconv/layers';
 import { tf } from '@refconv/tensorflow';
 import type { LayersModel, layers, SymbolicTensor, Tensor } from '@tensorflow/tfjs';
 import { expect } from 'chai';
@@ -48,7 +49,7 @@ describe('the features of the networks', () => {
       // Odd sizes, which are rounded up at every stride.
       const inputSize = [90, 122] as const;
       const size = (stride: number) => inputSize.map((n) => Math.ceil(n / stride));
-      const model = await buildFeatures(id, { taps, inputSize });
+      const model = await withoutDrawing(() => buildFeatures(id, { taps, inputSize }));
       const plain = [8, 32, 16].map((stride, i) => [...size(stride), channels[i]]);
       expect(shapes(model)).to.deep.equal(plain);
       expect(model.inputs[0]?.shape).to.deep.equal([null, 90, 122, 3]);
@@ -56,12 +57,15 @@ describe('the features of the networks', () => {
       model.dispose();
 
       if (names.length) {
-        const model = await buildFeatures(id, { taps: taps.slice(0, 2), inputSize, outputStride: 16 });
+        const given = { taps: taps.slice(0, 2), inputSize, outputStride: 16 };
+        const model = await withoutDrawing(() => buildFeatures(id, given));
         expect(shapes(model)).to.deep.equal([8, 16].map((stride, i) => [...size(stride), channels[i]]));
         expect(dilated(model)).to.deep.equal(names.map((name) => `backbone.${name}`));
         model.dispose();
       } else {
-        const refused = buildFeatures(id, { taps, outputStride: 16 }).catch((error: Error) => error.message);
+        const refused = withoutDrawing(() => buildFeatures(id, { taps, outputStride: 16 })).catch(
+          (error: Error) => error.message,
+        );
         expect(await refused).to.equal(`${id} has no dilated form; its output stride is 32. Given 16.`);
       }
     });
@@ -101,7 +105,7 @@ describe('the features of the networks', () => {
   });
 
   it('are refused where there is no such module, or a stride that cannot be taken out', async () => {
-    const model = buildBackbone('resnet18', { inputSize: 64 });
+    const model = withoutDrawing(() => buildBackbone('resnet18', { inputSize: 64 }));
     const error = async (taps: string[], outputStride?: number) =>
       featureExtractor(model, { taps, outputStride }).catch((error: Error) => error.message);
     expect(await error(['layer9'])).to.include('resnet18 has no module layer9');

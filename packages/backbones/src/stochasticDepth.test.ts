@@ -1,3 +1,4 @@
+import { withoutDrawing } from '@refconv/layers';
 import { tf, withRandomSeed } from '@refconv/tensorflow';
 import type { LayersModel, SymbolicTensor, Tensor } from '@tensorflow/tfjs';
 import { expect } from 'chai';
@@ -15,7 +16,7 @@ for (const [id, { path, blocks }] of Object.entries(NETWORKS)) {
     const dropping = (model: LayersModel) => model.layers.filter(({ name }) => name.endsWith(end));
 
     it('rises from no layer at the first block to the rate at the last', () => {
-      const model = buildBackbone(id, { variant: 'cifar', stochasticDepth: 0.2 });
+      const model = withoutDrawing(() => buildBackbone(id, { variant: 'cifar', stochasticDepth: 0.2 }));
       const rates = dropping(model).map((layer) => layer.getConfig().rate as number);
       expect(dropping(model).at(-1)?.name).to.equal(path);
       expect(rates.length).to.equal(blocks - 1);
@@ -27,7 +28,7 @@ for (const [id, { path, blocks }] of Object.entries(NETWORKS)) {
 
     it('drops a whole image or nothing of it', () => {
       const tensors = tf.memory().numTensors;
-      const model = buildBackbone(id, { variant: 'cifar', stochasticDepth: 0.5 });
+      const model = withoutDrawing(() => buildBackbone(id, { variant: 'cifar', stochasticDepth: 0.5 }));
       const layer = model.getLayer(path);
       const shape = (layer.input as SymbolicTensor).shape.slice(1) as number[];
       tf.tidy(() => {
@@ -43,7 +44,7 @@ for (const [id, { path, blocks }] of Object.entries(NETWORKS)) {
     });
 
     it('is left out at 0, and refuses what is no share', () => {
-      const model = buildBackbone(id, { variant: 'cifar', stochasticDepth: 0 });
+      const model = withoutDrawing(() => buildBackbone(id, { variant: 'cifar', stochasticDepth: 0 }));
       expect(dropping(model)).to.deep.equal([]);
       model.dispose();
       expect(() => buildBackbone(id, { stochasticDepth: 1 })).to.throw(

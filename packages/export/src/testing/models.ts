@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BACKBONES, type BackboneOptions, buildBackbone } from '@refconv/backbones';
 import { backboneConvolutions, buildDetector } from '@refconv/detection';
+import { withoutDrawing } from '@refconv/layers';
 import { merge, refocus } from '@refconv/refconv';
 import { buildSegmenter } from '@refconv/segmentation';
 import { tf } from '@refconv/tensorflow';
@@ -61,7 +62,7 @@ export function smallBackbone(id: string): LayersModel {
     ...(!variants.includes('cifar') && { variant: 'imagenet', inputSize: 64 }),
     ...(options.includes('width') && !id.startsWith('shufflenet') && { width: 0.25 }),
   };
-  return randomize(buildBackbone(id, small));
+  return randomize(withoutDrawing(() => buildBackbone(id, small)));
 }
 
 /** A segmenter whose last stage is dilated, at odd sizes, refocused and merged, with random weights. */

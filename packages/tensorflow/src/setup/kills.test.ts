@@ -7,7 +7,7 @@ import { bindingFolder, currentPlan, type Plan } from './plan.js';
 import { halfDone, leftovers, runSetup, startSetup } from './testing/processes.js';
 import { makeTinyTensorFlow } from './testing/tinyTensorFlow.js';
 
-const KILLS = 10;
+const KILLS = process.env.REFCONV_LONG === '1' ? 10 : 4;
 
 /** Kills set-ups at moments spread over `duration`, then lets one finish; the lock that each leaves holds nobody up. */
 async function killAndRecover(plan: Plan, duration: number, environment: NodeJS.ProcessEnv): Promise<void> {
