@@ -21,6 +21,8 @@ type Initializer = ReturnType<typeof tf.initializers.ones>;
  * @param takes whether a layer's weights are left undrawn. Default: every layer's.
  * @example
  * ```ts
+ * import { mobilenetv1 } from '@refconv/backbones';
+ * import { loadTorchState, readWeights } from '@refconv/weights';
  * const model = withoutDrawing(() => mobilenetv1({ classes: 10 }));
  * loadTorchState(model, await readWeights('mobilenetv1.safetensors'));
  * ```
