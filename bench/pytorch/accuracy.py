@@ -145,7 +145,10 @@ def main():
             print(f"{arm}, seed {seed}: top-1 {100 * top1:.2f} %, {seconds:.1f} s an epoch", flush=True)
             if (arm, str(seed)) not in finished:
                 with table.open("a", newline="") as file:
-                    csv.writer(file).writerow([arm, seed, top1, round(seconds, 2), torch.__version__])
+                    writer = csv.writer(file, lineterminator="\n")
+                    if file.tell() == 0:
+                        writer.writerow(["arm", "seed", "top1", "seconds_an_epoch", "torch"])
+                    writer.writerow([arm, seed, top1, round(seconds, 2), torch.__version__])
 
 
 if __name__ == "__main__":

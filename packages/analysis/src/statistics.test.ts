@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { mean, meanInterval, median, pairedRatios, spread } from './statistics.js';
+import { mean, meanInterval, median, pairedRatios, spread, welchInterval } from './statistics.js';
 
 describe('statistics', () => {
   it('have as median the middle value, of an even number the mean of the middle two', () => {
@@ -34,6 +34,18 @@ describe('statistics', () => {
     expect(two?.deviation).to.be.closeTo(Math.SQRT2, 1e-12);
     expect(two?.low).to.be.closeTo(2 - 12.706, 1e-3);
     expect(two?.high).to.be.closeTo(2 + 12.706, 1e-3);
+  });
+
+  it('have a difference with Welch’s interval where they are not paired', () => {
+    // The squared errors of both means are 1, so that there are 2 degrees of freedom: t(0.975) is 4.3027.
+    const same = welchInterval([1, 3], [1, 3]);
+    expect(same.mean).to.equal(0);
+    expect(same.high).to.be.closeTo(4.3027 * Math.SQRT2, 1e-3);
+    // Of values that are all equal only the others' error counts, with their 1 degree of freedom.
+    const one = welchInterval([0, 2], [5, 5, 5]);
+    expect(one.mean).to.equal(-4);
+    expect(one.low).to.be.closeTo(-4 - 12.706, 1e-3);
+    expect(() => welchInterval([1], [1, 2])).to.throw(RangeError, 'from two values on');
   });
 
   it('have the extent, and ratios round by round', () => {

@@ -51,6 +51,23 @@ export function meanInterval(values: readonly number[]): Interval | undefined {
   return { n, mean: centre, deviation, low: centre - half, high: centre + half };
 }
 
+/**
+ * The difference of two means of samples that are not paired, with Welch's 95 % confidence interval.
+ * @throws RangeError of fewer than two values.
+ */
+export function welchInterval(a: readonly number[], b: readonly number[]): Required<Omit<Interval, 'n' | 'deviation'>> {
+  if (a.length < 2 || b.length < 2)
+    throw new RangeError(
+      `A difference has an interval from two values on either side; given ${a.length} and ${b.length}.`,
+    );
+  const [ofA, ofB] = [a, b].map((values) => deviationOf(values) ** 2 / values.length) as [number, number];
+  const error = ofA + ofB;
+  const freedom = error ** 2 / (ofA ** 2 / (a.length - 1) + ofB ** 2 / (b.length - 1));
+  const difference = mean(a) - mean(b);
+  const half = error === 0 ? 0 : loadTQuantile()(0.975, freedom) * Math.sqrt(error);
+  return { mean: difference, low: difference - half, high: difference + half };
+}
+
 export interface Spread {
   median: number;
   min: number;
