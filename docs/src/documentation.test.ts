@@ -76,6 +76,20 @@ describe('the documentation', function () {
     expect(problemsOf(modules, GIVEN)).to.deep.equal([]);
   });
 
+  it('has programs for installed packages that compile', () => {
+    const folder = join(ROOT, 'examples/installed');
+    const modules = readdirSync(folder)
+      .filter((file) => file.endsWith('.ts'))
+      .map((file) => ({
+        file: file.replace('.ts', '.mts'),
+        text: readFileSync(join(folder, file), 'utf8'),
+        language: 'ts',
+        place: `examples/installed/${file}`,
+      }));
+    expect(modules.length).to.be.above(1);
+    expect(problemsOf(modules, GIVEN)).to.deep.equal([]);
+  });
+
   it('becomes a site, in which no link leads nowhere', function () {
     if (process.env.REFCONV_LONG !== '1') {
       console.log('      reads all sources, a minute; REFCONV_LONG=1 does it');

@@ -1,5 +1,5 @@
 /** RefConv for an own network, where the packages are installed: refocused, trained, merged. */
-import { channelStatistics, syntheticDataset } from '@refconv/datasets';
+import { normalised, syntheticDataset } from '@refconv/datasets';
 import { merge, refocus } from '@refconv/refconv';
 import { tf } from '@refconv/tensorflow';
 import { evaluate, fit, PAPER_RECIPE } from '@refconv/training';
@@ -13,12 +13,11 @@ const model: tf.LayersModel = tf.sequential({
     tf.layers.dense({ units: 10 }),
   ],
 });
-const data = syntheticDataset({ train: 256, test: 64 });
-const statistics = channelStatistics(data.train);
+const data = normalised(syntheticDataset({ train: 256, test: 64 }));
 const recipe = { ...PAPER_RECIPE, epochs: 1, warmUpEpochs: 0 };
 
 const refocused = await refocus(model);
-await fit({ model: refocused, data, ...statistics, recipe, showProgress: false, log: () => {} });
+await fit({ model: refocused, data, recipe, showProgress: false, log: () => {} });
 const merged = await merge(refocused);
-const { top1 } = await evaluate(merged, data.test, statistics);
+const { top1 } = await evaluate(merged, data.test);
 console.log(JSON.stringify({ same: merged.countParams() === model.countParams(), top1 }));
