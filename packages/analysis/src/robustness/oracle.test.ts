@@ -82,9 +82,12 @@ describe('attacks on ResNet-20', function () {
         const steps = name === 'fgsm' ? [1] : each.losses.map((_, i) => i);
         steps.forEach((step, i) => {
           const mean = losses.reduce((sum, ofImage) => sum + (ofImage[step] as number), 0) / count;
-          // A sign that flips within rounding moves a pixel by two steps: the reference's float32 shows by how much the loss then differs.
+          // A sign that flips within rounding moves a pixel by two steps: the reference's float32 shows by how much the loss then differs. One
+          // image may go another way altogether: at 8/255 the signs of image 5 flip in PyTorch's float32 too, where the mean of APGD's
+          // fourth loss is 28.55 instead of 29.00.
           const wanted = each.losses[i] as number;
-          expect(mean, `loss ${step}`).to.be.closeTo(wanted, 1e-4 + (0.01 + 10 * (each.spread[i] as number)) * wanted);
+          const share = 1 / count + 10 * (each.spread[i] as number);
+          expect(mean, `loss ${step}`).to.be.closeTo(wanted, 1e-4 + share * wanted);
         });
         const some = await run(count, each.eps, { attack: name });
         expect(all.map(({ broken }) => broken)).to.deep.equal(some.map(({ broken }) => broken));
