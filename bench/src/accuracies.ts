@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { meanInterval, welchInterval } from '@refconv/analysis/statistics';
+import { type Interval, meanInterval, welchInterval } from '@refconv/analysis/statistics';
 import { markdownTable, readCsv, readJson } from '@refconv/files';
 
 /** Top-1, in percent, of an arm's seeds. */
@@ -34,11 +34,8 @@ function byArm(rows: readonly { arm: string; seed: number; top1: number | undefi
   const found = new Map<string, Map<number, number>>();
   for (const { arm, seed, top1 } of rows)
     if (top1 !== undefined) found.set(arm, (found.get(arm) ?? new Map()).set(seed, 100 * top1));
-  const [baseline = new Map<number, number>(), refconv = new Map<number, number>()] = ['baseline', 'refconv'].map(
-    (arm) => found.get(arm),
-  );
-  const gains = [...refconv].flatMap(([seed, top1]) => {
-    const before = baseline.get(seed);
+  const gains = [...(found.get('refconv') ?? [])].flatMap(([seed, top1]) => {
+    const before = found.get('baseline')?.get(seed);
     return before === undefined ? [] : [[seed, top1 - before] as const];
   });
   return found.set(GAIN, new Map(gains));
@@ -51,7 +48,7 @@ export function comparisonTable(ours: Accuracies, theirs: Accuracies): string {
     const [a, b] = [own, theirs.get(arm)].map((seeds) => [...(seeds?.values() ?? [])]) as [number[], number[]];
     if (a.length < 2 || b.length < 2) return [];
     const cells = [a, b].map((values) => {
-      const { n, mean, deviation = 0 } = meanInterval(values) as Required<ReturnType<typeof meanInterval> & object>;
+      const { n, mean, deviation } = meanInterval(values) as Required<Interval>;
       return `${mean.toFixed(2)} ± ${deviation.toFixed(2)} (n = ${n})`;
     });
     const { mean, low, high } = welchInterval(a, b);

@@ -1,17 +1,11 @@
 /** How the command line opens data. */
 import {
-  type ImageDataset,
   type ImageSource,
   type ImageSplit,
   type Images,
-  isInFiles,
   type Loader,
   MemoryImages,
-  type OpenDataset,
   type OpenOptions,
-  openDataset,
-  openImages,
-  type SplitId,
   type Statistics,
 } from '@refconv/datasets';
 import type { RunTask } from '@refconv/runs';
@@ -27,7 +21,7 @@ import {
 } from '@refconv/runs/networks';
 import { testLoader } from '@refconv/training';
 
-/** For `openDataset` and `openImages`: messages go to stderr. */
+/** For `openDataset` and its kin: messages go to stderr. */
 export function openOptions({ download }: { download?: boolean } = {}): OpenOptions {
   return { download, log: (message) => console.error(message) };
 }
@@ -40,19 +34,6 @@ export interface TestImagesOptions extends SourceOptions {
   skipBroken?: boolean;
   maxPixels?: number;
   batchSize?: number;
-}
-
-/** A set's images of one split: those alone, where they lie in files. */
-export async function openSplit(spec: string, split: SplitId, download?: boolean) {
-  const options = openOptions({ download });
-  if (isInFiles(spec)) {
-    const { source, statistics } = await openImages(spec, split, options);
-    return { images: source, classes: source.classes, name: source.name, statistics };
-  }
-  const { data, ...statistics } = (await openDataset(spec, options)) as OpenDataset<ImageDataset>;
-  const images = split === 'val' ? data.validation : data[split];
-  if (!images) throw new Error(`${spec} has no ${split} images.`);
-  return { images, classes: data.classes, name: data.name, statistics };
 }
 
 /** Images as a network is evaluated by them: those in memory, normalised by their statistics where nothing else is known; or those in files. */

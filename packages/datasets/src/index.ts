@@ -75,8 +75,10 @@ export {
   isInFiles,
   nameAndFolder,
   needsFolder,
+  type OpenSplit,
   openDataset,
   openImages,
+  openSplit,
   registerDataset,
 } from './open.js';
 export { type Picture, type PictureSheetOptions, pictureSheet } from './pictureSheet.js';

@@ -1,5 +1,6 @@
 /** Opens data sets by their names. */
 import { Registry } from '@refconv/files/registry';
+import type { ImageSplit } from './dataset.js';
 import type { DatasetDefinition, OpenDataset, OpenOptions, SplitId, Statistics } from './definition.js';
 import { type ImageSource, memorySource } from './loader/source.js';
 import { IMAGENET_STATISTICS, SETS } from './sets.js';
@@ -98,9 +99,45 @@ export async function openDataset(spec: string, options: OpenOptions = {}): Prom
   return definition.open(place, options);
 }
 
+/** One split as it is: arrays, or files for a {@link Loader}; with its set's name, classes and origin. */
+export interface OpenSplit {
+  images: ImageSplit | ImageSource;
+  name: string;
+  classes: string[];
+  source: string;
+  statistics: Statistics;
+}
+
 /**
- * Opens one split for a {@link Loader}, wherever its images lie; the other split may be missing.
+ * Opens one split; the other may be missing.
  * @param spec as {@link openDataset}'s; besides, `folder:DIR` and `imagenet:DIR` where DIR itself has a folder for each class.
+ * @throws {Error} for another name, or where the set has no such split.
+ * @example
+ * ```ts
+ * const { images, classes } = await openSplit('cifar10', 'test');
+ * console.log(images.count, classes);
+ * ```
+ */
+export async function openSplit(spec: string, split: SplitId, options: OpenOptions = {}): Promise<OpenSplit> {
+  const { place, definition } = definitionOf(spec);
+  const { splits = ['train', 'test'] } = definition;
+  if (!splits.includes(split))
+    throw new Error(`${spec} has no validation images of its own; there are ${splits.join(' and ')}.`);
+  if (definition.split) {
+    const images = await definition.split(place, split, options);
+    if (!images) throw new Error(`${spec} has no ${split} images.`);
+    const { name, classes, source } = images;
+    return { images, name, classes, source, statistics: IMAGENET_STATISTICS };
+  }
+  const { data, ...statistics } = await definition.open(place, options);
+  const images = data[split === 'val' ? 'validation' : split];
+  if (!images) throw new Error(`${spec} has no ${split} images.`);
+  const { name, classes, source } = data;
+  return { images, name, classes, source, statistics };
+}
+
+/**
+ * {@link openSplit} for a {@link Loader}, wherever the images lie.
  * @example
  * ```ts
  * const { source, statistics } = await openImages('folder:photos', 'val');
@@ -111,18 +148,6 @@ export async function openImages(
   split: SplitId,
   options: OpenOptions = {},
 ): Promise<{ source: ImageSource; statistics: Statistics }> {
-  const { place, definition } = definitionOf(spec);
-  const { splits = ['train', 'test'] } = definition;
-  if (!splits.includes(split))
-    throw new Error(`${spec} has no validation images of its own; there are ${splits.join(' and ')}.`);
-  if (definition.split) {
-    const source = await definition.split(place, split, options);
-    if (!source) throw new Error(`${spec} has no ${split} images.`);
-    return { source, statistics: IMAGENET_STATISTICS };
-  }
-  const { data, ...statistics } = await definition.open(place, options);
-  const name = split === 'val' ? 'validation' : split;
-  const images = data[name];
-  if (!images) throw new Error(`${spec} has no ${split} images.`);
-  return { source: 'place' in images ? images : memorySource(images, data), statistics };
+  const { images, statistics, ...names } = await openSplit(spec, split, options);
+  return { source: 'place' in images ? images : memorySource(images, names), statistics };
 }

@@ -122,6 +122,7 @@ async function train<P extends ImageResult, E extends Measured>(
   const epochs = trainingEpochs(data.train, recipe);
   const final = finalSplit(data);
   const evaluated = evaluationSplits(data, (split) => split);
+  // Mixed images are refused before anything is computed.
   for (const split of Object.values(evaluated)) evaluationEpochs(split);
   checkData(model, task, classes, { train: data.train, ...evaluated }, recipe);
   const { count } = data.train;

@@ -1,9 +1,9 @@
-import { relabelled, type SplitId } from '@refconv/datasets';
+import { openSplit, relabelled, type SplitId } from '@refconv/datasets';
 import { counted } from '@refconv/datasets/text';
 import { requireClassifier } from '@refconv/layers';
 import { askedSize, CLASSIFICATION, labelsFor, openSource, taskIdOf } from '@refconv/runs/networks';
 import { evaluate, leftOutBy, leftOutText, progress } from '@refconv/training';
-import { openSplit, type TestImagesOptions, testImages } from '../data.js';
+import { openOptions, type TestImagesOptions, testImages } from '../data.js';
 
 interface EvaluateOptions extends TestImagesOptions {
   data: string;
@@ -21,7 +21,7 @@ export async function evaluateCommand(options: EvaluateOptions): Promise<void> {
       '--split is for images with label images or boxes; classification is evaluated on the test images.',
     );
   const { data, download, batchSize, json } = options;
-  const opened = await openSplit(data, 'test', download);
+  const opened = await openSplit(data, 'test', openOptions({ download }));
   const height = 'height' in opened.images ? opened.images.height : askedSize(options);
   const network = await openSource(options, { height });
   const { model } = network;

@@ -1,11 +1,9 @@
 /** How good a network is at a task other than classification, over a set's images with their annotations. */
-import { mkdir } from 'node:fs/promises';
-import { annotationKind, fileName, type ImageSource, relabelled, type SplitId } from '@refconv/datasets';
-import type { DetectedImage } from '@refconv/detection';
+import { annotationKind, openSplit, relabelled, type SplitId } from '@refconv/datasets';
 import { TASKS } from '@refconv/runs';
 import { askedShape, labelsFor, openSource, openTask, requireClasses } from '@refconv/runs/networks';
 import { leftOutBy, leftOutText, predict, progress, requireFinite } from '@refconv/training';
-import { openSplit, type TestImagesOptions, testImages } from '../data.js';
+import { openOptions, type TestImagesOptions, testImages } from '../data.js';
 
 export interface EvaluateTaskOptions extends TestImagesOptions {
   data: string;
@@ -18,9 +16,9 @@ export interface EvaluateTaskOptions extends TestImagesOptions {
 
 export async function evaluateTask(id: string, options: EvaluateTaskOptions): Promise<void> {
   const { data, split = 'test', batchSize, json, output } = options;
-  const { task, transforms, text, details } = await openTask(id);
+  const { task, transforms, text, details, exportResults } = await openTask(id);
   const { annotations } = TASKS.get(id);
-  const opened = await openSplit(data, split, options.download);
+  const opened = await openSplit(data, split, openOptions(options));
   const { classes } = opened;
   if (annotations && annotationKind(opened.images) !== annotations.kind)
     throw new Error(`The images of ${data} have no ${annotations.what}, by which ${id} is evaluated.`);
@@ -47,8 +45,7 @@ export async function evaluateTask(id: string, options: EvaluateTaskOptions): Pr
   const seconds = (performance.now() - begin) / 1000;
   const left = leftOutBy(images);
   for (const line of leftOutText(left)) console.error(line);
-  if (output !== undefined && id === 'detection')
-    await writeDetections(output, labelled as ImageSource, results as DetectedImage[]);
+  if (output !== undefined) await exportResults?.(output, results, labelled);
   const { images: leftOut, boxes: wrongBoxes } = left;
   const ofBoxes = annotations?.kind === 'boxes' && { wrongBoxes };
   if (json) {
@@ -59,15 +56,4 @@ export async function evaluateTask(id: string, options: EvaluateTaskOptions): Pr
     `${text(evaluation)}, loss ${evaluation.loss.toFixed(4)}, ${results.length} images, ${seconds.toFixed(1)} s`,
   );
   for (const line of details?.(evaluation, classes) ?? []) console.log(`  ${line}`);
-}
-
-/** With COCO's own numbers of the images that were evaluated, and of the classes. */
-async function writeDetections(folder: string, source: ImageSource, images: readonly DetectedImage[]): Promise<void> {
-  const { annotations, count, classes } = source;
-  if (annotations?.kind !== 'boxes') return;
-  const { writeCoco } = await import('@refconv/detection/results');
-  const idOf = new Map(Array.from({ length: count }, (_, i) => [fileName(source, i), annotations.ids[i] as number]));
-  const ids = images.map(({ file }, i) => (file === undefined ? i + 1 : (idOf.get(file) as number)));
-  await mkdir(folder, { recursive: true });
-  await writeCoco(folder, images, classes, { categories: annotations.categories, images: ids });
 }

@@ -1,7 +1,7 @@
-import { imageFiles } from '@refconv/datasets';
+import { imageFiles, openSplit } from '@refconv/datasets';
 import { askedSize, openSource } from '@refconv/runs/networks';
 import { features, leftOutBy, leftOutText, progress } from '@refconv/training';
-import { openSplit, type TestImagesOptions, testImages } from '../data.js';
+import { openOptions, type TestImagesOptions, testImages } from '../data.js';
 import { writeNpy } from '../npy.js';
 
 interface FeaturesOptions extends TestImagesOptions {
@@ -22,7 +22,7 @@ export async function featuresCommand(paths: string[], options: FeaturesOptions)
   const opened =
     data === undefined
       ? { images: await imageFiles(paths), statistics: undefined }
-      : await openSplit(data, options.split, options.download);
+      : await openSplit(data, options.split, openOptions(options));
   const { images } = opened;
   const height = 'height' in images ? images.height : askedSize(options);
   const network = await openSource(options, { height });

@@ -1,5 +1,7 @@
 /** Detection as a run has it. */
+import { mkdir } from 'node:fs/promises';
 import { loadClassifier } from '@refconv/backbones';
+import { fileName, type ImageSource, type ImageSplit } from '@refconv/datasets';
 import {
   backboneConvolutions,
   buildDetector,
@@ -11,7 +13,7 @@ import {
   fromTorchvision,
   optionsOf,
 } from '@refconv/detection';
-import { writeDetection } from '@refconv/detection/results';
+import { writeCoco, writeDetection } from '@refconv/detection/results';
 import { isOfClassifier, sizeOf } from '../networks/dense.js';
 import { withoutUndefined } from '../networks/weights.js';
 import { writeBoxPictures } from '../pictures.js';
@@ -42,6 +44,16 @@ const COCO_NAMES = [
   ...['recall at 1', 'recall at 10', 'recall at 100', 'recall small', 'recall medium', 'recall large'],
 ];
 
+/** As COCO has them, with its own numbers of the images and of the classes. */
+async function exportCoco(folder: string, found: readonly DetectedImage[], images: ImageSplit | ImageSource) {
+  if (!('place' in images) || images.annotations?.kind !== 'boxes') return;
+  const { annotations, count, classes } = images;
+  const idOf = new Map(Array.from({ length: count }, (_, i) => [fileName(images, i), annotations.ids[i] as number]));
+  const ids = found.map(({ file }, i) => (file === undefined ? i + 1 : (idOf.get(file) as number)));
+  await mkdir(folder, { recursive: true });
+  await writeCoco(folder, found, classes, { categories: annotations.categories, images: ids });
+}
+
 export const DETECTION_TASK: RunTask<DetectedImage, DetectionEvaluation> = {
   task: detection,
   recipe: DETECTION_RECIPE,
@@ -58,4 +70,5 @@ export const DETECTION_TASK: RunTask<DetectedImage, DetectionEvaluation> = {
     ...COCO_NAMES.map((name, i) => `${name}: ${share(coco[i])}`),
     ...classes.map((name, i) => `${name}: AP ${share(classAp[i])}, VOC AP ${share(classVoc12[i])}`),
   ],
+  exportResults: exportCoco,
 };

@@ -1,4 +1,5 @@
 /** What networks are trained for, by ids: the project's own, and what a user's files add. Loads no TensorFlow. */
+import type { ImageSource, ImageSplit } from '@refconv/datasets';
 import { Registry } from '@refconv/files';
 import type { Selection } from '@refconv/refconv';
 import type { ImageResult, Measured, Recipe, Task, TrainingData } from '@refconv/training';
@@ -39,6 +40,8 @@ export interface RunTask<P extends ImageResult = ImageResult, E extends Measured
   text(evaluation: E): string;
   /** More of them, a line each, as the command shows them. */
   details?(evaluation: E, classes: readonly string[]): string[];
+  /** Annotations and results as other programs read them, for `evaluate --output`. @param images that the results are of. */
+  exportResults?(folder: string, results: readonly P[], images: ImageSplit | ImageSource): Promise<void>;
 }
 
 /**
