@@ -137,10 +137,17 @@ async function weightsOf({ file, sha256 }: NonNullable<Spec['weights']>): Promis
 /**
  * The folder of a finished run's model.
  * @param names which model, the first that there is.
- * @throws Error where the run is not finished.
+ * @throws Error where the run is not finished, or its model is not kept, as most published ones are not.
  */
 export function finishedModel(root: string, from: Hash, names: readonly string[]): string {
-  const folder = names.map((name) => join(runFolder(root, from), name)).find((path) => existsSync(path));
-  if (isDone(root, from) && folder) return folder;
-  throw new Error(`The run that this one starts from, ${shortHash(from)}, is not finished: do it first.`);
+  const run = runFolder(root, from);
+  const folder = names.map((name) => join(run, name)).find((path) => existsSync(path));
+  const done = isDone(root, from);
+  if (done && folder) return folder;
+  throw new Error(
+    done
+      ? `The run that this one starts from, ${shortHash(from)}, is finished, but ${run} has no ${names.join(' and no ')}: put its model there, ` +
+          'or move that folder away; `refconv experiment retry` and the same command again then go on, and train what is not there.'
+      : `The run that this one starts from, ${shortHash(from)}, is not finished: do it first.`,
+  );
 }

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MemoryImages } from '@refconv/datasets';
 import { tf } from '@refconv/tensorflow';
@@ -59,6 +59,16 @@ describe('analyses', () => {
     const error = await done(hashes.skeletons).catch((error: Error) => error);
     expect((error as Error).message).to.match(/is not finished: do it first/);
     for (const hash of [from, refocused, control]) await done(hash);
+  });
+
+  it('are refused where the run that they are of is finished, but its model is not kept', async () => {
+    const [model, away] = [join(runFolder(root(), refocused), 'model'), at('away')];
+    await rename(model, away);
+    const error = await done(hashes.skeletons).catch((error: Error) => error);
+    await rename(away, model);
+    expect((error as Error).message).to.match(
+      /is finished, but .* has no model: put its model there, or move that folder away/,
+    );
   });
 
   it('leave a training with the name that it had before there were any', () => {
