@@ -16,7 +16,7 @@ export function withLauncher(command: Command): Command {
     .addOption(new Option('--launcher <name>', 'where the runs are done').choices(['local', 'slurm']).default('local'))
     .option(
       '--workers <n>',
-      'local: runs at the same time; default: as many as cores and memory, or GPUs, allow; auto: as many as do most together, measured first',
+      'local: runs at the same time on this machine, other launchers’ runs of the grid included; default: as many as cores and memory, or GPUs, allow; auto: as many as do most together, measured first',
       (text) => (text === 'auto' ? text : count(text)),
     )
     .option('--memory <GB>', 'of a run', positive, 2)
