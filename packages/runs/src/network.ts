@@ -144,10 +144,9 @@ export function finishedModel(root: string, from: Hash, names: readonly string[]
   const folder = names.map((name) => join(run, name)).find((path) => existsSync(path));
   const done = isDone(root, from);
   if (done && folder) return folder;
-  throw new Error(
-    done
-      ? `The run that this one starts from, ${shortHash(from)}, is finished, but ${run} has no ${names.join(' and no ')}: put its model there, ` +
-          'or move that folder away; `refconv experiment retry` and the same command again then go on, and train what is not there.'
-      : `The run that this one starts from, ${shortHash(from)}, is not finished: do it first.`,
-  );
+  const problem = done
+    ? `finished, but ${run} has no ${names.join(' and no ')}: put its model there, or move that folder away; ` +
+      '`refconv experiment retry` and the same command again then go on, and train what is not there.'
+    : 'not finished: do it first.';
+  throw new Error(`The run that this one starts from, ${shortHash(from)}, is ${problem}`);
 }

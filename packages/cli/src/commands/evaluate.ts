@@ -20,8 +20,8 @@ export async function evaluateCommand(options: EvaluateOptions): Promise<void> {
     throw new Error(
       '--split is for images with label images or boxes; classification is evaluated on the test images.',
     );
-  const { data, download, batchSize, json } = options;
-  const opened = await openSplit(data, 'test', openOptions({ download }));
+  const { data, batchSize, json } = options;
+  const opened = await openSplit(data, 'test', openOptions(options));
   const height = 'height' in opened.images ? opened.images.height : askedSize(options);
   const network = await openSource(options, { height });
   const { model } = network;
