@@ -142,11 +142,12 @@ async function weightsOf({ file, sha256 }: NonNullable<Spec['weights']>): Promis
 export function finishedModel(root: string, from: Hash, names: readonly string[]): string {
   const run = runFolder(root, from);
   const folder = names.map((name) => join(run, name)).find((path) => existsSync(path));
-  const done = isDone(root, from);
-  if (done && folder) return folder;
-  const problem = done
-    ? `finished, but ${run} has no ${names.join(' and no ')}: put its model there, or move that folder away; ` +
-      '`refconv experiment retry` and the same command again then go on, and train what is not there.'
-    : 'not finished: do it first.';
-  throw new Error(`The run that this one starts from, ${shortHash(from)}, is ${problem}`);
+  if (!isDone(root, from))
+    throw new Error(`The run that this one starts from, ${shortHash(from)}, is not finished: do it first.`);
+  if (folder) return folder;
+  throw new Error(
+    `The run that this one starts from, ${shortHash(from)}, is finished, but ${run} has no ${names.join(' and no ')}: ` +
+      'put its model there, or move that folder away; ' +
+      '`refconv experiment retry` and the same command again then go on, and train what is not there.',
+  );
 }
