@@ -1,14 +1,10 @@
 #!/usr/bin/env node
 /** What makes RefConv work. */
+import { refconv } from './arms.js';
 import { gainOver, MORE_THAN_RETRAINING } from './claims.js';
-import type { Arm, Experiment } from './experiment.js';
+import type { Experiment } from './experiment.js';
 import { CORES_NETWORKS, presets } from './presets.js';
 import { script } from './script.js';
-
-const refconv = (options: Record<string, string | boolean> = {}): Arm => ({
-  after: 'baseline',
-  method: { id: 'refconv', options },
-});
 
 export const experiment: Experiment = {
   name: 'ablations',

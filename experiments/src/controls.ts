@@ -1,14 +1,10 @@
 #!/usr/bin/env node
 /** What readers of the paper ask of the gain and of RefConv's choices. */
+import { refconv } from './arms.js';
 import { GAIN, gainOver, MORE_THAN_RETRAINING, SAME_INFERENCE, STEP_FLOPS } from './claims.js';
-import { type Arm, bothStages, type Experiment } from './experiment.js';
+import { bothStages, type Experiment } from './experiment.js';
 import { CORES_NETWORKS, presets } from './presets.js';
 import { script } from './script.js';
-
-const refconv = (options: Record<string, string | number | boolean> = {}): Arm => ({
-  after: 'baseline',
-  method: { id: 'refconv', options },
-});
 
 export const experiment: Experiment = {
   name: 'controls',

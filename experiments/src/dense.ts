@@ -1,9 +1,8 @@
 /** What the experiments of segmentation and detection have in common: their networks, recipes, and the arms and claims of both readings. */
 import { type Claim, paperRecipe } from '@refconv/runs';
 import type { Recipe } from '@refconv/training';
+import { refconv } from './arms.js';
 import { type Arm, bothStages } from './experiment.js';
-
-export const refconv = { id: 'refconv', options: {} } as const;
 
 export const NETWORKS = [{ id: 'mobilenetv1' }, { id: 'mobilenetv2' }, { id: 'mobilenetv3_large_torchvision' }];
 
@@ -27,14 +26,14 @@ export const within: Record<string, Arm> = {
   baseline: {},
   'baseline, as long as both stages': { recipe: bothStages },
   retraining: { after: 'baseline' },
-  refconv: { after: 'baseline', method: refconv },
+  refconv: refconv(),
 };
 
 /** RefConv before it: a classifier that is refocused, merged and transferred, and its controls. */
 export const transferred: Record<string, Arm> = {
   classifier: { classifier: true },
   'classifier, retrained': { classifier: true, after: 'classifier' },
-  'classifier, refocused': { classifier: true, after: 'classifier', method: refconv },
+  'classifier, refocused': { ...refconv(), classifier: true, after: 'classifier' },
   'over the classifier': { after: 'classifier', firstStage: true },
   'over the retrained classifier': { after: 'classifier, retrained', firstStage: true },
   'over the refocused classifier': { after: 'classifier, refocused', firstStage: true },

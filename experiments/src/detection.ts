@@ -2,7 +2,8 @@
 /** RefConv in object detection: docs/detection.md. */
 import { DETECTION_RECIPE } from '@refconv/detection/recipe';
 import { paperRecipe } from '@refconv/runs';
-import { claimsOf, NETWORKS, PUBLISHED, recipeOf, refconv, transferred, within } from './dense.js';
+import { starts } from './arms.js';
+import { claimsOf, NETWORKS, PUBLISHED, recipeOf, transferred, within } from './dense.js';
 import type { Arm, Experiment, Preset, SettingsInput } from './experiment.js';
 import { script } from './script.js';
 
@@ -10,11 +11,13 @@ const recipe = recipeOf(DETECTION_RECIPE);
 
 const arms: Record<string, Arm> = {
   ...within,
-  'refconv everywhere': { after: 'baseline', method: { ...refconv, everywhere: true } },
+  'refconv everywhere': { after: 'baseline', method: { id: 'refconv', everywhere: true } },
   ...transferred,
+  ...starts,
 };
 
 const WITHIN = [...Object.keys(within), 'refconv everywhere'];
+const BOTH = [...WITHIN, ...Object.keys(transferred)];
 const task = { id: 'detection' } as const;
 
 /** BCCD, of which two boxes have no area. */
@@ -22,7 +25,7 @@ const data = { name: 'voc' as const, folder: 'bccd', skipBroken: true };
 
 const presets: Record<Preset, SettingsInput> = {
   paper: {
-    ...{ networks: NETWORKS, task, data, recipe: recipe(), seeds: [1, 2, 3], threads: null },
+    ...{ networks: NETWORKS, arms: BOTH, task, data, recipe: recipe(), seeds: [1, 2, 3], threads: null },
     classification: { data: { name: 'imagenet' }, recipe: paperRecipe() },
   },
   cifar: {

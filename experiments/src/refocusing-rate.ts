@@ -1,19 +1,12 @@
 #!/usr/bin/env node
 /** What of RefConv is its map, and what the length of its steps. */
+import { matched, refconv, starts } from './arms.js';
 import type { Arm, Experiment } from './experiment.js';
 import { presets } from './presets.js';
 import { script } from './script.js';
 
-type Options = Record<string, string | number>;
-
-const refconv = (options: Options = {}, recipe?: Arm['recipe']): Arm => ({
-  after: 'baseline',
-  method: { id: 'refconv', options },
-  recipe,
-});
-const matched: Arm['recipe'] = () => ({ refocusingRate: 'matched' });
 const slower: Arm['recipe'] = ({ learningRate }) => ({ learningRate: 0.2 * learningRate });
-const slowerAndMatched: Arm['recipe'] = (...given) => ({ ...slower(...given), ...matched(...given) });
+const slowerAndMatched: Arm['recipe'] = (...given) => ({ ...slower(...given), ...matched() });
 
 export const experiment: Experiment = {
   name: 'refocusing-rate',
@@ -29,10 +22,7 @@ export const experiment: Experiment = {
   arms: {
     baseline: {},
     retraining: { after: 'baseline' },
-    refconv: refconv(),
-    'refconv, rate matched': refconv({}, matched),
-    'W_r zero': refconv({ init: 'zero' }),
-    'W_r zero, rate matched': refconv({ init: 'zero' }, matched),
+    ...starts,
     'W_r official': refconv({ init: 'official' }),
     'W_r official, rate matched': refconv({ init: 'official' }, matched),
     'retraining, rate × 0.2': { after: 'baseline', recipe: slower, fixedRate: true },

@@ -67,6 +67,9 @@ const ARMS: Record<string, string[]> = {
     'over the classifier',
     'over the retrained classifier',
     'over the refocused classifier',
+    'refconv, rate matched',
+    'W_r zero',
+    'W_r zero, rate matched',
   ],
   detection: [
     'baseline, as long as both stages',
@@ -79,6 +82,9 @@ const ARMS: Record<string, string[]> = {
     'over the classifier',
     'over the retrained classifier',
     'over the refocused classifier',
+    'refconv, rate matched',
+    'W_r zero',
+    'W_r zero, rate matched',
   ],
 };
 

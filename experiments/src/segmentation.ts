@@ -2,20 +2,30 @@
 /** RefConv in semantic segmentation: docs/segmentation.md. */
 import { paperRecipe } from '@refconv/runs';
 import { SEGMENTATION_RECIPE } from '@refconv/segmentation/recipe';
+import { starts } from './arms.js';
 import { claimsOf, NETWORKS, PUBLISHED, recipeOf, transferred, within } from './dense.js';
 import type { Arm, Experiment, Preset, SettingsInput } from './experiment.js';
 import { script } from './script.js';
 
 const recipe = recipeOf(SEGMENTATION_RECIPE);
 
-const arms: Record<string, Arm> = { ...within, ...transferred };
+const arms: Record<string, Arm> = { ...within, ...transferred, ...starts };
 
 const WITHIN = Object.keys(within);
+const BOTH = [...WITHIN, ...Object.keys(transferred)];
 const task = { id: 'segmentation' } as const;
 
 const presets: Record<Preset, SettingsInput> = {
   paper: {
-    ...{ networks: NETWORKS, task, data: { name: 'camvid' }, recipe: recipe(), seeds: [1, 2, 3], threads: null },
+    ...{
+      networks: NETWORKS,
+      arms: BOTH,
+      task,
+      data: { name: 'camvid' },
+      recipe: recipe(),
+      seeds: [1, 2, 3],
+      threads: null,
+    },
     classification: { data: { name: 'imagenet' }, recipe: paperRecipe() },
   },
   cifar: {
