@@ -62,6 +62,14 @@ describe('refconv experiment', function () {
     expect(succeed('experiment', 'cancel', 'waits', ...results())).to.contain('2 runs cancelled');
     expect(states()).to.equal('cancelled cancelled');
     expect(succeed('experiment', 'retry', 'waits', ...results())).to.contain('2 runs will be tried again');
+    const arm = grid.rows.at(-1)?.arm as string;
+    expect(succeed('experiment', 'cancel', 'waits', '--arm', arm, ...results())).to.contain('1 run cancelled');
+    expect(states()).to.equal('waiting cancelled');
+    expect(succeed('experiment', 'retry', 'waits', '--arm', arm, ...results())).to.contain('1 run will be tried again');
+    expect(states()).to.equal('waiting waiting');
+    expect(fail('experiment', 'cancel', 'waits', '--arm', 'none', ...results())).to.contain(
+      `The grid waits has no arm 'none'; it has`,
+    );
     expect(succeed('experiment', 'clean', 'waits', ...results())).to.contain('Removed 0');
     expect(fail('experiment', 'status', 'waitz', ...results()))
       .to.contain("no grid 'waitz'")

@@ -6,6 +6,17 @@ import type { Command } from 'commander';
 import { type Root, startGrid, untilInterrupt, withLauncher, withRoot } from './launcher.js';
 import { count } from './values.js';
 
+interface Arms {
+  arm?: string[];
+}
+
+const withArms = (command: Command): Command =>
+  withRoot(command).option(
+    '--arm <name>',
+    'only the runs of this arm; repeatable',
+    (name: string, before: string[] = []) => [...before, name],
+  );
+
 export function addExperimentCommands(program: Command): void {
   const group = program
     .command('experiment')
@@ -42,26 +53,28 @@ export function addExperimentCommands(program: Command): void {
       }
     });
 
-  withRoot(
+  withArms(
     group.command('retry <name>').description('Let runs that failed or were cancelled be started again.'),
-  ).action(async (name: string, { results }: Root) => {
-    const [{ readGrid }, { retryRuns }] = [await import('@refconv/runs/grid'), await import('@refconv/runs/control')];
-    const retried = await retryRuns(results, await readGrid(results, name));
+  ).action(async (name: string, { results, arm }: Root & Arms) => {
+    const { readGrid, runsOfArms } = await import('@refconv/runs/grid');
+    const { retryRuns } = await import('@refconv/runs/control');
+    const grid = await readGrid(results, name);
+    const retried = await retryRuns(results, grid, arm && runsOfArms(grid, arm));
     console.log(`${counted(retried, 'run')} will be tried again: refconv experiment run ${name}`);
   });
 
-  withRoot(
+  withArms(
     group
       .command('cancel <name>')
-      .description('Stop all its runs, with checkpoints, wherever they are; also those that other grids share.'),
-  ).action(async (name: string, { results }: Root) => {
-    const [{ readGrid }, { cancelJobs, cancelRuns }] = [
-      await import('@refconv/runs/grid'),
-      await import('@refconv/runs/control'),
-    ];
-    const cancelled = await cancelRuns(results, await readGrid(results, name));
+      .description('Stop its runs, with checkpoints, wherever they are; also those that other grids share.'),
+  ).action(async (name: string, { results, arm }: Root & Arms) => {
+    const { readGrid, runsOfArms } = await import('@refconv/runs/grid');
+    const { cancelJobs, cancelRuns } = await import('@refconv/runs/control');
+    const grid = await readGrid(results, name);
+    const cancelled = await cancelRuns(results, grid, arm && runsOfArms(grid, arm));
     console.log(`${counted(cancelled, 'run')} cancelled; refconv experiment retry ${name} takes that back.`);
-    await cancelJobs(results, name);
+    // Tasks of an arm end as soon as they start; a job has those of others too.
+    if (!arm) await cancelJobs(results, name);
   });
 
   withRoot(

@@ -82,6 +82,15 @@ export class GridBuilder {
 /** What of a grid its runs need. */
 export type RunList = Pick<Grid, 'name' | 'rows' | 'runs'>;
 
+/** The runs of some arms, of all networks and seeds. @throws RangeError where the grid has no such arm. */
+export function runsOfArms({ name, rows }: Pick<RunList, 'name' | 'rows'>, arms: readonly string[]): Hash[] {
+  const known = new Set(rows.map(({ arm }) => arm));
+  const unknown = arms.find((arm) => !known.has(arm));
+  if (unknown === undefined) return rows.filter(({ arm }) => arms.includes(arm)).map(({ hash }) => hash);
+  const list = [...known].map((arm) => `'${arm}'`).join(', ');
+  throw new RangeError(`The grid ${name} has no arm '${unknown}'; it has ${list}.`);
+}
+
 /**
  * Preset, kind, changes and what was left out, to read.
  * @example
