@@ -11,7 +11,7 @@ import { isolines, landscapeChart, sliceChart, surfaceChart } from './landscape.
 import { classChart, confusionChart, reliabilityChart } from './predictions.js';
 import { epsChart } from './robustness.js';
 import { stylesOf } from './style.js';
-import { gainsChart, trainingChart } from './training.js';
+import { type GainRow, gainsChart, trainingChart } from './training.js';
 
 /** A bowl: the loss is 4·(x² + y²), so that a line of level l is a circle of radius √l / 2. */
 const steps = Array.from({ length: 21 }, (_, i) => Number((-1 + i / 10).toFixed(1)));
@@ -76,7 +76,8 @@ describe('the charts', () => {
       const svg = await toSvg(chart);
       expect(svg)
         .to.match(/^<svg /)
-        .and.not.contain('<b>');
+        .and.not.contain('<b>')
+        .and.not.match(/NaN|undefined|null/);
     });
   }
 
@@ -102,6 +103,11 @@ describe('the charts', () => {
     const legends = async (second: number) =>
       (await toSvg(redundancyChart(ofLayers(second)))).match(/>KL, nats</g)?.length;
     expect([await legends(1), await legends(100)]).to.deep.equal([1, 2]);
+  });
+
+  it('have the names of arms whole', async () => {
+    const arm = 'batch norm frozen, W_r zero, rate × 0.1';
+    expect(await toSvg(gainsChart([{ ...gains[0], arm } as GainRow, ...gains]))).to.contain(`>${arm}</text>`);
   });
 
   it('stay as wide as a page where a name is absurdly long', async () => {

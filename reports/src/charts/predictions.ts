@@ -72,7 +72,7 @@ export function classChart(rows: readonly ClassRow[]): TopLevelSpec {
     data: valuesOf(rows.map((row) => ({ ...row, top1: short(row.top1) }))),
     mark: { type: 'bar' },
     encoding: {
-      y: { field: 'class', type: 'nominal', title: null, sort: null, axis: { labelLimit: 140 } },
+      y: { field: 'class', type: 'nominal', title: null, sort: null },
       yOffset: { field: 'run', type: 'nominal', sort: null },
       x: { field: 'top1', type: 'quantitative', title: 'test accuracy, %', scale: { domain: [0, 100] } },
       color,

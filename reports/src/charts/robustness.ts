@@ -1,6 +1,6 @@
 /** What networks withstand: curves over eps with their confidence intervals. */
 import type { TopLevelSpec } from 'vega-lite';
-import { CONFIG, INK, SCHEMA, short, stylesOf, valuesOf } from './style.js';
+import { CONFIG, INK, optional, SCHEMA, short, stylesOf, valuesOf } from './style.js';
 
 /** A number at one eps: of an arm, or of a comparison of two. */
 export interface EpsRow {
@@ -32,12 +32,15 @@ export function epsChart(rows: readonly EpsRow[], title: string, { zero = false 
     axis: { values: levels, grid: false, format: '~g' },
   };
   const y = { field: 'value', type: 'quantitative' as const, title, scale: { zero: true } };
+  const interval = optional([
+    { field: 'low', title: '95 % from', format: '.4~f' },
+    { field: 'high', title: '95 % to', format: '.4~f' },
+  ]);
   const tooltip = [
     { field: 'curve' },
     { field: 'eps' },
     { field: 'value', title, format: '.4~f' },
-    { field: 'low', title: '95 % from', format: '.4~f' },
-    { field: 'high', title: '95 % to', format: '.4~f' },
+    ...interval.tooltip,
     { field: 'images' },
   ];
   return {
@@ -53,6 +56,7 @@ export function epsChart(rows: readonly EpsRow[], title: string, { zero = false 
         ...(low !== undefined && high !== undefined && { low: short(low), high: short(high) }),
       })),
     ),
+    transform: interval.transform,
     layer: [
       ...(zero
         ? [{ mark: { type: 'rule' as const, style: INK, strokeDash: [2, 3] }, encoding: { y: { datum: 0 } } }]

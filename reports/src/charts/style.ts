@@ -25,7 +25,7 @@ export const CONFIG: TopLevelSpec['config'] = {
   style: { [INK]: { color: '#1b1f23' } },
   axis: {
     ...{ labelFontSize: 12, titleFontSize: 12, titleFontWeight: 'normal', titlePadding: 8, labelFlush: false },
-    titleLimit: LONGEST,
+    ...{ labelLimit: LONGEST, titleLimit: LONGEST },
   },
   legend: {
     labelFontSize: 12,
@@ -50,6 +50,18 @@ export const valuesOf = (rows: readonly object[]) => ({ values: rows.map((row) =
 
 /** A number with six digits: more cannot be seen, and files stay small. */
 export const short = (value: number) => Number(value.toPrecision(6));
+
+/** Entries of a tooltip that some rows lack, where a dash stands for them, and the transform that they need. */
+export function optional(entries: readonly { field: string; title: string; format: string }[]) {
+  const text = (field: string) => `${field}Text`;
+  return {
+    transform: entries.map(({ field, format }) => ({
+      calculate: `isValid(datum.${field}) ? format(datum.${field}, '${format}') : '–'`,
+      as: text(field),
+    })),
+    tooltip: entries.map(({ field, title }) => ({ field: text(field), title })),
+  };
+}
 
 const cycle = <T>(values: readonly T[], count: number, shift = 0) =>
   Array.from({ length: count }, (_, i) => values[(i + shift * Math.floor(i / values.length)) % values.length] as T);

@@ -1,6 +1,6 @@
 /** Training curves, and bars with confidence intervals. */
 import type { TopLevelSpec } from 'vega-lite';
-import { CONFIG, INK, SCHEMA, short, stylesOf, valuesOf } from './style.js';
+import { CONFIG, INK, optional, SCHEMA, short, stylesOf, valuesOf } from './style.js';
 
 /** A number after an epoch: of a single run, or the mean over an arm's runs with the least and largest. */
 export interface CurveRow {
@@ -40,17 +40,20 @@ export function trainingChart(all: readonly CurveRow[], title: string): TopLevel
   const point = epochs > POINTS ? ('transparent' as const) : { size: 30, filled: true };
   const shown = `[${curves.map((_, i) => `curve${i}`)}][datum.index]`;
   const y = { field: 'value', type: 'quantitative', title, scale: { zero: false } } as const;
+  const overRuns = optional(
+    rows.some(({ low }) => low !== undefined)
+      ? [
+          { field: 'low', title: 'least', format: '.4~f' },
+          { field: 'high', title: 'largest', format: '.4~f' },
+          { field: 'runs', title: 'runs', format: 'd' },
+        ]
+      : [],
+  );
   const tooltip = [
     { field: 'curve' },
     { field: 'epoch' },
     { field: 'value', title, format: '.4~f' },
-    ...(rows.some(({ low }) => low !== undefined)
-      ? [
-          { field: 'low', title: 'least', format: '.4~f' },
-          { field: 'high', title: 'largest', format: '.4~f' },
-          { field: 'runs' },
-        ]
-      : []),
+    ...overRuns.tooltip,
   ];
   return {
     $schema: SCHEMA,
@@ -75,7 +78,10 @@ export function trainingChart(all: readonly CurveRow[], title: string): TopLevel
         ...(low !== undefined && high !== undefined && { low: short(low), high: short(high) }),
       })),
     ),
-    transform: [{ filter: `${shown} && datum.epoch >= from${single ? ' && (single || !isValid(datum.run))' : ''}` }],
+    transform: [
+      { filter: `${shown} && datum.epoch >= from${single ? ' && (single || !isValid(datum.run))' : ''}` },
+      ...overRuns.transform,
+    ],
     encoding: {
       x: {
         ...{ field: 'epoch', type: 'quantitative' },
@@ -144,19 +150,22 @@ export function gainsChart(
   arms: readonly string[] = [...new Set(rows.map(({ arm }) => arm))],
 ): TopLevelSpec {
   const { color } = stylesOf(arms, 'arm');
+  const paper = rows.some((row) => row.paper !== undefined);
+  const known = optional([
+    { field: 'low', title: '95 % from', format: '+.2f' },
+    { field: 'high', title: '95 % to', format: '+.2f' },
+    ...(paper ? [{ field: 'paper', title: "the paper's", format: '+.2f' }] : []),
+  ]);
   const tooltip = [
     { field: 'network' },
     { field: 'arm' },
     { field: 'gain', title: 'gain, points', format: '+.2f' },
-    { field: 'low', title: '95 % from', format: '+.2f' },
-    { field: 'high', title: '95 % to', format: '+.2f' },
+    ...known.tooltip,
     { field: 'pairs', title: 'seeds' },
-    { field: 'paper', title: "the paper's", format: '+.2f' },
   ];
-  const paper = rows.some((row) => row.paper !== undefined);
   // One arm: the networks stand below each other. Several: each network has a panel of its own.
   const several = new Set(rows.map(({ arm }) => arm)).size > 1;
-  const y = { type: 'nominal' as const, title: null, sort: null, axis: { labelLimit: 170 } };
+  const y = { type: 'nominal' as const, title: null, sort: null };
   const bars = {
     width: 400,
     height: { step: 20 },
@@ -187,7 +196,8 @@ export function gainsChart(
         : []),
     ],
   };
-  const common = { $schema: SCHEMA, background: 'white', config: CONFIG, data: valuesOf(rows) };
+  const { transform } = known;
+  const common = { $schema: SCHEMA, background: 'white', config: CONFIG, data: valuesOf(rows), transform };
   if (!several) return { ...common, ...bars };
   const networks = [...new Set(rows.map(({ network }) => network))];
   const header = { labelOrient: 'top' as const, labelAnchor: 'start' as const, labelFontWeight: 'bold' as const };
