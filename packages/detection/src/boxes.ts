@@ -23,7 +23,8 @@ export function iou(a: Box, b: Box): number {
   return intersection / (area(a) + area(b) - intersection);
 }
 
-const area = ([x1, y1, x2, y2]: Box) => (x2 - x1) * (y2 - y1);
+// By index, as taking it apart costs several times as much, and this is called twice for each pair of boxes.
+const area = (box: Box) => (box[2] - box[0]) * (box[3] - box[1]);
 
 /** The part of a box that is inside the image. */
 export function clip([x1, y1, x2, y2]: Box, { height, width }: Size): Box {

@@ -34,7 +34,9 @@ export function nonMaximumSuppression(boxes: readonly Box[], scores: readonly nu
   const kept: number[] = [];
   for (const candidate of inFallingOrder(scores)) {
     const box = boxes[candidate] as Box;
-    if (!kept.some((better) => iou(boxes[better] as Box, box) > largestIou)) kept.push(candidate);
+    let stays = true;
+    for (let i = 0; stays && i < kept.length; i++) stays = !(iou(boxes[kept[i] as number] as Box, box) > largestIou);
+    if (stays) kept.push(candidate);
   }
   return kept;
 }
@@ -66,18 +68,20 @@ export function detectionsOf(
 ): Detection[] {
   const classes = logits.length / anchors.length;
   const probabilities = softmax(logits, classes);
-  const boxOf = anchors.map((anchor, i) => {
-    const code = [0, 1, 2, 3].map((k) => codes[4 * i + k] as number);
-    return clip(decode(code as [number, number, number, number], anchor), size);
-  });
+  const code = (i: number) => codes[i] as number;
+  const boxOf = (anchor: number) => {
+    const i = 4 * anchor;
+    return clip(decode([code(i), code(i + 1), code(i + 2), code(i + 3)], anchors[anchor] as Box), size);
+  };
   const found: Detection[] = [];
   for (let label = 1; label < classes; label++) {
     const score = (anchor: number) => probabilities[anchor * classes + label] as number;
-    const likely = anchors.flatMap((_, anchor) => (score(anchor) > leastScore ? [anchor] : []));
+    const likely: number[] = [];
+    for (let anchor = 0; anchor < anchors.length; anchor++) if (score(anchor) > leastScore) likely.push(anchor);
     const best = inFallingOrder(likely.map(score))
       .slice(0, candidates)
       .map((i) => likely[i] as number);
-    const boxes = best.map((anchor) => boxOf[anchor] as Box);
+    const boxes = best.map(boxOf);
     const scores = best.map(score);
     for (const i of nonMaximumSuppression(boxes, scores, largestIou))
       found.push({ label, score: scores[i] as number, box: boxes[i] as Box });
@@ -89,15 +93,12 @@ export function detectionsOf(
 function softmax(logits: ArrayLike<number>, classes: number): Float64Array {
   const result = Float64Array.from(logits);
   for (let start = 0; start < result.length; start += classes) {
-    const row = result.subarray(start, start + classes);
-    const largest = Math.max(...row);
-    row.forEach((logit, i) => {
-      row[i] = Math.exp(logit - largest);
-    });
-    const sum = row.reduce((total, value) => total + value, 0);
-    row.forEach((value, i) => {
-      row[i] = value / sum;
-    });
+    const end = start + classes;
+    let largest = Number.NEGATIVE_INFINITY;
+    for (let i = start; i < end; i++) largest = Math.max(largest, result[i] as number);
+    let sum = 0;
+    for (let i = start; i < end; i++) sum += result[i] = Math.exp((result[i] as number) - largest);
+    for (let i = start; i < end; i++) result[i] = (result[i] as number) / sum;
   }
   return result;
 }

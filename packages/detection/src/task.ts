@@ -91,16 +91,16 @@ export const detection: Task<DetectedImage, DetectionEvaluation, Measures> = {
   },
   results({ logits, boxes, anchors, loss, positives, finite }, { targets, size }, classes) {
     const count = anchors.length / size / 4;
+    // They are the same for all images.
+    const shares = Array.from(
+      { length: count },
+      (_, k) => Array.from(anchors.subarray(4 * k, 4 * k + 4)) as unknown as Box,
+    );
     return Array.from({ length: size }, (_, i): DetectedImage => {
       const rows = <T extends Float32Array | Int32Array>(values: T, columns: number) =>
         values.subarray(i * count * columns, (i + 1) * count * columns);
       const { boxes: truth, ...own } = boxesOf(targets, i);
       const allFinite = finite[i] === 1;
-      const numbers = rows(anchors, 4);
-      const shares = Array.from(
-        { length: count },
-        (_, k) => Array.from(numbers.subarray(4 * k, 4 * k + 4)) as unknown as Box,
-      );
       const found = allFinite ? detectionsOf(rows(logits, classes + 1), rows(boxes, 4), shares, WHOLE) : [];
       return {
         ...{ ...own, truth, classes, finite: allFinite, positives: positives[i] as number },
