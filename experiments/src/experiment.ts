@@ -20,6 +20,7 @@ import {
   taskSchema,
   weightsSchema,
 } from '@refconv/runs';
+import { checkArms } from '@refconv/runs/grid';
 import { z } from 'zod';
 
 const networkSettings = z.strictObject({ ...networkSchema.shape, name: z.string().optional() });
@@ -122,10 +123,8 @@ export function checkSettings(experiment: Experiment, settings: unknown): Settin
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined)
     throw new RangeError(`Two arms of ${experiment.name} would be called '${twice}': give the method another name.`);
-  const unknown = checked.arms?.filter((arm) => !names.includes(arm)) ?? [];
-  if (unknown.length === 0) return checked;
-  const known = names.map((arm) => `'${arm}'`).join(', ');
-  throw new RangeError(`${experiment.name} has no arm '${unknown[0]}'; it has ${known}.`);
+  checkArms(experiment.name, names, checked.arms ?? []);
+  return checked;
 }
 
 /** The arms of the settings' methods. */

@@ -84,12 +84,18 @@ export type RunList = Pick<Grid, 'name' | 'rows' | 'runs'>;
 
 /** The runs of some arms, of all networks and seeds. @throws RangeError where the grid has no such arm. */
 export function runsOfArms({ name, rows }: Pick<RunList, 'name' | 'rows'>, arms: readonly string[]): Hash[] {
-  const known = new Set(rows.map(({ arm }) => arm));
-  const unknown = arms.find((arm) => !known.has(arm));
-  if (unknown === undefined) return rows.filter(({ arm }) => arms.includes(arm)).map(({ hash }) => hash);
-  const list = [...known].map((arm) => `'${arm}'`).join(', ');
-  throw new RangeError(`The grid ${name} has no arm '${unknown}'; it has ${list}.`);
+  checkArms(`The grid ${name}`, [...new Set(rows.map(({ arm }) => arm))], arms);
+  return rows.filter(({ arm }) => arms.includes(arm)).map(({ hash }) => hash);
 }
+
+/** @param owner what has the known arms, as the message names it. @throws RangeError where one that is wanted is not among them. */
+export function checkArms(owner: string, known: readonly string[], wanted: readonly string[]): void {
+  const unknown = wanted.find((arm) => !known.includes(arm));
+  if (unknown === undefined) return;
+  throw new RangeError(`${owner} has no arm '${unknown}'; it has ${quoted(known)}.`);
+}
+
+const quoted = (arms: readonly string[]) => arms.map((arm) => `'${arm}'`).join(', ');
 
 /**
  * Preset, kind, changes and what was left out, to read.
@@ -104,9 +110,7 @@ export function settingsText({ preset, kind, changed, guessed, armsLeftOut }: Gr
     `${preset || 'unknown'}${guessed ? ', guessed of the name' : ''}`,
     ...{ table: [], search: ['search of learning rates'], tuned: ['tuned learning rates'] }[kind],
     ...(changes.length > 0 ? [`changed: ${changes.join(', ')}`] : []),
-    ...(armsLeftOut
-      ? [`${counted(armsLeftOut.length, 'arm')} left out: ${armsLeftOut.map((arm) => `'${arm}'`).join(', ')}`]
-      : []),
+    ...(armsLeftOut ? [`${counted(armsLeftOut.length, 'arm')} left out: ${quoted(armsLeftOut)}`] : []),
   ].join('; ');
 }
 
