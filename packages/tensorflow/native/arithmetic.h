@@ -117,4 +117,14 @@ struct ResizeShape {
 // y = rows·x·columnsᵀ for each channel: matrices [outHeight, height] and [outWidth, width] that are almost all zeros.
 void ResizeSeparably(const float* x, const float* rows, const float* columns, const ResizeShape& shape, float* y);
 
+// log Σ e^x − x of the label, of each row of logits [rows, classes]; NaN where a logit is NaN or +∞. Labels are classes.
+void SparseCrossEntropy(const float* logits, const int32_t* labels, int64_t rows, int64_t classes, float* losses);
+
+// Gradient of the logits.
+void SparseCrossEntropyGradient(const float* dlosses, const float* logits, const int32_t* labels, int64_t rows, int64_t classes,
+                                float* dlogits);
+
+// Where the largest number of each row of x [rows, classes] lies; of several equal ones the first.
+void LargestOfRows(const float* x, int64_t rows, int64_t classes, int32_t* indices);
+
 }  // namespace refconv

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "arithmetic.h"
+#include "vectors.h"
 #include "workers.h"
 
 namespace refconv {
@@ -27,12 +28,18 @@ std::vector<std::vector<Entry>> Entries(const float* matrix, int64_t rows, int64
   return entries;
 }
 
-// sum = Σ weight·(row of `width` numbers)
-void Blend(const std::vector<Entry>& entries, const float* rows, int64_t width, float* __restrict sum) {
-  std::fill(sum, sum + width, 0.0f);
-  for (auto [row, weight] : entries) {
-    const float* __restrict in = rows + row * width;
-    for (int64_t i = 0; i < width; ++i) sum[i] += weight * in[i];
+// sum = Σ weight·(`width` numbers of a row), of rows that lie `stride` apart.
+void Blend(const std::vector<Entry>& entries, const float* rows, int64_t stride, int64_t width, float* sum) {
+  int64_t i = 0;
+  for (; i + kWidth <= width; i += kWidth) {
+    V blended = {};
+    for (auto [row, weight] : entries) blended += weight * Load(rows + row * stride + i);
+    Store(sum + i, blended);
+  }
+  for (; i < width; ++i) {
+    float blended = 0;
+    for (auto [row, weight] : entries) blended += weight * rows[row * stride + i];
+    sum[i] = blended;
   }
 }
 
@@ -41,14 +48,16 @@ void Blend(const std::vector<Entry>& entries, const float* rows, int64_t width, 
 void ResizeSeparably(const float* x, const float* rows, const float* columns, const ResizeShape& s, float* y) {
   auto rowEntries = Entries(rows, s.outHeight, s.height);
   auto columnEntries = Entries(columns, s.outWidth, s.width);
+  int64_t width = s.width * s.channels, outWidth = s.outWidth * s.channels, whole = RoundUp(s.channels, kWidth);
   Workers::Get().Run(s.batch * s.outHeight, [&](int64_t part) {
     thread_local std::vector<float> blended;
-    blended.resize(s.width * s.channels);
-    const float* image = x + part / s.outHeight * s.height * s.width * s.channels;
-    Blend(rowEntries[part % s.outHeight], image, s.width * s.channels, blended.data());
-    float* out = y + part * s.outWidth * s.channels;
+    blended.resize(width + kWidth);
+    Blend(rowEntries[part % s.outHeight], x + part / s.outHeight * s.height * width, width, width, blended.data());
+    float* out = y + part * outWidth;
     for (int64_t column = 0; column < s.outWidth; ++column) {
-      Blend(columnEntries[column], blended.data(), s.channels, out + column * s.channels);
+      // Whole vectors where there is room: what lies beyond a pixel is the next one's, which is written after it.
+      int64_t first = column * s.channels, count = first + whole <= outWidth ? whole : s.channels;
+      Blend(columnEntries[column], blended.data(), s.channels, count, out + first);
     }
   });
 }

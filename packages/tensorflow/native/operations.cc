@@ -1,5 +1,5 @@
 // Registers the CPU kernels as TensorFlow operations, through TensorFlow's C API for custom operations.
-// All take and give float32. What they compute is said in arithmetic.h.
+// Numbers are float32 where none says otherwise. What they compute is said in arithmetic.h.
 
 #include <cmath>
 #include <string>
@@ -34,16 +34,24 @@ class Call {
 
   const float* Data(TF_Tensor* tensor) { return static_cast<const float*>(TF_TensorData(tensor)); }
 
-  float* Output(int index, const std::vector<int64_t>& shape) {
-    int64_t count = 1;
-    for (int64_t size : shape) count *= size;
-    TF_Tensor* tensor = TF_AllocateOutput(context_, index, TF_FLOAT, shape.data(), static_cast<int>(shape.size()),
-                                          count * sizeof(float), status_);
-    tensors_.push_back(tensor);
-    return static_cast<float*>(TF_TensorData(tensor));
-  }
+  const int32_t* Integers(TF_Tensor* tensor) { return static_cast<const int32_t*>(TF_TensorData(tensor)); }
+
+  float* Output(int index, const std::vector<int64_t>& shape) { return Allocate<float>(index, TF_FLOAT, shape); }
+  int32_t* IntegerOutput(int index, const std::vector<int64_t>& shape) { return Allocate<int32_t>(index, TF_INT32, shape); }
+
+  void Fail(const std::string& message) { TF_SetStatus(status_, TF_INVALID_ARGUMENT, message.c_str()); }
 
  private:
+  template <typename Number>
+  Number* Allocate(int index, TF_DataType type, const std::vector<int64_t>& shape) {
+    int64_t count = 1;
+    for (int64_t size : shape) count *= size;
+    TF_Tensor* tensor = TF_AllocateOutput(context_, index, type, shape.data(), static_cast<int>(shape.size()),
+                                          count * sizeof(Number), status_);
+    tensors_.push_back(tensor);
+    return static_cast<Number*>(TF_TensorData(tensor));
+  }
+
   TF_OpKernelContext* context_;
   TF_Status* status_;
   std::vector<TF_Tensor*> tensors_;
@@ -296,6 +304,38 @@ void ComputeResize(void*, TF_OpKernelContext* context) {
   ResizeSeparably(call.Data(x), call.Data(rows), call.Data(columns), s, y);
 }
 
+// Logits [n, classes] and labels [n]: the rows' cross entropies.
+void ComputeCrossEntropy(void*, TF_OpKernelContext* context) {
+  Call call(context);
+  TF_Tensor *logits = call.Input(0), *labels = call.Input(1);
+  int64_t rows = TF_Dim(logits, 0), classes = Channels(logits);
+  const int32_t* numbers = call.Integers(labels);
+  for (int64_t row = 0; row < rows; ++row) {
+    if (numbers[row] >= 0 && numbers[row] < classes) continue;
+    return call.Fail("There is a label " + std::to_string(numbers[row]) + "; expected classes from 0 to " + std::to_string(classes - 1) + ".");
+  }
+  SparseCrossEntropy(call.Data(logits), numbers, rows, classes, call.Output(0, {rows}));
+}
+
+// dlosses [n], logits [n, classes] and labels [n], which were good: the gradient of the logits.
+void ComputeCrossEntropyGradient(void*, TF_OpKernelContext* context) {
+  Call call(context);
+  TF_Tensor *dlosses = call.Input(0), *logits = call.Input(1), *labels = call.Input(2);
+  int64_t rows = TF_Dim(logits, 0), classes = Channels(logits);
+  float* dlogits = call.Output(0, {rows, classes});
+  SparseCrossEntropyGradient(call.Data(dlosses), call.Data(logits), call.Integers(labels), rows, classes, dlogits);
+}
+
+// x [.., n]: where the largest number of each row lies.
+void ComputeLargest(void*, TF_OpKernelContext* context) {
+  Call call(context);
+  TF_Tensor* x = call.Input(0);
+  std::vector<int64_t> shape = Shape(x);
+  shape.pop_back();
+  int32_t* indices = call.IntegerOutput(0, shape);
+  if (TF_TensorElementCount(x) > 0) LargestOfRows(call.Data(x), Rows(x), Channels(x), indices);
+}
+
 // x [.., a, b]: [.., b, a].
 void ComputeTranspose(void*, TF_OpKernelContext* context) {
   Call call(context);
@@ -411,6 +451,8 @@ void ResizeShapes(TF_ShapeInferenceContext* context, TF_Status* status) {
 void DepthwiseShapes(TF_ShapeInferenceContext* context, TF_Status* status) {
   JoinedShape(context, status, {{0, 0, 1}, {2, 0, 2}, {0, 3, 4}});
 }
+void CrossEntropyShapes(TF_ShapeInferenceContext* context, TF_Status* status) { Inference(context, status).Like(0, 1); }
+void LargestShapes(TF_ShapeInferenceContext* context, TF_Status* status) { JoinedShape(context, status, {{0, 0, -1}}); }
 void TransposeShapes(TF_ShapeInferenceContext* context, TF_Status* status) {
   JoinedShape(context, status, {{0, 0, -2}, {0, -1, INT64_MAX}, {0, -2, -1}});
 }
@@ -464,11 +506,9 @@ void Register(const char* name, const std::vector<const char*>& inputs, const st
               const std::vector<const char*>& attributes, void (*shapes)(TF_ShapeInferenceContext*, TF_Status*),
               Create create, Compute compute) {
   TF_OpDefinitionBuilder* definition = TF_NewOpDefinitionBuilder(name);
-  for (std::string input : inputs) {
-    bool typed = input.find(':') != std::string::npos;
-    TF_OpDefinitionBuilderAddInput(definition, (typed ? input : input + ": float").c_str());
-  }
-  for (std::string output : outputs) TF_OpDefinitionBuilderAddOutput(definition, (output + ": float").c_str());
+  auto typed = [](std::string name) { return name.find(':') != std::string::npos ? name : name + ": float"; };
+  for (const char* input : inputs) TF_OpDefinitionBuilderAddInput(definition, typed(input).c_str());
+  for (const char* output : outputs) TF_OpDefinitionBuilderAddOutput(definition, typed(output).c_str());
   for (const char* attribute : attributes) TF_OpDefinitionBuilderAddAttr(definition, attribute);
   TF_OpDefinitionBuilderSetShapeInferenceFunction(definition, shapes);
   TF_Status* status = TF_NewStatus();
@@ -538,6 +578,10 @@ void RegisterOperations() {
            StatisticsShapes, [](TF_OpKernelConstruction* c) { return ReadAttributes(c, {"epsilon", "average_factor"}); },
            ComputeFinishStatistics);
   Register("RefconvResize", {"x", "rows", "columns"}, {"y"}, {}, ResizeShapes, none, ComputeResize);
+  Register("RefconvSparseCrossEntropy", {"logits", "labels: int32"}, {"losses"}, {}, CrossEntropyShapes, none, ComputeCrossEntropy);
+  Register("RefconvSparseCrossEntropyGrad", {"dlosses", "logits", "labels: int32"}, {"dlogits"}, {}, CrossEntropyShapes, none,
+           ComputeCrossEntropyGradient);
+  Register("RefconvArgMax", {"x"}, {"indices: int32"}, {}, LargestShapes, none, ComputeLargest);
   Register("RefconvTransposeEach", {"x"}, {"y"}, {}, TransposeShapes, none, ComputeTranspose);
   auto shuffled = [](TF_OpKernelConstruction* c) { return ReadAttributes(c, {"rows"}); };
   std::vector<const char*> shuffle{"parts: int >= 1", "rows: int"};

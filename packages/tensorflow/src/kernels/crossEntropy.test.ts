@@ -2,6 +2,7 @@ import type { Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import { type CrossEntropyOptions, compile, softmaxCrossEntropy, tf } from '../index.js';
 import { expectClose, withoutLeaks } from '../testing.js';
+import { cpuKernels } from './cpu.js';
 import {
   type Differentiable,
   expectFiniteDifferences,
@@ -98,8 +99,61 @@ describe('softmaxCrossEntropy', () => {
     'is one operation together with its gradient',
     withoutLeaks(() => {
       const names = operationsOf(fused((LABELS['class numbers'] as () => Labels)()), [logits()]);
-      expect(names).to.include('SparseSoftmaxCrossEntropyWithLogits');
+      const pair = ['RefconvSparseCrossEntropy', 'RefconvSparseCrossEntropyGrad'];
+      expect(names).to.include.members(cpuKernels ? pair : ['SparseSoftmaxCrossEntropyWithLogits']);
       expect(names).to.not.include.members(['Softmax', 'LogSoftmax', 'OneHot', 'Exp']);
+    }),
+  );
+
+  // Fewer rows than a vector has, rows that fill some and not another, and more than a part has.
+  for (const [rows, classes] of [
+    [1, 1],
+    [3, 2],
+    [33, 11],
+    [5000, 11],
+    [20, 1000],
+  ] as const) {
+    it(
+      `has the value and the gradient of double precision for ${rows} rows of ${classes}`,
+      withoutLeaks(() => {
+        const [given, factors] = [normal([rows, classes], 3, 0, 4), normal([rows], 4)];
+        const numbers = Int32Array.from({ length: rows }, (_, i) => (i * 7) % classes);
+        const labels = tf.tensor1d(numbers, 'int32');
+        const [z, dy] = [given.dataSync(), factors.dataSync()];
+        const losses: number[] = [];
+        const slopes: number[] = [];
+        for (const [row, label] of numbers.entries()) {
+          const exponentials = Array.from(z.subarray(row * classes, (row + 1) * classes), Math.exp);
+          const sum = exponentials.reduce((total, e) => total + e, 0);
+          losses.push(Math.log(sum / (exponentials[label] as number)));
+          slopes.push(...exponentials.map((e, c) => (dy[row] as number) * (e / sum - Number(c === label))));
+        }
+        expectClose(softmaxCrossEntropy(given as Tensor2D, labels), losses, 1e-6);
+        expectClose(tf.grad(fused(labels))(given, factors), slopes, 1e-6);
+      }),
+    );
+  }
+
+  it(
+    'is no number where a logit is none, in that row alone',
+    withoutLeaks(() => {
+      const [inf, nan] = [Number.POSITIVE_INFINITY, Number.NaN];
+      const rows = [0, 1, nan, inf, 0, 1, 1, nan, 0, -inf, 0, 0, 0, 0, 0];
+      const losses = softmaxCrossEntropy(tf.tensor2d(rows, [5, 3]), tf.tensor1d([0, 1, 1, 1, 2], 'int32')).dataSync();
+      expect(Array.from(losses, Number.isNaN)).to.deep.equal([true, true, true, false, false]);
+      expect(losses[3]).to.be.closeTo(Math.log(2), 1e-6);
+      expect(losses[4]).to.be.closeTo(Math.log(3), 1e-6);
+    }),
+  );
+
+  it(
+    'names a label that is no class',
+    withoutLeaks(() => {
+      const given = logits() as Tensor2D;
+      for (const wrong of [-1, CLASSES]) {
+        const labels = tf.tensor1d([0, 4, wrong, 2, 1, 3, 0], 'int32');
+        expect(() => softmaxCrossEntropy(given, labels).dataSync()).to.throw(new RegExp(`label.* ${wrong}\\b`));
+      }
     }),
   );
 

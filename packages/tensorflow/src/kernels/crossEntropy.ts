@@ -1,7 +1,8 @@
-/** Softmax cross entropy as one operation, whose second output is the gradient. */
+/** Softmax cross entropy as one operation; TensorFlow's has the gradient as its second output, ours an operation of its own for it. */
 import type { Tensor, Tensor1D, Tensor2D, TensorInfo } from '@tensorflow/tfjs';
 import { tf } from '../load.js';
-import { attribute, operations, replaceGradient, replaceKernel } from './operation.js';
+import { usesCpuKernels } from './cpu.js';
+import { attribute, operation, operations, replaceGradient, replaceKernel } from './operation.js';
 
 const SPARSE = 'SparseSoftmaxCrossEntropy';
 const DENSE = 'SoftmaxCrossEntropy';
@@ -10,6 +11,7 @@ export function registerCrossEntropy(): void {
   const types = [attribute.typeNumber('T', 1)];
   replaceKernel(SPARSE, ({ inputs }) => {
     const { logits, labels } = inputs as { logits: TensorInfo; labels: TensorInfo };
+    if (usesCpuKernels()) return [operation('RefconvSparseCrossEntropy', [logits, labels], [])];
     const attributes = [...types, attribute.type('Tlabels', labels)];
     return operations('SparseSoftmaxCrossEntropyWithLogits', [logits, labels], attributes, 2);
   });
@@ -20,11 +22,17 @@ export function registerCrossEntropy(): void {
   for (const kernelName of [SPARSE, DENSE]) {
     replaceGradient({
       kernelName,
+      inputsToSave: ['logits', 'labels'],
       outputsToSave: [false, true],
       gradFunc: (dys, saved) => {
-        const [dy] = dys as Tensor[];
-        const [slope] = saved as [Tensor2D];
-        return { logits: () => tf.mul(tf.expandDims(dy as Tensor, 1), slope) };
+        const [dy] = [dys].flat() as [Tensor];
+        const [logits, labels, slope] = saved as [Tensor, Tensor, Tensor?];
+        return {
+          logits: () =>
+            slope
+              ? tf.mul(tf.expandDims(dy, 1), slope)
+              : operation('RefconvSparseCrossEntropyGrad', [dy, logits, labels], []),
+        };
       },
     });
   }

@@ -1,5 +1,6 @@
 /** Registers every fused kernel and gradient; imported for its effect. */
 import { registerActivations } from './activations.js';
+import { registerArgMax } from './argMax.js';
 import { registerBatchNorm } from './batchNorm.js';
 import { registerCheckFinite } from './checkFinite.js';
 import { registerConvolutions } from './convolution.js';
@@ -11,6 +12,7 @@ import { patchStockLayers } from './stockLayers.js';
 import { registerTranspose } from './transpose.js';
 
 registerActivations();
+registerArgMax();
 registerBatchNorm();
 registerCheckFinite();
 registerConvolutions();
