@@ -96,16 +96,16 @@ inline void Write(float* p, float value) { *p = value; }
 template <Activation activation>
 inline float Activate(float z) {
   if (activation == Activation::kNone) return z;
-  z = z > 0.0f ? z : 0.0f;
-  if (activation == Activation::kRelu6) z = z < 6.0f ? z : 6.0f;
+  z = z < 0.0f ? 0.0f : z;
+  if (activation == Activation::kRelu6) z = z > 6.0f ? 6.0f : z;
   return z;
 }
 
 template <Activation activation>
 inline V Activate(V z) {
   if (activation == Activation::kNone) return z;
-  z = z > 0.0f ? z : V{};
-  if (activation == Activation::kRelu6) z = z < 6.0f ? z : V{} + 6.0f;
+  z = z < 0.0f ? V{} : z;
+  if (activation == Activation::kRelu6) z = z > 6.0f ? V{} + 6.0f : z;
   return z;
 }
 
@@ -177,7 +177,7 @@ void FinishStatistics(const std::vector<double>& sums, const float* origin, int6
   for (int64_t c = 0; c < channels; ++c) {
     double m = sums[c] / pixels;
     mean[c] = static_cast<float>(origin[c] + m);
-    variance[c] = static_cast<float>(std::max(0.0, sums[channels + c] / pixels - m * m));
+    variance[c] = static_cast<float>(std::max(sums[channels + c] / pixels - m * m, 0.0));
   }
 }
 

@@ -177,4 +177,49 @@ describe('convolutions between batch norms', () => {
       }
     }),
   );
+
+  for (const activation of ['none', 'relu', 'relu6'] as const) {
+    /** As {@link block}, by statistics that are given. */
+    const evaluated: Differentiable = (...inputs) => {
+      const [images, mean, variance, scale, filter] = inputs as [Tensor4D, Tensor1D, Tensor1D, Tensor1D, Tensor4D];
+      const x = tf.batchNorm(images, mean, variance, mean, scale, 1e-3);
+      return tf.depthwiseConv2d(activation === 'none' ? x : tf[activation](x), filter, 1, 'same');
+    };
+    const inputs = () => [
+      ...[normal([2, 5, 6, 11], 1, 1, 2), normal([11], 2), tf.abs(normal([11], 3)), normal([11], 4)],
+      normal([3, 3, 11, 1], 5),
+    ];
+
+    it(
+      `are one operation with the normalisation of an evaluation: ${activation}`,
+      withoutLeaks(() => {
+        const program = compile({ f: (...inputs: Tensor[]) => evaluated(...inputs) });
+        const given = inputs();
+        expectClose(program.f(...given), evaluated(...given), 1e-5);
+        const kinds = program.f.profile(...given).map(({ operation }) => operation);
+        program.dispose();
+        expect(kinds).to.include('RefconvFusedDepthwise');
+        for (const kind of ['RefconvNormalize', 'Relu', 'Relu6', 'Reshape']) expect(kinds).not.to.include(kind);
+        expectSameCompiled(evaluated, given);
+      }),
+    );
+
+    it(
+      `let what is no number through, as TensorFlow does: ${activation}`,
+      withoutLeaks(() => {
+        const program = compile({
+          evaluated: (...inputs: Tensor[]) => evaluated(...inputs),
+          trained: (images: Tensor, scale: Tensor) => normalized(images, scale, scale, activation),
+        });
+        const [images, mean, variance, scale, filter] = inputs() as [Tensor, Tensor, Tensor, Tensor, Tensor];
+        const spoilt = tf.where(tf.equal(tf.range(0, 11), 4), Number.NaN, variance);
+        const channels = (x: Tensor) => Array.from(tf.all(tf.isNaN(x), [0, 1, 2]).dataSync(), Boolean);
+        const fifth = Array.from({ length: 11 }, (_, i) => i === 4);
+        expect(channels(program.evaluated(images, mean, spoilt, scale, filter))).to.deep.equal(fifth);
+        const x = tf.where(tf.equal(tf.range(0, images.size).reshape(images.shape), 4), Number.NaN, images);
+        expect(channels(program.trained(x, scale))).to.deep.equal(fifth);
+        program.dispose();
+      }),
+    );
+  }
 });

@@ -64,6 +64,7 @@ export class Fusion {
   /** What to record in the place of an operation, or outputs that are there already. */
   fuse(given: RecordedOperation): RecordedOperation | Output[] {
     return (
+      this.reshape(given) ??
       this.activation(given) ??
       this.activationGradient(given) ??
       this.convolution(given) ??
@@ -74,6 +75,14 @@ export class Fusion {
       this.shuffledSplit(given) ??
       given
     );
+  }
+
+  /** A reshaping to the shape that there is already, as tfjs puts behind batch norms that do not train. */
+  private reshape({ op, inputs }: RecordedOperation): Output[] | undefined {
+    const [x, shape] = inputs as [Output, Output];
+    // Arguments, variables and constants are read by what is recorded, and are no results themselves.
+    if (op !== 'Reshape' || !this.graph.producer(x)) return undefined;
+    return same(this.graph.constant(shape)?.data, this.graph.shape(x)) ? [x] : undefined;
   }
 
   /** activation(normalize(x)) becomes normalize(x) with the activation inside. */
