@@ -14,7 +14,7 @@ const root = Root.fromJSON({
     // tensorflow/core/protobuf/config.proto, rewriter_config.proto
     GPUOptions: { fields: { allowGrowth: field(4, 'bool') } },
     RewriterConfig: {
-      fields: { arithmeticOptimization: field(7, 'int32') },
+      fields: { arithmeticOptimization: field(7, 'int32'), metaOptimizerIterations: field(12, 'int32') },
     },
     GraphOptions: { fields: { rewriteOptions: field(10, 'RewriterConfig') } },
     ConfigExperimental: { fields: { collectiveGroupLeader: field(1, 'string'), collectiveNccl: field(7, 'bool') } },
