@@ -93,36 +93,22 @@ inline float Read<float>(const float* p) {
 inline void Write(float* p, V value) { Store(p, value); }
 inline void Write(float* p, float value) { *p = value; }
 
-template <Activation activation>
-inline float Activate(float z) {
+// Of a number or a vector of them; what is no number stays none.
+template <Activation activation, typename T>
+inline T Activate(T z) {
   if (activation == Activation::kNone) return z;
-  z = z < 0.0f ? 0.0f : z;
-  if (activation == Activation::kRelu6) z = z > 6.0f ? 6.0f : z;
-  return z;
-}
-
-template <Activation activation>
-inline V Activate(V z) {
-  if (activation == Activation::kNone) return z;
-  z = z < 0.0f ? V{} : z;
-  if (activation == Activation::kRelu6) z = z > 6.0f ? V{} + 6.0f : z;
+  z = z < 0.0f ? T{} : z;
+  if (activation == Activation::kRelu6) z = z > 6.0f ? T{} + 6.0f : z;
   return z;
 }
 
 // dy where the activation has slope 1 at z, else 0.
-template <Activation activation>
-inline float Gate(float dy, float z) {
-  if (activation == Activation::kRelu) return z > 0.0f ? dy : 0.0f;
-  if (activation == Activation::kRelu6) return (z > 0.0f) & (z < 6.0f) ? dy : 0.0f;
-  return dy;
-}
-
-template <Activation activation>
-inline V Gate(V dy, V z) {
+template <Activation activation, typename T>
+inline T Gate(T dy, T z) {
   if (activation == Activation::kNone) return dy;
-  I open = z > 0.0f;
+  auto open = z > 0.0f;
   if (activation == Activation::kRelu6) open &= z < 6.0f;
-  return open ? dy : V{};
+  return open ? dy : T{};
 }
 
 // Parts of the pixels depend on the sizes alone, never on the number of threads: so do the results.

@@ -1,6 +1,5 @@
 // Products of images with matrices that are almost all zeros, along rows and columns. Compiled for the very processor (-march=native).
 
-#include <algorithm>
 #include <vector>
 
 #include "arithmetic.h"

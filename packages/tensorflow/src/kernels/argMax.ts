@@ -12,7 +12,7 @@ export function registerArgMax(): void {
   replaceKernel('ArgMax', (call) => {
     const { x } = call.inputs as { x: TensorInfo };
     const length = x.shape.at(-1) ?? 0;
-    const along = x.shape.length > 0 && [-1, x.shape.length - 1].includes(call.attrs?.axis as number);
+    const along = [-1, x.shape.length - 1].includes(call.attrs?.axis as number);
     const ours = along && x.dtype === 'float32' && length > 0 && length < LONG && usesCpuKernels();
     return ours ? operation('RefconvArgMax', [x], []) : stock(call);
   });
