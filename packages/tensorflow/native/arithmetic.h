@@ -33,6 +33,15 @@ void Product(const float* a, const float* b, bool transposed, int64_t rows, int6
 // c [m, n] = aᵀ·b for a [rows, m], b [rows, n].
 void TransposedProduct(const float* a, const float* b, int64_t rows, int64_t m, int64_t n, float* c);
 
+// The same two for `count` matrices each, where a has few rows and b or c is large: that goes through memory once. To the second share·more is
+// added, where it is not null.
+void ThinProduct(const float* a, const float* b, int64_t count, int64_t rows, int64_t depth, int64_t n, float* c);
+void ThinTransposedProduct(const float* a, const float* b, int64_t count, int64_t rows, int64_t m, int64_t n, const float* more, float share,
+                           float* c);
+
+// gradient + decay·variable; the sum may lie where the gradient does.
+void DecayedGradient(const float* gradient, const float* variable, float decay, int64_t count, float* sum);
+
 struct DepthwiseShape {
   int64_t batch, height, width, channels, outHeight, outWidth, kernel, stride, dilation, padTop, padLeft;
 };

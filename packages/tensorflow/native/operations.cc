@@ -39,6 +39,13 @@ class Call {
   float* Output(int index, const std::vector<int64_t>& shape) { return Allocate<float>(index, TF_FLOAT, shape); }
   int32_t* IntegerOutput(int index, const std::vector<int64_t>& shape) { return Allocate<int32_t>(index, TF_INT32, shape); }
 
+  // An input's own memory where nothing else reads it.
+  float* OutputInPlaceOf(int input, const std::vector<int64_t>& shape) {
+    TF_Tensor* tensor = TF_ForwardInputOrAllocateOutput(context_, &input, 1, 0, shape.data(), static_cast<int>(shape.size()), nullptr, status_);
+    tensors_.push_back(tensor);
+    return static_cast<float*>(TF_TensorData(tensor));
+  }
+
   void Fail(const std::string& message) { TF_SetStatus(status_, TF_INVALID_ARGUMENT, message.c_str()); }
 
  private:
@@ -67,7 +74,7 @@ int64_t Channels(TF_Tensor* tensor) { return TF_Dim(tensor, TF_NumDims(tensor) -
 int64_t Rows(TF_Tensor* tensor) { return TF_TensorElementCount(tensor) / Channels(tensor); }
 
 struct Attributes {
-  float epsilon = 0, averageFactor = 1;
+  float epsilon = 0, averageFactor = 1, decay = 0;
   int64_t activation = 0, imageActivation = 0, statistics = 0, rows = 0, identity = 0, kernel = 0, stride = 0, dilation = 1, padTop = 0, padLeft = 0;
 };
 
@@ -79,6 +86,7 @@ void* ReadAttributes(TF_OpKernelConstruction* construction, const std::vector<co
     auto integer = [&](int64_t* value) { TF_OpKernelConstruction_GetAttrInt64(construction, name.c_str(), value, status); };
     if (name == "epsilon") real(&attributes->epsilon);
     if (name == "average_factor") real(&attributes->averageFactor);
+    if (name == "decay") real(&attributes->decay);
     if (name == "activation") integer(&attributes->activation);
     if (name == "image_activation") integer(&attributes->imageActivation);
     if (name == "statistics") integer(&attributes->statistics);
@@ -368,6 +376,41 @@ void ComputeShuffle(void* kernel, TF_OpKernelContext* context) {
   if (pixels > 0) ShuffleChannels(parts, pixels, static_cast<Attributes*>(kernel)->rows, pieces);
 }
 
+// The last two dimensions of a tensor of matrices, and how many matrices there are.
+struct Matrices {
+  explicit Matrices(TF_Tensor* x) : columns(Channels(x)), rows(TF_Dim(x, TF_NumDims(x) - 2)), count(Rows(x) / rows) {}
+  int64_t columns, rows, count;
+};
+
+// a [.., rows, depth], b [.., depth, n].
+void ComputeThinProduct(void*, TF_OpKernelContext* context) {
+  Call call(context);
+  TF_Tensor *a = call.Input(0), *b = call.Input(1);
+  std::vector<int64_t> shape = Shape(a);
+  Matrices left(a);
+  shape.back() = Channels(b);
+  ThinProduct(call.Data(a), call.Data(b), left.count, left.rows, left.columns, shape.back(), call.Output(0, shape));
+}
+
+// a [.., rows, m], b [.., rows, n], and perhaps as many numbers as the product has, of which a share is added.
+void ComputeThinTransposedProduct(void* kernel, TF_OpKernelContext* context) {
+  Call call(context);
+  TF_Tensor *a = call.Input(0), *b = call.Input(1);
+  std::vector<int64_t> shape = Shape(b);
+  Matrices left(a);
+  shape[shape.size() - 2] = left.columns;
+  const float* more = TF_NumInputs(context) > 2 ? call.Data(call.Input(2)) : nullptr;
+  ThinTransposedProduct(call.Data(a), call.Data(b), left.count, left.rows, left.columns, shape.back(), more,
+                        static_cast<Attributes*>(kernel)->decay, call.Output(0, shape));
+}
+
+void ComputeDecayedGradient(void* kernel, TF_OpKernelContext* context) {
+  Call call(context);
+  TF_Tensor *gradient = call.Input(0), *variable = call.Input(1);
+  DecayedGradient(call.Data(gradient), call.Data(variable), static_cast<Attributes*>(kernel)->decay,
+                  TF_TensorElementCount(gradient), call.OutputInPlaceOf(0, Shape(gradient)));
+}
+
 SlicesShape SlicesOf(TF_Tensor* basis, TF_Tensor* map) {
   int64_t height = TF_Dim(basis, 0), width = TF_Dim(basis, 1);
   return {height, width, TF_TensorElementCount(basis) / (height * width), TF_Dim(map, 0)};
@@ -455,6 +498,12 @@ void CrossEntropyShapes(TF_ShapeInferenceContext* context, TF_Status* status) { 
 void LargestShapes(TF_ShapeInferenceContext* context, TF_Status* status) { JoinedShape(context, status, {{0, 0, -1}}); }
 void TransposeShapes(TF_ShapeInferenceContext* context, TF_Status* status) {
   JoinedShape(context, status, {{0, 0, -2}, {0, -1, INT64_MAX}, {0, -2, -1}});
+}
+void ThinProductShapes(TF_ShapeInferenceContext* context, TF_Status* status) {
+  JoinedShape(context, status, {{0, 0, -1}, {1, -1, INT64_MAX}});
+}
+void ThinTransposedShapes(TF_ShapeInferenceContext* context, TF_Status* status) {
+  JoinedShape(context, status, {{0, 0, -2}, {0, -1, INT64_MAX}, {1, -1, INT64_MAX}});
 }
 // The pieces' shapes: the first part's, with as many channels as the tensors say that are given for them last.
 void ShuffleShapes(TF_ShapeInferenceContext* context, TF_Status* status, int pieces) {
@@ -588,6 +637,12 @@ void RegisterOperations() {
   Register("RefconvShuffle", {"x: parts * float", "like"}, {"y"}, shuffle, ShuffleShapes, shuffled, ComputeShuffle);
   Register("RefconvShuffleSplit", {"x: parts * float", "like", "other_like"}, {"y", "other_y"}, shuffle, ShuffleSplitShapes, shuffled,
            ComputeShuffle);
+  Register("RefconvThinProduct", {"a", "b"}, {"product"}, {}, ThinProductShapes, none, ComputeThinProduct);
+  auto decay = [](TF_OpKernelConstruction* c) { return ReadAttributes(c, {"decay"}); };
+  Register("RefconvThinTransposedProduct", {"a", "b", "variable: count * float"}, {"product"}, {"count: int >= 0", "decay: float = 0.0"},
+           ThinTransposedShapes, decay, ComputeThinTransposedProduct);
+  Register("RefconvDecayedGradient", {"gradient", "variable"}, {"decayed"}, {"decay: float"}, NormalizeShapes, decay,
+           ComputeDecayedGradient);
   Register("RefconvMapSlices", {"basis", "map"}, {"mapped"}, {"identity: int"}, NormalizeShapes,
            [](TF_OpKernelConstruction* c) { return ReadAttributes(c, {"identity"}); }, ComputeMapSlices);
   Register("RefconvMapSlicesGrad", {"dy", "basis", "like"}, {"gradient"}, {}, ThirdInputShapes, none,

@@ -73,6 +73,7 @@ export class Fusion {
       this.slice(given) ??
       this.shuffle(given) ??
       this.shuffledSplit(given) ??
+      this.decay(given) ??
       given
     );
   }
@@ -233,6 +234,23 @@ export class Fusion {
     });
     this.splits.set(key, parted);
     return [parted, other(parted, 1)];
+  }
+
+  /** A gradient that is a product with few rows is computed with what weight decay adds to it. */
+  private decay({ op, inputs, attributes }: RecordedOperation): RecordedOperation | undefined {
+    const [gradient, variable] = inputs as [Output, Output];
+    const reshaped = op === 'RefconvDecayedGradient' ? this.graph.producer(gradient) : undefined;
+    if (reshaped?.op !== 'Reshape') return undefined;
+    const [matrix, shape] = reshaped.inputs as [Output, Output];
+    const source = this.graph.producer(matrix);
+    if (source?.op !== 'RefconvThinTransposedProduct') return undefined;
+    if (this.graph.isRead(gradient) || this.graph.readers(matrix).length > 1) return undefined;
+    const decayed = this.graph.add({
+      op: source.op,
+      inputs: [...source.inputs, variable],
+      attributes: [...attributes, integer('count', 1)],
+    });
+    return { op: 'Reshape', inputs: [decayed, shape], attributes: reshaped.attributes };
   }
 
   /** What channels were concatenated from; of anything else itself. */

@@ -4,6 +4,7 @@ import { currentRecorder } from './backend.js';
 import { attribute } from './kernels/operation.js';
 import { tf } from './load.js';
 import { Recorder } from './record.js';
+import { decayedGradient } from './updates.js';
 
 export interface MomentumUpdate {
   variable: Variable;
@@ -39,15 +40,14 @@ export function applyMomentum({
   nesterov = false,
 }: MomentumUpdate): void {
   const recorder = currentRecorder();
-  const decayed = () => (weightDecay === 0 ? gradient : tf.add(gradient, tf.mul(variable, weightDecay)));
   if (recorder instanceof Recorder) {
     const attributes = [attribute.type('T', variable), attribute.bool('use_nesterov', nesterov)];
-    const inputs = [variable, accumulator, learningRate, recorder.after(gradient, decayed), momentum];
+    const inputs = [variable, accumulator, learningRate, decayedGradient(gradient, variable, weightDecay), momentum];
     recorder.updateInPlace('ResourceApplyMomentum', attributes, inputs, [variable, accumulator]);
     return;
   }
   tf.tidy(() => {
-    const slope = decayed();
+    const slope = decayedGradient(gradient, variable, weightDecay);
     const next = tf.add(tf.mul(accumulator, momentum), slope);
     const direction = nesterov ? tf.add(tf.mul(next, momentum), slope) : next;
     accumulator.assign(next as never);

@@ -1,6 +1,7 @@
 /** Updates of optimisers besides momentum's: in a compiled function each changes its variables in place, in one pass over them. */
 import type { Scalar, Tensor, Variable } from '@tensorflow/tfjs';
 import { currentRecorder } from './backend.js';
+import { usesCpuKernels } from './kernels/cpu.js';
 import { attribute, operation } from './kernels/operation.js';
 import { tf } from './load.js';
 import type { Attribute } from './native.js';
@@ -33,7 +34,11 @@ function after<T>(tensor: Tensor, body: () => T): T {
  * ```
  */
 export function decayedGradient(gradient: Tensor, variable: Variable, weightDecay: number): Tensor {
-  return weightDecay === 0 ? gradient : after(gradient, () => tf.add(gradient, tf.mul(variable, weightDecay)));
+  if (weightDecay === 0) return gradient;
+  if (usesCpuKernels()) {
+    return operation('RefconvDecayedGradient', [gradient, variable], [attribute.float('decay', weightDecay)]);
+  }
+  return after(gradient, () => tf.add(gradient, tf.mul(variable, weightDecay)));
 }
 
 /**

@@ -1,6 +1,6 @@
 /**
- * The CPU kernels of `native/`, in the place of TensorFlow's own: matrix products for 1×1 convolutions, the gradient of
- * depthwise kernels, batch norm in two passes with the activation inside. On a GPU TensorFlow's (cuDNN's) stay.
+ * The CPU kernels of `native/`, in the place of TensorFlow's own: matrix products for 1×1 convolutions and for maps over kernels, the gradient
+ * of depthwise kernels, batch norm in two passes with the activation inside. On a GPU TensorFlow's (cuDNN's) stay.
  */
 import type { Tensor, TensorInfo } from '@tensorflow/tfjs';
 import { backend, currentRecorder } from '../backend.js';

@@ -9,6 +9,7 @@ import { registerEigen } from './eigen.js';
 import { registerMapSlices } from './mapSlices.js';
 import { registerResize } from './resize.js';
 import { patchStockLayers } from './stockLayers.js';
+import { registerThinProduct } from './thinProduct.js';
 import { registerTranspose } from './transpose.js';
 
 registerActivations();
@@ -20,5 +21,6 @@ registerCrossEntropy();
 registerEigen();
 registerMapSlices();
 registerResize();
+registerThinProduct();
 registerTranspose();
 patchStockLayers();

@@ -38,6 +38,9 @@ for (const placement of [
   [y, ofX(), ofFilter()].forEach(add);
 }
 add(operation('RefconvResize', [x, normal([30, 20], 5), normal([9, 20], 6)], []));
+const [small, large] = [normal([2, 9, 900], 12), normal([2, 900, 300], 13)];
+const thin = tf.matMul(small, large);
+[thin, tf.matMul(small, thin, true)].forEach(add);
 const parts = [normal([16, 20, 20, 70], 10), normal([16, 20, 20, 30], 11)];
 const shuffle = [attribute.int('parts', 2), attribute.int('rows', 2)];
 add(operation('RefconvShuffle', [...parts, tf.zeros([100])], shuffle));
