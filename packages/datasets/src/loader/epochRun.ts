@@ -7,6 +7,7 @@ import {
   Control,
   type EpochMessage,
   type Slot,
+  STOPPED,
   type WorkerMessage,
 } from './protocol.js';
 import { shared } from './source.js';
@@ -71,6 +72,7 @@ export class EpochRun {
     this.finished.delete(number);
     this.broken.delete(number);
     Atomics.store(control, Control.slots + (number % slots.length), 0);
+    if (control[Control.limit] === STOPPED) return;
     const limit = Math.min(order.length, (number + 1 + slots.length) * batchSize);
     Atomics.store(control, Control.limit, limit);
     Atomics.notify(control, Control.limit);
@@ -79,7 +81,7 @@ export class EpochRun {
   /** Waits until no worker writes any more. */
   async end(): Promise<void> {
     if (!this.begun) return;
-    Atomics.store(this.control, Control.stop, 1);
+    Atomics.store(this.control, Control.limit, STOPPED);
     Atomics.notify(this.control, Control.limit);
     while (this.idle < this.workers.length && !this.failure) {
       await this.news();

@@ -50,11 +50,13 @@ export interface EpochMessage {
 export const Control = {
   /** The next position that no worker has taken. */
   next: 0,
-  /** Positions below it may be taken: what holds workers back when batches are not used up. */
+  /** Positions below it may be taken: what holds workers back when batches are not used up. Or {@link STOPPED}. */
   limit: 1,
-  stop: 2,
-  slots: 3,
+  slots: 2,
 } as const;
+
+/** The limit of an epoch that is given up: as workers sleep until the limit is another, none can sleep through it. */
+export const STOPPED = -1;
 
 export interface BrokenImage {
   /** Its index in the source. */

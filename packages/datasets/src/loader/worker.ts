@@ -7,7 +7,15 @@ import { parseTransform } from '../transform/parse.js';
 import { Renderer } from '../transform/render.js';
 import { type Mixing, mix } from '../transform/tensor.js';
 import { annotationWriter } from './annotations.js';
-import { batchRange, Control, type EpochMessage, type Slot, type WorkerMessage, type WorkerSetUp } from './protocol.js';
+import {
+  batchRange,
+  Control,
+  type EpochMessage,
+  type Slot,
+  STOPPED,
+  type WorkerMessage,
+  type WorkerSetUp,
+} from './protocol.js';
 import { imageName, Reader } from './source.js';
 
 const { place, labels, size: imageSize, batchSize, seed, slots, ...setUp } = workerData as WorkerSetUp;
@@ -44,10 +52,10 @@ async function run({ epoch, order, control }: EpochMessage): Promise<void> {
 /** Undefined at the epoch's end. Sleeps while all batches' memory is full; the main thread need not wake up for it. */
 function takePosition(control: Int32Array, total: number): number | undefined {
   for (;;) {
-    if (Atomics.load(control, Control.stop) !== 0) return undefined;
+    const limit = Atomics.load(control, Control.limit);
+    if (limit === STOPPED) return undefined;
     const position = Atomics.load(control, Control.next);
     if (position >= total) return undefined;
-    const limit = Atomics.load(control, Control.limit);
     if (position >= limit) Atomics.wait(control, Control.limit, limit);
     else if (Atomics.compareExchange(control, Control.next, position, position + 1) === position) return position;
   }
