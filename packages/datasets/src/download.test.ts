@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { hostname } from 'node:os';
@@ -11,8 +11,11 @@ import { errorOf, temporaryFolder } from './test-data.js';
 const content = Buffer.from(Uint8Array.from({ length: 300_000 }, (_, i) => (i * 31 + (i >> 8)) & 255));
 const md5 = createHash('md5').update(content).digest('hex');
 
-/** Answers like a server that knows ranges, and loses the connection after `cut` bytes of the body where given. */
-function serveRange(request: IncomingMessage, response: ServerResponse, cut = Number.POSITIVE_INFINITY): void {
+/**
+ * Answers like a server that knows ranges, and loses the connection after `cut` bytes of the body where given: when
+ * `part` holds them, as what a connection brought and nobody had read is lost with it.
+ */
+function serveRange(request: IncomingMessage, response: ServerResponse, cut?: { after: number; part: string }): void {
   const start = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
   if (start >= content.length) {
     response.writeHead(416, { 'content-range': `bytes */${content.length}` }).end();
@@ -21,8 +24,16 @@ function serveRange(request: IncomingMessage, response: ServerResponse, cut = Nu
   const rest = content.subarray(start);
   const headers = { 'content-length': rest.length, 'content-range': `bytes ${start}-${content.length - 1}/300000` };
   response.writeHead(start > 0 ? 206 : 200, headers);
-  if (rest.length <= cut) response.end(rest);
-  else response.write(rest.subarray(0, cut), () => setTimeout(() => response.destroy(), 20));
+  if (cut === undefined || rest.length <= cut.after) {
+    response.end(rest);
+    return;
+  }
+  response.write(rest.subarray(0, cut.after));
+  const loseWhenWritten = setInterval(() => {
+    const written = statSync(cut.part, { throwIfNoEntry: false })?.size ?? 0;
+    if (written === start + cut.after) response.destroy();
+  }, 5);
+  response.on('close', () => clearInterval(loseWhenWritten));
 }
 
 describe('download', () => {
@@ -53,6 +64,7 @@ describe('download', () => {
     server.closeAllConnections();
   });
 
+  const part = () => `${options.target}.part`;
   const expectDone = () => {
     expect(readFileSync(options.target).equals(content)).to.equal(true);
     expect(readdirSync(join(folder, 'data'))).to.deep.equal(['file.tar.gz']);
@@ -69,7 +81,7 @@ describe('download', () => {
   });
 
   it('goes on where a connection was lost', async () => {
-    handle = (request, response) => serveRange(request, response, 100_000);
+    handle = (request, response) => serveRange(request, response, { after: 100_000, part: part() });
     await download(options);
     expectDone();
     expect(ranges).to.deep.equal([undefined, 'bytes=100000-', 'bytes=200000-']);
@@ -77,7 +89,8 @@ describe('download', () => {
   });
 
   it('goes on where an earlier call stopped', async () => {
-    handle = (request, response) => serveRange(request, response, ranges.length === 1 ? 123_456 : 0);
+    handle = (request, response) =>
+      serveRange(request, response, { after: ranges.length === 1 ? 123_456 : 0, part: part() });
     const message = await errorOf(download({ ...options, attempts: 2 }));
     expect(message).to.contain('2 attempts in a row brought nothing').and.contain('123456 bytes are kept');
     expect(message).to.contain(`curl -L -o '${options.target}' '${options.url}'`);
@@ -89,12 +102,12 @@ describe('download', () => {
 
   it('starts again where the server knows no ranges, or the rest is of another file', async () => {
     mkdirSync(join(folder, 'data'));
-    writeFileSync(`${options.target}.part`, content.subarray(0, 1000));
+    writeFileSync(part(), content.subarray(0, 1000));
     handle = (_, response) => response.end(content);
     await download(options);
     expectDone();
     rmSync(options.target);
-    writeFileSync(`${options.target}.part`, Buffer.alloc(400_000));
+    writeFileSync(part(), Buffer.alloc(400_000));
     handle = serveRange;
     await download(options);
     expectDone();
@@ -102,7 +115,7 @@ describe('download', () => {
 
   it('takes a part that is already complete', async () => {
     mkdirSync(join(folder, 'data'));
-    writeFileSync(`${options.target}.part`, content);
+    writeFileSync(part(), content);
     handle = serveRange;
     await download(options);
     expectDone();
@@ -136,7 +149,7 @@ describe('download', () => {
 
   it('refuses a range that it did not ask for', async () => {
     mkdirSync(join(folder, 'data'));
-    writeFileSync(`${options.target}.part`, content.subarray(0, 1000));
+    writeFileSync(part(), content.subarray(0, 1000));
     handle = (_, response) => response.writeHead(206, { 'content-range': 'bytes 5-9/300000' }).end('12345');
     expect(await errorOf(download(options))).to.contain('expected 200, or 206 from byte 1000');
   });
