@@ -46,13 +46,11 @@ describe('packages that are installed', () => {
     for (const file of ['own.ts', 'fast.ts', 'browser.mjs'])
       copyFileSync(`${root}examples/installed/${file}`, join(folder, file));
   });
-  after(function () {
-    this.timeout(60_000);
+  after(() => {
     if (folder) rmSync(folder, { recursive: true, force: true });
   });
 
-  it('refocus, train and merge an own network in TypeScript, without a cast', function () {
-    this.timeout(300_000);
+  it('refocus, train and merge an own network in TypeScript, without a cast', () => {
     const source = readFileSync(join(folder, 'own.ts'), 'utf8');
     expect(source).not.to.match(/ as |any\b/);
     compileTypeScript('own.ts');
@@ -61,8 +59,7 @@ describe('packages that are installed', () => {
     expect(top1).to.be.within(0, 1);
   });
 
-  it('compile a training step of a program of its own', function () {
-    this.timeout(300_000);
+  it('compile a training step of a program of its own', () => {
     compileTypeScript('fast.ts');
     const { eager, compiled } = answer(run(process.execPath, 'fast.js'));
     expect(compiled.ms).to.be.above(0);
@@ -70,16 +67,14 @@ describe('packages that are installed', () => {
     expect(compiled.loss).to.be.below(eager.loss);
   });
 
-  it('work on plain TensorFlow.js, and in a bundle for browsers', function () {
-    this.timeout(120_000);
+  it('work on plain TensorFlow.js, and in a bundle for browsers', () => {
     expect(answer(run(process.execPath, 'browser.mjs'))).to.deep.equal({ backend: 'cpu', shape: [1, 10] });
     const bundle = ['browser.mjs', '--bundle', '--format=esm', '--outfile=bundle.js', '--log-level=warning'];
     run(join(root, 'node_modules/.bin/esbuild'), ...bundle);
     expect(readFileSync(join(folder, 'bundle.js'), 'utf8')).not.to.match(/from ?["']node:|require\(["']node:/);
   });
 
-  it('have the command', function () {
-    this.timeout(60_000);
+  it('have the command', () => {
     expect(run('npx', 'refconv', 'info', '--backbone', 'mobilenetv1')).to.include('4,231,976');
   });
 });

@@ -25,8 +25,7 @@ describe('a package as it is published', () => {
 
   for (const folder of folders) {
     const manifest = read(folder);
-    it(`${manifest.name} has what it needs, and nothing else`, async function () {
-      this.timeout(60_000);
+    it(`${manifest.name} has what it needs, and nothing else`, async () => {
       expect(manifest).to.include.keys('description', 'license', 'engines', 'sideEffects', 'files');
       expect(manifest).not.to.have.property('private');
       const used = Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies });

@@ -39,8 +39,7 @@ function codeOf(page: string): CodeBlock[] {
   });
 }
 
-describe('the documentation', function () {
-  this.timeout(120_000);
+describe('the documentation', () => {
   let program: ReturnType<typeof programOf>;
   const scopes = new Map<string, ReadonlyMap<string, string>>();
   before(() => {

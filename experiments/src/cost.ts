@@ -31,6 +31,7 @@ export const experiment: Experiment = {
       expected: { below: NEGLIGIBLE },
     },
   ],
+  costs: { cores: { runs: 32, seconds: 5550, machine: '2 cores of an AMD EPYC' } },
   baseline: 'baseline',
   arms: { baseline: { analysed: true }, refconv: { analysed: true, method: { id: 'refconv' } } },
   presets: presets({

@@ -54,7 +54,7 @@ describe('a method of one’s own', () => {
     const pages = (await readdir(site, { recursive: true })).filter((name) => /mine.*\.html$/.test(name));
     const page = await readFile(join(site, pages[0] as string), 'utf8');
     expect(page).to.contain('two-branches').and.contain('two-branches from scratch').and.contain('refconv');
-  }).timeout(180_000);
+  });
 
   it('needs a name that no other arm has, and to be registered', async () => {
     const comparison = await experimentOf('comparison');

@@ -63,7 +63,7 @@ describe('the job of npm start', () => {
     expect(JSON.stringify(merged.toJSON(undefined, false))).not.to.contain('RefConv');
     merged.dispose();
     expect(tf.memory().numTensors).to.equal(tensors);
-  }).timeout(300_000);
+  });
 
   it('begins with the baseline that is kept, and leaves it as it is', async () => {
     const tensors = tf.memory().numTensors;
@@ -84,7 +84,7 @@ describe('the job of npm start', () => {
     expect(after).to.deep.equal(before);
     baseline.model.dispose();
     expect(tf.memory().numTensors).to.equal(tensors);
-  }).timeout(120_000);
+  });
 
   it('is that of the run which its spec names', async () => {
     const { model, spec, hash } = await keptBaseline();

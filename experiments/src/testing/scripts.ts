@@ -16,11 +16,11 @@ export interface Outcome {
   stderr: string;
 }
 
-/** Runs a script in a process of its own, which gets SIGINT after two minutes. */
+/** Runs a script in a process of its own, which gets SIGINT after four minutes. */
 export function run(name: string, ...args: string[]): Promise<Outcome> {
   const script = fileURLToPath(new URL(`../${name}.js`, import.meta.url));
   return new Promise((resolve) => {
-    const options = { timeout: 120_000, killSignal: 'SIGINT', maxBuffer: 2 ** 28 } as const;
+    const options = { timeout: 240_000, killSignal: 'SIGINT', maxBuffer: 2 ** 28 } as const;
     const child = execFile(process.execPath, [script, ...args], options, (_, stdout, stderr) =>
       resolve({ status: child.exitCode ?? -1, stdout, stderr }),
     );

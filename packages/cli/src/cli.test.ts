@@ -69,7 +69,7 @@ describe('refconv', () => {
     // What failed before its first step binds nobody.
     succeed(...args, '--batch-size', '500', '--learning-rate', '0.02', '--output', output);
     rmSync(output, { recursive: true });
-  }).timeout(120_000);
+  });
 
   it('names what is wrong with the command line, and the nearest right one', () => {
     expect(fail('evaluat')).to.match(/unknown command 'evaluat'\s+\(Did you mean evaluate\?\)/);
@@ -226,7 +226,7 @@ describe('a whole job by the command', () => {
     expect(said).to.match(new RegExp(`Best epoch by validation images: [12], top-1 ${percent(best)}`));
     succeed('report', 'compare', at('held'), '--output', at('held', 'page'));
     expect(readFileSync(at('held', 'page', 'index.html'), 'utf8')).to.contain('validation accuracy');
-  }).timeout(120_000);
+  });
 
   it('has no accuracy where outputs are no numbers', async () => {
     const { model, notes } = await loadModel(at('baseline', 'model'));

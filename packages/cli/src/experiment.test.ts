@@ -40,8 +40,7 @@ function gridOf(name: string, recipe: Parameters<typeof paperRecipe>[0]): Grid {
   return grid.build();
 }
 
-describe('refconv experiment', function () {
-  this.timeout(180_000);
+describe('refconv experiment', () => {
   const at = temporaryFolder();
   const results = () => ['--results', at('results')];
   const plan = async (name: string, recipe: Parameters<typeof paperRecipe>[0] = {}) => {

@@ -51,8 +51,7 @@ describe('images in a folder', () => {
     rmSync(at('by-recipe'), { recursive: true });
   });
 
-  it('train a network with its own preprocessing; an interrupted training ends the same', async function () {
-    this.timeout(300_000);
+  it('train a network with its own preprocessing; an interrupted training ends the same', async () => {
     succeed(...train('whole'));
     expect(await interrupted(train('stopped'), /epoch 1\/3/)).to.equal(130);
     expect(existsSync(at('stopped/model'))).to.equal(false);
@@ -76,8 +75,7 @@ describe('images in a folder', () => {
     expect(evaluate('--test-transform', 'centerCrop(32)|range255').loss).not.to.equal(result.loss);
   });
 
-  it('refocus that network, with mixed images', function () {
-    this.timeout(300_000);
+  it('refocus that network, with mixed images', () => {
     const from = ['--model', at('whole/model'), '--method', 'refconv', ...data(), '--epochs', '1', '--batch-size', '8'];
     const transform = 'randomResizedCrop(32)|flip|normalize(half)|mixup(0.2)';
     succeed('train', ...from, '--transform', transform, '--label-smoothing', '0.1', '--output', at('refocused'));
@@ -87,8 +85,7 @@ describe('images in a folder', () => {
     expect(accuracy('merged').loss).to.be.closeTo(accuracy('refocused/model').loss, 1e-4);
   });
 
-  it('that cannot be read end it, or are left out and counted', function () {
-    this.timeout(120_000);
+  it('that cannot be read end it, or are left out and counted', () => {
     const broken = at('images/val/ant/broken.jpg');
     writeFileSync(broken, 'not an image');
     const args = ['evaluate', '--model', at('whole/model'), ...data()];
@@ -144,8 +141,7 @@ describe('images in a folder', () => {
     expect(readFileSync(at('unread/metrics.csv'), 'utf8')).not.to.contain('NaN');
   });
 
-  it('are verified, and shown as the network would see them', function () {
-    this.timeout(120_000);
+  it('are verified, and shown as the network would see them', () => {
     const found = JSON.parse(succeed('data', 'verify', ...data(), '--json'));
     expect(found).to.deep.include({ count: 36, broken: [] });
     expect(found.classes).to.deep.equal(['ant', 'bee', 'cat'].map((name) => ({ name, count: 12 })));
@@ -187,8 +183,7 @@ describe(`a hundred images of ImageNet (skipped without ${SAMPLE}; REFCONV_SHARE
   });
   const network = ['--backbone', 'mobilenetv1', '--activation', 'relu', '--width', '0.25'];
 
-  it('are classified by published weights as by the reference, 53 of them rightly', function () {
-    this.timeout(120_000);
+  it('are classified by published weights as by the reference, 53 of them rightly', () => {
     const args = ['evaluate', ...network, '--weights', WEIGHTS, '--data', `imagenet:${SAMPLE}`, '--json'];
     const transform = 'resize(256)|centerCrop(224)|normalize(imagenet)';
     const result = JSON.parse(succeed(...args, '--test-transform', transform));
@@ -196,8 +191,7 @@ describe(`a hundred images of ImageNet (skipped without ${SAMPLE}; REFCONV_SHARE
     expect(result.top5).to.be.above(0.7);
   });
 
-  it('are trained on, a refocused network too', function () {
-    this.timeout(300_000);
+  it('are trained on, a refocused network too', () => {
     const quick = ['--data', `imagenet:${at()}`, '--epochs', '1', '--batch-size', '20'];
     const small = ['--backbone', 'mobilenetv1', '--width', '0.125', '--input-size', '32', '--variant', 'imagenet'];
     const said = succeed('train', ...small, ...quick, '--method', 'refconv', '--output', at('run'));

@@ -96,8 +96,7 @@ describe('classes by name', () => {
     model.dispose();
   });
 
-  it('decide whether a head is new; the body stays', async function () {
-    this.timeout(300_000);
+  it('decide whether a head is new; the body stays', async () => {
     const network = [...NETWORK, '--variant', 'cifar', '--input-size', '32'];
     const said = succeed(
       'train',
@@ -174,8 +173,7 @@ describe('places and sizes', () => {
     );
   });
 
-  it('of images follow the transform', async function () {
-    this.timeout(120_000);
+  it('of images follow the transform', async () => {
     for (const split of ['train', 'val']) await writeImageFolder(at('images', split), ['ant', 'bee'], 4);
     const transform = 'randomResizedCrop(64)|flip|normalize(imagenet)';
     const args = ['train', ...NETWORK, '--data', `folder:${at('images')}`, ...QUICK, '--transform', transform];

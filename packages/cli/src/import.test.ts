@@ -65,7 +65,7 @@ describe('--import', () => {
 
     succeed('report', 'compare', at('plain'), at('own'), '--output', at('page'));
     expect(readFileSync(at('page/index.html'), 'utf8')).to.contain('own');
-  }).timeout(240_000);
+  });
 
   it('trains for a task of one’s own, whose runs are compared by its score', async () => {
     const all = imports('tinynet', 'stripes', 'topTwo');
@@ -86,7 +86,7 @@ describe('--import', () => {
     expect(again).to.match(/^top-2 1, top-1 .*images/);
     const wrong = fail('train', ...all, '--backbone', 'tinynet', ...TRAINING, '--task', 'top-to', '--output', at('no'));
     expect(wrong).to.contain("There is no task 'top-to'. Did you mean top-two?");
-  }).timeout(240_000);
+  });
 
   it('makes a transform known to the threads that load', () => {
     const transform = ['--transform', 'centerCrop(16)|grey(1)|normalize(half)', '--output', at('sheet.png')];
@@ -94,14 +94,14 @@ describe('--import', () => {
     expect(
       fail('data', 'show', ...imports('stripes'), '--data', 'stripes', ...transform.with(-1, at('b.png'))),
     ).to.match(/"grey\(1\)" is not known\. There are/);
-  }).timeout(60_000);
+  });
 
   it('names the nearest id for one that no file registers', () => {
     const info = (...args: string[]) => fail('info', ...own(), ...args);
     expect(info('--backbone', 'tinynett')).to.contain("There is no backbone 'tinynett'. Did you mean tinynet?");
     const train = ['--backbone', 'tinynet', ...TRAINING, '--method', 'two-branch', '--output', at('none')];
     expect(fail('train', ...own(), ...train)).to.contain("no method 'two-branch'. Did you mean two-branches?");
-  }).timeout(60_000);
+  });
 
   it('refuses a file that is missing, fails, registers nothing, or registers what there is', () => {
     const importing = (name: string, code?: string) => {
@@ -120,7 +120,7 @@ describe('--import', () => {
     expect(importing('again.mjs', again)).to.contain("The method 'acb' is registered already; choose another id");
     mkdirSync(at('folder.mjs'));
     expect(importing('folder.mjs')).to.contain('is a folder; expected a file');
-  }).timeout(60_000);
+  });
 
   it('is an option of all commands that open a network or data', () => {
     const commands = program().commands.flatMap((each) => (each.commands.length > 0 ? each.commands : [each]));
@@ -133,7 +133,7 @@ describe('--import', () => {
     // Twice the same file is one import.
     const twice = refconv('info', ...imports('tinynet', 'tinynet'), '--backbone', 'tinynet', '--json');
     expect([twice.status, JSON.parse(twice.stdout).convolutions]).to.deep.equal([0, 2]);
-  }).timeout(60_000);
+  });
 });
 
 describe('a script of experiments/', () => {
@@ -160,5 +160,5 @@ describe('a script of experiments/', () => {
     for (const { imports } of plan()) expect(imports).to.equal(undefined);
     for (const { imports } of plan('--set', 'networks=[{"id":"tinynet"}]'))
       expect(imports?.map(({ file }) => file)).to.deep.equal([at('tinynet.mjs')]);
-  }).timeout(60_000);
+  });
 });

@@ -16,8 +16,7 @@ describe('refconv logits and losses against the oracle', () => {
   }
 
   for (const [kind, { eval: cases, train }] of Object.entries({ plain: oracle, refconv: oracle.refconv })) {
-    it(`are those of the reference, ${kind}`, async function () {
-      this.timeout(300_000);
+    it(`are those of the reference, ${kind}`, async () => {
       const shapes = new Map(oracle.state);
       const convmaps =
         kind === 'plain'

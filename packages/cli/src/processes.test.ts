@@ -19,8 +19,7 @@ const SMALL = [
   '50',
 ];
 
-describe('train --processes', function () {
-  this.timeout(180_000);
+describe('train --processes', () => {
   const at = temporaryFolder();
 
   it('trains as one does, with one output and one folder', () => {

@@ -11,8 +11,7 @@ const { succeed } = ownProcess;
 const SMALL = ['--backbone', 'mobilenetv1', '--width', '0.0625', '--data', 'synthetic'];
 const QUICK = ['--epochs', '1', '--batch-size', '100', '--learning-rate', '0.02'];
 
-describe('the road of a training', function () {
-  this.timeout(300_000);
+describe('the road of a training', () => {
   const at = temporaryFolder();
   const json = (...path: string[]) => JSON.parse(readFileSync(at(...path), 'utf8'));
   const again = async (name: string) => {

@@ -45,8 +45,7 @@ describe('--seed', () => {
     });
   }
 
-  it('of `refconv train` is the method’s too', async function () {
-    this.timeout(120_000);
+  it('of `refconv train` is the method’s too', async () => {
     // So small a rate leaves the weights almost where they start.
     const still = '--epochs 1 --batch-size 8 --workers 1 --learning-rate 5e-7'.split(' ');
     await writeImageFolder(at('images/train'), ['ant', 'bee'], 4);

@@ -36,8 +36,7 @@ describe('refconv logits and losses of segmentation', () => {
   };
 
   for (const kind of ['plain', 'refconv'] as const) {
-    it(`are the reference's, ${kind}`, async function () {
-      this.timeout(300_000);
+    it(`are the reference's, ${kind}`, async () => {
       const { eval: cases, train } = kind === 'plain' ? oracle : oracle.refconv;
       const shapes = new Map(oracle.state);
       const convmaps = oracle.refconv.convs.map((name): [string, number[]] => {

@@ -36,8 +36,7 @@ describe('train --serve', () => {
     return { child, read };
   }
 
-  it('is a page of the run, for this machine alone, that stops it with a checkpoint for who knows the token', async function () {
-    this.timeout(120_000);
+  it('is a page of the run, for this machine alone, that stops it with a checkpoint for who knows the token', async () => {
     const { child, read } = start('--serve');
     const url = new URL(await read(/token to stop the training: (\S+)/));
     expect(url.hostname).to.equal('127.0.0.1');

@@ -39,7 +39,6 @@ describe('what TensorBoard is shown', () => {
   }
 
   it('is the first batch once, and with each epoch the norm of every W_r, by its own reader', async function () {
-    this.timeout(60_000);
     const read = tensorBoardReader();
     if (!read) return this.skip();
     const before = tf.memory().numTensors;

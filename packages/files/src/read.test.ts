@@ -35,7 +35,6 @@ describe('readers', () => {
   it('read files above 2 GiB', async function () {
     // It takes as much memory.
     if (process.env.REFCONV_LONG !== '1') this.skip();
-    this.timeout(120_000);
     const size = 2 ** 31 + 10;
     writeFileSync(path, '');
     truncateSync(path, size);

@@ -40,7 +40,7 @@ describe('runs on images in files', () => {
     expect(again.weights).to.equal(whole.weights);
     expect(again.testLoss).to.equal(whole.testLoss);
     expect(tf.memory().numTensors).to.equal(tensors);
-  }).timeout(120_000);
+  });
 
   it('have the paper’s transform, and are evaluated as the network’s published weights', async () => {
     const { data, recipe, notes, close } = await openRunImages(spec({ train: 20, test: 6 }));

@@ -19,7 +19,7 @@ describe('a grid', () => {
     expect(runs).to.equal(10_002);
     expect(milliseconds).to.be.below(5000);
     expect(memory).to.be.below(300e6);
-  }).timeout(60_000);
+  });
 
   it('comes back as it was planned, and names a run once however often it is in the table', async () => {
     const grid = tinyGrid('kept', [1, 2]);
@@ -155,5 +155,5 @@ describe('a grid', () => {
     } finally {
       spawnSync('umount', [disk]);
     }
-  }).timeout(120_000);
+  });
 });

@@ -33,7 +33,7 @@ describe('the ledger', () => {
       Array.from({ length: PROCESSES * EACH }, (_, i) => i),
     );
     expect(new Set(rows.map(({ host }) => host))).to.deep.equal(new Set(['here, "quoted"']));
-  }).timeout(300_000);
+  });
 
   it('takes away a line that a killed writer left half written', async () => {
     const root = at('torn');

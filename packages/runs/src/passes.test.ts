@@ -78,7 +78,7 @@ describe('the images that a run is evaluated on', () => {
     const repeated = evaluationOf((await csv(folder, 'predictions.csv')) as unknown as Prediction[]);
     expect(repeated).to.include({ top1: again.top1, top5: again.top5, loss: again.testLoss });
     expect(again.top1).to.equal(result.top1);
-  }).timeout(120_000);
+  });
 
   it('are those held out, and said to be so, where the spec has a validation split', async () => {
     const [root, spec] = [at('tuned'), specOf({ validation: 30 })];
@@ -91,5 +91,5 @@ describe('the images that a run is evaluated on', () => {
     expect(result.best).to.include({ chosenOn: 'validation' });
     const [row] = await readLedger(root);
     expect(row).to.include({ evaluated_on: 'validation', best_top1_on_test: '' });
-  }).timeout(120_000);
+  });
 });

@@ -114,7 +114,7 @@ describe('the queue', () => {
     expect(measured).to.include.keys('milliseconds', 'disturbed');
     // Of a plain network, which nothing is compared with.
     expect(measured).not.to.have.any.keys('time_ratio', 'memory_ratio');
-  }).timeout(120_000);
+  });
 
   it('stops at Ctrl-C with checkpoints, and goes on when started again', async () => {
     const root = at('interrupted');
@@ -141,7 +141,7 @@ describe('the queue', () => {
     expect(await readFile(join(runFolder(root, run[0]), LOG), 'utf8')).to.match(/Going on from step [1-9]\d* of/);
     const expected = (await undisturbed(good)).filter(({ hash }) => hash === run[0]);
     expect(essence(await readLedger(root))).to.deep.equal(essence(expected));
-  }).timeout(200_000);
+  });
 
   it('tells failures with their reasons, leaves what starts from them, and lets them be tried again', async () => {
     const root = at('failed');
@@ -163,7 +163,7 @@ describe('the queue', () => {
     for (const hash of [baseline, refconv]) {
       expect((await stateOf(root, hash, bad.runs[hash] as Spec)).state).to.equal('waiting');
     }
-  }).timeout(100_000);
+  });
 
   it('takes the GPUs that CUDA_VISIBLE_DEVICES leaves it', async () => {
     const before = process.env.CUDA_VISIBLE_DEVICES;

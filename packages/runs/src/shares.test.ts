@@ -44,8 +44,7 @@ async function afterEpochs(folder: string, epochs: number): Promise<void> {
   }
 }
 
-describe('a run of several processes', function () {
-  this.timeout(180_000);
+describe('a run of several processes', () => {
   const at = temporaryFolder();
   const grid = twoRuns(8);
   const alone = firstRuns(grid, 1);

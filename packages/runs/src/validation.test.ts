@@ -37,5 +37,5 @@ describe('images held out for validation', () => {
     expect(rows(data.test).every((row) => all.has(row) && !train.has(row))).to.equal(true);
     const error = await loadData({ name: 'cifar10', train: 49_500, validation: 1000 }).catch((error) => error);
     expect(error.message).to.match(/trains on 49500 images and holds out 1000; there are 50000/);
-  }).timeout(60_000);
+  });
 });

@@ -24,9 +24,7 @@ const messageOf = (promise: Promise<unknown>) =>
     (error: Error) => error.message,
   );
 
-describe('a cluster', function () {
-  this.timeout(60_000);
-
+describe('a cluster', () => {
   it('sums, gathers and broadcasts over its tasks, differentiably', async () => {
     const found = (await inCluster(3, 'collectives')) as Record<string, unknown>;
     expect(found.sum).to.deep.equal([3, 6]);

@@ -42,7 +42,6 @@ describe('refocusing the published ResNet-20', () => {
   let data: ImageDataset;
   let plain: LayersModel;
   before(async function () {
-    this.timeout(120_000);
     const folder = await realCifar10();
     if (folder === undefined || !existsSync(weights)) {
       console.log('      skipped: the real data are missing (REFCONV_SHARED)');

@@ -49,7 +49,6 @@ describe('event files', () => {
   });
 
   it('are read by TensorBoard', async function () {
-    this.timeout(60_000);
     const read = tensorBoardReader();
     if (!read) return this.skip();
     await write();

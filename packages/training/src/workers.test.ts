@@ -11,8 +11,7 @@ const SCRIPT = fileURLToPath(new URL('./testing/worker.js', import.meta.url));
 const LONG = process.env.REFCONV_LONG === '1';
 const KILLS = LONG ? 20 : 1;
 
-describe('a training by several processes', function () {
-  this.timeout(120_000);
+describe('a training by several processes', () => {
   let parent: string;
   before(() => {
     parent = mkdtempSync(join(tmpdir(), 'refconv-workers-'));

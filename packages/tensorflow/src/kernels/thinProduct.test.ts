@@ -100,7 +100,8 @@ describe('weight decay', () => {
     'of such a product that is read too leaves it as it is': [ofProduct, tf.neg, 'RefconvDecayedGradient'],
     'of such a product that is returned too leaves it as it is': [ofProduct, (g) => g, undefined],
     'of another gradient is added to it': [(_, w) => tf.sin(w), () => tf.zeros([]), 'RefconvDecayedGradient'],
-    'of another gradient that is read too leaves it as it is': [
+    'of another gradient that is read too leaves it as it is': [(_, w) => tf.sin(w), tf.neg, 'RefconvDecayedGradient'],
+    'of another gradient that is returned too leaves it as it is': [
       (_, w) => tf.sin(w),
       (g) => g,
       'RefconvDecayedGradient',
