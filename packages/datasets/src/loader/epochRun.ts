@@ -72,7 +72,6 @@ export class EpochRun {
     this.finished.delete(number);
     this.broken.delete(number);
     Atomics.store(control, Control.slots + (number % slots.length), 0);
-    if (control[Control.limit] === STOPPED) return;
     const limit = Math.min(order.length, (number + 1 + slots.length) * batchSize);
     Atomics.store(control, Control.limit, limit);
     Atomics.notify(control, Control.limit);
