@@ -21,6 +21,7 @@ export { GroupedConv2D, type GroupedConv2DArgs, groupedConv2d } from './groupedC
 export { HardSigmoid, HardSwish } from './hardActivations.js';
 export { LayerNormalization } from './layerNormalization.js';
 export { LayerScale, type LayerScaleArgs } from './layerScale.js';
+export { type ChannelMoments, channelMap, channelMoments } from './moments.js';
 export { headOf, logitsOf, outputActivation, requireClassifier, requireTrainable } from './outputs.js';
 export { stopGradient } from './stopGradient.js';
 export { variablesOf } from './variables.js';

@@ -8,6 +8,7 @@ import {
   branchNorm,
   centredKernel,
   completeBlock,
+  convolveCentred,
   fuse,
   middleRefusal,
   numbers,
@@ -16,7 +17,7 @@ import {
   sum,
   withOwnBias,
 } from './branches.js';
-import { centred, convolve } from './convolution.js';
+import { convolve } from './convolution.js';
 import { defineMethod } from './method.js';
 
 export interface ACBOptions extends BlockOptions {
@@ -54,8 +55,8 @@ export const acb = defineMethod<ACBOptions>({
     return {
       features(x, training) {
         const own = withOwnBias(site, convolve(convolution, x, kernel.read()));
-        const tall = convolve(convolution, centred(convolution, x, { columns: true }), vertical.read());
-        const wide = convolve(convolution, centred(convolution, x, { rows: true }), horizontal.read());
+        const tall = convolveCentred(convolution, x, vertical.read());
+        const wide = convolveCentred(convolution, x, horizontal.read());
         return square
           .apply(own, training)
           .add(verticalNorm.apply(tall, training))

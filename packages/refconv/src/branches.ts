@@ -2,9 +2,9 @@
  * What structural re-parameterisations are made of: branches that end in a batch norm, and the algebra that merges them (ACNet, RepVGG
  * and DBB of DingXiaoH, MIT and Apache-2.0). Kernels are [kh, kw, Cin/groups, Cout] or, depthwise, [kh, kw, C, m].
  */
-import { type BatchNormVariables, normalizeBatch } from '@refconv/layers';
+import { type BatchNormVariables, type ChannelMoments, channelMap, normalizeBatch } from '@refconv/layers';
 import * as tf from '@tensorflow/tfjs';
-import type { Convolution, KernelVariable, Variable } from './convolution.js';
+import { type Convolution, centred, convolve, type KernelVariable, pointwise, type Variable } from './convolution.js';
 import type { MergedWeights, Site, Trained } from './method.js';
 
 /** PyTorch's defaults, which the official blocks have in every network. */
@@ -24,11 +24,22 @@ export function completeBlock({ gamma = 1, singleInit = false }: Partial<BlockOp
   return { gamma, singleInit };
 }
 
+/** What a map of channels takes (x − centre) by, and what it adds, [c]. */
+export interface Affine {
+  factor: tf.Tensor1D;
+  offset: tf.Tensor1D;
+}
+
 /** A batch norm over the channels of a branch. */
 export interface BranchNorm {
   apply(x: tf.Tensor4D, training: boolean): tf.Tensor4D;
   /** Its factor t = γ/√(σ² + ε) and its offset β − μ·t, [c]. */
-  affine(): { factor: tf.Tensor1D; offset: tf.Tensor1D };
+  affine(): Affine;
+  /**
+   * What it does to weight·x, as a map of x. In training by the moments of x, whose mean is the map's centre, and it moves its running
+   * statistics; without moments by those, and the centre is 0.
+   */
+  mapOf(moments: ChannelMoments | undefined, weight?: tf.Tensor1D): Affine;
   readonly variables: Required<BatchNormVariables>;
 }
 
@@ -43,15 +54,30 @@ export function branchNorm(site: Site, name: string, channels: number, gamma: nu
     movingVariance: add('moving_variance', 1, false),
   };
   const read = (name: keyof typeof variables) => variables[name].read() as tf.Tensor1D;
+  const average = (name: 'movingMean' | 'movingVariance', value: tf.Tensor) =>
+    variables[name].write(tf.add(tf.mul(read(name), MOMENTUM), tf.mul(value, 1 - MOMENTUM)));
+  const affine = (): Affine => {
+    const factor = tf.mul(read('gamma'), tf.rsqrt(tf.add(read('movingVariance'), EPSILON))) as tf.Tensor1D;
+    return { factor, offset: tf.sub(read('beta'), tf.mul(read('movingMean'), factor)) };
+  };
   return {
     variables,
+    affine,
     apply(x, training) {
       if (training) return normalizeBatch(x, variables, EPSILON, MOMENTUM) as tf.Tensor4D;
       return tf.batchNorm4d(x, read('movingMean'), read('movingVariance'), read('beta'), read('gamma'), EPSILON);
     },
-    affine() {
-      const factor = tf.mul(read('gamma'), tf.rsqrt(tf.add(read('movingVariance'), EPSILON))) as tf.Tensor1D;
-      return { factor, offset: tf.sub(read('beta'), tf.mul(read('movingMean'), factor)) as tf.Tensor1D };
+    mapOf(moments, weight = tf.ones([channels])) {
+      if (!moments) {
+        const { factor, offset } = affine();
+        return { factor: tf.mul(factor, weight), offset };
+      }
+      const { mean, variance, unbiased } = moments;
+      const square = tf.square(weight);
+      average('movingMean', tf.mul(mean, weight));
+      average('movingVariance', tf.mul(unbiased, square));
+      const inverse = tf.rsqrt(tf.add(tf.mul(variance, square), EPSILON));
+      return { factor: tf.mul(tf.mul(read('gamma'), weight), inverse), offset: read('beta') };
     },
   };
 }
@@ -95,6 +121,24 @@ export function centredKernel(kernel: tf.Tensor4D, { kernelShape: [height, width
     [0, 0],
     [0, 0],
   ]);
+}
+
+/**
+ * A convolution with a kernel of size 1 in rows, columns or both, whose windows lie at the middles of the k×k kernel's. Depthwise kernels are
+ * filled up with zeros: the k×k ones are the faster ones.
+ */
+export function convolveCentred(convolution: Convolution, x: tf.Tensor4D, kernel: tf.Tensor4D): tf.Tensor4D {
+  if (convolution.kind === 'depthwise') return convolve(convolution, x, centredKernel(kernel, convolution));
+  const [height, width] = kernel.shape;
+  const middle = centred(convolution, x, { rows: height === 1, columns: width === 1 });
+  return height * width === 1 ? pointwise(convolution, middle, kernel) : convolve(convolution, middle, kernel);
+}
+
+/** The map of x that is the sum of some; x's mean is their centre where there are moments. */
+export function mapChannels(x: tf.Tensor4D, moments: ChannelMoments | undefined, maps: Affine[]): tf.Tensor4D {
+  const [factors, offsets] = [maps.map(({ factor }) => factor), maps.map(({ offset }) => offset)];
+  const zeros = () => tf.zeros([x.shape[3]]) as tf.Tensor1D;
+  return channelMap(x, moments?.mean ?? zeros(), tf.addN(factors), tf.addN(offsets));
 }
 
 /** The 1×1 kernel that passes channels on: [1, 1, C/groups, C] or, depthwise, [1, 1, C, 1]. */

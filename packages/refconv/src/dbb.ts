@@ -5,6 +5,7 @@
  * convolution and each pooling is followed by a batch norm, and the branches are summed. Before a pooling or a k×k convolution that
  * comes second, the batch norm's result is padded with what that batch norm makes of a zero, so that the sequence is one convolution.
  */
+import { channelMoments, stopGradient } from '@refconv/layers';
 import * as tf from '@tensorflow/tfjs';
 import {
   type BlockOptions,
@@ -13,6 +14,7 @@ import {
   branchNorm,
   centredKernel,
   completeBlock,
+  convolveCentred,
   fuse,
   identityKernel,
   middleRefusal,
@@ -24,7 +26,6 @@ import {
 } from './branches.js';
 import {
   type Convolution,
-  centred,
   convolve,
   crop,
   type KernelVariable,
@@ -96,16 +97,15 @@ function denseBlock(site: Site<DBBOptions>): Block {
     features(x, training) {
       const { inner, padding } = innerImage(convolution, x);
       const one = { strides: [1, 1] as [number, number] };
-      const middle = centred(convolution, x, { rows: true, columns: true });
       const pooled = average(
         padded(averagedNorm, pointwise(convolution, inner, averaged.read(), one), padding, training),
         convolution,
       );
       const between = padded(firstNorm, pointwise(convolution, inner, firstKernel(), one), padding, training);
-      return tf.addN([
+      return added([
         own.apply(withOwnBias(site, convolve(convolution, x, kernel.read())), training),
         averageNorm.apply(pooled, training),
-        narrowNorm.apply(pointwise(convolution, middle, narrow.read()), training),
+        narrowNorm.apply(convolveCentred(convolution, x, narrow.read()), training),
         secondNorm.apply(convolve(convolution, between, second.read(), { padding: 'valid' }), training),
       ]);
     },
@@ -160,37 +160,49 @@ function depthwiseBlock(site: Site<DBBOptions>): Block {
   }) as KernelVariable;
   const secondNorm = branchNorm(site, 'dbb_1x1_kxk.bn2', channels, gamma.others);
   const pool = () => tf.fill(kernelShape, 1 / (height * width)) as tf.Tensor4D;
+  /** The sum over copies, of what has them in the last dimension but `after`. */
+  const copiesOf = (x: tf.Tensor, after = 0) => {
+    const shape = [...x.shape.slice(0, x.rank - 1 - after), expansion, channels, ...x.shape.slice(x.rank - after)];
+    return tf.sum(tf.reshape(x, shape), -2 - after);
+  };
+  /**
+   * 1×1, batch norm and k×k one after the other. What lies between is a map of each channel of x, so that it all is one k×k convolution of
+   * x and an image of its own, which the offsets and the padding make.
+   */
+  const sequence = (x: tf.Tensor4D, training: boolean): tf.Tensor4D => {
+    const { inner, padding } = innerImage(convolution, x);
+    const seen = training ? channelMoments(inner) : undefined;
+    const tiled = (values: tf.Tensor1D) => tf.tile(values, [expansion]);
+    const moments = seen && { mean: tiled(seen.mean), variance: tiled(seen.variance), unbiased: tiled(seen.unbiased) };
+    const { factor, offset } = firstNorm.mapOf(moments, tf.reshape(first.read(), [-1]) as tf.Tensor1D);
+    const shift = moments ? tf.sub(offset, tf.mul(moments.mean, factor)) : offset;
+    const [one, others] = [
+      tf.ones([1, inner.shape[1], inner.shape[2], 1]) as tf.Tensor4D,
+      border(inner.shape, padding),
+    ];
+    const outside = stopGradient(tf.mul(others, firstNorm.affine().offset));
+    const image = tf.add(tf.mul(tf.pad(one, around(padding)), shift), outside) as tf.Tensor4D;
+    const wide = second.read();
+    const merged = copiesOf(tf.mul(wide, tf.reshape(factor, [-1, 1])), 1) as tf.Tensor4D;
+    const constant = copiesOf(convolve(convolution, image, wide, { padding: 'valid' }));
+    return tf.add(convolve(convolution, x, merged), constant);
+  };
 
   return {
-    features(x, training) {
-      const { inner, padding } = innerImage(convolution, x);
-      const copies = tf.tile(inner, [1, 1, 1, expansion]);
-      const between = padded(
-        firstNorm,
-        pointwise(convolution, copies, first.read(), { strides: [1, 1] }),
-        padding,
-        training,
-      );
-      const parts = tf.split<tf.Tensor4D>(
-        convolve(convolution, between, second.read(), { padding: 'valid' }),
-        expansion,
-        3,
-      );
-      return tf.addN([
+    features: (x, training) =>
+      added([
         own.apply(withOwnBias(site, convolve(convolution, x, kernel.read())), training),
         averageNorm.apply(convolve(convolution, x, pool()), training),
-        secondNorm.apply(parts.length > 1 ? tf.addN(parts) : (parts[0] as tf.Tensor4D), training),
-      ]);
-    },
+        secondNorm.apply(sequence(x, training), training),
+      ]),
     merged() {
       const { kernel: one, bias } = fuse({ kernel: first.read() }, firstNorm, kind);
-      const copies = (x: tf.Tensor) => tf.sum(tf.reshape(x, [...x.shape.slice(0, -2), expansion, channels]), -2);
-      const sequence = tf.reshape(copies(tf.mul(second.read(), one)), kernelShape);
-      const biasSum = copies(tf.sum(tf.mul(second.read(), tf.reshape(bias, [-1, 1])), [0, 1])) as tf.Tensor1D;
+      const sequence = copiesOf(tf.mul(second.read(), one), 1) as tf.Tensor4D;
+      const biasSum = copiesOf(tf.sum(tf.mul(second.read(), tf.reshape(bias, [-1, 1])), [0, 1, 3])) as tf.Tensor1D;
       return sum([
         fuse(ownKernel(site), own, kind),
         fuse({ kernel: pool() }, averageNorm, kind),
-        fuse({ kernel: sequence as tf.Tensor4D, bias: biasSum }, secondNorm, kind),
+        fuse({ kernel: sequence, bias: biasSum }, secondNorm, kind),
       ]);
     },
     start: (trained) => startBlock(site, own, [averageNorm, secondNorm], trained),
@@ -215,20 +227,20 @@ function innerImage(convolution: Convolution, x: tf.Tensor4D): { inner: tf.Tenso
 function padded(norm: BranchNorm, x: tf.Tensor4D, padding: Zeros, training: boolean): tf.Tensor4D {
   const y = norm.apply(x, training);
   if (padding.flat().every((count) => count === 0)) return y;
-  const { offset } = norm.affine();
-  const around: [number, number][] = [[0, 0], ...padding, [0, 0]];
-  const pad = tf.customGrad((inside) => ({
-    value: tf.add(tf.pad(inside as tf.Tensor4D, around), tf.mul(border(y.shape, padding), offset)),
-    gradFunc: (dy: tf.Tensor) => crop(dy as tf.Tensor4D, padding),
-  }));
-  return pad(y) as tf.Tensor4D;
+  const outside = stopGradient(tf.mul(border(y.shape, padding), norm.affine().offset));
+  return tf.add(tf.pad(y, around(padding)), outside);
 }
+
+const around = (padding: Zeros): [number, number][] => [[0, 0], ...padding, [0, 0]];
 
 /** Ones where the padding lies, zeros inside, [1, h, w, 1]. */
 function border([, height, width]: number[], padding: Zeros): tf.Tensor4D {
   const inside = tf.zeros([1, height as number, width as number, 1]) as tf.Tensor4D;
-  return tf.pad(inside, [[0, 0], ...padding, [0, 0]], 1);
+  return tf.pad(inside, around(padding), 1);
 }
+
+/** In pairs, as the sums that a batch norm's kernel takes in. */
+const added = (branches: tf.Tensor4D[]) => branches.reduce((sum, branch) => tf.add(sum, branch));
 
 /** The mean of each window. */
 function average(x: tf.Tensor4D, { layer }: Convolution): tf.Tensor4D {

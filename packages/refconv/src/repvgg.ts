@@ -2,6 +2,7 @@
  * The RepVGG block (CVPR 2021, arXiv 2101.03697; repvgg.py of DingXiaoH/RepVGG, MIT): 3×3, 1×1 and, where the shapes allow it, identity
  * branches, each with a batch norm, are summed. The activation stays outside.
  */
+import { channelMoments } from '@refconv/layers';
 import * as tf from '@tensorflow/tfjs';
 import {
   type BlockOptions,
@@ -9,15 +10,17 @@ import {
   branchNorm,
   centredKernel,
   completeBlock,
+  convolveCentred,
   fuse,
   identityKernel,
+  mapChannels,
   numbers,
   ownKernel,
   startBlock,
   sum,
   withOwnBias,
 } from './branches.js';
-import { centred, convolve, pointwise } from './convolution.js';
+import { centred, convolve } from './convolution.js';
 import { defineMethod } from './method.js';
 
 export interface RepVGGOptions extends BlockOptions {
@@ -49,13 +52,24 @@ export const repvgg = defineMethod<RepVGGOptions>({
     const norm = branchNorm(site, 'rbr_dense.bn', outputs, options.singleInit ? 1 : options.gamma);
     const narrow = branchKernel(site, 'rbr_1x1.conv', [1, 1, ...kernelShape.slice(2)]);
     const narrowNorm = branchNorm(site, 'rbr_1x1.bn', outputs, otherGamma);
+    const middleOf = (x: tf.Tensor4D) => centred(convolution, x, { rows: true, columns: true });
     const at = (kernel: tf.Tensor4D) => ({ kernel: centredKernel(kernel, convolution) });
     return {
       features(x, training) {
         const own = norm.apply(withOwnBias(site, convolve(convolution, x, kernel.read())), training);
-        const middle = centred(convolution, x, { rows: true, columns: true });
-        const y = tf.add(own, narrowNorm.apply(pointwise(convolution, middle, narrow.read()), training)) as tf.Tensor4D;
-        return identityNorm ? tf.add(y, identityNorm.apply(middle, training)) : y;
+        if (!identityNorm || kind === 'dense') {
+          const y = tf.add(
+            own,
+            narrowNorm.apply(convolveCentred(convolution, x, narrow.read()), training),
+          ) as tf.Tensor4D;
+          return identityNorm ? tf.add(y, identityNorm.apply(middleOf(x), training)) : y;
+        }
+        // Both of the others are maps of one image.
+        const middle = middleOf(x);
+        const moments = training ? channelMoments(middle) : undefined;
+        const weight = tf.reshape(narrow.read(), [inputs]) as tf.Tensor1D;
+        const maps = [narrowNorm.mapOf(moments, weight), identityNorm.mapOf(moments)];
+        return tf.add(own, mapChannels(middle, moments, maps));
       },
       merged: () =>
         sum([

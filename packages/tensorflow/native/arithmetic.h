@@ -16,8 +16,8 @@ struct NormParameters {
   Activation activation;
 };
 
-// z = activation((x − mean)·(scale·inverse) + offset).
-void Normalize(const float* x, int64_t pixels, int64_t channels, const NormParameters& norm, float* z);
+// z = activation((x − mean)·(scale·inverse) + offset + addend); the addend may be null.
+void Normalize(const float* x, const float* addend, int64_t pixels, int64_t channels, const NormParameters& norm, float* z);
 
 // Gradients through it and through the statistics of x.
 void NormalizeGradient(const float* dz, const float* x, int64_t pixels, int64_t channels, const NormParameters& norm, float* dx,

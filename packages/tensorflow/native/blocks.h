@@ -37,7 +37,8 @@ class Normalizer {
   Normalizer(const NormParameters& parameters, int64_t channels);
   const Grouping& grouping() const { return grouping_; }
 
-  void Normalize(const float* x, int64_t pixels, float* z) const;
+  // Perhaps with as many numbers added before the activation.
+  void Normalize(const float* x, int64_t pixels, float* z, const float* addend = nullptr) const;
   // Adds the sums over pixels of g and of g·(x − mean) to sums [2, width]; g is dz where the activation passes.
   void AddSums(const float* dz, const float* x, int64_t pixels, double* sums) const;
   // What the sums are: the gradients of scale and offset.

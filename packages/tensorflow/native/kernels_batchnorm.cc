@@ -183,14 +183,19 @@ void Normalizer::WithActivation(Body body) const {
   if (activation_ == Activation::kRelu6) body(std::integral_constant<Activation, Activation::kRelu6>());
 }
 
-void Normalizer::Normalize(const float* x, int64_t pixels, float* out) const {
+void Normalizer::Normalize(const float* x, int64_t pixels, float* out, const float* addend) const {
   const float *m = mean_.data(), *f = factor_.data(), *o = offset_.data();
-  WithActivation([&](auto activation) {
+  auto normalize = [&](auto activation, auto adds) {
     MapAll(grouping_, pixels, [=](int64_t place, int64_t c, auto kind) {
       using T = decltype(kind);
       T z = (Read<T>(x + place + c) - Read<T>(m + c)) * Read<T>(f + c) + Read<T>(o + c);
+      if constexpr (adds()) z += Read<T>(addend + place + c);
       Write(out + place + c, Activate<activation()>(z));
     });
+  };
+  WithActivation([&](auto activation) {
+    if (addend) return normalize(activation, std::true_type());
+    normalize(activation, std::false_type());
   });
 }
 
@@ -252,10 +257,10 @@ void BatchStatistics(const float* x, int64_t pixels, int64_t channels, float* me
   FinishStatistics(grouping.Folded(sums), x, pixels, channels, mean, variance);
 }
 
-void Normalize(const float* x, int64_t pixels, int64_t channels, const NormParameters& norm, float* z) {
+void Normalize(const float* x, const float* addend, int64_t pixels, int64_t channels, const NormParameters& norm, float* z) {
   Normalizer normalizer(norm, channels);
   Parts(normalizer.grouping(), pixels).Run([&](int64_t, int64_t first, int64_t count) {
-    normalizer.Normalize(x + first * channels, count, z + first * channels);
+    normalizer.Normalize(x + first * channels, count, z + first * channels, addend ? addend + first * channels : nullptr);
   });
 }
 

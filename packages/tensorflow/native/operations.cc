@@ -148,12 +148,13 @@ NormParameters Parameters(Call& call, int first, int64_t activation) {
   return {at(0), at(1), at(2), at(3), static_cast<Activation>(activation)};
 }
 
-// x, scale, offset, mean, inverse: the activation of the normalised x.
+// x, scale, offset, mean, inverse, perhaps an addend of x's shape: the activation of the normalised x and it.
 void ComputeNormalize(void* kernel, TF_OpKernelContext* context) {
   Call call(context);
   TF_Tensor* x = call.Input(0);
   NormParameters norm = Parameters(call, 1, static_cast<Attributes*>(kernel)->activation);
-  Normalize(call.Data(x), Rows(x), Channels(x), norm, call.Output(0, Shape(x)));
+  const float* addend = TF_NumInputs(context) > 5 ? call.Data(call.Input(5)) : nullptr;
+  Normalize(call.Data(x), addend, Rows(x), Channels(x), norm, call.Output(0, Shape(x)));
 }
 
 // dy, x, scale, offset, mean, inverse: the gradients of x, scale and offset.
@@ -574,7 +575,8 @@ void RegisterOperations() {
            {"mean", "inverse", "next_mean", "next_variance"}, {"epsilon: float", "average_factor: float = 1.0"},
            StatisticsShapes, [](TF_OpKernelConstruction* c) { return ReadAttributes(c, {"epsilon", "average_factor"}); },
            ComputeStatistics);
-  Register("RefconvNormalize", {"x", "scale", "offset", "mean", "inverse"}, {"y"}, {"activation: int = 0"},
+  Register("RefconvNormalize", {"x", "scale", "offset", "mean", "inverse", "addend: count * float"}, {"y"},
+           {"activation: int = 0", "count: int >= 0"},
            NormalizeShapes, [](TF_OpKernelConstruction* c) { return ReadAttributes(c, {"activation"}); },
            ComputeNormalize);
   Register("RefconvNormalizeGrad", {"dy", "x", "scale", "offset", "mean", "inverse"}, {"dx", "dscale", "doffset"},

@@ -43,6 +43,13 @@ describe('a cluster', () => {
     expect(found.tensors).to.equal(0);
   });
 
+  for (const kernels of ['1', '0'])
+    it(`takes the moments of all tasks' images, with their gradients, REFCONV_CPU_KERNELS=${kernels}`, async () => {
+      const differences = (await inCluster(3, 'moments', { REFCONV_CPU_KERNELS: kernels })) as number[];
+      expect(differences).to.have.length(4);
+      for (const difference of differences) expect(difference).to.be.below(2e-5);
+    });
+
   it('keeps programs of one process apart', async () => {
     expect(await inCluster(1, 'programs')).to.deep.equal([2, 101]);
   });

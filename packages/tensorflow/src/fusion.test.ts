@@ -4,7 +4,7 @@ import { compile, tf } from './index.js';
 import { batchNormTraining } from './kernels/batchNorm.js';
 import { conv2d } from './kernels/convolution.js';
 import { cpuKernels } from './kernels/cpu.js';
-import { type Differentiable, expectSameCompiled, normal, operationsOf } from './kernels/testing.js';
+import { type Differentiable, expectSameCompiled, normal, operationCounts, operationsOf } from './kernels/testing.js';
 import { expectClose, withoutLeaks } from './testing.js';
 
 type Activation = 'none' | 'relu' | 'relu6';
@@ -175,6 +175,57 @@ describe('convolutions between batch norms', () => {
           chosen.map((i) => all[i] as Tensor),
         );
       }
+    }),
+  );
+
+  for (const padded of [false, true]) {
+    /** Two depthwise branches of one image, each with a batch norm, which are summed before the activation. */
+    const branches: Differentiable = (...inputs) => {
+      const [images, scale, offset, ...both] = inputs as [Tensor4D, Tensor1D, Tensor1D, ...Tensor[]];
+      const x = normalized(images, scale, offset, 'relu6');
+      const shared = padded ? tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]]) : x; // biome-ignore format: one line
+      const branch = (kernel: Tensor, scale: Tensor, offset: Tensor) => {
+        const y = tf.depthwiseConv2d(shared, kernel as Tensor4D, padded ? 2 : 1, padded ? 'valid' : 'same');
+        return normalized(y, scale, offset, 'none');
+      };
+      const [kernel, ownScale, ownOffset, ...other] = both as [Tensor, Tensor, Tensor, Tensor, Tensor, Tensor];
+      return tf.relu6(tf.add(branch(kernel, ownScale, ownOffset), branch(...other)));
+    };
+    const inputs = () => {
+      const first = inputsOf({ channels: 21, activations: ['relu6', 'relu6'] });
+      return [...first, normal([3, 3, 21, 1], 7), normal([21], 8, 3), normal([21], 9, 2)];
+    };
+
+    it(
+      `of which several share their images are the same compiled${padded ? ', padded' : ''}`,
+      withoutLeaks(() => expectSameCompiled(branches, inputs())),
+    );
+
+    it(
+      `of which several share their images become two operations each, and one for the sum${padded ? ', padded' : ''}`,
+      withoutLeaks(() => {
+        const counts = operationCounts(branches, inputs());
+        for (const kind of ['RefconvFusedDepthwise', 'RefconvDepthwiseBackward']) expect(counts[kind]).to.equal(2);
+        // One of each branch: the second with the first one's result inside, and the activation.
+        expect(counts.RefconvNormalize).to.equal(2);
+        // Of the two gradients of the images.
+        expect(counts.Add).to.equal(1);
+        const fused = ['Pad', 'PadV2', 'Slice', 'Relu6', 'RefconvDepthwiseInputGrad', 'RefconvDepthwiseKernelGrad'];
+        expect(Object.keys(counts)).not.to.have.any.members(fused);
+      }),
+    );
+  }
+
+  it(
+    'leave out zeros that are put around images and cut off again',
+    withoutLeaks(() => {
+      const around: Differentiable = (x, scale) => {
+        const y = tf.mul(x as Tensor4D, scale as Tensor1D);
+        const padded = tf.pad(y, [[0, 0], [2, 1], [0, 3], [0, 0]]) as Tensor4D; // biome-ignore format: one line
+        return tf.mul(tf.slice(padded, [0, 2, 0, 0], y.shape), tf.slice(padded, [0, 1, 0, 0], y.shape));
+      };
+      const inputs = [normal([2, 5, 6, 3], 1), normal([3], 2)];
+      expectSameCompiled(around, inputs);
     }),
   );
 

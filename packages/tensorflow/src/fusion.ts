@@ -50,12 +50,20 @@ const numberOf = ({ attributes }: RecordedOperation, wanted: string, otherwise =
 const integer = (name: string, value: number): Attribute => ({ name, type: Attr.int, value });
 const activationOf = (operation: RecordedOperation) => numberOf(operation, 'activation');
 const same = (a: unknown, b: unknown) => String(a) === String(b);
+const isSum = (op: string) => op === 'Add' || op === 'AddV2';
 const other = ([operation]: Output, index: number): Output => [operation, index];
+
+/** Images around which something lies, of which they are the part of this size that begins there. */
+interface Unpadded {
+  image: Output;
+  begin: number[];
+  size: number[];
+}
 
 /** Finds what can be fused with an operation that is to be recorded; one for each recording. */
 export class Fusion {
   /** Gradients of images with zeros around them, for which there are gradients of the images themselves. */
-  private readonly unpadded = new Map<string, { image: Output; begin: number[]; size: number[] }>();
+  private readonly unpadded = new Map<string, Unpadded>();
   /** The first parts of shuffled channels, by what was parted. */
   private readonly splits = new Map<string, Output>();
 
@@ -67,6 +75,8 @@ export class Fusion {
       this.reshape(given) ??
       this.activation(given) ??
       this.activationGradient(given) ??
+      this.paddedSum(given) ??
+      this.normalizedSum(given) ??
       this.convolution(given) ??
       this.statistics(given) ??
       this.kernelGradient(given) ??
@@ -86,12 +96,52 @@ export class Fusion {
     return same(this.graph.constant(shape)?.data, this.graph.shape(x)) ? [x] : undefined;
   }
 
+  /** The sum of a normalised x and something else becomes normalize(x) with an addend inside. */
+  private normalizedSum({ op, inputs }: RecordedOperation): RecordedOperation | undefined {
+    if (!isSum(op)) return undefined;
+    const [first, second] = inputs as [Output, Output];
+    if (!same(this.graph.shape(first), this.graph.shape(second))) return undefined;
+    for (const [normalized, addend] of [
+      [second, first],
+      [first, second],
+    ] as [Output, Output][]) {
+      const source = this.graph.producer(normalized);
+      if (source?.op !== 'RefconvNormalize' || numberOf(source, 'count') > 0 || activationOf(source) !== 0) continue;
+      const attributes = [integer('activation', 0), integer('count', 1)];
+      return { op: source.op, inputs: [...source.inputs, addend], attributes };
+    }
+    return undefined;
+  }
+
+  /** The sum of images that zeros or the like lie around, such as gradients of one padded image, is known without those. */
+  private paddedSum(given: RecordedOperation): Output[] | undefined {
+    const [first] = given.inputs as [Output];
+    const known = isSum(given.op) ? this.unpaddedOf(first) : undefined;
+    const beside = known && this.besideIn(given, first, known);
+    if (!known || !beside) return undefined;
+    const sum = this.graph.add(given);
+    this.setSum(sum, given, [known, beside]);
+    return [sum];
+  }
+
+  /** What is added to an image that something lies around, if the same lies around that. */
+  private besideIn({ op, inputs }: RecordedOperation, addend: Output, { begin, size }: Omit<Unpadded, 'image'>) {
+    const [first, second] = inputs as [Output, Output];
+    const other = isSum(op) ? this.unpaddedOf(same(first, addend) ? second : first) : undefined;
+    return other && same([other.begin, other.size], [begin, size]) ? other : undefined;
+  }
+
+  private setSum(sum: Output, operation: RecordedOperation, parts: [Unpadded, Unpadded]): void {
+    const image = this.graph.add({ ...operation, inputs: parts.map(({ image }) => image) });
+    this.unpadded.set(String(sum), { ...parts[0], image });
+  }
+
   /** activation(normalize(x)) becomes normalize(x) with the activation inside. */
   private activation({ op, inputs }: RecordedOperation): RecordedOperation | undefined {
     const activation = ACTIVATIONS[op];
     const source = activation ? this.graph.producer(inputs[0] as Output) : undefined;
     if (!activation || source?.op !== 'RefconvNormalize' || activationOf(source) !== 0) return undefined;
-    return { ...source, attributes: [integer('activation', activation)] };
+    return { ...source, attributes: [integer('activation', activation), integer('count', numberOf(source, 'count'))] };
   }
 
   /** The gradient of a normalisation whose dy comes through its activation's gradient takes the dy before it. */
@@ -155,14 +205,22 @@ export class Fusion {
     if (norm?.op !== 'RefconvNormalizeGrad' || dy[1] !== 0 || !this.isSmall(filter)) return undefined;
     const [dscale, doffset] = [other(dy, 1), other(dy, 2)];
     // The gradient of the images has been recorded just before, and nothing else looks at what is replaced.
-    const [reader, ...more] = this.graph.readers(dy);
-    if (reader === undefined || more.length > 0) return undefined;
-    const dx: Output = [reader, 0];
+    const [inputGradient, ...more] = this.graph.readers(dy);
+    if (inputGradient === undefined || more.length > 0) return undefined;
+    const dx: Output = [inputGradient, 0];
     const before = this.graph.producer(dx);
     if (before?.op !== kinds.inputGradient || !same(before.inputs, [dy, filter, x])) return undefined;
-    if ([dx, dscale, doffset].some((output) => this.graph.isRead(output))) return undefined;
+    if ([dscale, doffset].some((output) => this.graph.isRead(output))) return undefined;
+    // It may have been added to another gradient of the images.
+    const [reader, ...others] = this.graph.readers(dx);
+    const sum = reader === undefined ? undefined : ([reader, 0] as Output);
+    const adding = sum && this.graph.producer(sum);
+    if (others.length > 0 || (sum && this.graph.isRead(sum))) return undefined;
 
     const { images, placed, pads } = this.unpad(x, given);
+    const around = pads && { begin: pads, size: this.graph.shape(images) };
+    const beside = around && adding && this.besideIn(adding, dx, around);
+    if (around && adding && !beside) return undefined;
     const { image, norm: imageNorm, activation: imageActivation } = this.denormalized(images);
     if (given.op === 'RefconvDepthwiseKernelGrad' && !this.staysInside(placed, images, dy)) return undefined;
     const sums = this.sumsOf(norm);
@@ -178,17 +236,23 @@ export class Fusion {
     });
     this.graph.replace(dscale, sums[0]);
     this.graph.replace(doffset, sums[1]);
-    if (pads) this.unpadded.set(String(dx), { image: fused, begin: pads, size: this.graph.shape(images) });
-    else this.graph.replace(dx, fused);
+    if (around) {
+      const gradient = { image: fused, ...around };
+      this.unpadded.set(String(dx), gradient);
+      if (sum && adding && beside) this.setSum(sum, adding, [gradient, beside]);
+    } else if (sum && adding) {
+      const inputs = adding.inputs.map((input) => (same(input, dx) ? fused : input));
+      this.graph.replace(sum, this.graph.add({ ...adding, inputs }));
+    } else this.graph.replace(dx, fused);
     return [other(fused, 1)];
   }
 
-  /** The gradient of padding. */
+  /** The gradient of padding, and what was padded before. */
   private slice({ op, inputs }: RecordedOperation): Output[] | undefined {
     if (op !== 'Slice') return undefined;
     const [x, begin, size] = inputs as [Output, Output, Output];
-    const known = this.unpadded.get(String(x));
-    if (!known) return undefined;
+    const known = this.unpaddedOf(x);
+    if (!known || !this.graph.producer(known.image)) return undefined;
     const values = (output: Output) => this.graph.constant(output)?.data;
     return same(values(begin), known.begin) && same(values(size), known.size) ? [known.image] : undefined;
   }
@@ -282,7 +346,8 @@ export class Fusion {
   /** What images are normalised from, and how. */
   private denormalized(images: Output): { image: Output; norm: Output[]; activation: number } {
     const source = this.graph.producer(images);
-    if (source?.op !== 'RefconvNormalize') return { image: images, norm: [], activation: 0 };
+    if (source?.op !== 'RefconvNormalize' || numberOf(source, 'count') > 0)
+      return { image: images, norm: [], activation: 0 };
     const [image, ...norm] = source.inputs as [Output, ...Output[]];
     return { image, norm, activation: activationOf(source) };
   }
@@ -290,18 +355,30 @@ export class Fusion {
   /** The images before zeros were put around them, and the attributes of a depthwise kernel with the zeros in them. */
   private unpad(x: Output, given: RecordedOperation): { images: Output; placed: Attribute[]; pads?: number[] } {
     const none = { images: x, placed: given.attributes };
-    const source = given.op.startsWith('RefconvDepthwise') ? this.graph.producer(x) : undefined;
-    if (source?.op !== 'Pad' && source?.op !== 'PadV2') return none;
-    const [images, paddings, value] = source.inputs as [Output, Output, Output | undefined];
-    const numbers = this.graph.constant(paddings)?.data as Int32Array | undefined;
-    const filling = value ? (this.graph.constant(value)?.data as Float32Array | undefined) : [0];
-    if (!numbers || filling?.[0] !== 0 || [0, 1, 6, 7].some((i) => numbers[i] !== 0)) return none;
-    const [top, left] = [numbers[2] as number, numbers[4] as number];
+    const padded = given.op.startsWith('RefconvDepthwise') ? this.paddingOf(x) : undefined;
+    if (!padded) return none;
+    const { image: images, begin: pads } = padded;
+    const [, top, left] = pads as [number, number, number, number];
     const moved = { pad_top: top, pad_left: left } as Record<string, number>;
     const placed = given.attributes.map((attribute) =>
       integer(attribute.name, Number(attribute.value) + (moved[attribute.name] ?? 0)),
     );
-    return { images, placed, pads: [0, top, left, 0] };
+    return { images, placed, pads };
+  }
+
+  /** What zeros were put around, above, below, left and right of it. */
+  private paddingOf(x: Output): Unpadded | undefined {
+    const source = this.graph.producer(x);
+    if (source?.op !== 'Pad' && source?.op !== 'PadV2') return undefined;
+    const [image, paddings, value] = source.inputs as [Output, Output, Output | undefined];
+    const numbers = this.graph.constant(paddings)?.data as Int32Array | undefined;
+    const filling = value ? (this.graph.constant(value)?.data as Float32Array | undefined) : [0];
+    if (numbers?.length !== 8 || filling?.[0] !== 0 || [0, 1, 6, 7].some((i) => numbers[i] !== 0)) return undefined;
+    return { image, begin: [0, numbers[2] as number, numbers[4] as number, 0], size: this.graph.shape(image) };
+  }
+
+  private unpaddedOf(x: Output): Unpadded | undefined {
+    return this.unpadded.get(String(x)) ?? this.paddingOf(x);
   }
 
   /** Whether every window of a depthwise kernel meets the image, as the fused gradient needs it. */

@@ -85,7 +85,23 @@ export function batchStatistics(
 export const normalize = (
   x: TensorInfo,
   [scale, offset, mean, inverse]: [TensorInfo, TensorInfo, TensorInfo, TensorInfo],
-) => operation('RefconvNormalize', [x, scale, offset, mean, inverse], [attribute.int('activation', 0)]);
+) =>
+  operation(
+    'RefconvNormalize',
+    [x, scale, offset, mean, inverse],
+    [attribute.int('activation', 0), attribute.int('count', 0)],
+  );
+
+/** Of those, the gradients of scale and offset alone. */
+export const normalizeSums = (
+  dy: TensorInfo,
+  x: TensorInfo,
+  [scale, offset, mean, inverse]: [TensorInfo, TensorInfo, TensorInfo, TensorInfo],
+) =>
+  operations('RefconvNormalizeSums', [dy, x, scale, offset, mean, inverse], [attribute.int('activation', 0)], 2) as [
+    Tensor,
+    Tensor,
+  ];
 
 /** Gradients of x, scale and offset through {@link normalize} and the batch statistics of x. */
 export const normalizeGradient = (

@@ -51,18 +51,11 @@ export function syncBatchNorm(
 }
 
 /** Values of one channel in this task. */
-const countOf = ({ shape }: TensorInfo) => shape.slice(0, -1).reduce((product, size) => product * size, 1);
+export const countOf = ({ shape }: TensorInfo) => shape.slice(0, -1).reduce((product, size) => product * size, 1);
 
-/** From each task's mean and variance, gathered by one operation. */
 function statistics(x: Tensor, running: [Tensor, Tensor], epsilon: number, averageFactor: number): Statistics {
-  const channels = x.shape.at(-1) as number;
-  const count = countOf(x);
-  const own = ownStatistics(x, running, count);
-  const all = allGather(tf.reshape(tf.concat(own), [1, 2 * channels]));
-  const [means, variances] = tf.split(all, 2, 1) as [Tensor, Tensor];
-  const mean = tf.mean(means, 0);
-  const variance = tf.add(tf.mean(variances, 0), tf.mean(tf.square(tf.sub(means, mean)), 0));
-  const total = count * clusterSize();
+  const [mean, variance] = syncMoments(x);
+  const total = countOf(x) * clusterSize();
   const moved = (old: Tensor, value: Tensor) => tf.add(tf.mul(old, 1 - averageFactor), tf.mul(value, averageFactor));
   return [
     mean,
@@ -72,8 +65,17 @@ function statistics(x: Tensor, running: [Tensor, Tensor], epsilon: number, avera
   ];
 }
 
-/** This task's mean and variance (biased). */
-function ownStatistics(x: Tensor, running: [Tensor, Tensor], count: number): [Tensor, Tensor] {
+/** The mean and the biased variance of each channel of all tasks' images, from each task's, gathered by one operation. */
+export function syncMoments(x: Tensor): [mean: Tensor, variance: Tensor] {
+  const all = allGather(tf.reshape(tf.concat(ownMoments(x)), [1, -1]));
+  const [means, variances] = tf.split(all, 2, 1) as [Tensor, Tensor];
+  const mean = tf.mean(means, 0);
+  return [mean, tf.add(tf.mean(variances, 0), tf.mean(tf.square(tf.sub(means, mean)), 0))];
+}
+
+/** The mean and the biased variance of each channel of this task's images. */
+export function ownMoments(x: Tensor): [mean: Tensor, variance: Tensor] {
+  const count = countOf(x);
   if (!usesCpuKernels() || count === 1) {
     const { mean, variance } = tf.moments(
       x,
@@ -82,7 +84,8 @@ function ownStatistics(x: Tensor, running: [Tensor, Tensor], count: number): [Te
     return [mean, variance];
   }
   // Moved all the way towards the batch's own mean and unbiased variance.
-  const [mean, , , unbiased] = batchStatistics(x, running, 0, 1);
+  const zeros = tf.zeros([x.shape.at(-1) as number]);
+  const [mean, , , unbiased] = batchStatistics(x, [zeros, zeros], 0, 1);
   return [mean, tf.mul(unbiased, (count - 1) / count)];
 }
 

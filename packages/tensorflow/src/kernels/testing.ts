@@ -102,11 +102,18 @@ export async function kernelsOf(body: () => Tensor): Promise<string[]> {
 
 /** The TensorFlow operations that f and its gradients run, compiled; oneDNN's by the name of what they stand for. */
 export function operationsOf(f: Differentiable, inputs: Tensor[]): string[] {
+  return Object.keys(operationCounts(f, inputs));
+}
+
+/** How many there are of each. */
+export function operationCounts(f: Differentiable, inputs: Tensor[]): Record<string, number> {
   return tf.tidy(() => {
     const dy = projection(f, inputs);
     const program = compile({ all: (dy: Tensor, ...inputs: Tensor[]) => evaluate(f, inputs, dy) });
-    const names = program.all.profile(dy, ...inputs).map(({ operation }) => operation.replace('_MklNative', ''));
+    const counts = program.all
+      .profile(dy, ...inputs)
+      .map(({ operation, count }) => [operation.replace('_MklNative', ''), count]);
     program.dispose();
-    return names;
+    return Object.fromEntries(counts);
   });
 }

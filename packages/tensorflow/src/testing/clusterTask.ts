@@ -1,7 +1,19 @@
 /** One task of the tests of clusters: `node clusterTask.js WHAT`; the first prints what it found as JSON. */
 import { clusterFromEnvironment } from '../clusterEnvironment.js';
 import { isLost, WORKER_FAILED } from '../clusterProtocol.js';
-import { allGather, allReduce, allReduceAll, broadcast, compile, joinCluster, tf } from '../index.js';
+import {
+  allGather,
+  allReduce,
+  allReduceAll,
+  broadcast,
+  compile,
+  joinCluster,
+  tf,
+  withSyncBatchNorm,
+} from '../index.js';
+import { CHANNEL_MOMENTS } from '../kernels/moments.js';
+
+const momentsOf = (x: tf.Tensor) => tf.engine().runKernel(CHANNEL_MOMENTS, { x } as never) as tf.Tensor[];
 
 const WHAT: Record<string, (task: number) => unknown> = {
   collectives(task) {
@@ -31,6 +43,34 @@ const WHAT: Record<string, (task: number) => unknown> = {
         .map(({ operation, count, bytes }) => [operation, count, bytes]),
     }));
     return { ...found, tensors: tf.memory().numTensors - before };
+  },
+  /** Moments of all tasks' images and their gradients, beside those of the whole in one task: the largest differences. */
+  moments(task) {
+    const whole = tf.randomNormal([6, 2, 3, 5], 1, 2, 'float32', 1) as tf.Tensor4D;
+    const own = tf.slice(whole, [2 * task, 0, 0, 0], [2, 2, 3, 5]);
+    const weights = (of: number) => [of + 1, (of + 2) ** 2];
+    const loss = (of: number, [mean, variance]: tf.Tensor[]): tf.Scalar => {
+      const [first, second] = weights(of) as [number, number];
+      const channels = tf.range(1, 6);
+      return tf.sum(tf.mul(channels, tf.add(tf.mul(mean as tf.Tensor, first), tf.mul(variance as tf.Tensor, second))));
+    };
+    const program = compile({
+      moments: (x: tf.Tensor) => withSyncBatchNorm(() => momentsOf(x)),
+      slope: (x: tf.Tensor) => withSyncBatchNorm(() => tf.grad((x) => loss(task, momentsOf(x)))(x)),
+    });
+    const { mean, variance } = tf.moments(whole, [0, 1, 2]);
+    const all = tf.grad((x) => {
+      const { mean, variance } = tf.moments(x, [0, 1, 2]);
+      return tf.addN([0, 1, 2].map((of) => loss(of, [mean, variance])));
+    })(whole);
+    const difference = (a: tf.Tensor, b: tf.Tensor) => tf.max(tf.abs(tf.sub(a, b))).dataSync()[0];
+    const [ownMean, ownVariance, unbiased] = program.moments(own) as [tf.Tensor, tf.Tensor, tf.Tensor];
+    return [
+      difference(ownMean, mean),
+      difference(ownVariance, variance),
+      difference(unbiased, tf.mul(variance, 36 / 35)),
+      difference(program.slope(own), tf.slice(all, [2 * task, 0, 0, 0], own.shape)),
+    ];
   },
   /** Programs of one process share no variables, although they have one server. */
   programs() {
