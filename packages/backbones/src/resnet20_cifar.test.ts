@@ -44,7 +44,7 @@ describe('resnet20_cifar', () => {
     const { test } = await loadCifar10({ folder });
     const normalisation = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
     let correct = 0;
-    for (const { images, labels, size } of batches(test, { batchSize: 500, reuse: true, ...normalisation })) {
+    for (const { images, labels, size } of batches(test, { batchSize: 500, buffers: 1, ...normalisation })) {
       const x = tf.tensor4d(images, [size, test.height, test.width, test.channels]);
       const classes = program.predict(x);
       classes.dataSync().forEach((value, i) => {

@@ -46,7 +46,7 @@ describe('batches', () => {
       crop: fc.integer({ min: 0, max: 9 }),
       flip: fc.boolean(),
       shuffle: fc.boolean(),
-      reuse: fc.boolean(),
+      buffers: fc.option(fc.integer({ min: 1, max: 3 }), { nil: undefined }),
       batchSize: fc.integer({ min: 1, max: 6 }),
       seed: fc.maxSafeNat(),
       epoch: fc.nat(300),
@@ -137,10 +137,10 @@ describe('batches', () => {
   });
 
   it('reuses its buffers only when asked to', () => {
-    const buffers = (reuse: boolean) =>
-      new Set(all(cifarLike, { batchSize: 20, reuse, ...normalisation }).map(({ images }) => images.buffer)).size;
-    expect(buffers(false)).to.equal(3);
-    expect(buffers(true)).to.equal(1);
+    const used = (buffers?: number) =>
+      new Set(all(cifarLike, { batchSize: 20, buffers, ...normalisation }).map(({ images }) => images.buffer)).size;
+    expect([used(), used(1), used(2), used(4)]).to.deep.equal([3, 1, 2, 3]);
+    expect(() => used(0)).to.throw(RangeError, 'buffers must be an integer from 1, 0 given.');
   });
 
   it('leaves the data set as it is', () => {

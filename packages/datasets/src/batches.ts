@@ -39,8 +39,8 @@ export interface BatchOptions {
   augment?: Augmentation;
   /** Of each batch every `of`-th image, from the `rank`-th on: `batchSize` of them. Default: all. */
   shard?: Shard;
-  /** Yields the same buffers each time: a batch is then valid only until the next is asked for. Default false. */
-  reuse?: boolean;
+  /** Fills so many buffers in turn: a batch is then valid until as many more have been asked for. Default: each batch has its own. */
+  buffers?: number;
 }
 
 export interface Batch {
@@ -110,7 +110,7 @@ export function epochOrder(count: number, seed: number, epoch: number): Uint32Ar
 const UNCHANGED: Placement = { top: 0, left: 0, flip: false };
 
 function* generate(split: ImageSplit, options: BatchOptions): Generator<Batch, void, undefined> {
-  const { batchSize, seed = 0, epoch = 0, shuffle, dropLast, augment, reuse, shard = WHOLE } = options;
+  const { batchSize, seed = 0, epoch = 0, shuffle, dropLast, augment, buffers, shard = WHOLE } = options;
   const { count, height, width, channels } = split;
   const pixels = height * width * channels;
   const mixes = augment?.mixup !== undefined || augment?.cutmix !== undefined;
@@ -119,16 +119,16 @@ function* generate(split: ImageSplit, options: BatchOptions): Generator<Batch, v
   const padding = new Float32Array(augment?.crop ? pixels : 0);
   for (let i = 0; i < padding.length; i++) padding[i] = table[(i % channels) * 256];
 
-  let buffers: Pick<Batch, 'images' | 'labels'> | undefined;
-  const own = shardCount(count, shard, dropLast === true);
-  const number = batchCount(own, batchSize, dropLast);
+  const filled: Pick<Batch, 'images' | 'labels'>[] = [];
+  const total = shardCount(count, shard, dropLast === true);
+  const number = batchCount(total, batchSize, dropLast);
   for (let b = 0; b < number; b++) {
     const start = b * batchSize;
-    const size = Math.min(batchSize, own - start);
-    if (!reuse || buffers === undefined) {
-      buffers = { images: new Float32Array(size * pixels), labels: new Int32Array(size) };
-    }
-    const { images, labels } = buffers;
+    const size = Math.min(batchSize, total - start);
+    const slot = b % (buffers ?? number);
+    const kept = filled[slot] ?? { images: new Float32Array(size * pixels), labels: new Int32Array(size) };
+    if (buffers) filled[slot] = kept;
+    const { images, labels } = kept;
     for (let i = 0; i < size; i++) {
       const at = (start + i) * shard.of + shard.rank;
       const index = order === undefined ? at : order[at];
@@ -199,6 +199,8 @@ function checkOptions(split: ImageSplit, options: BatchOptions): void {
   const fail = (message: string): never => {
     throw new RangeError(`batches: ${message}`);
   };
+  if (!(options.buffers === undefined || (Number.isInteger(options.buffers) && options.buffers >= 1)))
+    fail(`buffers must be an integer from 1, ${options.buffers} given.`);
   if (!Number.isInteger(batchSize) || batchSize < 1) fail(`batchSize must be an integer from 1, ${batchSize} given.`);
   if (count === 0) fail('the split has no images.');
   const { rank, of } = shard ?? WHOLE;

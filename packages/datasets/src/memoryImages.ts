@@ -6,6 +6,9 @@ import type { Epochs, Images, TrainingOrder } from './images.js';
 import { type Shard, shardCount } from './shard.js';
 import { channelStatistics } from './statistics.js';
 
+/** The batch in use and the one ahead. With new ones for each batch, their collection would take several percent of a training's time. */
+const BUFFERS = 2;
+
 /** A split in memory, and by what it is normalised. A training's augmentation is the recipe's. */
 export class MemoryImages implements Images {
   readonly count: number;
@@ -21,7 +24,7 @@ export class MemoryImages implements Images {
   }
 
   training({ batchSize, dropLast, shard, ...order }: TrainingOrder): Epochs {
-    const settings = { ...order, ...this.normalisation, batchSize, dropLast, shard, shuffle: true };
+    const settings = { ...order, ...this.normalisation, batchSize, dropLast, shard, shuffle: true, buffers: BUFFERS };
     return {
       batchesPerEpoch: batchCount(this.count, batchSize * shard.of, dropLast),
       epoch: (epoch, from) => {
@@ -38,7 +41,7 @@ export class MemoryImages implements Images {
     const batchSize = Math.min(atMost, Math.max(1, count));
     return {
       batchesPerEpoch: batchCount(count, batchSize),
-      epoch: () => batches(this.split, { ...this.normalisation, batchSize, shard }),
+      epoch: () => batches(this.split, { ...this.normalisation, batchSize, shard, buffers: BUFFERS }),
       ahead: true,
     };
   }

@@ -64,7 +64,7 @@ function linearAccuracy(train: ImageSplit, test: ImageSplit): number {
   const weights = new Float64Array(10 * inputs);
   const bias = new Float64Array(10);
   const half = [0.5, 0.5, 0.5];
-  const options = { batchSize: 1, reuse: true, mean: half, std: half };
+  const options = { batchSize: 1, buffers: 1, mean: half, std: half };
   const scores = (image: Float32Array) =>
     bias.map((b, k) => {
       let sum = b;

@@ -66,17 +66,24 @@ void AddBoth(const Grouping& grouping, int64_t pixels, double* total, const Term
   }
 }
 
-// map(first number of the row, column, vector or number) for all pixels, in vectors where they fit.
-template <typename Map>
-void MapAll(const Grouping& grouping, int64_t pixels, const Map& map) {
-  int64_t width = grouping.width, rows = pixels / grouping.group;
-  for (int64_t row = 0; row < rows; ++row) {
-    int64_t column = 0;
-    for (; column + kWidth <= width; column += kWidth) map(row * width, column, V{});
-    for (; column < width; ++column) map(row * width, column, 0.0f);
+// So many numbers of an image, and of what is made of it, stay in the first cache.
+constexpr int64_t kMapped = 2048;
+
+// make(column, vector or number) gives what is to be done with that column of each row: a function of a place. All pixels, in vectors where
+// they fit; what belongs to a column stays in registers for some rows.
+template <typename Make>
+void MapAll(const Grouping& grouping, int64_t pixels, const Make& make) {
+  int64_t width = grouping.width, rows = pixels / grouping.group, some = std::max<int64_t>(1, kMapped / width);
+  for (int64_t begin = 0; begin < rows; begin += some) {
+    int64_t end = std::min(rows, begin + some), column = 0;
+    auto down = [&](auto map) {
+      for (int64_t place = begin * width + column, last = end * width; place < last; place += width) map(place);
+    };
+    for (; column + kWidth <= width; column += kWidth) down(make(column, V{}));
+    for (; column < width; ++column) down(make(column, 0.0f));
   }
   for (int64_t pixel = rows * grouping.group; pixel < pixels; ++pixel) {
-    for (int64_t c = 0; c < grouping.channels; ++c) map(pixel * grouping.channels, c, 0.0f);
+    for (int64_t c = 0; c < grouping.channels; ++c) make(c, 0.0f)(pixel * grouping.channels + c);
   }
 }
 
@@ -186,11 +193,14 @@ void Normalizer::WithActivation(Body body) const {
 void Normalizer::Normalize(const float* x, int64_t pixels, float* out, const float* addend) const {
   const float *m = mean_.data(), *f = factor_.data(), *o = offset_.data();
   auto normalize = [&](auto activation, auto adds) {
-    MapAll(grouping_, pixels, [=](int64_t place, int64_t c, auto kind) {
+    MapAll(grouping_, pixels, [=](int64_t c, auto kind) {
       using T = decltype(kind);
-      T z = (Read<T>(x + place + c) - Read<T>(m + c)) * Read<T>(f + c) + Read<T>(o + c);
-      if constexpr (adds()) z += Read<T>(addend + place + c);
-      Write(out + place + c, Activate<activation()>(z));
+      T mean = Read<T>(m + c), factor = Read<T>(f + c), offset = Read<T>(o + c);
+      return [=](int64_t place) {
+        T z = (Read<T>(x + place) - mean) * factor + offset;
+        if constexpr (adds()) z += Read<T>(addend + place);
+        Write(out + place, Activate<activation()>(z));
+      };
     });
   };
   WithActivation([&](auto activation) {
@@ -236,11 +246,14 @@ void Normalizer::SetGradients(const float* dscale, const float* doffset, int64_t
 void Normalizer::Gradient(const float* dz, const float* x, int64_t pixels, float* dx) const {
   const float *m = mean_.data(), *f = factor_.data(), *o = offset_.data(), *a = slope_.data(), *b = constant_.data();
   WithActivation([&](auto activation) {
-    MapAll(grouping_, pixels, [=](int64_t place, int64_t c, auto kind) {
+    MapAll(grouping_, pixels, [=](int64_t c, auto kind) {
       using T = decltype(kind);
-      T centred = Read<T>(x + place + c) - Read<T>(m + c), factor = Read<T>(f + c);
-      T g = Gate<activation()>(Read<T>(dz + place + c), centred * factor + Read<T>(o + c));
-      Write(dx + place + c, g * factor + (centred * Read<T>(a + c) + Read<T>(b + c)));
+      T mean = Read<T>(m + c), factor = Read<T>(f + c), offset = Read<T>(o + c), slope = Read<T>(a + c), constant = Read<T>(b + c);
+      return [=](int64_t place) {
+        T centred = Read<T>(x + place) - mean;
+        T g = Gate<activation()>(Read<T>(dz + place), centred * factor + offset);
+        Write(dx + place, g * factor + (centred * slope + constant));
+      };
     });
   });
 }

@@ -21,7 +21,7 @@ const NORMALISATION = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] 
 function logitsOf(model: LayersModel, split: ImageSplit): Float32Array {
   const program = compile({ evaluate: (x: Tensor4D) => model.apply(x, { training: false }) as Tensor2D });
   const rows: number[] = [];
-  for (const { images, size } of batches(split, { batchSize: 500, reuse: true, ...NORMALISATION })) {
+  for (const { images, size } of batches(split, { batchSize: 500, buffers: 1, ...NORMALISATION })) {
     const x = tf.tensor4d(images, [size, 32, 32, 3]);
     const y = program.evaluate(x);
     rows.push(...y.dataSync());
