@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** What makes RefConv work. */
-import { refconv } from './arms.js';
-import { gainOver, MORE_THAN_RETRAINING } from './claims.js';
+import { finetuning, refconv } from './arms.js';
+import { gainOver, MORE_THAN_FINETUNING, MORE_THAN_RETRAINING } from './claims.js';
 import type { Experiment } from './experiment.js';
 import { CORES_NETWORKS, presets } from './presets.js';
 import { script } from './script.js';
@@ -15,12 +15,7 @@ export const experiment: Experiment = {
   details: 'In the preset pocket ResNet-20 stands in the place of ResNet-18, which has no narrow form.',
   claims: [
     MORE_THAN_RETRAINING,
-    {
-      id: 'more-than-finetuning',
-      claim: 'RefConv gains more than finetuning by a small learning rate.',
-      source: 'ablation: finetuning',
-      ...gainOver('finetuning'),
-    },
+    MORE_THAN_FINETUNING,
     {
       id: 'pretrained-basis',
       claim: 'RefConv needs the pretrained basis: a frozen random one is worse.',
@@ -58,11 +53,7 @@ export const experiment: Experiment = {
   arms: {
     baseline: {},
     retraining: { after: 'baseline' },
-    finetuning: {
-      after: 'baseline',
-      recipe: ({ learningRate }) => ({ learningRate: learningRate / 100 }),
-      fixedRate: true,
-    },
+    finetuning,
     'frozen random basis': refconv({ basis: 'random' }),
     'trainable pretrained basis': refconv({ trainableBasis: true }),
     'trainable random basis': refconv({ basis: 'random', trainableBasis: true }),

@@ -9,6 +9,7 @@ import type { Experiment } from './experiment.js';
 import { experiment as imagenetTable } from './imagenet-table.js';
 import { experiment as landscape } from './landscape.js';
 import { experiment as partialData } from './partial-data.js';
+import { experiment as published } from './published.js';
 import { experiment as redundancy } from './redundancy.js';
 import { experiment as refocusingRate } from './refocusing-rate.js';
 import { experiment as robustness } from './robustness.js';
@@ -16,7 +17,7 @@ import { experiment as segmentation } from './segmentation.js';
 import { experiment as skeletons } from './skeletons.js';
 
 export const EXPERIMENTS: readonly Experiment[] = [
-  ...[imagenetTable, cost, comparison, ablations, controls, refocusingRate, partialData],
+  ...[imagenetTable, cost, comparison, ablations, controls, refocusingRate, published, partialData],
   ...[segmentation, detection],
   ...[connectivity, redundancy, landscape, skeletons, robustness],
 ];

@@ -8,6 +8,13 @@ export const refconv = (options: Record<string, string | number | boolean> = {},
   ...(recipe && { recipe }),
 });
 
+/** Training on by a small learning rate. */
+export const finetuning: Arm = {
+  after: 'baseline',
+  recipe: ({ learningRate }) => ({ learningRate: learningRate / 100 }),
+  fixedRate: true,
+};
+
 /** W_r's steps as long as the plain kernel's. */
 export const matched = () => ({ refocusingRate: 'matched' }) as const;
 

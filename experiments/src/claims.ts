@@ -40,3 +40,10 @@ export const MORE_THAN_RETRAINING: Claim = {
   source: 'ablation: retraining',
   ...gainOver('retraining'),
 };
+
+export const MORE_THAN_FINETUNING: Claim = {
+  id: 'more-than-finetuning',
+  claim: 'RefConv gains more than finetuning by a small learning rate.',
+  source: 'ablation: finetuning',
+  ...gainOver('finetuning'),
+};

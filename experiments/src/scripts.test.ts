@@ -50,6 +50,7 @@ const ARMS: Record<string, string[]> = {
     'map 1×1, W_r zero',
     'map 1×1, W_r zero, rate matched',
   ],
+  published: ['finetuning', 'refconv', 'W_r zero, rate matched'],
   'partial-data': [10, 25, 50, 100].flatMap((part) => [`retraining on ${part} %`, `refconv on ${part} %`]),
   connectivity: ['refconv', 'connectivity'],
   redundancy: ['refconv', 'redundancy'],
@@ -95,6 +96,7 @@ const COUNTS: Record<string, Record<Preset, number>> = {
   ablations: { paper: 2 * 7, cifar: 2 * 7 * 5, cores: 7 * 3, pocket: 2 * 7 * 2, smoke: 4 },
   controls: { paper: 10, cifar: 10 * 5, cores: 4 * 3, pocket: 10 * 2, smoke: 4 },
   'refocusing-rate': { paper: 13, cifar: 13 * 5, cores: 13 * 3, pocket: 13 * 2, smoke: 4 },
+  published: { paper: 4, cifar: 4 * 5, cores: 4 * 3, pocket: 4 * 2, smoke: 4 },
   'partial-data': { paper: 9, cifar: 9 * 5, cores: 9 * 3, pocket: 9 * 5, smoke: 4 },
   connectivity: { paper: 3, cifar: 3 * 5, cores: 3 * 3, pocket: 3, smoke: 3 },
   redundancy: { paper: 3, cifar: 3 * 5, cores: 3 * 3, pocket: 3, smoke: 3 },
@@ -127,7 +129,7 @@ describe('the scripts', () => {
           expect(new Set(rows.map(({ network }) => network)).size, 'one family').to.equal(1);
         } else {
           const chosen = experiment.presets[preset].arms;
-          const all = ['baseline', ...(ARMS[name] as string[])];
+          const all = [experiment.baseline, ...(ARMS[name] as string[])];
           expect(arms).to.deep.equal(chosen ? all.filter((arm) => chosen.includes(arm)) : all);
         }
         const ownSet = OWN_SETS[name];
@@ -144,7 +146,7 @@ describe('the scripts', () => {
           continue;
         }
         const sets = [...new Set(Object.values(runs).map(({ data }) => data.name))];
-        const onImageNet = preset === 'paper' && !['landscape', 'robustness'].includes(name);
+        const onImageNet = preset === 'paper' && !['landscape', 'robustness', 'published'].includes(name);
         expect(sets).to.deep.equal([preset === 'smoke' ? 'synthetic' : onImageNet ? 'imagenet' : 'cifar10']);
       }
     });

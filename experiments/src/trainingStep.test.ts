@@ -26,7 +26,7 @@ function* steps(count: number): Generator<{ x: Tensor4D; y: Tensor1D }> {
       seed: 1,
       epoch,
       shuffle: true,
-      reuse: true,
+      buffers: 1,
     })) {
       if (made++ === count) return;
       const [x, y] = [tf.tensor4d(images, [16, 32, 32, 3]), tf.tensor1d(labels, 'int32')];

@@ -102,7 +102,7 @@ function cifarRate(rounds: number): number {
   const count = 20_000;
   const images = Uint8Array.from({ length: count * 3072 }, (_, i) => (i * 31) & 255);
   const split = { images, labels: new Int32Array(count), count, height: 32, width: 32, channels: 3 };
-  const options = { batchSize: 128, mean: CIFAR10_MEAN, std: CIFAR10_STD, seed: 1, shuffle: true, reuse: true };
+  const options = { batchSize: 128, mean: CIFAR10_MEAN, std: CIFAR10_STD, seed: 1, shuffle: true, buffers: 1 };
   const rates = Array.from({ length: rounds }, (_, epoch) => {
     const begin = performance.now();
     for (const _ of batches(split, { ...options, epoch, augment: { crop: 4, flip: true } }));
