@@ -21,7 +21,8 @@ export interface ChannelMoments {
  * @example
  * ```ts
  * const { mean, variance } = channelMoments(images);
- * const normalized = channelMap(images, mean, tf.rsqrt(tf.add(variance, 1e-5)), tf.zerosLike(mean));
+ * const inverse = tf.rsqrt(tf.add(variance, 1e-5)) as tf.Tensor1D;
+ * const normalized = channelMap(images, mean, inverse, tf.zeros([3]));
  * ```
  */
 export function channelMoments(x: tf.Tensor): ChannelMoments {
