@@ -31,7 +31,7 @@ const logitsOf = (model: LayersModel) =>
 export function agreement(a: LayersModel, b: LayersModel, split: ImageSplit, statistics: Statistics): Agreement {
   const programs = [logitsOf(a), logitsOf(b)] as const;
   const result: Agreement = { images: 0, samePredictions: 0, largestLogitDifference: 0, largestLogit: 0 };
-  for (const { images, size } of batches(split, { batchSize: BATCH, ...statistics, reuse: true })) {
+  for (const { images, size } of batches(split, { batchSize: BATCH, ...statistics, buffers: 1 })) {
     const [finite, same, difference, largest] = tf.tidy(() => {
       const x = tf.tensor4d(images, [size, split.height, split.width, split.channels]);
       const [first, second] = [programs[0].logits(x), programs[1].logits(x)];

@@ -47,7 +47,7 @@ describe(`CIFAR-10 itself (skipped without ${sharedFolder()}/data; REFCONV_SHARE
 
   it('is normalised to mean 0 and standard deviation 1', () => {
     let [sum, squares, count] = [0, 0, 0];
-    const options = { batchSize: 1000, reuse: true, mean: CIFAR10_MEAN, std: CIFAR10_STD };
+    const options = { batchSize: 1000, buffers: 1, mean: CIFAR10_MEAN, std: CIFAR10_STD };
     for (const { images } of batches(cifar10.train, options)) {
       for (const value of images) {
         sum += value;
