@@ -127,10 +127,11 @@ export function checkSettings(experiment: Experiment, settings: unknown): Settin
   return checked;
 }
 
-/** The arms of the settings' methods. */
-function ownArms({ baseline }: Experiment, { methods = [] }: Settings): [string, Arm][] {
+/** The arms of the settings' methods: over what RefConv is over, or from scratch. */
+function ownArms({ baseline, arms }: Experiment, { methods = [] }: Settings): [string, Arm][] {
+  const { after } = arms.refconv ?? { after: baseline };
   return methods.map(({ name, ...method }) => {
-    const arm = method.start === 'scratch' ? { method, recipe: bothStages } : { after: baseline, method };
+    const arm = method.start === 'scratch' ? { method, recipe: bothStages } : { ...(after && { after }), method };
     return [nameOf({ name, ...method }), arm];
   });
 }

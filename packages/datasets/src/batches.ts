@@ -125,10 +125,10 @@ function* generate(split: ImageSplit, options: BatchOptions): Generator<Batch, v
   for (let b = 0; b < number; b++) {
     const start = b * batchSize;
     const size = Math.min(batchSize, total - start);
-    const slot = b % (buffers ?? number);
-    const kept = filled[slot] ?? { images: new Float32Array(size * pixels), labels: new Int32Array(size) };
-    if (buffers) filled[slot] = kept;
-    const { images, labels } = kept;
+    const used = buffers ? filled[b % buffers] : undefined;
+    const filling = used ?? { images: new Float32Array(size * pixels), labels: new Int32Array(size) };
+    if (buffers && !used) filled.push(filling);
+    const { images, labels } = filling;
     for (let i = 0; i < size; i++) {
       const at = (start + i) * shard.of + shard.rank;
       const index = order === undefined ? at : order[at];

@@ -19,7 +19,10 @@ export interface ImageBatch extends Batch {
 /** A way through the images, epoch after epoch. */
 export interface Epochs {
   batchesPerEpoch: number;
-  /** The batches of an epoch from the `from`-th on. To be ended by `return` if it is left before its end. */
+  /**
+   * The batches of an epoch from the `from`-th on. To be ended by `return` if it is left before its end. A batch's arrays are filled anew by later
+   * ones: it is valid until the next is asked for, or where `ahead` is set the one after that.
+   */
   epoch(epoch: number, from: number): Generator<ImageBatch, void> | AsyncGenerator<ImageBatch, void>;
   /** Whether the next batch may be asked for while this one is still in use. */
   ahead: boolean;

@@ -30,10 +30,12 @@ export function channelMoments(x: tf.Tensor): ChannelMoments {
     const [mean, variance, unbiased] = tf.engine().runKernel(MOMENTS, { x }) as [tf.Tensor1D, tf.Tensor1D, tf.Tensor1D];
     return { mean, variance, unbiased };
   }
-  const axes = x.shape.slice(0, -1).map((_, axis) => axis);
-  const { mean, variance } = tf.moments(x, axes) as { mean: tf.Tensor1D; variance: tf.Tensor1D };
-  const count = x.size / mean.size;
-  return { mean, variance, unbiased: stopGradient(tf.mul(variance, count / Math.max(1, count - 1))) };
+  return tf.tidy(() => {
+    const axes = x.shape.slice(0, -1).map((_, axis) => axis);
+    const { mean, variance } = tf.moments(x, axes) as { mean: tf.Tensor1D; variance: tf.Tensor1D };
+    const count = x.size / mean.size;
+    return { mean, variance, unbiased: stopGradient(tf.mul(variance, count / Math.max(1, count - 1)) as tf.Tensor1D) };
+  });
 }
 
 /**

@@ -141,7 +141,7 @@ export function crop(x: tf.Tensor4D, [[top, bottom], [left, right]]: Zeros): tf.
  * The image for a kernel of size 1 in rows, columns or both, so that with the same strides and padding its windows lie at the middles
  * of the k×k kernel's.
  */
-export function centred(convolution: Convolution, x: tf.Tensor4D, axes: { rows?: boolean; columns?: boolean }) {
+export function centred(convolution: Convolution, x: tf.Tensor4D, axes: { rows: boolean; columns: boolean }) {
   const { layer, kernelShape, dilations } = convolution;
   const padding = ownPadding(convolution, x.shape);
   const sides = ([axes.rows, axes.columns] as const).map((reduced, axis) => {
@@ -154,17 +154,13 @@ export function centred(convolution: Convolution, x: tf.Tensor4D, axes: { rows?:
   return crop(x, sides as Zeros);
 }
 
-/** A 1×1 convolution in the same groups, depthwise ones by a product; as strided as the layer's own where nothing else is given. */
+/** A 1×1 convolution in the same groups as a dense one; as strided as the layer's own where nothing else is given. */
 export function pointwise(
   convolution: Convolution,
   x: tf.Tensor4D,
   kernel: tf.Tensor4D,
   { strides = convolution.layer.strides }: { strides?: [number, number] } = {},
 ): tf.Tensor4D {
-  const { kind, groups } = convolution;
-  if (kind === 'depthwise' && kernel.shape[3] === 1 && strides.every((stride) => stride === 1)) {
-    return tf.mul(x, tf.reshape(kernel, [-1]));
-  }
-  if (kind === 'depthwise') return tf.depthwiseConv2d(x, kernel, strides, 'valid');
+  const { groups } = convolution;
   return groups > 1 ? groupedConv2d(x, kernel, strides, 'valid') : tf.conv2d(x, kernel, strides, 'valid');
 }

@@ -39,7 +39,10 @@ export interface Block {
   features?(x: tf.Tensor4D, training: boolean): tf.Tensor4D;
   /** Sets initial values, once weights of the same name have been copied from the plain layer; `given` as in {@link Reparameterization}. */
   start?(given: Trained | undefined): void | Promise<void>;
-  /** Multiplications in training: for each image, and once a step. Default: those of the plain convolution. */
+  /**
+   * Multiplications in training: for each image, and once a step. Default: those of the plain convolution. Of a block of branches those of its
+   * authors' code, which ours may do without.
+   */
   macs?(pixels: Pixels): { image: number; step: number };
 }
 

@@ -60,9 +60,11 @@ interface Unpadded {
   size: number[];
 }
 
+const isAlike = (a: Omit<Unpadded, 'image'>, b: Omit<Unpadded, 'image'>) => same([a.begin, a.size], [b.begin, b.size]);
+
 /** Finds what can be fused with an operation that is to be recorded; one for each recording. */
 export class Fusion {
-  /** Gradients of images with zeros around them, for which there are gradients of the images themselves. */
+  /** What there is without what lies around it: gradients of padded images, and sums of padded ones. */
   private readonly unpadded = new Map<string, Unpadded>();
   /** The first parts of shuffled channels, by what was parted. */
   private readonly splits = new Map<string, Output>();
@@ -115,20 +117,11 @@ export class Fusion {
 
   /** The sum of images that zeros or the like lie around, such as gradients of one padded image, is known without those. */
   private paddedSum(given: RecordedOperation): Output[] | undefined {
-    const [first] = given.inputs as [Output];
-    const known = isSum(given.op) ? this.unpaddedOf(first) : undefined;
-    const beside = known && this.besideIn(given, first, known);
-    if (!known || !beside) return undefined;
+    const [first, second] = isSum(given.op) ? given.inputs.map((input) => this.unpaddedOf(input)) : [];
+    if (!first || !second || !isAlike(first, second)) return undefined;
     const sum = this.graph.add(given);
-    this.setSum(sum, given, [known, beside]);
+    this.setSum(sum, given, [first, second]);
     return [sum];
-  }
-
-  /** What is added to an image that something lies around, if the same lies around that. */
-  private besideIn({ op, inputs }: RecordedOperation, addend: Output, { begin, size }: Omit<Unpadded, 'image'>) {
-    const [first, second] = inputs as [Output, Output];
-    const other = isSum(op) ? this.unpaddedOf(same(first, addend) ? second : first) : undefined;
-    return other && same([other.begin, other.size], [begin, size]) ? other : undefined;
   }
 
   private setSum(sum: Output, operation: RecordedOperation, parts: [Unpadded, Unpadded]): void {
@@ -211,7 +204,7 @@ export class Fusion {
     const before = this.graph.producer(dx);
     if (before?.op !== kinds.inputGradient || !same(before.inputs, [dy, filter, x])) return undefined;
     if ([dscale, doffset].some((output) => this.graph.isRead(output))) return undefined;
-    // It may have been added to another gradient of the images.
+    // It may have been read once, as another gradient of the images has been added to it: then that is done again.
     const [reader, ...others] = this.graph.readers(dx);
     const sum = reader === undefined ? undefined : ([reader, 0] as Output);
     const adding = sum && this.graph.producer(sum);
@@ -219,8 +212,9 @@ export class Fusion {
 
     const { images, placed, pads } = this.unpad(x, given);
     const around = pads && { begin: pads, size: this.graph.shape(images) };
-    const beside = around && adding && this.besideIn(adding, dx, around);
-    if (around && adding && !beside) return undefined;
+    const addend = around && adding && isSum(adding.op) && adding.inputs.find((input) => !same(input, dx));
+    const beside = addend ? this.unpaddedOf(addend) : undefined;
+    if (around && adding && !(beside && isAlike(beside, around))) return undefined;
     const { image, norm: imageNorm, activation: imageActivation } = this.denormalized(images);
     if (given.op === 'RefconvDepthwiseKernelGrad' && !this.staysInside(placed, images, dy)) return undefined;
     const sums = this.sumsOf(norm);

@@ -49,6 +49,9 @@ const CASES: Record<string, { x: number[]; filter: number[]; options: Convolutio
       ],
     },
   },
+  'a strided 1×1 kernel': { x: [2, 6, 5, 3], filter: [1, 1, 3, 2], options: { strides: 2, padding: 'same' } },
+  'strided 1×1 kernels in groups': { x: [1, 5, 7, 4], filter: [1, 1, 2, 6], options: { strides: [2, 3] } },
+  'a strided 1×1 kernel over padding': { x: [1, 4, 5, 2], filter: [1, 1, 2, 3], options: { strides: 2, padding: 1 } },
   dilations: { x: [1, 5, 6, 2], filter: [2, 3, 1, 4], options: { dilations: [3, 2], padding: 'same' } },
 };
 
@@ -86,6 +89,19 @@ describe('conv2d', () => {
       }),
     );
   }
+
+  for (const channels of [3, 5])
+    it(
+      `has the gradients of a strided 1×1 kernel for ${channels} channels, which oneDNN's lacks`,
+      withoutLeaks(() => {
+        const inputs = [normal([16, 32, 32, channels], 1), normal([1, 1, channels, 16], 2)];
+        for (const padding of ['valid', 'same'] as const) {
+          const options = { strides: 2, padding };
+          expectSame(bind(conv2d, options), bind(reference, options), inputs);
+          expectSameCompiled(bind(conv2d, options), inputs);
+        }
+      }),
+    );
 
   it(
     'refuses channels that do not fit the kernel, and strides together with dilations',

@@ -114,6 +114,34 @@ function isPointwise(x: TensorInfo, filter: TensorInfo, info: ConvInfo): boolean
   );
 }
 
+/**
+ * A 1×1 convolution that looks at every stride-th pixel alone, on a CPU: it is computed as one of stride 1 of those. oneDNN's gradient of such a
+ * kernel is wrong for few channels and writes where it must not (uxlfoundation/oneDNN issue 6035).
+ */
+function isSampling({ filterHeight, filterWidth, strideHeight, strideWidth, padInfo, dataFormat }: ConvInfo): boolean {
+  const { top, bottom, left, right } = padInfo;
+  const isSmall = filterHeight === 1 && filterWidth === 1 && top + bottom + left + right === 0;
+  const samples = isSmall && (strideHeight > 1 || strideWidth > 1);
+  return samples && dataFormat === 'channelsLast' && !backend.isUsingGpuDevice && !currentRecorder()?.stockOperations;
+}
+
+/** Every stride-th pixel. */
+const sampled = (x: Tensor4D, { strideHeight, strideWidth }: ConvInfo) =>
+  tf.stridedSlice(x, [0, 0, 0, 0], x.shape, [1, strideHeight, strideWidth, 1]) as Tensor4D;
+
+/** Its gradient: zeros between the pixels. */
+function sampledGradient(dy: Tensor, { shape }: Tensor4D, { strideHeight, strideWidth }: ConvInfo): Tensor {
+  const integers = (values: number[]) => tf.tensor1d(values, 'int32');
+  const masks = ['begin_mask', 'end_mask', 'ellipsis_mask', 'new_axis_mask', 'shrink_axis_mask'];
+  const attributes = [
+    attribute.typeNumber('T', 1),
+    attribute.typeNumber('Index', 3),
+    ...masks.map((name) => attribute.int(name, 0)),
+  ];
+  const [begin, strides] = [integers([0, 0, 0, 0]), integers([1, strideHeight, strideWidth, 1])];
+  return operation('StridedSliceGrad', [integers(shape), begin, integers(shape), strides, dy], attributes);
+}
+
 /** A depthwise convolution for which there are CPU kernels. */
 function hasDepthwiseKernels(filter: TensorInfo, info: ConvInfo): boolean {
   const { filterHeight, filterWidth, strideHeight, strideWidth } = info;
@@ -179,6 +207,12 @@ function registerConvolution(kernelName: string, op: string, depthwise: boolean)
         forward(x, filter, convInfo(x.shape, filter.shape, attrs as unknown as ConvAttributes, false));
       return groupByGroup(x, filter, part);
     }
+    if (!depthwise && isSampling(info)) {
+      return tf.tidy(() => {
+        const pixels = sampled(x, info);
+        return forward(pixels, filter, plain(pixels, filter));
+      });
+    }
     if (!depthwise || !isDilated(info) || hasDepthwiseKernels(filter, info)) return forward(x, filter, info);
     return tf.tidy(() => {
       const { block, paddings, crops } = interleaving(info);
@@ -194,6 +228,11 @@ function registerConvolution(kernelName: string, op: string, depthwise: boolean)
       const [x, filter] = saved as [Tensor4D, Tensor4D];
       const dy = gradient as Tensor;
       const info = convInfo(x.shape, filter.shape, attrs as unknown as ConvAttributes, depthwise);
+      if (!depthwise && isSampling(info)) {
+        const pixels = sampled(x, info);
+        const gradients = backward(pixels, filter, dy, plain(pixels, filter));
+        return { x: () => sampledGradient(gradients.x(), x, info), filter: gradients.filter };
+      }
       // On a CPU only oneDNN has the gradients of a grouped convolution, and it takes no explicit padding.
       if (kernelName === GROUPED_CONV && isExplicit(info) && !isDilated(info) && !backend.isUsingGpuDevice) {
         const { top, bottom, left, right } = info.padInfo;

@@ -92,17 +92,6 @@ export const normalize = (
     [attribute.int('activation', 0), attribute.int('count', 0)],
   );
 
-/** Of those, the gradients of scale and offset alone. */
-export const normalizeSums = (
-  dy: TensorInfo,
-  x: TensorInfo,
-  [scale, offset, mean, inverse]: [TensorInfo, TensorInfo, TensorInfo, TensorInfo],
-) =>
-  operations('RefconvNormalizeSums', [dy, x, scale, offset, mean, inverse], [attribute.int('activation', 0)], 2) as [
-    Tensor,
-    Tensor,
-  ];
-
 /** Gradients of x, scale and offset through {@link normalize} and the batch statistics of x. */
 export const normalizeGradient = (
   dy: TensorInfo,
@@ -111,6 +100,17 @@ export const normalizeGradient = (
 ) =>
   operations('RefconvNormalizeGrad', [dy, x, scale, offset, mean, inverse], [attribute.int('activation', 0)], 3) as [
     Tensor,
+    Tensor,
+    Tensor,
+  ];
+
+/** Of those, the gradients of scale and offset alone. */
+export const normalizeSums = (
+  dy: TensorInfo,
+  x: TensorInfo,
+  [scale, offset, mean, inverse]: [TensorInfo, TensorInfo, TensorInfo, TensorInfo],
+) =>
+  operations('RefconvNormalizeSums', [dy, x, scale, offset, mean, inverse], [attribute.int('activation', 0)], 2) as [
     Tensor,
     Tensor,
   ];

@@ -70,7 +70,7 @@ export function registerMoments(): void {
       const [dFactor, dOffset] = mapSums(dy, x, mean);
       const zeros = tf.zerosLike(mean);
       return {
-        x: () => map(dy, zeros, factor, zeros),
+        x: () => (usesCpuKernels() ? map(dy, zeros, factor, zeros) : tf.mul(dy, factor)),
         mean: () => tf.neg(tf.mul(dOffset, factor)),
         factor: () => dFactor,
         offset: () => dOffset,
