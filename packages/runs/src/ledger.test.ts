@@ -45,6 +45,25 @@ describe('the ledger', () => {
     expect((await readLedger(root)).map(({ seed }) => seed)).to.deep.equal(['1', '2']);
   });
 
+  it('has the row of a run that was done again in the place of the first one', async () => {
+    const root = at('again');
+    const said: string[] = [];
+    const [first, other] = [resultOf(1), resultOf(2)];
+    for (const result of [first, other]) await appendToLedger(root, result, (line) => said.push(line));
+    const path = join(root, 'ledger.csv');
+    const before = await readFile(path, 'utf8');
+    await appendToLedger(root, first, (line) => said.push(line));
+    expect(await readFile(path, 'utf8')).to.equal(before);
+    expect(said).to.deep.equal([]);
+    await appendToLedger(root, { ...first, top1: 0.4321 }, (line) => said.push(line));
+    const rows = await readLedger(root);
+    expect(rows.map(({ hash, top1 }) => [hash, top1])).to.deep.equal([
+      [first.hash, '0.4321'],
+      [other.hash, String(other.top1)],
+    ]);
+    expect(said.join()).to.match(/had a row of an earlier run of [0-9a-f]{12}; it has that of this one now/);
+  });
+
   it('is made anew from the run folders', async () => {
     const root = at('anew');
     for (const seed of [1, 2, 3]) {

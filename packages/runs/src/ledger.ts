@@ -4,7 +4,7 @@ import { rename, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { appendWhole, namesIn, readCsvLines, readText, wholeLines, withLock, writeAtomically } from '@refconv/files';
 import { stringify } from 'csv-stringify/sync';
-import { runFolder, SPEC } from './folder.js';
+import { runFolder, SPEC, shortHash } from './folder.js';
 import { evaluatedOn, type Result, scoreOf } from './result.js';
 import { readResultFile } from './resultFile.js';
 import type { Hash } from './spec.js';
@@ -118,7 +118,7 @@ export async function checkLedger(root: string): Promise<void> {
 type Log = (message: string) => void;
 
 /**
- * Adds a run's row if it is not there. Any number of processes and machines may do so at the same time. A ledger that is damaged is made
+ * Adds a run's row, in the place of one that an earlier run of the same spec has left. Any number of processes and machines may do so at the same time. A ledger that is damaged is made
  * anew from the run folders first, and kept beside with the ending `.corrupt`.
  * @example
  * ```ts
@@ -141,7 +141,7 @@ export async function appendToLedger(root: string, result: Result, log?: Log): P
       await rebuild(root, log);
       rows = await readLedger(root);
     }
-    if (rows.some(({ hash }) => hash === result.hash)) return;
+    if (rows.some(({ hash }) => hash === result.hash)) return replaceRow(path, rows, result, log);
     // A line that a killed writer left half written goes.
     const text = await readText(path);
     const whole = wholeLines(text);
@@ -153,6 +153,18 @@ export async function appendToLedger(root: string, result: Result, log?: Log): P
     await appendWhole(path, stringify([cellsOf(result, names)]));
   };
   await withLock(`${path}.lock`, append, { log, patience: PATIENCE });
+}
+
+/** Where a run was done again, after its folder was moved away, its row must not stay that of the first time. */
+async function replaceRow(path: string, rows: readonly LedgerRow[], result: Result, log?: Log): Promise<void> {
+  const isWide = rows.some((row) => Object.keys(row).length === ALL_NAMES.length);
+  const names = isWide ? ALL_NAMES : namesOf([result]);
+  const own = cellsOf(result, names).map(String);
+  const lines = rows.map((row) => (row.hash === result.hash ? own : names.map((name) => row[name] ?? '')));
+  const before = rows.find(({ hash }) => hash === result.hash) as LedgerRow;
+  if (names.every((name, i) => (before[name] ?? '') === own[i])) return;
+  log?.(`${path} had a row of an earlier run of ${shortHash(result.hash)}; it has that of this one now.`);
+  await writeAtomically(path, [stringify([names, ...lines])]);
 }
 
 /**
