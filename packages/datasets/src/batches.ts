@@ -194,13 +194,13 @@ function writeImage(
 }
 
 function checkOptions(split: ImageSplit, options: BatchOptions): void {
-  const { batchSize, seed, epoch, shuffle, dropLast, augment, mean, std, shard } = options;
+  const { batchSize, seed, epoch, shuffle, dropLast, augment, mean, std, shard, buffers } = options;
   const { count, channels } = split;
   const fail = (message: string): never => {
     throw new RangeError(`batches: ${message}`);
   };
-  if (!(options.buffers === undefined || (Number.isInteger(options.buffers) && options.buffers >= 1)))
-    fail(`buffers must be an integer from 1, ${options.buffers} given.`);
+  if (!(buffers === undefined || (Number.isInteger(buffers) && buffers >= 1)))
+    fail(`buffers must be an integer from 1, ${buffers} given.`);
   if (!Number.isInteger(batchSize) || batchSize < 1) fail(`batchSize must be an integer from 1, ${batchSize} given.`);
   if (count === 0) fail('the split has no images.');
   const { rank, of } = shard ?? WHOLE;

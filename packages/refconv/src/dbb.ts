@@ -176,12 +176,8 @@ function depthwiseBlock(site: Site<DBBOptions>): Block {
     const moments = seen && { mean: tiled(seen.mean), variance: tiled(seen.variance), unbiased: tiled(seen.unbiased) };
     const { factor, offset } = firstNorm.mapOf(moments, tf.reshape(first.read(), [-1]) as tf.Tensor1D);
     const shift = moments ? tf.sub(offset, tf.mul(moments.mean, factor)) : offset;
-    const [one, others] = [
-      tf.ones([1, inner.shape[1], inner.shape[2], 1]) as tf.Tensor4D,
-      border(inner.shape, padding),
-    ];
-    const outside = stopGradient(tf.mul(others, firstNorm.affine().offset));
-    const image = tf.add(tf.mul(tf.pad(one, around(padding)), shift), outside) as tf.Tensor4D;
+    const [, rows, columns] = inner.shape;
+    const image = surrounded(firstNorm, tf.mul(tf.ones([1, rows, columns, 1]) as tf.Tensor4D, shift), padding);
     const wide = second.read();
     const merged = copiesOf(tf.mul(wide, tf.reshape(factor, [-1, 1])), 1) as tf.Tensor4D;
     const constant = copiesOf(convolve(convolution, image, wide, { padding: 'valid' }));
@@ -220,12 +216,15 @@ function innerImage(convolution: Convolution, x: tf.Tensor4D): { inner: tf.Tenso
   return { inner: x, padding: ownPadding(convolution, x.shape) };
 }
 
+/** A batch norm's result, padded. */
+const padded = (norm: BranchNorm, x: tf.Tensor4D, padding: Zeros, training: boolean): tf.Tensor4D =>
+  surrounded(norm, norm.apply(x, training), padding);
+
 /**
- * A batch norm's result, padded with what the batch norm makes of a zero by its running statistics: in training by those that this very
- * batch has moved, and without a gradient, as the official code does.
+ * What a batch norm has made of an image, padded with what the batch norm makes of a zero by its running statistics: in training by those
+ * that this very batch has moved, and without a gradient, as the official code does.
  */
-function padded(norm: BranchNorm, x: tf.Tensor4D, padding: Zeros, training: boolean): tf.Tensor4D {
-  const y = norm.apply(x, training);
+function surrounded(norm: BranchNorm, y: tf.Tensor4D, padding: Zeros): tf.Tensor4D {
   if (padding.flat().every((count) => count === 0)) return y;
   const outside = stopGradient(tf.mul(border(y.shape, padding), norm.affine().offset));
   return tf.add(tf.pad(y, around(padding)), outside);

@@ -2,13 +2,13 @@
  * What batch norms are made of, for those that share images: the moments of channels, and the maps of channels that follow from them, each
  * in as few passes as a batch norm of its own would take.
  */
-import type { Tensor, TensorInfo } from '@tensorflow/tfjs';
+import type { Tensor } from '@tensorflow/tfjs';
 import { clusterSize } from '../cluster.js';
 import { tf } from '../load.js';
 import { allReduce } from './collective.js';
 import { normalize, normalizeSums, usesCpuKernels } from './cpu.js';
 import { replaceGradient, replaceKernel } from './operation.js';
-import { countOf, isSyncBatchNorm, ownMoments, syncMoments } from './syncBatchNorm.js';
+import { axesOf, countOf, isSyncBatchNorm, ownMoments, syncMoments } from './syncBatchNorm.js';
 
 /**
  * The kernel of the moments of each channel of x [.., c], of all tasks' images where batch norms take those; layers look for it by this
@@ -20,7 +20,6 @@ export const CHANNEL_MOMENTS = 'ChannelMoments';
 export const CHANNEL_MAP = 'ChannelMap';
 
 const tasks = () => (isSyncBatchNorm() ? clusterSize() : 1);
-const axesOf = ({ shape }: TensorInfo) => shape.slice(0, -1).map((_, axis) => axis);
 
 function map(x: Tensor, mean: Tensor, factor: Tensor, offset: Tensor): Tensor {
   if (usesCpuKernels()) return normalize(x, [factor, offset, mean, tf.onesLike(mean)]);

@@ -53,6 +53,9 @@ export function syncBatchNorm(
 /** Values of one channel in this task. */
 export const countOf = ({ shape }: TensorInfo) => shape.slice(0, -1).reduce((product, size) => product * size, 1);
 
+/** All axes but that of the channels. */
+export const axesOf = ({ shape }: TensorInfo) => shape.slice(0, -1).map((_, axis) => axis);
+
 function statistics(x: Tensor, running: [Tensor, Tensor], epsilon: number, averageFactor: number): Statistics {
   const [mean, variance] = syncMoments(x);
   const total = countOf(x) * clusterSize();
@@ -77,10 +80,7 @@ export function syncMoments(x: Tensor): [mean: Tensor, variance: Tensor] {
 export function ownMoments(x: Tensor): [mean: Tensor, variance: Tensor] {
   const count = countOf(x);
   if (!usesCpuKernels() || count === 1) {
-    const { mean, variance } = tf.moments(
-      x,
-      x.shape.slice(0, -1).map((_, axis) => axis),
-    );
+    const { mean, variance } = tf.moments(x, axesOf(x));
     return [mean, variance];
   }
   // Moved all the way towards the batch's own mean and unbiased variance.
@@ -114,7 +114,7 @@ function plainGradient(
   x: Tensor,
   [scale, mean, inverse]: [Tensor, Tensor, Tensor],
 ): [Tensor, Tensor, Tensor] {
-  const axes = x.shape.slice(0, -1).map((_, axis) => axis);
+  const axes = axesOf(x);
   const normalized = tf.mul(tf.sub(x, mean), inverse);
   const dScale = tf.sum(tf.mul(dy, normalized), axes);
   const dOffset = tf.sum(dy, axes);
