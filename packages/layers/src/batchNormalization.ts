@@ -68,6 +68,18 @@ export class BatchNormalization extends Stock {
 tf.serialization.registerClass(BatchNormalization);
 
 /**
+ * Moves a running statistic [c] towards the batch's; momentum is the share of the old one.
+ * @example
+ * ```ts
+ * const { movingMean } = model.getLayer('bn1') as BatchNormalization & BatchNormVariables;
+ * moveAverage(movingMean, tf.mean(images, [0, 1, 2]), 0.9);
+ * ```
+ */
+export function moveAverage(moving: LayerVariable, value: tf.Tensor, momentum: number): void {
+  moving.write(tf.add(tf.mul(moving.read(), momentum), tf.mul(value, 1 - momentum)));
+}
+
+/**
  * Normalises the channels of x [.., c] by the batch's statistics, and moves the running ones as PyTorch does: momentum is the share
  * of the old ones, the variance that goes in is unbiased.
  * @example
@@ -106,10 +118,8 @@ export function normalizeBatch(
     const axes = x.shape.map((_, axis) => axis).slice(0, -1);
     const { mean, variance } = tf.moments(x, axes);
     const count = x.size / channels;
-    const average = (moving: LayerVariable, value: tf.Tensor) =>
-      moving.write(tf.add(tf.mul(moving.read(), momentum), tf.mul(value, 1 - momentum)));
-    average(movingMean, mean);
-    average(movingVariance, tf.mul(variance, count / (count - 1)));
+    moveAverage(movingMean, mean, momentum);
+    moveAverage(movingVariance, tf.mul(variance, count / (count - 1)), momentum);
     const factor = tf.mul(tf.rsqrt(tf.add(variance, epsilon)), scale);
     return tf.add(tf.mul(tf.sub(x, mean), factor), offset);
   });

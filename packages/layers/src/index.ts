@@ -4,6 +4,7 @@ export {
   type BatchNormalizationArgs,
   type BatchNormVariables,
   batchNorm2d,
+  moveAverage,
   normalizeBatch,
 } from './batchNormalization.js';
 export { BilinearResize, type BilinearResizeArgs, bilinearMatrix, bilinearResize } from './bilinearResize.js';

@@ -2,7 +2,7 @@
  * What structural re-parameterisations are made of: branches that end in a batch norm, and the algebra that merges them (ACNet, RepVGG
  * and DBB of DingXiaoH, MIT and Apache-2.0). Kernels are [kh, kw, Cin/groups, Cout] or, depthwise, [kh, kw, C, m].
  */
-import { type BatchNormVariables, type ChannelMoments, channelMap, normalizeBatch } from '@refconv/layers';
+import { type BatchNormVariables, type ChannelMoments, channelMap, moveAverage, normalizeBatch } from '@refconv/layers';
 import * as tf from '@tensorflow/tfjs';
 import { type Convolution, centred, convolve, type KernelVariable, pointwise, type Variable } from './convolution.js';
 import type { MergedWeights, Site, Trained } from './method.js';
@@ -54,8 +54,6 @@ export function branchNorm(site: Site, name: string, channels: number, gamma: nu
     movingVariance: add('moving_variance', 1, false),
   };
   const read = (name: keyof typeof variables) => variables[name].read() as tf.Tensor1D;
-  const average = (name: 'movingMean' | 'movingVariance', value: tf.Tensor) =>
-    variables[name].write(tf.add(tf.mul(read(name), MOMENTUM), tf.mul(value, 1 - MOMENTUM)));
   const affine = (): Affine => {
     const factor = tf.mul(read('gamma'), tf.rsqrt(tf.add(read('movingVariance'), EPSILON))) as tf.Tensor1D;
     return { factor, offset: tf.sub(read('beta'), tf.mul(read('movingMean'), factor)) };
@@ -74,8 +72,8 @@ export function branchNorm(site: Site, name: string, channels: number, gamma: nu
       }
       const { mean, variance, unbiased } = moments;
       const square = tf.square(weight);
-      average('movingMean', tf.mul(mean, weight));
-      average('movingVariance', tf.mul(unbiased, square));
+      moveAverage(variables.movingMean, tf.mul(mean, weight), MOMENTUM);
+      moveAverage(variables.movingVariance, tf.mul(unbiased, square), MOMENTUM);
       const inverse = tf.rsqrt(tf.add(tf.mul(variance, square), EPSILON));
       return { factor: tf.mul(tf.mul(read('gamma'), weight), inverse), offset: read('beta') };
     },
