@@ -31,6 +31,7 @@ export const STEP_FLOPS: Claim = {
   claim: `The map adds next to nothing to the FLOPs of a training step (less than ${NEGLIGIBLE} %, as we read it).`,
   source: 'first table; training cost',
   arms: { arm: 'refconv', against: ['baseline'], measure: 'flops' },
+  cost: { measure: 'flops', arm: 'refconv' },
   expected: { below: NEGLIGIBLE },
 };
 

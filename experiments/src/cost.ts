@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /** What a training step costs with RefConv and without, for every network and batch size. */
-import { NEGLIGIBLE } from './claims.js';
+import { NEGLIGIBLE, STEP_FLOPS } from './claims.js';
 import type { Experiment } from './experiment.js';
 import { NETWORKS, presets, sized } from './presets.js';
 import { script } from './script.js';
@@ -30,6 +30,7 @@ export const experiment: Experiment = {
       cost: { measure: 'time', arm: 'refconv' },
       expected: { below: NEGLIGIBLE },
     },
+    STEP_FLOPS,
   ],
   costs: { cores: { runs: 32, seconds: 5550, machine: '2 cores of an AMD EPYC' } },
   baseline: 'baseline',

@@ -124,6 +124,14 @@ export function checkSettings(experiment: Experiment, settings: unknown): Settin
   if (twice !== undefined)
     throw new RangeError(`Two arms of ${experiment.name} would be called '${twice}': give the method another name.`);
   checkArms(experiment.name, names, checked.arms ?? []);
+  // Rows of one name and seed would be taken for one another.
+  const lists = { networks: checked.networks.map(nameOf), seeds: checked.seeds, batchSizes: checked.batchSizes ?? [] };
+  for (const [setting, values] of Object.entries(lists)) {
+    const again = values.find((value, i) => values.indexOf(value as never) !== i);
+    if (again === undefined) continue;
+    const advice = setting === 'networks' ? 'give one of them another by "name"' : 'give each once';
+    throw new RangeError(`${setting} has ${JSON.stringify(again)} twice: ${advice}.`);
+  }
   return checked;
 }
 

@@ -101,7 +101,9 @@ const TRAINING_IMAGES: Record<string, number> = {
 /** How many images a training has, or would have of the whole set. @throws RangeError where that is not known. */
 export function trainingImages(name: string, train = TRAINING_IMAGES[name]): number {
   if (train !== undefined) return train;
-  throw new RangeError(`How many training images ${name} has is not known here: --set data.train=N.`);
+  throw new RangeError(
+    `How many training images ${name} has is not known here: --set data.train=N, and a search holds out a tenth as many of the others.`,
+  );
 }
 
 /** Those that two processor cores can train to a plateau. */

@@ -158,7 +158,8 @@ describe('the scripts', () => {
       const trained = Object.keys(experiment.arms);
       const analysed = Object.values(experiment.arms).flatMap((arm) => (arm.analysed ? [arm.after] : []));
       for (const { id, arms, analysis, cost } of experiment.claims) {
-        expect([arms, analysis, cost].filter(Boolean), `${id} is decided by one comparison`).to.have.lengthOf(1);
+        const measures = [arms, analysis, cost].flatMap((each) => (each ? [each.measure] : []));
+        expect(new Set(measures), `${id} is decided by one measure`).to.have.property('size', 1);
         if (arms) expect(trained, id).to.include.members([arms.arm, ...arms.against]);
         if (cost) expect(trained, id).to.include(cost.arm);
         if (analysis) expect(analysed, id).to.include(analysis.arm);
@@ -247,6 +248,20 @@ describe('the scripts', () => {
       expect(() => plan(experiment, 'pocket', `${name}=${form}`), name).not.to.throw();
       refused(`${name}=3`, new RegExp(`${name} is 3: .*such as`));
     }
+  });
+
+  it('refuse two networks of one name, and a seed or batch size given twice', async () => {
+    const experiment = await experimentOf('comparison');
+    const refused = (assignment: string, message: RegExp) =>
+      expect(() => plan(experiment, 'pocket', assignment)).to.throw(message);
+    refused(
+      'networks=[{"id":"mobilenetv1"},{"id":"mobilenetv1","width":0.5}]',
+      /networks has "mobilenetv1" twice: give one of them another by "name"/,
+    );
+    refused('seeds=[1,2,1]', /seeds has 1 twice: give each once/);
+    refused('batchSizes=[32,32]', /batchSizes has 32 twice/);
+    const named = 'networks=[{"id":"mobilenetv1"},{"id":"mobilenetv1","width":0.5,"name":"half"}]';
+    expect(plan(experiment, 'pocket', named).rows.some(({ network }) => network === 'half')).to.equal(true);
   });
 
   it('say which arm an analysed arm is of', async () => {

@@ -53,6 +53,16 @@ describe('matched tuning', () => {
     expect([...trains]).to.have.members(['45000 of 5000', '5000 of 5000', '12500 of 5000', '25000 of 5000']);
   });
 
+  it('holds a tenth of their own images out of what classifiers are trained on', async () => {
+    const { experiment } = await settingsOf('segmentation');
+    const settings = checkSettings(experiment, experiment.presets.paper);
+    const { grid, candidates } = searchGrid(experiment, 'paper', settings, FACTORS, {});
+    const heldOut = (arm: string) =>
+      new Set(candidates.filter((each) => each.arm === arm).map(({ hash }) => grid.runs[hash]?.data.validation));
+    expect([...heldOut('classifier')]).to.deep.equal([128_117]);
+    expect([...heldOut('baseline')]).to.deep.equal([37]);
+  });
+
   it('takes the highest top-1, not a rate at which training failed', () => {
     const candidate = (learningRate: number, top1?: number, loss = 2): Candidate => ({
       ...{ network: 'a', arm: 'b', hash: '', learningRate },

@@ -44,14 +44,14 @@ export function parseFactors(text: string): number[] {
   throw new RangeError(`--tune needs factors of the learning rate, such as 0.5,1,2; given '${text}'.`);
 }
 
-/** A tenth of the training images is held out of a set that is trained on whole; where a part is, as many others. */
-function heldOut({ data: { name, train } }: Settings): number {
+/** Of a setting's data: a tenth of the training images is held out of a set that is trained on whole; where a part is, as many others. */
+function heldOut({ name, train }: Spec['data']): number {
   return Math.max(1, Math.round(0.1 * trainingImages(name, train)));
 }
 
 /** The data of a search: an arm that trains on all images trains on all but those held out. */
-function searchData(settings: Settings, data: Spec['data']): Spec['data'] {
-  const validation = heldOut(settings);
+function searchData(usual: Spec['data'], data: Spec['data']): Spec['data'] {
+  const validation = heldOut(usual);
   return { ...data, train: data.train ?? trainingImages(data.name) - validation, validation };
 }
 
@@ -68,7 +68,7 @@ export function searchGrid(
   ownName?: string,
 ): { grid: Grid; candidates: Candidate[] } {
   const { name: tuned } = notesOf(experiment, preset, settings, 'tuned', ownName);
-  const question = `The search of learning rates for ${tuned}. Top-1 is that of ${heldOut(settings)} training images held out.`;
+  const question = `The search of learning rates for ${tuned}, by ${scoreOf(settings).title} on ${heldOut(settings.data)} training images held out.`;
   const grid = new GridBuilder({ ...notesOf(experiment, preset, settings, 'search', ownName), question });
   const candidates: Candidate[] = [];
   const [seed] = settings.seeds as [number];
@@ -82,7 +82,8 @@ export function searchGrid(
       const spec = specOf(settings, each, definition, seed);
       for (const factor of fixedRate ? [1] : factors) {
         const learningRate = Number((factor * spec.recipe.learningRate).toPrecision(6));
-        const data = searchData(settings, spec.data);
+        const usual = definition.classifier ? settings.classification : settings;
+        const data = searchData(usual?.data ?? settings.data, spec.data);
         const tried: SpecInput = { ...spec, data, recipe: { ...spec.recipe, learningRate }, from };
         const hash = grid.add(network, factor === 1 ? arm : `${arm}, rate × ${factor}`, tried);
         candidates.push({ network, arm, learningRate, hash });
@@ -147,7 +148,7 @@ function describe(settings: Settings, factors: readonly number[], rates: Rates, 
   });
   const atEdge = chosen.some((text) => text.includes(TRIED));
   return (
-    `Learning rates were chosen for every arm of its own rate × ${factors.join(', × ')}, by ${scoreOf(settings).title} on ${heldOut(settings)} training ` +
+    `Learning rates were chosen for every arm of its own rate × ${factors.join(', × ')}, by ${scoreOf(settings).title} on ${heldOut(settings.data)} training ` +
     `images that the search held out, with seed ${settings.seeds[0]}; test images had no part in it. ${chosen.join('; ')}.${atEdge ? ' A better rate may lie beyond those at the edge of the search: --tune with further factors tells.' : ''}`
   );
 }

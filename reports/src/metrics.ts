@@ -1,6 +1,6 @@
 /** metrics.csv of a run's folder, also of a run that is under way or was killed. */
 import { join } from 'node:path';
-import { readCsv } from '@refconv/files';
+import { readCsvLines, shown } from '@refconv/files';
 import { scoreOf, TASKS } from '@refconv/runs';
 
 export { readCsv } from '@refconv/files';
@@ -33,15 +33,45 @@ const titleOf = (column: string) =>
     .map((id) => scoreOf({ task: { id } }))
     .find((score) => score.column === column)?.title ?? column;
 
-/** The finished epochs of a run; undefined where the folder has no metrics.csv. */
+/** Columns that every training writes, beside the losses and measures of what it is evaluated on. */
+const ALWAYS = ['epoch', 'learning_rate', 'train_loss', 'seconds'];
+
+/** What a header says of the evaluation. @throws Error where columns are missing. */
+function evaluationOf(header: readonly string[], path: string) {
+  const evaluatedOn = header.includes('validation_loss') ? ('validation' as const) : ('test' as const);
+  const measured = new RegExp(`^${evaluatedOn}_(?!loss$|averaged)(.+)$`);
+  const [column = 'top1'] = header.flatMap((name) => measured.exec(name)?.[1] ?? []);
+  const needed = [...ALWAYS, `${evaluatedOn}_loss`, `${evaluatedOn}_${column}`];
+  const missing = needed.filter((name) => !header.includes(name));
+  if (missing.length > 0)
+    throw new Error(
+      `${path} lacks the columns ${missing.join(', ')}; it has ${header.join(', ')}. Give the folder of a training, whose metrics.csv has them.`,
+    );
+  return { evaluatedOn, column };
+}
+
+/** What is no number is written so; a measure that was not taken is empty. */
+const isNumber = (text: string) => /^(|nan|[-+]?inf(inity)?)$/i.test(text) || Number.isFinite(Number(text));
+
+/**
+ * The finished epochs of a run; undefined where the folder has no metrics.csv.
+ * @throws Error where it is damaged, lacks columns, or has a value that is no number.
+ */
 export async function readMetrics(folder: string): Promise<EpochMetrics[] | undefined> {
-  const rows = await readCsv(join(folder, 'metrics.csv'));
-  return rows
-    ?.map((row): EpochMetrics => {
-      const evaluatedOn = row.validation_loss === undefined ? 'test' : 'validation';
-      const measured = new RegExp(`^${evaluatedOn}_(?!loss$|averaged)(.+)$`);
-      const [column = 'top1'] = Object.keys(row).flatMap((name) => measured.exec(name)?.[1] ?? []);
-      const measure = titleOf(column);
+  const path = join(folder, 'metrics.csv');
+  const lines = await readCsvLines(path);
+  const [header, ...values] = lines ?? [];
+  if (!header) return lines && [];
+  const { evaluatedOn, column } = evaluationOf(header, path);
+  const measure = titleOf(column);
+  return values
+    .map((line, i): EpochMetrics => {
+      const wrong = line.findIndex((text) => !isNumber(text));
+      if (wrong >= 0)
+        throw new Error(
+          `${path} is damaged (${header[wrong]} is ${shown(line[wrong])} in row ${i + 1}; expected a number); restore it from a copy.`,
+        );
+      const row = Object.fromEntries(header.map((name, at) => [name, line[at]]));
       const test = row[`test_${column}`];
       return {
         epoch: Number(row.epoch),

@@ -123,7 +123,7 @@ export function addExperimentCommands(program: Command): void {
       ),
   ).action(async (name: string, { results, to, models }: Root & { to: string; models?: boolean }) => {
     const { publish } = await import('@refconv/runs');
-    const { runs, left, omitted } = await publish(results, name, to, { models });
+    const { runs, left, omitted } = await publish(results, name, to, { models, warn: console.error });
     console.log(`${counted(runs, 'run')} in ${to}`);
     if (left.length > 0) console.log(`Not finished: ${listed(left)}`);
     if (omitted.length > 0) console.log(`Left out, as they are above 1 MB: ${omitted.join(', ')}`);

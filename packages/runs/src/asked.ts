@@ -8,7 +8,7 @@ const expectationSchema = z.union([
   z.object({ equals: z.number() }),
 ]);
 
-/** A claim, and the one comparison that decides it: of arms' results, of what an analysis found in their networks, or of costs. */
+/** A claim, and the comparisons that decide it: of arms' results, of what an analysis found in their networks, or of costs. */
 const claimSchema = z.object({
   /** Of this claim alone, whichever experiments decide it. */
   id: z.string(),
@@ -42,7 +42,7 @@ const claimSchema = z.object({
     })
     .optional(),
   /** In percent, beside the plain network. */
-  cost: z.object({ measure: z.enum(['time', 'memory']), arm: z.string() }).optional(),
+  cost: z.object({ measure: z.enum(['time', 'memory', 'flops']), arm: z.string() }).optional(),
   expected: expectationSchema,
 });
 

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CANCELLED, isDone, letRetry, prepareRun, runFolder, stateOf } from './folder.js';
+import { CANCELLED, isDone, letRetry, prepareRun, RESULT, runFolder, stateOf } from './folder.js';
 import type { RunList } from './grid.js';
 import type { Hash } from './spec.js';
 
@@ -45,7 +45,7 @@ export async function cancelRuns(root: string, grid: Pick<RunList, 'runs'>, hash
 
 /**
  * Removes what is not needed any more.
- * @param isCheckpoint whether a file of a finished run's folder goes; of runs that failed or were cancelled all goes.
+ * @param isCheckpoint whether a file of a finished run's folder goes; of runs that failed or were cancelled all goes, but where a damaged result can be made anew.
  * @returns how many files and folders.
  * @example
  * ```ts
@@ -63,7 +63,8 @@ export async function cleanRuns(
     const folder = runFolder(root, hash);
     if (!existsSync(folder)) continue;
     const { state } = await stateOf(root, hash, spec);
-    const whole = state === 'failed' || state === 'cancelled';
+    // A result that is damaged is made anew from the last checkpoint.
+    const whole = state === 'cancelled' || (state === 'failed' && !existsSync(join(folder, RESULT)));
     const files = (await readdir(folder)).filter((file) => state === 'done' && isCheckpoint(file));
     for (const path of whole ? [folder] : files.map((file) => join(folder, file))) {
       await rm(path, { recursive: true });

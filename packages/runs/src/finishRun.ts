@@ -46,12 +46,13 @@ export interface Trained {
   /** The convolutions that its method has left. */
   layers: LeftOut['layers'];
   environment: Environment;
+  startWeights: string | undefined;
   log: (line: string) => void;
 }
 
 /** Evaluates, merges and writes; the result comes last: it tells that the run is finished. Of several processes the first alone writes. */
 export async function finishRun(
-  { spec, folder, task, network, images, fitted, layers, environment, log }: Trained,
+  { spec, folder, task, network, images, fitted, layers, environment, startWeights, log }: Trained,
   choice: CompileChoice,
 ): Promise<Result> {
   const peakMemory = 1024 * process.resourceUsage().maxRSS;
@@ -95,6 +96,7 @@ export async function finishRun(
       trainSeconds,
       stepMilliseconds: (1000 * trainSeconds) / fitted.step,
       weights: weightsHash(model),
+      ...(startWeights && { startWeights }),
       ...(leaves && { leftOut }),
       finished: new Date().toISOString(),
       environment,

@@ -136,13 +136,18 @@ const gridFile = (root: string, name: string) => join(gridFolder(root, name), 'g
 export async function planGrid(root: string, grid: Grid): Promise<string> {
   const { name, runs } = grid;
   if (!/^[\w.-]+$/.test(name)) throw new RangeError(`'${name}' cannot name a folder.`);
-  const there = await findGrid(root, name);
-  const kept = there && checkReplacement(gridFolder(root, name), there, grid);
+  const kept = await keepsGrid(root, grid);
   const open = Object.entries(runs).flatMap(([hash, spec]) => (isDone(root, hash) ? [] : [spec]));
   for (const { imports } of open) await importAgain(imports, import.meta.url);
   const sets = new Map(open.filter(({ analysis }) => analysis?.id !== 'cost').map(({ data }) => [data.name, data]));
   for (const data of sets.values()) checkData(data);
   return kept ? gridFolder(root, name) : writeGrid(root, grid);
+}
+
+/** Whether the grid that has this one's name stays. @throws Error where that has runs which the new one has not. */
+export async function keepsGrid(root: string, grid: Grid): Promise<boolean> {
+  const there = await findGrid(root, grid.name);
+  return there !== undefined && checkReplacement(gridFolder(root, grid.name), there, grid);
 }
 
 /**

@@ -53,6 +53,7 @@ export {
   taskSchema,
   weightsSchema,
 } from './specSchema.js';
+export { otherStarts } from './starts.js';
 export { gridStatus, isSettled, type RowState, statusText } from './status.js';
 export {
   type TableRow,

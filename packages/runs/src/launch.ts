@@ -7,6 +7,7 @@ import { isDone } from './folder.js';
 import { type Grid, gridFolder } from './grid.js';
 import { type Outcome, runQueue } from './queue.js';
 import { type SlurmOptions, type Submission, submit } from './slurm.js';
+import { otherStarts } from './starts.js';
 import { tableCsv, tableMarkdown, tableOf } from './table.js';
 import { measuredWorkers } from './throughput.js';
 import { checkVersion } from './version.js';
@@ -59,6 +60,7 @@ export async function writeTables(root: string, grid: Grid): Promise<string> {
   const markdown = [
     tableMarkdown(grid, rows),
     ...(analyses.length > 0 ? [analysisMarkdown(analyses)] : []),
+    ...[...(await otherStarts(root, grid)).values()].map((problem) => `${problem}\n`),
     ...(unfinished.length > 0 ? [`Left out until all parts are done: ${listed(unfinished)}.\n`] : []),
   ].join('\n');
   await writeAtomically(join(folder, 'table.csv'), [tableCsv(rows)]);

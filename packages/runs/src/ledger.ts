@@ -155,14 +155,23 @@ export async function appendToLedger(root: string, result: Result, log?: Log): P
   await withLock(`${path}.lock`, append, { log, patience: PATIENCE });
 }
 
+/** Whether a ledger's row says what the result does. */
+export const isRowOf = (row: LedgerRow | undefined, result: Result): boolean =>
+  row !== undefined && ALL_NAMES.every((name) => (row[name] ?? '') === String(ALL[name](result)));
+
 /** Where a run was done again, after its folder was moved away, its row must not stay that of the first time. */
 async function replaceRow(path: string, rows: readonly LedgerRow[], result: Result, log?: Log): Promise<void> {
   const isWide = rows.some((row) => Object.keys(row).length === ALL_NAMES.length);
   const names = isWide ? ALL_NAMES : namesOf([result]);
   const own = cellsOf(result, names).map(String);
   const lines = rows.map((row) => (row.hash === result.hash ? own : names.map((name) => row[name] ?? '')));
-  const before = rows.find(({ hash }) => hash === result.hash) as LedgerRow;
-  if (names.every((name, i) => (before[name] ?? '') === own[i])) return;
+  if (
+    isRowOf(
+      rows.find(({ hash }) => hash === result.hash),
+      result,
+    )
+  )
+    return;
   log?.(`${path} had a row of an earlier run of ${shortHash(result.hash)}; it has that of this one now.`);
   await writeAtomically(path, [stringify([names, ...lines])]);
 }

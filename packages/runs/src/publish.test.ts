@@ -1,9 +1,9 @@
 /** What is published of a grid, and any of its runs again. */
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { readResult, runFolder } from './folder.js';
-import { type Grid, planGrid } from './grid.js';
+import { type Grid, GridBuilder, planGrid } from './grid.js';
 import { writeTables } from './launch.js';
 import { readLedger } from './ledger.js';
 import { placeOf } from './place.js';
@@ -11,7 +11,7 @@ import { publish } from './publish.js';
 import { runQueue } from './queue.js';
 import { agrees, type Rerun, rerun, rerunText } from './rerun.js';
 import type { Spec } from './spec.js';
-import { essence, firstRuns, temporaryFolder, tinyGrid } from './testing/tiny.js';
+import { essence, firstRuns, NOTES, temporaryFolder, tinyGrid } from './testing/tiny.js';
 
 /** For each seed a baseline, and RefConv that starts from it. */
 function pairs(name: string, seeds: readonly number[]): Grid {
@@ -82,6 +82,44 @@ describe('publishing', () => {
     expect((await models()).filter((file) => file.startsWith(from))).to.deep.equal([]);
   });
 
+  it('replaces neither runs that were done where it is to publish, nor another grid of the name', async () => {
+    const refused = (folder: string) =>
+      publish(root(), 'tiny', folder).then(
+        () => '',
+        (error: Error) => error.message,
+      );
+    const weights = join(runFolder(root(), baseline), 'model', 'weights.bin');
+    const before = await readFile(weights);
+    await symlink(root(), at('link'));
+    for (const same of [root(), `${root()}/.`, at('link')])
+      expect(await refused(same)).to.match(/is the folder that the runs are in: give --to another/);
+    await cp(root(), at('copied'), { recursive: true });
+    expect(await refused(at('copied'))).to.match(/was done in that folder.*; nothing is replaced/);
+    expect(await readFile(weights)).to.deep.equal(before);
+    const other = pairs('tiny', [7]);
+    await planGrid(at('other'), other);
+    await publish(at('other'), 'tiny', at('others'));
+    expect(await refused(at('others'))).to.match(/The grid tiny is there already with other settings/);
+  });
+
+  it('keeps a model that another grid in the folder needs, and takes the one that an analysis looks at', async () => {
+    const [, { hash, ...row }] = grid.rows as [object, Grid['rows'][number]];
+    const analysed = new GridBuilder({ ...NOTES, name: 'analysed' });
+    for (const each of grid.rows.slice(0, 2)) analysed.add(each.network, each.arm, grid.runs[each.hash] as Spec);
+    const spec = { ...(grid.runs[hash] as Spec), from: hash, analysis: { id: 'skeletons' } } as const;
+    analysed.add(row.network, 'skeletons', spec);
+    await planGrid(root(), analysed.build());
+    const to = at('kept');
+    await publish(root(), 'analysed', to, { models: true });
+    const models = async () =>
+      (await readdir(join(to, 'runs'), { recursive: true })).filter((file) => file.endsWith('weights.bin')).sort();
+    const needed = [join(baseline, 'model', 'weights.bin'), join(hash, 'model', 'weights.bin')].sort();
+    expect(await models()).to.deep.equal(needed);
+    await publish(root(), 'tiny', to);
+    expect(await models()).to.deep.equal(needed);
+    expect((await runQueue(to, analysed.build(), quiet)).done).to.equal(3);
+  });
+
   it('lets any run be done again, after those that it starts from, bit-equal on the same machine', async () => {
     const lines: string[] = [];
     const told = { workers: 1, log: (line: string) => lines.push(line), every: 20 };
@@ -118,6 +156,8 @@ describe('publishing', () => {
       );
     expect(await refused('xyz')).to.match(/No run of .* has a hash that begins with 'xyz'/);
     expect(await refused('')).to.match(/4 runs of .* have a hash/);
+    const nowhere = rerun(at('nowhere'), baseline, at('again'), quiet).catch((error: Error) => error.message);
+    expect(await nowhere).to.match(/There is no folder .*nowhere/);
     const path = join(runFolder(published(), refconv), 'spec.json');
     const spec = JSON.parse(await readFile(path, 'utf8'));
     await writeFile(path, JSON.stringify({ ...spec, seed: 9 }));

@@ -165,6 +165,44 @@ describe('the queue', () => {
     }
   });
 
+  it('never does more runs at the same time than there are GPUs, each of which it has alone', async () => {
+    const before = process.env.CUDA_VISIBLE_DEVICES;
+    const seen: string[][] = [];
+    /** What each worker that runs at the moment has been given. */
+    const look = async () => {
+      const found: string[] = [];
+      const children = await readFile(`/proc/${process.pid}/task/${process.pid}/children`, 'utf8');
+      for (const id of children.trim().split(' ')) {
+        const [command, variables] = await Promise.all(
+          ['cmdline', 'environ'].map((name) => readFile(`/proc/${id}/${name}`, 'utf8').catch(() => '')),
+        );
+        const [, given] = /(?:^|\0)CUDA_VISIBLE_DEVICES=([^\0]*)/.exec(variables ?? '') ?? [];
+        if (command?.includes('worker.js') && given !== undefined) found.push(given);
+      }
+      if (found.length > 0) seen.push(found);
+    };
+    try {
+      process.env.CUDA_VISIBLE_DEVICES = '5';
+      const grid = tinyGrid('one-gpu', [1], { threads: null });
+      await planGrid(at('one-gpu'), grid);
+      // Where there is none each run fails by itself.
+      let ended = false;
+      const queue = runQueue(at('one-gpu'), grid, { workers: 2, ...quiet }).finally(() => {
+        ended = true;
+      });
+      while (!ended) {
+        await look();
+        await sleep(20);
+      }
+      await queue;
+      expect(seen).not.to.deep.equal([]);
+      for (const workers of seen) expect(workers).to.deep.equal(['5']);
+    } finally {
+      if (before === undefined) delete process.env.CUDA_VISIBLE_DEVICES;
+      else process.env.CUDA_VISIBLE_DEVICES = before;
+    }
+  });
+
   it('takes the GPUs that CUDA_VISIBLE_DEVICES leaves it', async () => {
     const before = process.env.CUDA_VISIBLE_DEVICES;
     try {

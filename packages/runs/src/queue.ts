@@ -23,7 +23,7 @@ import {
   shortHash,
 } from './folder.js';
 import type { RunList } from './grid.js';
-import { appendToLedger, readLedger, rebuildLedger } from './ledger.js';
+import { appendToLedger, isRowOf, readLedger, rebuildLedger } from './ledger.js';
 import { placeOf } from './place.js';
 import { shell } from './shell.js';
 import { type Hash, neededRuns, type Spec } from './spec.js';
@@ -163,6 +163,9 @@ class Queue {
     const [next] = this.ready;
     if (next === undefined) return false;
     const here = [...this.processes.keys(), ...[...this.elsewhere].flatMap(([hash, isHere]) => (isHere ? [hash] : []))];
+    const spec = this.grid.runs[next] as Spec;
+    // Without a GPU of its own it would be done on the processor, whatever its spec says.
+    if (spec.threads === null && this.freeGpus.length < slotsOf(spec) && this.processes.size > 0) return false;
     if (here.length === 0) return true;
     const measures = (hash: Hash) => this.grid.runs[hash]?.analysis?.id === 'cost';
     if (measures(next) || here.some(measures)) return false;
@@ -266,18 +269,17 @@ class Queue {
     return row ? `${placeOf(row)} (${shortHash(hash)})` : shortHash(hash);
   }
 
-  /** Rows whose processes were killed between result and ledger. */
+  /** Rows whose processes were killed between result and ledger, also of runs that were done again. */
   private async completeLedger(): Promise<void> {
     const rows = await readLedger(this.root).catch(async (error: Error) => {
       this.log(`${error.message} It is made anew now.`);
       await rebuildLedger(this.root, this.log);
       return readLedger(this.root);
     });
-    const there = new Set(rows.map(({ hash }) => hash));
+    const there = new Map(rows.map((row) => [row.hash, row]));
     for (const hash of Object.keys(this.grid.runs)) {
-      if (there.has(hash)) continue;
       const result = await readResult(this.root, hash);
-      if (result) await appendToLedger(this.root, result, this.log);
+      if (result && !isRowOf(there.get(hash), result)) await appendToLedger(this.root, result, this.log);
     }
   }
 }

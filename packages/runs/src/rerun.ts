@@ -1,5 +1,6 @@
 /** One cell of a table again: a run and those that it starts from, and whether it ends the same. */
 
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { meanInterval } from '@refconv/analysis/statistics';
 import { importAgain, namesIn } from '@refconv/files';
@@ -81,6 +82,7 @@ export async function rerun(
 }
 
 async function findRun(root: string, start: string): Promise<Hash> {
+  if (!existsSync(root)) throw new Error(`There is no folder ${root}: --published needs one that has the run.`);
   const hashes = await namesIn(join(root, 'runs'));
   const [found, ...others] = hashes.filter((hash) => hash.startsWith(start));
   if (found && others.length === 0) return found;

@@ -64,6 +64,8 @@ export interface Result {
   stepMilliseconds?: number;
   /** SHA-256 of the trained weights. */
   weights: string;
+  /** That of the run which it started from, as it was then; left out: it started from no run, or was done before results said so. */
+  startWeights?: string;
   /** Where something was left out. */
   leftOut?: LeftOut;
   finished: string;

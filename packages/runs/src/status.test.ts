@@ -6,7 +6,7 @@ import { type Lock, tryLock } from '@refconv/files';
 import { isCheckpoint } from '@refconv/training/checkpoint';
 import { expect } from 'chai';
 import { cancelRuns, cleanRuns, retryRuns } from './control.js';
-import { json, LOCK, markFailed, prepareRun, RESULT, runFolder } from './folder.js';
+import { json, LOCK, markFailed, prepareRun, RESULT, runFolder, stateOf } from './folder.js';
 import { type Grid, writeGrid } from './grid.js';
 import type { Spec } from './spec.js';
 import { gridStatus, isSettled, statusText } from './status.js';
@@ -113,6 +113,17 @@ describe('the status', () => {
     expect(existsSync(runFolder(root, refconv1))).to.equal(false);
     expect(await readdir(runFolder(root, base1))).to.have.members(['result.json', 'spec.json']);
     expect(await summary()).to.equal('changed: 9 runs: 8 waiting, 1 done');
+  });
+
+  it('keeps what a damaged result can be made anew from', async () => {
+    const root = at('damaged');
+    const grid = tinyGrid('damaged', [1]);
+    const [hash, spec] = Object.entries(grid.runs)[0] as [string, Spec];
+    const folder = await prepareRun(root, hash, spec);
+    await writeFile(join(folder, RESULT), '{"hash":');
+    expect((await stateOf(root, hash, spec)).state).to.equal('failed');
+    expect(await cleanRuns(root, grid, isCheckpoint)).to.equal(0);
+    expect(await readdir(folder)).to.have.members([RESULT, 'spec.json']);
   });
 
   it('tells progress and time left by the epochs that are written whole', async () => {

@@ -6,6 +6,7 @@ import { stringify } from 'csv-stringify/sync';
 import { type Grid, settingsText } from './grid.js';
 import { type LedgerRow, readLedger, scoreOfRow } from './ledger.js';
 import { placeOf } from './place.js';
+import { otherStarts } from './starts.js';
 import { versionOf } from './version.js';
 
 export interface TableRow {
@@ -47,14 +48,18 @@ export interface TableRow {
 }
 
 /**
- * The table of a grid's runs that are in the ledger.
+ * The table of a grid's runs that are in the ledger, without those that started from another training of their baseline.
  * @example
  * ```ts
  * for (const { network, arm, top1, n } of await tableOf('results', grid)) console.log(network, arm, top1, n);
  * ```
  */
 export async function tableOf(root: string, grid: Grid): Promise<TableRow[]> {
-  return tableFrom(grid, await readLedger(root));
+  const others = await otherStarts(root, grid);
+  return tableFrom(
+    grid,
+    (await readLedger(root)).filter(({ hash }) => !others.has(hash)),
+  );
 }
 
 /**

@@ -25,7 +25,7 @@ import type { LayersModel } from '@tensorflow/tfjs';
 import { openData, prepareImages, type RunImages, sizeFor } from './data.js';
 import { environment } from './environment.js';
 import { finishRun } from './finishRun.js';
-import { ENVIRONMENT, json, SPEC } from './folder.js';
+import { ENVIRONMENT, json, readResult, SPEC } from './folder.js';
 import { modelsIn, startingNetwork, teacherOf } from './network.js';
 import type { Prepared } from './networks/classes.js';
 import { inputSizeOf } from './networks/preparation.js';
@@ -97,6 +97,7 @@ export async function trainRun(spec: Spec, folder: string, options: TrainRunOpti
   const modelOfRun = modelsIn(root, models);
   const opened = await openData(spec.data, options.data);
   const where = await environment(spec, opened.data.source);
+  const startWeights = spec.from ? (await readResult(root, spec.from))?.weights : undefined;
   const writes = isFirstWorker();
   const layers: LeftOut['layers'] = [];
   const owned: { dispose(): unknown }[] = [];
@@ -139,7 +140,7 @@ export async function trainRun(spec: Spec, folder: string, options: TrainRunOpti
     });
     if (fitted.stopped || signal?.aborted) return undefined;
     const { eager } = options;
-    const trained = { spec, folder, task, network, images, fitted, layers, environment: where, log };
+    const trained = { spec, folder, task, network, images, fitted, layers, environment: where, startWeights, log };
     return await finishRun(trained, { ...(eager !== undefined && { eager }) });
   } finally {
     await watch.close?.();

@@ -74,6 +74,20 @@ describe('refconv report compare', () => {
     expect(await message([join(folder, 'nowhere')])).to.match(/There is no run .*nowhere: no such folder/);
     expect(await message([folder])).to.match(/is no run: it has no metrics\.csv.*refconv train --output/);
     expect(await message([join(runs.older, 'metrics.csv')])).to.match(/is no run/);
+    const foreign = join(folder, 'foreign');
+    await mkdir(foreign);
+    const metrics = join(foreign, 'metrics.csv');
+    await writeFile(metrics, 'foo,bar\n1,2\n');
+    expect(await message([foreign])).to.match(
+      /foreign\/metrics\.csv lacks the columns epoch, learning_rate, train_loss, seconds, test_loss, test_top1; it has foo, bar\./,
+    );
+    const header = 'epoch,step,learning_rate,train_loss,test_loss,test_top1,seconds\n';
+    await writeFile(metrics, `${header}1,5,0.1,1,1,0.5,1\n2,10,0.1,x,1,0.5,1\n`);
+    expect(await message([foreign])).to.match(
+      /foreign\/metrics\.csv is damaged \(train_loss is "x" in row 2; expected a number\)/,
+    );
+    await writeFile(metrics, `${header}1,5,0.1,NaN,,0.5,1\n`);
+    expect(await message([foreign])).to.equal('');
     expect(await message([runs.older], ['a', 'b'])).to.match(/There are 1 runs and 2 names/);
   });
 

@@ -21,9 +21,12 @@ export async function costRatios(folder: string, [row]: readonly Row[]): Promise
     ({ process, network }, i) =>
       !rounds.slice(i + 1).some((later) => later.process === process && later.network === network),
   );
+  const [flops, ofWeights] = [Number(row.flops_per_step), Number(row.flops_of_weights)];
   return [
     {
       batchSize: Number(row.batch_size),
+      // What the method does to its kernels comes on top of what the plain network does.
+      flops: flops > ofWeights ? [flops / (flops - ofWeights)] : [],
       time: ratios('milliseconds', rounds),
       memory: 'memory_ratio' in row ? ratios('peak_memory', last) : [],
       ...(row.disturbed === 'yes' && { disturbed: Number(row.used_by_others) }),

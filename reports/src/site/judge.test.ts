@@ -50,6 +50,49 @@ describe('grids of every kind, through to the verdict on the page', () => {
     expect(html).to.contain('paper; tuned learning rates');
   });
 
+  it('a claim about several agrees only once all of them are measured, and says what is missing', async () => {
+    const rivals = (gain: number) => ({ ...arms(2), retraining: { ...ARMS.retraining, gain } });
+    const controls = (more: Partial<MadeUp>) =>
+      table('cifar', 'small', 2, { experiment: 'segmentation', ...more, claims: [claim] });
+    const claim = {
+      ...{ id: 'both', claim: 'RefConv beats both.', source: 'a test' },
+      arms: { arm: 'refconv', against: ['baseline', 'retraining'], measure: 'top1' as const },
+      expected: { above: 0 },
+    };
+    const unfinished = (_: string, arm: string, seed: number) => arm === 'retraining' || seed === 3;
+    await writeRuns(root, [controls({ arms: rivals(0.2), unfinished })]);
+    const part = await shown('RefConv beats both');
+    expect(part.verdict).to.equal('undecided');
+    expect(part.section).to.contain('not measured: small, refconv − retraining').and.to.contain('<td>2 of 3</td>');
+    await rm(join(root, 'runs'), { recursive: true });
+    await writeRuns(root, [controls({ arms: rivals(0.2) })]);
+    const whole = await shown('RefConv beats both');
+    expect(whole.verdict).to.equal('agrees');
+    expect(whole.section).not.to.contain('not measured');
+  });
+
+  it('a row of the ledger without the run that it is of is no measurement', async () => {
+    const [grid] = (await writeRuns(root, [table('cifar', 'small', 2)])) as [Grid];
+    expect((await shown()).verdict).to.equal('agrees');
+    for (const { arm, hash } of grid.rows)
+      if (arm === 'refconv') await rm(join(root, 'runs', hash), { recursive: true });
+    expect((await shown()).verdict).to.equal('not measured');
+  });
+
+  it('runs that started from another training of their baseline are compared with nothing', async () => {
+    const [grid] = (await writeRuns(root, [table('cifar', 'small', 2)])) as [Grid];
+    const { hash } = grid.rows.find(({ arm }) => arm === 'refconv') as Grid['rows'][number];
+    const path = join(root, 'runs', hash, 'result.json');
+    const result = JSON.parse(await readFile(path, 'utf8'));
+    // Of an arm after the baseline, as those that are made up here start from none.
+    const start = grid.runs[hash]?.from;
+    await writeFile(path, JSON.stringify({ ...result, startWeights: '1'.repeat(64) }));
+    const { section, html } = await shown();
+    expect(start).to.be.a('string');
+    expect(html).to.contain('started from another training of');
+    expect(section).to.contain('<td>2 of 3</td>');
+  });
+
   it('a search of learning rates is no measurement', async () => {
     await writeRuns(root, [table('paper', 'searched', -2, { kind: 'search' }), table('pocket', 'tiny', 2)]);
     const { verdict, notes, pageOf } = await shown();
@@ -138,7 +181,7 @@ describe('grids of every kind, through to the verdict on the page', () => {
 
   it('time and memory are judged by the rounds of the experiment cost, and the times of trainings judge nothing', async () => {
     // The trainings took half as long again.
-    await writeRuns(root, [table('paper', 'trained', 2)]);
+    await writeRuns(root, [table('cifar', 'trained', 2)]);
     const longer = 'Training takes hardly longer';
     const memory = 'Training takes hardly more memory';
     for (const start of [longer, memory]) expect((await shown(start)).verdict).to.equal('not measured');
@@ -160,6 +203,10 @@ describe('grids of every kind, through to the verdict on the page', () => {
     expect(more.verdict).to.equal('disagrees');
     expect(more.section).to.contain('3 processes').and.to.contain('+20.00');
     expect(await more.pageOf('any')).to.contain('1.03 (0.97–1.15)');
+    // Its operations are counted beside those of the trainings: of either that disagrees.
+    const flops = await shown('The map adds next to nothing');
+    expect(flops.verdict).to.equal('disagrees');
+    expect(flops.section).to.contain('+6.00').and.to.contain('counted').and.to.contain('refconv − baseline');
     // What others did meanwhile is said; a search or changed settings decide nothing here either.
     await writeCost(root, { name: 'any', preset: 'cifar', changed: { threads: 1 } }, processes, 0.125);
     const disturbed = await shown(longer);

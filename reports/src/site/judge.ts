@@ -18,6 +18,10 @@ export interface Finding {
   interval: Interval;
   /** What its n values are of, where not of seeds. */
   values?: 'rounds' | 'processes';
+  /** Seeds that the grid has; left out: where its values are of none. */
+  planned?: number;
+  /** A count, which has no spread. */
+  exact?: boolean;
   verdict: Verdict;
   /** Whether the claim's verdict rests on it: it is of the largest size that was measured, and nothing speaks against it. */
   counts: boolean;
@@ -31,6 +35,8 @@ export interface Judgement {
   claim: ListedClaim;
   verdict: Verdict;
   findings: Finding[];
+  /** Comparisons that it needs and nobody has made, such as 'mobilenetv1, refconv − dbb': without them it cannot agree. */
+  missing: string[];
 }
 
 /** The presets, the one that decides most first. */
@@ -50,11 +56,12 @@ export function judge(
   const measures = ({ grid, data }: Measured) =>
     isAsked(claim, grid) && grid.kind !== 'search' && !data.includes('synthetic');
   const { arms } = claim;
-  const all = arms
-    ? experiments.filter(measures).flatMap((experiment) => findingsOf(claim, arms, experiment))
-    : numbers
-        .filter(({ experiment }) => measures(experiment))
-        .flatMap((network) => [...analysisFinding(claim, network), ...costFindings(claim, network)]);
+  const all = [
+    ...(arms ? experiments.filter(measures).flatMap((experiment) => findingsOf(claim, arms, experiment)) : []),
+    ...numbers
+      .filter(({ experiment }) => measures(experiment))
+      .flatMap((network) => [...analysisFinding(claim, network), ...costFindings(claim, network)]),
+  ];
   const largest = Math.min(...all.filter(({ experiment }) => !objection(experiment)).map(size));
   const findings = all
     .map((finding) => {
@@ -62,19 +69,38 @@ export function judge(
       return { ...finding, counts: !why, ...(why && { why }) };
     })
     .sort((a, b) => Number(b.counts) - Number(a.counts) || size(a) - size(b));
-  const verdict = overallVerdict(findings.filter(({ counts }) => counts).map(({ verdict }) => verdict));
-  return { claim, verdict, findings };
+  const counting = findings.filter(({ counts }) => counts);
+  const missing = arms ? missingOf(arms, counting) : [];
+  const found = overallVerdict(counting.map(({ verdict }) => verdict));
+  return { claim, verdict: found === 'agrees' && missing.length > 0 ? 'undecided' : found, findings, missing };
 }
+
+/** Of the networks of all grids that count. */
+function missingOf({ arm, against, networks: only }: NonNullable<Claim['arms']>, counting: readonly Finding[]) {
+  const made = counting.filter(({ compared }) => against.some((other) => compared === comparedText(arm, other)));
+  const networks = new Set(made.flatMap(({ experiment }) => experiment.grid.rows.map(({ network }) => network)));
+  const needed = [...networks]
+    .filter((network) => !only || only.includes(network))
+    .flatMap((network) => against.map((other) => ({ network, compared: comparedText(arm, other) })));
+  return needed
+    .filter((each) => !made.some((other) => other.network === each.network && other.compared === each.compared))
+    .map(({ network, compared }) => `${network}, ${compared}`);
+}
+
+const comparedText = (arm: string, other: string) => `${arm} − ${other}`;
+
+const plannedSeeds = ({ grid }: Measured, network: string) =>
+  new Set(grid.rows.filter((row) => row.network === network).map(({ seed }) => seed)).size;
 
 /** Points and percents with two digits, as in the experiments' tables. */
 export const number = ({ unit }: Pick<Finding, 'unit'>, value: number) =>
   ['points', '%'].includes(unit) ? signed(value) : `${value < 0 ? '−' : '+'}${four(Math.abs(value))}`;
 
 /** The interval of a finding. */
-export function rangeText(finding: Pick<Finding, 'unit' | 'interval'>): string {
+export function rangeText(finding: Pick<Finding, 'unit' | 'interval' | 'exact'>): string {
   const { low, high } = finding.interval;
   if (low === undefined || high === undefined) return 'none of one';
-  return low === high ? 'counted' : `${number(finding, low)} to ${number(finding, high)}`;
+  return finding.exact && low === high ? 'counted' : `${number(finding, low)} to ${number(finding, high)}`;
 }
 
 function findingsOf(
@@ -92,11 +118,20 @@ function findingsOf(
         const values = pairs(done(network, arm), done(network, other)).map(([run, rival]) => of(run, rival));
         const interval = exact ? exactInterval(values) : meanInterval(values);
         if (!interval) return [];
-        const verdict = verdictOf(interval, expected);
-        return [{ experiment, network, compared: `${arm} − ${other}`, measure: name, unit, interval, verdict }];
+        return [
+          {
+            ...{ experiment, network, compared: comparedText(arm, other), measure: name, unit, interval },
+            ...{ planned: plannedSeeds(experiment, network), ...(exact && { exact }) },
+            verdict: exact ? verdictOf(interval, expected) : measuredVerdict(interval, expected),
+          },
+        ];
       }),
     );
 }
+
+/** Seeds that differ by exactly the same have shown no spread, and an interval without any would decide everything. */
+const measuredVerdict = (interval: Interval, expected: Claim['expected']) =>
+  interval.n > 1 && interval.deviation === 0 ? 'undecided' : verdictOf(interval, expected);
 
 /** Runs of the same seed. */
 function pairs(runs: readonly ExperimentRun[], others: readonly ExperimentRun[]): [LedgerRow, LedgerRow][] {
@@ -137,23 +172,44 @@ function analysisFinding(
   });
   const interval = meanInterval(values.filter((value) => value !== undefined));
   if (!interval) return [];
-  const compared = (against === undefined && start?.compared) || `${arm} − ${against ?? 'its start'}`;
-  return [{ experiment, network, compared, measure, unit, interval, verdict: verdictOf(interval, expected) }];
+  const compared = (against === undefined && start?.compared) || comparedText(arm, against ?? 'its start');
+  const planned = plannedSeeds(experiment, network);
+  const verdict = measuredVerdict(interval, expected);
+  return [{ experiment, network, compared, measure, unit, interval, planned, verdict }];
 }
+
+/** What the ratios of a cost are of. */
+const COSTS: Record<
+  NonNullable<Claim['cost']>['measure'],
+  { name: string; values?: Finding['values']; exact?: boolean }
+> = {
+  time: { name: 'time of a step', values: 'rounds' },
+  memory: { name: 'peak memory', values: 'processes' },
+  flops: { name: MEASURES.flops.name, exact: true },
+};
 
 /** Of each batch size: by how many percent the ratios are above one. */
 function costFindings({ cost, expected }: Claim, { experiment, network, costs }: AnalysisFindings[number]): Found[] {
   if (!cost) return [];
-  const [measure, values] =
-    cost.measure === 'time' ? ['time of a step', 'rounds' as const] : ['peak memory', 'processes' as const];
+  const { name: measure, exact, values } = COSTS[cost.measure];
   return costs.flatMap(({ arm, batchSize, disturbed, ...ratios }) => {
-    const interval = arm === cost.arm && meanInterval(ratios[cost.measure].map((ratio) => 100 * (ratio - 1)));
+    const percents = ratios[cost.measure].map((ratio) => 100 * (ratio - 1));
+    const interval = arm === cost.arm && (exact ? exactInterval(percents) : meanInterval(percents));
     if (!interval) return [];
     const others =
-      disturbed === undefined ? '' : `, disturbed: others used ${Math.round(100 * disturbed)} % of the machine`;
+      disturbed === undefined || exact
+        ? ''
+        : `, disturbed: others used ${Math.round(100 * disturbed)} % of the machine`;
     const compared = `${arm} ÷ plain, batch ${batchSize}${others}`;
-    return [
-      { experiment, network, compared, measure, unit: '%', interval, values, verdict: verdictOf(interval, expected) },
-    ];
+    const what = {
+      experiment,
+      network,
+      compared,
+      measure,
+      unit: '%',
+      ...(values && { values }),
+      ...(exact && { exact }),
+    };
+    return [{ ...what, interval, verdict: verdictOf(interval, expected) }];
   });
 }

@@ -105,6 +105,8 @@ export interface CostRatios {
   time: number[];
   /** None of a GPU. */
   memory: number[];
+  /** Counted, so that there is one; none of files from before there was a count. */
+  flops: number[];
   /** Share of the machine that others used meanwhile, where that was enough to disturb. */
   disturbed?: number;
 }

@@ -3,7 +3,7 @@ import { counted, RESULTS_VERSION, scoreOfRow, settingsText, shortHash } from '@
 import { type Html, html } from '../html.js';
 import { isAsked } from './claims.js';
 import { count, percent } from './format.js';
-import { type Judgement, number, rangeText } from './judge.js';
+import { type Finding, type Judgement, number, rangeText } from './judge.js';
 import { page, table } from './layout.js';
 import { objection } from './objection.js';
 import type { Experiment, Site } from './read.js';
@@ -106,7 +106,7 @@ function finishedOf({ runs }: Experiment): string {
 
 /** @param older experiments of earlier results versions, and which. */
 function claimSection(
-  { claim, verdict, findings }: Judgement,
+  { claim, verdict, findings, missing }: Judgement,
   older: ReadonlyMap<string, number>,
   experiments: readonly Experiment[],
 ): Html {
@@ -116,7 +116,7 @@ function claimSection(
     finding.compared,
     html`<a href="${experimentHref(finding.experiment.name)}">${finding.experiment.name}</a>${finding.why ? ` (not counted: ${finding.why})` : ''}${versionNote(older.get(finding.experiment.name))}`,
     finding.unit ? `${finding.measure}, ${finding.unit}` : finding.measure,
-    [finding.interval.n, finding.values].join(' ').trim(),
+    seedsText(finding),
     number(finding, finding.interval.mean),
     rangeText(finding),
     badge(finding.verdict),
@@ -137,7 +137,7 @@ function claimSection(
       : findings.some(({ counts }) => counts)
         ? ''
         : ' · only by runs that do not count'
-  }</span></p>
+  }${missing.length > 0 && findings.length > 0 ? ` · not measured: ${missing.join('; ')}` : ''}</span></p>
 ${
   findings.length === 0
     ? ''
@@ -148,5 +148,8 @@ ${
 </section>
 `;
 }
+
+const seedsText = ({ interval: { n }, planned = 0, values }: Finding) =>
+  [n, ...(planned > n ? [`of ${planned}`] : []), ...(values ? [values] : [])].join(' ');
 
 const versionNote = (version: number | undefined) => (version === undefined ? '' : ` (results version ${version})`);

@@ -7,6 +7,7 @@ import {
   type Grid,
   type LedgerRow,
   ledgerOfRuns,
+  otherStarts,
   PICTURES,
   readGrid,
   readLedger,
@@ -89,7 +90,7 @@ export async function readSite(root: string): Promise<Site> {
   const experiments: Experiment[] = [];
   for (const name of names.sort()) {
     try {
-      experiments.push(await readExperiment(root, name, byHash));
+      experiments.push(await readExperiment(root, name, byHash, problems));
     } catch (error) {
       problems.push(`The grid ${name} cannot be read: ${(error as Error).message}`);
     }
@@ -109,22 +110,35 @@ export async function readSite(root: string): Promise<Site> {
   return { root, ledger, experiments, others: ledger.filter(({ hash }) => !known.has(hash)), problems };
 }
 
-async function readExperiment(root: string, name: string, ledger: ReadonlyMap<string, LedgerRow>): Promise<Experiment> {
+async function readExperiment(
+  root: string,
+  name: string,
+  whole: ReadonlyMap<string, LedgerRow>,
+  problems: string[],
+): Promise<Experiment> {
   const grid = await readGrid(root, name);
+  const others = await otherStarts(root, grid);
+  problems.push(...others.values());
+  const ledger = new Map([...whole].filter(([hash]) => !others.has(hash)));
   const runs = await Promise.all(
     grid.rows.map(async ({ network, arm, seed, hash, of }): Promise<ExperimentRun> => {
       const spec = grid.runs[hash];
       if (!spec) throw new Error(`it has no spec of the run ${hash}.`);
-      const state = await stateOf(root, hash, spec).catch(
-        (error: Error): State => ({ state: 'failed', reason: `its folder cannot be read: ${error.message}` }),
-      );
+      const other = others.get(hash);
+      const state = other
+        ? ({ state: 'failed', reason: other } as const)
+        : await stateOf(root, hash, spec).catch(
+            (error: Error): State => ({ state: 'failed', reason: `its folder cannot be read: ${error.message}` }),
+          );
       const { analysis } = spec as { analysis?: { id: string } };
       const epochs = (await readMetrics(runFolder(root, hash)).catch(() => undefined)) ?? [];
       const result = state.state === 'done' ? await readResult(root, hash) : undefined;
       const leftOut = leftOutText(result?.leftOut ?? {});
       const file = join(runFolder(root, hash), PICTURES);
       const shown = existsSync(file) && { pictures: file };
-      const run = { network, arm, seed, hash, of, state, ledger: ledger.get(hash), epochs, analysis: analysis?.id };
+      // A row alone, without a result that it is of, is no measurement.
+      const row = state.state === 'done' ? ledger.get(hash) : undefined;
+      const run = { network, arm, seed, hash, of, state, ledger: row, epochs, analysis: analysis?.id };
       return { ...run, leftOut, ...shown };
     }),
   );

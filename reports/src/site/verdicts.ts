@@ -16,19 +16,21 @@ function measured({ findings }: Judgement): Finding[] {
  * if (finding) console.log(valueText(finding));
  * ```
  */
-export function valueText(finding: Pick<Finding, 'unit' | 'interval' | 'values'>): string {
-  const { unit, interval, values } = finding;
+export function valueText(finding: Pick<Finding, 'unit' | 'interval' | 'values' | 'planned' | 'exact'>): string {
+  const { unit, interval, values, planned = 0 } = finding;
   const mean = `${number(finding, interval.mean)}${unit ? ` ${unit}` : ''}`;
   const range = rangeText(finding);
   if (range === 'counted') return `${mean} (counted)`;
   if (interval.n === 1) return `${mean} (one seed, which has no interval)`;
-  return `${mean} (${range}; n = ${interval.n}${values ? ` ${values}` : ''})`;
+  return `${mean} (${range}; n = ${interval.n}${planned > interval.n ? ` of ${planned}` : ''}${values ? ` ${values}` : ''})`;
 }
 
 function findingText(finding: Finding): string {
   const { network, compared, measure, experiment, counts, why } = finding;
   return `${network} (${experiment.grid.preset}), ${compared}: ${measure} ${valueText(finding)}${counts ? '' : `, not counted: ${why}`}`;
 }
+
+const missingTexts = ({ missing }: Judgement) => (missing.length > 0 ? [`not measured: ${missing.join('; ')}`] : []);
 
 /** Of all claims: verdict, what it rests on, and the grids that this was measured by. */
 export function verdictsMarkdown(judgements: readonly Judgement[]): string {
@@ -38,7 +40,7 @@ export function verdictsMarkdown(judgements: readonly Judgement[]): string {
     return [
       judgement.claim.claim,
       `**${judgement.verdict}**`,
-      findings.map(findingText).join('<br>'),
+      [...findings.map(findingText), ...missingTexts(judgement)].join('<br>'),
       grids.map((name) => `[${name}](grids/${name}/table.md)`).join(', '),
     ];
   });
@@ -55,9 +57,12 @@ ${markdownTable(['claim', 'verdict', 'measured (95 % interval; n seeds)', 'grid'
 export function shortVerdicts(judgements: readonly Judgement[]): string {
   const known = judgements.filter(({ verdict }) => verdict !== 'not measured');
   const rows = known.map((judgement) => {
-    const [first, ...others] = measured(judgement);
+    const findings = measured(judgement);
+    // One that says why the verdict is what it is.
+    const first = findings.find(({ verdict }) => verdict === judgement.verdict) ?? findings[0];
     const text = first ? findingText(first) : '';
-    return [judgement.claim.claim, judgement.verdict, others.length > 0 ? `${text}; and ${others.length} more` : text];
+    const more = findings.length > 1 ? [`and ${findings.length - 1} more`] : [];
+    return [judgement.claim.claim, judgement.verdict, [text, ...more, ...missingTexts(judgement)].join('; ')];
   });
   const open = judgements.length - known.length;
   return `${markdownTable(['claim', 'verdict', 'measured (95 % interval; n seeds)'], rows, { texts: 3 })}\n\nNot measured: ${open} of ${judgements.length} claims.`;

@@ -25,6 +25,8 @@ export async function writeSite(root: string, output: string): Promise<Site & { 
   const analysed = [];
   for (const experiment of site.experiments) {
     const folder = join(output, 'experiments', experiment.name);
+    // Charts of another root's grid of that name are not this one's.
+    await rm(folder, { recursive: true, force: true });
     await makeFolder(folder);
     const analyses = await readAnalyses(root, experiment).catch((error: Error) => {
       site.problems.push(`Analyses of ${experiment.name} cannot be read: ${error.message}`);

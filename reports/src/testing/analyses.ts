@@ -175,6 +175,7 @@ export async function writeCost(
   await writeFile(join(folder, 'rounds.csv'), stringify([header, ...lines]));
   const row = {
     ...{ batch_size: 128, time_ratio: 1.03, time_ratio_least: 0.97, time_ratio_largest: 1.15, memory_ratio: 1.2 },
+    ...{ flops_per_step: 106e6, flops_of_weights: 6e6 },
     ...{ used_by_others: others, disturbed: others > 0.05 ? 'yes' : 'no' },
   };
   await writeFile(
