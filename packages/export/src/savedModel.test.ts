@@ -126,6 +126,18 @@ describe('exportSavedModel', () => {
   );
 
   it(
+    'writes a refocused model that is not merged by stock operations as well',
+    inFolder(async (folder) => {
+      const model = small(tf.layers.conv2d({ filters: 4, kernelSize: 3 }), tf.layers.flatten());
+      const refocused = await refocus(model);
+      await expectRoundTrip(refocused, join(folder, 'model'));
+      const bytes = await readFile(join(folder, 'model', 'saved_model.pb'));
+      expect(bytes.includes('Refconv')).to.equal(false);
+      for (const each of [model, refocused]) each.dispose();
+    }),
+  );
+
+  it(
     'leaves the batch open where layers compute with its size',
     inFolder(async (folder) => {
       const model = small(tf.layers.layerNormalization(), tf.layers.flatten(), tf.layers.repeatVector({ n: 3 }));

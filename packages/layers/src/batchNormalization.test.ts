@@ -1,7 +1,7 @@
 import { tf as engine } from '@refconv/tensorflow';
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'chai';
-import { BatchNormalization, batchNorm2d } from './batchNormalization.js';
+import { BatchNormalization, batchNorm2d, moveAverage } from './batchNormalization.js';
 
 const SHAPE: [number, number, number, number] = [4, 3, 5, 2];
 
@@ -14,6 +14,13 @@ function reference(x: tf.Tensor, epsilon: number, momentum: number) {
     mean: tf.mul(mean, momentum),
     variance: tf.add(tf.mul(tf.mul(variance, count / (count - 1)), momentum), 1 - momentum),
   };
+}
+
+/** A variable as layers have them. */
+class Moving {
+  constructor(private readonly variable: tf.Variable) {}
+  read = () => this.variable;
+  write = (value: tf.Tensor) => this.variable.assign(value);
 }
 
 function expectClose(actual: tf.Tensor, expected: tf.Tensor) {
@@ -44,6 +51,27 @@ describe('BatchNormalization', () => {
           layer.dispose();
         });
         expect(tf.memory().numTensors).to.equal(tensors);
+      });
+
+      it('moves the running variance by 0 where there is one value of each channel', () => {
+        tf.tidy(() => {
+          const layer = batchNorm2d({ momentum: 0.3 });
+          layer.apply(tf.tensor2d([[1, 2]]), { training: true });
+          const [, , mean, variance] = layer.getWeights() as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
+          expectClose(mean, tf.tensor1d([0.3, 0.6]));
+          expectClose(variance, tf.tensor1d([0.7, 0.7]));
+          layer.dispose();
+        });
+      });
+
+      it('moves a running statistic without leaving a tensor', () => {
+        const moving = new Moving(tf.variable(tf.tensor1d([1, 2])));
+        const value = tf.tensor1d([3, 6]);
+        const tensors = tf.memory().numTensors;
+        moveAverage(moving, value, 0.75);
+        expect(tf.memory().numTensors).to.equal(tensors);
+        expect([...moving.read().dataSync()]).to.deep.equal([1.5, 3]);
+        tf.dispose([moving.read(), value]);
       });
 
       it('normalises by the running statistics in evaluation', () => {

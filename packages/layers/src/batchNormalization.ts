@@ -72,11 +72,11 @@ tf.serialization.registerClass(BatchNormalization);
  * @example
  * ```ts
  * const { movingMean } = model.getLayer('bn1') as BatchNormalization & BatchNormVariables;
- * moveAverage(movingMean, tf.mean(images, [0, 1, 2]), 0.9);
+ * tf.tidy(() => moveAverage(movingMean, tf.mean(images, [0, 1, 2]), 0.9));
  * ```
  */
 export function moveAverage(moving: LayerVariable, value: tf.Tensor, momentum: number): void {
-  moving.write(tf.add(tf.mul(moving.read(), momentum), tf.mul(value, 1 - momentum)));
+  tf.tidy(() => void moving.write(tf.add(tf.mul(moving.read(), momentum), tf.mul(value, 1 - momentum))));
 }
 
 /**
@@ -119,7 +119,7 @@ export function normalizeBatch(
     const { mean, variance } = tf.moments(x, axes);
     const count = x.size / channels;
     moveAverage(movingMean, mean, momentum);
-    moveAverage(movingVariance, tf.mul(variance, count / (count - 1)), momentum);
+    moveAverage(movingVariance, tf.mul(variance, count / Math.max(1, count - 1)), momentum);
     const factor = tf.mul(tf.rsqrt(tf.add(variance, epsilon)), scale);
     return tf.add(tf.mul(tf.sub(x, mean), factor), offset);
   });

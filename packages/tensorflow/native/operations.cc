@@ -1,6 +1,7 @@
 // Registers the CPU kernels as TensorFlow operations, through TensorFlow's C API for custom operations.
 // Numbers are float32 where none says otherwise. What they compute is said in arithmetic.h.
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <vector>
@@ -15,11 +16,18 @@ namespace refconv {
 
 namespace {
 
+std::vector<int64_t> Shape(TF_Tensor* tensor) {
+  std::vector<int64_t> shape(TF_NumDims(tensor));
+  for (size_t i = 0; i < shape.size(); ++i) shape[i] = TF_Dim(tensor, static_cast<int>(i));
+  return shape;
+}
+
 // The inputs and outputs of one call; frees what TensorFlow hands out.
 class Call {
  public:
   explicit Call(TF_OpKernelContext* context) : context_(context), status_(TF_NewStatus()) {}
   ~Call() {
+    if (failed()) TF_SetStatus(status_, TF_INVALID_ARGUMENT, failure_.c_str());
     if (TF_GetCode(status_) != TF_OK) TF_OpKernelContext_Failure(context_, status_);
     for (auto* tensor : tensors_) TF_DeleteTensor(tensor);
     TF_DeleteStatus(status_);
@@ -39,14 +47,21 @@ class Call {
   float* Output(int index, const std::vector<int64_t>& shape) { return Allocate<float>(index, TF_FLOAT, shape); }
   int32_t* IntegerOutput(int index, const std::vector<int64_t>& shape) { return Allocate<int32_t>(index, TF_INT32, shape); }
 
-  // An input's own memory where nothing else reads it.
-  float* OutputInPlaceOf(int input, const std::vector<int64_t>& shape) {
+  // The input's own memory where nothing else reads it. `given`, a reader too, is let go of; the input's data stay for the call.
+  float* OutputInPlaceOf(int input, TF_Tensor* given) {
+    std::vector<int64_t> shape = Shape(given);
+    tensors_.erase(std::find(tensors_.begin(), tensors_.end(), given));
+    TF_DeleteTensor(given);
     TF_Tensor* tensor = TF_ForwardInputOrAllocateOutput(context_, &input, 1, 0, shape.data(), static_cast<int>(shape.size()), nullptr, status_);
     tensors_.push_back(tensor);
     return static_cast<float*>(TF_TensorData(tensor));
   }
 
-  void Fail(const std::string& message) { TF_SetStatus(status_, TF_INVALID_ARGUMENT, message.c_str()); }
+  // The caller returns then; TensorFlow gets the first message with the end of the call.
+  void Fail(const std::string& message) {
+    if (!failed()) failure_ = message;
+  }
+  bool failed() const { return !failure_.empty(); }
 
  private:
   template <typename Number>
@@ -60,18 +75,32 @@ class Call {
   }
 
   TF_OpKernelContext* context_;
-  TF_Status* status_;
+  TF_Status* status_;  // Each call of TensorFlow sets it anew.
+  std::string failure_;
   std::vector<TF_Tensor*> tensors_;
 };
 
-std::vector<int64_t> Shape(TF_Tensor* tensor) {
-  std::vector<int64_t> shape(TF_NumDims(tensor));
-  for (size_t i = 0; i < shape.size(); ++i) shape[i] = TF_Dim(tensor, static_cast<int>(i));
-  return shape;
+int64_t Channels(TF_Tensor* tensor) { return TF_Dim(tensor, TF_NumDims(tensor) - 1); }
+int64_t Rows(TF_Tensor* tensor) { return Channels(tensor) > 0 ? TF_TensorElementCount(tensor) / Channels(tensor) : 0; }
+bool IsEmpty(TF_Tensor* tensor) { return TF_TensorElementCount(tensor) == 0; }
+
+// An input with a value for each channel; the call fails where it has not.
+const float* ChannelValues(Call& call, int index, int64_t channels) {
+  TF_Tensor* values = call.Input(index);
+  int64_t count = TF_TensorElementCount(values);
+  if (count != channels) {
+    call.Fail("Images of " + std::to_string(channels) + " channels came with a scale, an offset or a statistic of " +
+              std::to_string(count) + " values; give a value for each channel.");
+  }
+  return call.Data(values);
 }
 
-int64_t Channels(TF_Tensor* tensor) { return TF_Dim(tensor, TF_NumDims(tensor) - 1); }
-int64_t Rows(TF_Tensor* tensor) { return TF_TensorElementCount(tensor) / Channels(tensor); }
+// Fails the call where there are no values of which there could be statistics.
+bool HasPixels(Call& call, int64_t pixels) {
+  if (pixels > 0) return true;
+  call.Fail("Batch statistics were asked of images that hold no values; give a batch of at least one image.");
+  return false;
+}
 
 struct Attributes {
   float epsilon = 0, averageFactor = 1, decay = 0;
@@ -109,8 +138,9 @@ void DeleteAttributes(void* kernel) { delete static_cast<Attributes*>(kernel); }
 // moved by the factor towards the mean and the unbiased variance.
 void FinishStatistics(const Attributes& attributes, Call& call, int first, const float* mean, const float* variance,
                       int64_t pixels, int64_t channels) {
-  const float* runningMean = call.Data(call.Input(first));
-  const float* runningVariance = call.Data(call.Input(first + 1));
+  const float* runningMean = ChannelValues(call, first, channels);
+  const float* runningVariance = ChannelValues(call, first + 1, channels);
+  if (call.failed()) return;
   float* meanOut = call.Output(0, {channels});
   float* inverse = call.Output(1, {channels});
   float* nextMean = call.Output(2, {channels});
@@ -130,6 +160,7 @@ void ComputeStatistics(void* kernel, TF_OpKernelContext* context) {
   Call call(context);
   TF_Tensor* x = call.Input(0);
   int64_t pixels = Rows(x), channels = Channels(x);
+  if (!HasPixels(call, pixels)) return;
   std::vector<float> mean(channels), variance(channels);
   BatchStatistics(call.Data(x), pixels, channels, mean.data(), variance.data());
   FinishStatistics(*static_cast<Attributes*>(kernel), call, 1, mean.data(), variance.data(), pixels, channels);
@@ -139,12 +170,14 @@ void ComputeStatistics(void* kernel, TF_OpKernelContext* context) {
 void ComputeFinishStatistics(void* kernel, TF_OpKernelContext* context) {
   Call call(context);
   TF_Tensor* x = call.Input(0);
-  const float *mean = call.Data(call.Input(3)), *variance = call.Data(call.Input(4));
-  FinishStatistics(*static_cast<Attributes*>(kernel), call, 1, mean, variance, Rows(x), Channels(x));
+  int64_t channels = Channels(x);
+  const float *mean = ChannelValues(call, 3, channels), *variance = ChannelValues(call, 4, channels);
+  FinishStatistics(*static_cast<Attributes*>(kernel), call, 1, mean, variance, Rows(x), channels);
 }
 
-NormParameters Parameters(Call& call, int first, int64_t activation) {
-  auto at = [&](int index) { return call.Data(call.Input(first + index)); };
+// Scale, offset, mean and inverse, the inputs from `first` on; the call may fail here.
+NormParameters Parameters(Call& call, int first, int64_t channels, int64_t activation) {
+  auto at = [&](int index) { return ChannelValues(call, first + index, channels); };
   return {at(0), at(1), at(2), at(3), static_cast<Activation>(activation)};
 }
 
@@ -152,9 +185,11 @@ NormParameters Parameters(Call& call, int first, int64_t activation) {
 void ComputeNormalize(void* kernel, TF_OpKernelContext* context) {
   Call call(context);
   TF_Tensor* x = call.Input(0);
-  NormParameters norm = Parameters(call, 1, static_cast<Attributes*>(kernel)->activation);
+  NormParameters norm = Parameters(call, 1, Channels(x), static_cast<Attributes*>(kernel)->activation);
+  if (call.failed()) return;
   const float* addend = TF_NumInputs(context) > 5 ? call.Data(call.Input(5)) : nullptr;
-  Normalize(call.Data(x), addend, Rows(x), Channels(x), norm, call.Output(0, Shape(x)));
+  float* y = call.Output(0, Shape(x));
+  if (!IsEmpty(x)) Normalize(call.Data(x), addend, Rows(x), Channels(x), norm, y);
 }
 
 // dy, x, scale, offset, mean, inverse: the gradients of x, scale and offset.
@@ -162,22 +197,24 @@ void ComputeNormalizeGradient(void* kernel, TF_OpKernelContext* context) {
   Call call(context);
   const float* dy = call.Data(call.Input(0));
   TF_Tensor* x = call.Input(1);
-  NormParameters norm = Parameters(call, 2, static_cast<Attributes*>(kernel)->activation);
   int64_t channels = Channels(x);
+  NormParameters norm = Parameters(call, 2, channels, static_cast<Attributes*>(kernel)->activation);
+  if (call.failed()) return;
   float* dx = call.Output(0, Shape(x));
   float* dscale = call.Output(1, {channels});
   float* doffset = call.Output(2, {channels});
-  NormalizeGradient(dy, call.Data(x), Rows(x), channels, norm, dx, dscale, doffset);
+  if (channels > 0) NormalizeGradient(dy, call.Data(x), Rows(x), channels, norm, dx, dscale, doffset);
 }
 
 // dy, x, scale, offset, mean, inverse: the gradients of scale and offset.
 void ComputeNormalizeSums(void* kernel, TF_OpKernelContext* context) {
   Call call(context);
   TF_Tensor *dy = call.Input(0), *x = call.Input(1);
-  NormParameters norm = Parameters(call, 2, static_cast<Attributes*>(kernel)->activation);
   int64_t channels = Channels(x);
-  float* dscale = call.Output(0, {channels});
-  NormalizeSums(call.Data(dy), call.Data(x), Rows(x), channels, norm, dscale, call.Output(1, {channels}));
+  NormParameters norm = Parameters(call, 2, channels, static_cast<Attributes*>(kernel)->activation);
+  if (call.failed()) return;
+  float *dscale = call.Output(0, {channels}), *doffset = call.Output(1, {channels});
+  if (channels > 0) NormalizeSums(call.Data(dy), call.Data(x), Rows(x), channels, norm, dscale, doffset);
 }
 
 // x [.., depth], kernel [1, 1, depth, n]: x·kernel.
@@ -235,13 +272,13 @@ void ComputeDepthwiseGradient(void* kernel, TF_OpKernelContext* context) {
   DepthwiseKernelGradient(call.Data(x), call.Data(dy), shape, call.Output(0, Shape(call.Input(2))));
 }
 
-// Images at `index` of the inputs, whose normalisation is the four from `first` on, if there are so many.
+// Images at `index` of the inputs, whose normalisation is the four from `first` on, if there are so many; the call may fail here.
 class Images {
  public:
   Images(Call& call, TF_OpKernelContext* context, int index, int first, int64_t activation) : tensor(call.Input(index)) {
     images_ = {call.Data(tensor), nullptr};
     if (TF_NumInputs(context) == first) return;
-    norm_ = Parameters(call, first, activation);
+    norm_ = Parameters(call, first, Channels(tensor), activation);
     images_.norm = &norm_;
   }
   TF_Tensor* const tensor;
@@ -264,6 +301,7 @@ void ComputeFusedPointwise(void* kernel, TF_OpKernelContext* context) {
   auto& attributes = *static_cast<Attributes*>(kernel);
   Call call(context);
   Images x(call, context, 0, 2, attributes.imageActivation);
+  if (call.failed() || (attributes.statistics && !HasPixels(call, Rows(x.tensor)))) return;
   TF_Tensor* filter = call.Input(1);
   std::vector<int64_t> shape = Shape(x.tensor);
   shape.back() = Channels(filter);
@@ -277,6 +315,7 @@ void ComputeFusedDepthwise(void* kernel, TF_OpKernelContext* context) {
   Call call(context);
   Images x(call, context, 0, 3, static_cast<Attributes*>(kernel)->imageActivation);
   TF_Tensor *filter = call.Input(1), *size = call.Input(2);
+  if (call.failed() || (static_cast<Attributes*>(kernel)->statistics && !HasPixels(call, Rows(x.tensor)))) return;
   DepthwiseShape shape = DepthwiseShapeOf(kernel, Shape(x.tensor), TF_Dim(size, 0), TF_Dim(size, 1));
   float* y = call.Output(0, {shape.batch, shape.outHeight, shape.outWidth, shape.channels});
   auto statistics = StatisticsOutputs(call, *static_cast<Attributes*>(kernel), shape.channels);
@@ -290,9 +329,10 @@ void ComputeBackward(void* kernel, TF_OpKernelContext* context) {
   auto& attributes = *static_cast<Attributes*>(kernel);
   Call call(context);
   TF_Tensor *y = call.Input(1), *filter = call.Input(8);
-  NormalizedResult result{call.Data(call.Input(0)), call.Data(y), Parameters(call, 2, attributes.activation),
-                          call.Data(call.Input(6)), call.Data(call.Input(7))};
+  NormalizedResult result{call.Data(call.Input(0)), call.Data(y), Parameters(call, 2, Channels(y), attributes.activation),
+                          ChannelValues(call, 6, Channels(y)), ChannelValues(call, 7, Channels(y))};
   Images x(call, context, 9, 10, attributes.imageActivation);
+  if (call.failed()) return;
   int64_t m = Channels(x.tensor), count = x.images().norm ? m : 0;
   ConvolutionGradients gradients{call.Output(0, Shape(x.tensor)), call.Output(1, Shape(filter)), call.Output(2, {count}),
                                  call.Output(3, {count})};
@@ -313,26 +353,40 @@ void ComputeResize(void*, TF_OpKernelContext* context) {
   ResizeSeparably(call.Data(x), call.Data(rows), call.Data(columns), s, y);
 }
 
+// Fails the call unless the labels of logits [n, classes] are n classes.
+bool AreClasses(Call& call, TF_Tensor* labels, int64_t rows, int64_t classes) {
+  if (TF_TensorElementCount(labels) != rows) {
+    call.Fail("There are " + std::to_string(TF_TensorElementCount(labels)) + " labels of " + std::to_string(rows) + " rows of logits.");
+    return false;
+  }
+  const int32_t* numbers = call.Integers(labels);
+  for (int64_t row = 0; row < rows; ++row) {
+    if (numbers[row] >= 0 && numbers[row] < classes) continue;
+    call.Fail("There is a label " + std::to_string(numbers[row]) + "; expected classes from 0 to " + std::to_string(classes - 1) + ".");
+    return false;
+  }
+  return true;
+}
+
 // Logits [n, classes] and labels [n]: the rows' cross entropies.
 void ComputeCrossEntropy(void*, TF_OpKernelContext* context) {
   Call call(context);
   TF_Tensor *logits = call.Input(0), *labels = call.Input(1);
   int64_t rows = TF_Dim(logits, 0), classes = Channels(logits);
-  const int32_t* numbers = call.Integers(labels);
-  for (int64_t row = 0; row < rows; ++row) {
-    if (numbers[row] >= 0 && numbers[row] < classes) continue;
-    return call.Fail("There is a label " + std::to_string(numbers[row]) + "; expected classes from 0 to " + std::to_string(classes - 1) + ".");
-  }
-  SparseCrossEntropy(call.Data(logits), numbers, rows, classes, call.Output(0, {rows}));
+  if (!AreClasses(call, labels, rows, classes)) return;
+  float* losses = call.Output(0, {rows});
+  if (rows > 0) SparseCrossEntropy(call.Data(logits), call.Integers(labels), rows, classes, losses);
 }
 
-// dlosses [n], logits [n, classes] and labels [n], which were good: the gradient of the logits.
+// dlosses [n], logits [n, classes] and labels [n]: the gradient of the logits. TensorFlow may leave the losses themselves out, or
+// compute them later.
 void ComputeCrossEntropyGradient(void*, TF_OpKernelContext* context) {
   Call call(context);
   TF_Tensor *dlosses = call.Input(0), *logits = call.Input(1), *labels = call.Input(2);
   int64_t rows = TF_Dim(logits, 0), classes = Channels(logits);
+  if (!AreClasses(call, labels, rows, classes)) return;
   float* dlogits = call.Output(0, {rows, classes});
-  SparseCrossEntropyGradient(call.Data(dlosses), call.Data(logits), call.Integers(labels), rows, classes, dlogits);
+  if (rows > 0) SparseCrossEntropyGradient(call.Data(dlosses), call.Data(logits), call.Integers(labels), rows, classes, dlogits);
 }
 
 // x [.., n]: where the largest number of each row lies.
@@ -342,7 +396,7 @@ void ComputeLargest(void*, TF_OpKernelContext* context) {
   std::vector<int64_t> shape = Shape(x);
   shape.pop_back();
   int32_t* indices = call.IntegerOutput(0, shape);
-  if (TF_TensorElementCount(x) > 0) LargestOfRows(call.Data(x), Rows(x), Channels(x), indices);
+  if (!IsEmpty(x)) LargestOfRows(call.Data(x), Rows(x), Channels(x), indices);
 }
 
 // x [.., a, b]: [.., b, a].
@@ -373,7 +427,7 @@ void ComputeShuffle(void* kernel, TF_OpKernelContext* context) {
     float* piece = call.Output(i, shape);
     pieces.push_back({piece, shape.back()});
   }
-  int64_t pixels = Channels(first) > 0 ? Rows(first) : 0;
+  int64_t pixels = Rows(first);
   if (pixels > 0) ShuffleChannels(parts, pixels, static_cast<Attributes*>(kernel)->rows, pieces);
 }
 
@@ -408,8 +462,10 @@ void ComputeThinTransposedProduct(void* kernel, TF_OpKernelContext* context) {
 void ComputeDecayedGradient(void* kernel, TF_OpKernelContext* context) {
   Call call(context);
   TF_Tensor *gradient = call.Input(0), *variable = call.Input(1);
-  DecayedGradient(call.Data(gradient), call.Data(variable), static_cast<Attributes*>(kernel)->decay,
-                  TF_TensorElementCount(gradient), call.OutputInPlaceOf(0, Shape(gradient)));
+  const float *slopes = call.Data(gradient), *values = call.Data(variable);
+  int64_t count = TF_TensorElementCount(gradient);
+  float* sum = call.OutputInPlaceOf(0, gradient);
+  DecayedGradient(slopes, values, static_cast<Attributes*>(kernel)->decay, count, sum);
 }
 
 SlicesShape SlicesOf(TF_Tensor* basis, TF_Tensor* map) {

@@ -9,7 +9,7 @@ import type {
   Variable,
 } from '@tensorflow/tfjs';
 import { expect } from 'chai';
-import { applyMomentum, compile, softmaxCrossEntropy, tf } from './index.js';
+import { applyMomentum, compile, decayedGradient, softmaxCrossEntropy, tf } from './index.js';
 import { withoutLeaks } from './testing.js';
 
 describe('applyMomentum', () => {
@@ -55,6 +55,47 @@ describe('applyMomentum', () => {
       }),
     );
   }
+});
+
+describe('decayedGradient', () => {
+  it(
+    'adds the decay to the gradient of its variable, and leaves a gradient alone that is read elsewhere',
+    withoutLeaks(() => {
+      const variable = tf.variable(tf.tensor1d([1, -2, 4]));
+      for (const eager of [true, false]) {
+        const program = compile(
+          {
+            step: (x: Tensor) => {
+              const gradient = tf.mul(x, 2);
+              return [decayedGradient(gradient, variable, 0.5), gradient, decayedGradient(tf.mul(x, 3), variable, 0.5)];
+            },
+          },
+          { eager },
+        );
+        const found = program.step(tf.tensor1d([1, 2, 3])).map((tensor) => [...tensor.dataSync()]);
+        expect(found).to.deep.equal([
+          [2.5, 3, 8],
+          [2, 4, 6],
+          [3.5, 5, 11],
+        ]);
+        program.dispose();
+      }
+      variable.dispose();
+    }),
+  );
+
+  it(
+    'refuses a gradient of another shape than its variable as tf.add does, and broadcasts as that does',
+    withoutLeaks(() => {
+      const variable = tf.variable(tf.ones([3]));
+      expect(() => decayedGradient(tf.ones([64]), variable, 0.1)).to.throw(/64/);
+      const program = compile({ decayed: () => decayedGradient(tf.ones([64]), variable, 0.1) });
+      expect(() => program.decayed()).to.throw(/64/);
+      program.dispose();
+      expect([...decayedGradient(tf.ones([2, 3]), variable, 1).dataSync()]).to.deep.equal(new Array(6).fill(2));
+      variable.dispose();
+    }),
+  );
 });
 
 describe('a compiled training step', () => {

@@ -14,7 +14,7 @@ export interface FrozenGraph {
 /**
  * Records what a function computes for arguments of these shapes. The variables that it reads are written into the graph with
  * their present values; nothing in it belongs to this project, so any TensorFlow 2 runs it.
- * @throws where the function assigns a variable, as training does; and where `compile` would.
+ * @throws where the function assigns a variable, as training does; where it runs an operation of this project's own by name; and where `compile` would.
  * @example
  * ```ts
  * import { writeFile } from 'node:fs/promises';
@@ -29,6 +29,11 @@ export function frozenGraph(body: Body, specs: ArgumentSpec[]): FrozenGraph {
     const changed = recording.updated.map(({ variable }) => variable.name);
     if (changed.length)
       throw new Error(`A function that is frozen cannot assign variables; this one assigns ${changed.join(', ')}.`);
+    const own = graph.since(0).kinds.find((kind) => kind.startsWith('Refconv'));
+    if (own)
+      throw new Error(
+        `The operation ${own}, which this project alone has, cannot be frozen: no other TensorFlow runs it. Compute it by plain tfjs operations.`,
+      );
     const names = (outputs: [number, number][]) => outputs.map(([operation]) => graph.nameOf(operation));
     return {
       definition: graph.definition(),

@@ -35,7 +35,7 @@ function after<T>(tensor: Tensor, body: () => T): T {
  */
 export function decayedGradient(gradient: Tensor, variable: Variable, weightDecay: number): Tensor {
   if (weightDecay === 0) return gradient;
-  if (usesCpuKernels()) {
+  if (usesCpuKernels() && String(gradient.shape) === String(variable.shape)) {
     return operation('RefconvDecayedGradient', [gradient, variable], [attribute.float('decay', weightDecay)]);
   }
   return after(gradient, () => tf.add(gradient, tf.mul(variable, weightDecay)));

@@ -1,6 +1,6 @@
 import type { Tensor, Tensor1D, Tensor4D } from '@tensorflow/tfjs';
 import { expect } from 'chai';
-import { BATCH_NORM_TRAINING, batchNormTraining, tf } from '../index.js';
+import { BATCH_NORM_TRAINING, batchNormTraining, compile, tf } from '../index.js';
 import { expectClose, withoutLeaks } from '../testing.js';
 import { cpuKernels } from './cpu.js';
 import {
@@ -106,6 +106,27 @@ describe('batchNormTraining', () => {
   );
 
   it(
+    'refuses images that hold no values, and a scale or an offset of another length',
+    withoutLeaks(() => {
+      if (!cpuKernels) return; // TensorFlow's own operation refuses them in its own words
+      const run = (x: number[], scale: number, offset: number) => () => {
+        const given = [tf.ones(x), tf.ones([scale]), tf.zeros([offset])] as Tensor[] as [Tensor4D, Tensor1D, Tensor1D];
+        const program = compile({ gradients: (...given: Tensor[]) => tf.grads(training)(given) });
+        try {
+          tf.tidy(() => void batchNormTraining(...given, EPSILON));
+        } finally {
+          expect(() => program.gradients(...given), 'compiled gradients').to.throw();
+          program.dispose();
+        }
+      };
+      expect(run([2, 2, 2, 64], 1, 64)).to.throw(/64 channels came with .* of 1 values; give a value for each channel/);
+      expect(run([2, 2, 2, 64], 64, 1)).to.throw(/of 1 values/);
+      expect(run([0, 2, 2, 3], 3, 3)).to.throw(/images that hold no values; give a batch of at least one image/);
+      expect(run([2, 2, 2, 0], 0, 0)).to.throw(/hold no values/);
+    }),
+  );
+
+  it(
     'leaves its results alone',
     withoutLeaks(() => {
       const given = inputs([2, 2, 2, 3]) as [Tensor4D, Tensor1D, Tensor1D];
@@ -136,6 +157,21 @@ describe('The kernel BatchNormTraining with running statistics', () => {
       expectClose(y, composed(x, scale, offset), 1e-5);
       expectClose(mean, average(runningMean, moments.mean), 1e-5);
       expectClose(variance, average(runningVariance, tf.mul(moments.variance, 60 / 59)), 1e-5);
+    }),
+  );
+
+  it(
+    'refuses running statistics of another length',
+    withoutLeaks(() => {
+      if (!cpuKernels) return;
+      const [x, scale, offset] = inputs([4, 5, 3, 6]) as [Tensor, Tensor, Tensor];
+      for (const [mean, variance] of [
+        [1, 6],
+        [6, 1],
+      ])
+        expect(() =>
+          tf.tidy(() => void run(x, scale, offset, tf.zeros([mean ?? 0]), tf.ones([variance ?? 0]))),
+        ).to.throw(/6 channels came with .* of 1 values/);
     }),
   );
 
@@ -210,6 +246,21 @@ describe('tf.batchNorm4d', () => {
       }),
     );
   }
+
+  it(
+    'refuses scales, offsets and statistics of another length, as the stock kernel does, and takes no images for none',
+    withoutLeaks(() => {
+      const run = (...lengths: number[]) => {
+        const [mean, variance, offset, scale] = lengths.map((length) => tf.ones([length]) as Tensor1D);
+        return () =>
+          tf.batchNorm4d(tf.ones([1, 1, 2, 64]), mean as Tensor1D, variance as Tensor1D, offset, scale).dataSync();
+      };
+      for (const wrong of [0, 1, 2, 3])
+        expect(run(...[0, 1, 2, 3].map((i) => (i === wrong ? 1 : 64)))).to.throw(/same number of elements/);
+      const ones = tf.ones([3]) as Tensor1D;
+      expect(tf.batchNorm4d(tf.ones([0, 2, 2, 3]), ones, ones).shape).to.deep.equal([0, 2, 2, 3]);
+    }),
+  );
 
   it(
     'scales alone for the gradient with respect to x, on a GPU by the fused operation',

@@ -3,7 +3,7 @@ import type { Tensor, Tensor1D, Tensor4D, TensorInfo } from '@tensorflow/tfjs';
 import { tf } from '../load.js';
 import { batchStatistics, cpuKernels, normalize, normalizeGradient, usesCpuKernels } from './cpu.js';
 import { attribute, operations, replaceGradient, replaceKernel } from './operation.js';
-import { isSyncBatchNorm, syncBatchNorm, syncBatchNormGradient } from './syncBatchNorm.js';
+import { composedBatchNorm, composedBatchNormGradient, isSyncBatchNorm } from './syncBatchNorm.js';
 
 /**
  * The kernel that normalises by the batch's own statistics; layers look for it by this name.
@@ -42,7 +42,7 @@ function gradient(
   return { x: () => dx as Tensor, scale: () => dScale as Tensor, offset: () => dOffset as Tensor };
 }
 
-/** Training on a CPU: outputs y, mean, variance, and two for the gradient. */
+/** Training on a CPU: outputs y, mean, variance, and two for the gradient. Where no CPU kernels are used, composed of plain operations. */
 function registerCpuTraining(): void {
   replaceKernel(BATCH_NORM_TRAINING, ({ inputs, attrs }) => {
     const { x, scale, offset, runningMean, runningVariance } = inputs as unknown as Record<string, TensorInfo>;
@@ -50,8 +50,8 @@ function registerCpuTraining(): void {
     return tf.tidy(() => {
       const running = [runningMean ?? tf.zerosLike(scale as Tensor), runningVariance ?? tf.zerosLike(scale as Tensor)];
       const factor = runningMean ? (averageFactor as number) : 1;
-      if (isSyncBatchNorm())
-        return syncBatchNorm(
+      if (isSyncBatchNorm() || !usesCpuKernels())
+        return composedBatchNorm(
           x as TensorInfo,
           [scale as TensorInfo, offset as TensorInfo],
           running as [Tensor, Tensor],
@@ -70,7 +70,8 @@ function registerCpuTraining(): void {
     outputsToSave: [false, false, false, true, true],
     gradFunc: (dys, saved) => {
       const [x, ...rest] = saved as [Tensor, Tensor, Tensor, Tensor, Tensor];
-      if (isSyncBatchNorm()) return syncBatchNormGradient((dys as Tensor[])[0] as Tensor, x, rest);
+      if (isSyncBatchNorm() || !usesCpuKernels())
+        return composedBatchNormGradient((dys as Tensor[])[0] as Tensor, x, rest);
       const [dx, dScale, dOffset] = normalizeGradient((dys as Tensor[])[0] as Tensor, x, rest);
       return { x: () => dx, scale: () => dScale, offset: () => dOffset };
     },
@@ -88,7 +89,7 @@ function registerGpuTraining(): void {
         const zeros = tf.zerosLike(scale as Tensor);
         const running = [runningMean ?? zeros, runningVariance ?? zeros] as [Tensor, Tensor];
         const affine = [scale, offset] as [TensorInfo, TensorInfo];
-        const outputs = syncBatchNorm(
+        const outputs = composedBatchNorm(
           x as TensorInfo,
           affine,
           running,
@@ -115,7 +116,8 @@ function registerGpuTraining(): void {
       const [x, scale, ...reserved] = saved as [Tensor, Tensor, Tensor, Tensor, Tensor];
       const [dy] = dys as Tensor[];
       // The offset does not matter without an activation.
-      if (isSyncBatchNorm()) return syncBatchNormGradient(dy as Tensor, x, [scale, scale, reserved[0], reserved[1]]);
+      if (isSyncBatchNorm())
+        return composedBatchNormGradient(dy as Tensor, x, [scale, scale, reserved[0], reserved[1]]);
       return gradient(dy as Tensor, x, scale, reserved, attrs.epsilon as number, true);
     },
   });
@@ -140,7 +142,9 @@ export function registerBatchNorm(): void {
     inputs.scale ??= tf.onesLike(inputs.mean as Tensor);
     inputs.offset ??= tf.zerosLike(inputs.mean as Tensor);
     const { x, mean, variance, scale, offset } = inputs as Record<string, Tensor>;
-    if (!usesCpuKernels() || mean?.rank !== 1) return stockKernel.kernelFunc(call);
+    // Values for each pixel are the stock kernel's to normalise by, and those of other lengths its to refuse.
+    const fits = [mean, variance, scale, offset].every((given) => String(given?.shape) === String(x?.shape.slice(-1)));
+    if (!usesCpuKernels() || !fits) return stockKernel.kernelFunc(call);
     return tf.tidy(() => {
       const inverse = tf.rsqrt(tf.add(variance as Tensor, call.attrs?.varianceEpsilon as number));
       return normalize(x as Tensor, [scale as Tensor, offset as Tensor, mean, inverse]);

@@ -1,7 +1,7 @@
 import type { Tensor, Tensor4D } from '@tensorflow/tfjs';
 import { expect } from 'chai';
 import { type ConvolutionOptions, conv2d, tf } from '../index.js';
-import { withoutLeaks } from '../testing.js';
+import { expectClose, withoutLeaks } from '../testing.js';
 import { cpuKernels } from './cpu.js';
 import {
   type Differentiable,
@@ -194,6 +194,48 @@ describe('tf.depthwiseConv2d', () => {
       tf.tidy(() => void depthwise(x, filter, { dilations: 2 }));
       expect(x.dataSync().length).to.equal(50);
       expect(filter.dataSync().length).to.equal(18);
+    }),
+  );
+});
+
+describe('convolutions of nothing', () => {
+  const run = (f: Convolution, x: number[], filter: number[], options: ConvolutionOptions = {}) =>
+    tf.tidy(() => {
+      const given = [tf.ones(x), tf.ones(filter)] as Tensor[] as [Tensor4D, Tensor4D];
+      const y = f(...given, options);
+      const gradients = tf.grads((x, filter) => tf.sum(f(x as Tensor4D, filter as Tensor4D, options)))(given);
+      for (const tensor of [y, ...gradients]) expectClose(tensor, new Array(tensor.size).fill(0));
+      return [y, ...gradients].map(({ shape }) => shape);
+    });
+
+  it(
+    'refuse images that the kernel does not fit into',
+    withoutLeaks(() => {
+      const message = /images of 2×2 and a kernel of 3×3.*result would be 0×0.*larger images or padding/;
+      expect(() => run(depthwise, [1, 2, 2, 8], [3, 3, 8, 1])).to.throw(message);
+      expect(() => run(stock, [1, 2, 2, 8], [3, 3, 8, 4])).to.throw(message);
+      expect(() => run(conv2d, [1, 2, 2, 8], [3, 3, 4, 4])).to.throw(message);
+      expect(() => run(depthwise, [1, 5, 5, 8], [3, 3, 8, 1], { dilations: 3 })).to.throw(/result would be -1×-1/);
+      expect(() => run(depthwise, [1, 0, 4, 8], [3, 3, 8, 1], { padding: 'same' })).to.throw(/images of 0×4/);
+      expect(() => run(stock, [1, 0, 4, 8], [1, 1, 8, 2])).to.throw(/images of 0×4/);
+    }),
+  );
+
+  it(
+    'are 0, with gradients of 0, where there are no images or no channels',
+    withoutLeaks(() => {
+      for (const [f, x, filter, options, y] of [
+        [depthwise, [0, 5, 5, 8], [3, 3, 8, 1], {}, [0, 3, 3, 8]],
+        [depthwise, [0, 5, 5, 8], [3, 3, 8, 1], { strides: 2 }, [0, 2, 2, 8]],
+        [depthwise, [0, 5, 5, 8], [3, 3, 8, 1], { dilations: 2 }, [0, 1, 1, 8]],
+        [depthwise, [1, 4, 4, 0], [3, 3, 0, 1], {}, [1, 2, 2, 0]],
+        [stock, [0, 4, 4, 3], [1, 1, 3, 2], {}, [0, 4, 4, 2]],
+        [stock, [0, 4, 4, 3], [3, 3, 3, 2], {}, [0, 2, 2, 2]],
+        [stock, [1, 4, 4, 0], [1, 1, 0, 2], {}, [1, 4, 4, 2]],
+        [stock, [1, 4, 4, 3], [1, 1, 3, 0], {}, [1, 4, 4, 0]],
+        [conv2d, [0, 4, 4, 4], [3, 3, 2, 4], { padding: 1 }, [0, 4, 4, 4]],
+      ] as [Convolution, number[], number[], ConvolutionOptions, number[]][])
+        expect(run(f, x, filter, options)).to.deep.equal([y, x, filter]);
     }),
   );
 });

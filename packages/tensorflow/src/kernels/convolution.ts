@@ -58,6 +58,13 @@ function convInfo(inputShape: number[], filterShape: number[], attrs: ConvAttrib
   if (isDilated(info) && (info.strideHeight > 1 || info.strideWidth > 1)) {
     throw new Error(`A convolution was given strides ${strides} and dilations ${dilations}; one of them must be 1.`);
   }
+  if (info.outHeight < 1 || info.outWidth < 1) {
+    throw new Error(
+      `A convolution was given images of ${info.inHeight}×${info.inWidth} and a kernel of ${info.filterHeight}×${info.filterWidth}` +
+        `${isDilated(info) ? `, dilated by ${dilations},` : ''} that does not fit into them: its result would be ` +
+        `${info.outHeight}×${info.outWidth}. Give larger images or padding.`,
+    );
+  }
   return info;
 }
 
@@ -99,6 +106,9 @@ function interleaving(info: ConvInfo): { block: number[]; paddings: number[][]; 
   const columns = side(info.inWidth, padInfo.left, padInfo.right, dw, info.filterWidth, info.outWidth);
   return { block: [dh, dw], paddings: [rows.padding, columns.padding], crops: [rows.crop, columns.crop] };
 }
+
+/** Whether there is nothing to sum up, so that all is 0; oneDNN gives a result of another shape then. */
+const isEmpty = (x: TensorInfo, filter: TensorInfo) => x.shape.includes(0) || filter.shape.includes(0);
 
 /** A 1×1 convolution that is one matrix product. */
 function isPointwise(x: TensorInfo, filter: TensorInfo, info: ConvInfo): boolean {
@@ -202,6 +212,7 @@ function registerConvolution(kernelName: string, op: string, depthwise: boolean)
   replaceKernel(kernelName, ({ inputs, attrs }) => {
     const { x, filter } = inputs as { x: Tensor4D; filter: Tensor4D };
     const info = convInfo(x.shape, filter.shape, attrs as unknown as ConvAttributes, depthwise);
+    if (isEmpty(x, filter)) return tf.zeros(info.outShape);
     if (kernelName === GROUPED_CONV && currentRecorder()?.stockOperations) {
       const part = (x: Tensor4D, filter: Tensor4D) =>
         forward(x, filter, convInfo(x.shape, filter.shape, attrs as unknown as ConvAttributes, false));
@@ -228,6 +239,7 @@ function registerConvolution(kernelName: string, op: string, depthwise: boolean)
       const [x, filter] = saved as [Tensor4D, Tensor4D];
       const dy = gradient as Tensor;
       const info = convInfo(x.shape, filter.shape, attrs as unknown as ConvAttributes, depthwise);
+      if (isEmpty(x, filter)) return { x: () => tf.zerosLike(x), filter: () => tf.zerosLike(filter) };
       if (!depthwise && isSampling(info)) {
         const pixels = sampled(x, info);
         const gradients = backward(pixels, filter, dy, plain(pixels, filter));

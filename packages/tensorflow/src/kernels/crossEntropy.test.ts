@@ -158,6 +158,26 @@ describe('softmaxCrossEntropy', () => {
   );
 
   it(
+    'names a label that is no class where the gradient alone is compiled, of which the losses are no part',
+    withoutLeaks(() => {
+      if (!cpuKernels) return; // TensorFlow's own operation has both
+      const given = normal([64, 10], 1) as Tensor2D;
+      const loss = (logits: Tensor, labels: Labels) => tf.sum(softmaxCrossEntropy(logits as Tensor2D, labels));
+      const gradient = (logits: Tensor, labels: Labels) => tf.grad((logits) => loss(logits, labels))(logits);
+      const program = compile({
+        alone: gradient,
+        both: (logits: Tensor, labels: Labels) => [loss(logits, labels), gradient(logits, labels)],
+      });
+      for (const wrong of [-1, 10, 255, 1e8]) {
+        const labels = tf.tensor1d([...new Array(60).fill(9), wrong, 0, wrong, 0], 'int32');
+        for (const run of [program.alone, program.both])
+          expect(() => tf.dispose(run(given, labels))).to.throw(new RegExp(`label.* ${wrong}\\b`));
+      }
+      program.dispose();
+    }),
+  );
+
+  it(
     'does not overflow at large logits',
     withoutLeaks(() => {
       const large = tf.tensor2d([

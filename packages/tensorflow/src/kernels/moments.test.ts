@@ -65,6 +65,22 @@ describe('the kernels of moments and maps of channels', () => {
   );
 
   it(
+    'map by the plain formula where there is not a value for each channel',
+    withoutLeaks(() => {
+      const values = (shape: number[], from: number) => [0, 1, 2].map((i) => normal(shape, from + i));
+      for (const given of [
+        [normal([1, 1, 2, 64], 1), ...values([1], 2)],
+        [normal([2, 3, 2, 4], 1), normal([4], 2), normal([1], 3), normal([1], 4)],
+        [normal([2, 3, 2, 4], 1), normal([], 2), normal([2, 1], 3), normal([4], 4)],
+        [normal([2, 3, 2, 1], 1), ...values([5], 2)],
+      ]) {
+        expectSame(map, composedMap, given);
+        expectSameCompiled(map, given);
+      }
+    }),
+  );
+
+  it(
     'give the unbiased variance too, and of a single pixel none',
     withoutLeaks(() => {
       const [x] = inputs([4, 5, 3, 6]) as [Tensor];

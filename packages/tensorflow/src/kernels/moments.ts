@@ -3,12 +3,11 @@
  * in as few passes as a batch norm of its own would take.
  */
 import type { Tensor } from '@tensorflow/tfjs';
-import { clusterSize } from '../cluster.js';
 import { tf } from '../load.js';
 import { allReduce } from './collective.js';
 import { normalize, normalizeSums, usesCpuKernels } from './cpu.js';
 import { replaceGradient, replaceKernel } from './operation.js';
-import { axesOf, countOf, isSyncBatchNorm, ownMoments, syncMoments } from './syncBatchNorm.js';
+import { axesOf, countOf, isSyncBatchNorm, ownMoments, syncMoments, tasks } from './syncBatchNorm.js';
 
 /**
  * The kernel of the moments of each channel of x [.., c], of all tasks' images where batch norms take those; layers look for it by this
@@ -16,13 +15,16 @@ import { axesOf, countOf, isSyncBatchNorm, ownMoments, syncMoments } from './syn
  */
 export const CHANNEL_MOMENTS = 'ChannelMoments';
 
-/** The kernel of (x − mean)·factor + offset for x [.., c] and the others [c]. */
+/** The kernel of (x − mean)·factor + offset for x [.., c] and the others [c], or of shapes that tfjs broadcasts. */
 export const CHANNEL_MAP = 'ChannelMap';
 
-const tasks = () => (isSyncBatchNorm() ? clusterSize() : 1);
+/** Whether each of them has a value for each channel of x, as the CPU kernels and the gradients made for that expect. */
+const haveChannels = (x: Tensor, ...values: Tensor[]) =>
+  values.every(({ shape }) => shape.length === 1 && shape[0] === x.shape.at(-1));
 
 function map(x: Tensor, mean: Tensor, factor: Tensor, offset: Tensor): Tensor {
-  if (usesCpuKernels()) return normalize(x, [factor, offset, mean, tf.onesLike(mean)]);
+  if (usesCpuKernels() && haveChannels(x, mean, factor, offset))
+    return normalize(x, [factor, offset, mean, tf.onesLike(mean)]);
   return tf.add(tf.mul(tf.sub(x, mean), factor), offset);
 }
 
@@ -31,6 +33,19 @@ function mapSums(dy: Tensor, x: Tensor, mean: Tensor): [Tensor, Tensor] {
   const ones = tf.onesLike(mean);
   if (usesCpuKernels()) return normalizeSums(dy, x, [ones, mean, mean, ones]);
   return [tf.sum(tf.mul(dy, tf.sub(x, mean)), axesOf(x)), tf.sum(dy, axesOf(x))];
+}
+
+/** The gradient of the map where its inputs are broadcast in other ways. */
+function broadcastGradient(dy: Tensor, [x, mean, factor, offset]: [Tensor, Tensor, Tensor, Tensor]) {
+  const like = (gradient: Tensor, { shape }: Tensor) =>
+    tf.reshape(tf.sum(gradient, tf.broadcast_util.getReductionAxes(shape, dy.shape)), shape);
+  const slope = tf.mul(dy, factor);
+  return {
+    x: () => like(slope, x),
+    mean: () => tf.neg(like(slope, mean)),
+    factor: () => like(tf.mul(dy, tf.sub(x, mean)), factor),
+    offset: () => like(dy, offset),
+  };
 }
 
 export function registerMoments(): void {
@@ -62,10 +77,11 @@ export function registerMoments(): void {
   });
   replaceGradient({
     kernelName: CHANNEL_MAP,
-    inputsToSave: ['x', 'mean', 'factor'],
+    inputsToSave: ['x', 'mean', 'factor', 'offset'],
     gradFunc: (given, saved) => {
-      const [x, mean, factor] = saved as [Tensor, Tensor, Tensor];
+      const [x, mean, factor, offset] = saved as [Tensor, Tensor, Tensor, Tensor];
       const dy = given as Tensor;
+      if (!haveChannels(x, mean, factor, offset)) return broadcastGradient(dy, [x, mean, factor, offset]);
       const [dFactor, dOffset] = mapSums(dy, x, mean);
       const zeros = tf.zerosLike(mean);
       return {

@@ -33,10 +33,13 @@ export function withSyncBatchNorm<T>(body: () => T): T {
 
 export const isSyncBatchNorm = (): boolean => wanted && clusterSize() > 1;
 
+/** How many tasks' images a batch norm takes. */
+export const tasks = () => (isSyncBatchNorm() ? clusterSize() : 1);
+
 type Statistics = [mean: Tensor, inverse: Tensor, nextMean: Tensor, nextVariance: Tensor];
 
-/** Of a batch norm: the forward pass over all tasks, with the outputs of the kernel on a CPU. */
-export function syncBatchNorm(
+/** Of a batch norm: the forward pass, over all tasks where it takes their images, with the outputs of the kernel on a CPU. */
+export function composedBatchNorm(
   x: TensorInfo,
   [scale, offset]: [TensorInfo, TensorInfo],
   running: [Tensor, Tensor],
@@ -57,14 +60,14 @@ export const countOf = ({ shape }: TensorInfo) => shape.slice(0, -1).reduce((pro
 export const axesOf = ({ shape }: TensorInfo) => shape.slice(0, -1).map((_, axis) => axis);
 
 function statistics(x: Tensor, running: [Tensor, Tensor], epsilon: number, averageFactor: number): Statistics {
-  const [mean, variance] = syncMoments(x);
-  const total = countOf(x) * clusterSize();
+  const [mean, variance] = isSyncBatchNorm() ? syncMoments(x) : ownMoments(x);
+  const total = countOf(x) * tasks();
   const moved = (old: Tensor, value: Tensor) => tf.add(tf.mul(old, 1 - averageFactor), tf.mul(value, averageFactor));
   return [
     mean,
     tf.rsqrt(tf.add(variance, epsilon)),
     moved(running[0], mean),
-    moved(running[1], tf.mul(variance, total / (total - 1))),
+    moved(running[1], tf.mul(variance, total / Math.max(1, total - 1))),
   ];
 }
 
@@ -89,8 +92,8 @@ export function ownMoments(x: Tensor): [mean: Tensor, variance: Tensor] {
   return [mean, tf.mul(unbiased, (count - 1) / count)];
 }
 
-/** Gradients of x over all tasks, and of scale and offset from this task's images: the tasks' gradients are summed afterwards. */
-export function syncBatchNormGradient(
+/** Gradients of x, over all tasks where the batch norm took their images, and of scale and offset from this task's images: the tasks' gradients are summed afterwards. */
+export function composedBatchNormGradient(
   dy: Tensor,
   x: Tensor,
   [scale, offset, mean, inverse]: [Tensor, Tensor, Tensor, Tensor],
@@ -99,6 +102,7 @@ export function syncBatchNormGradient(
   const [own, dScale, dOffset] = usesCpuKernels()
     ? normalizeGradient(dy, x, [scale, offset, mean, inverse])
     : plainGradient(dy, x, [scale, mean, inverse]);
+  if (!isSyncBatchNorm()) return { x: () => own, scale: () => dScale, offset: () => dOffset };
   const [allScale, allOffset] = tf.split(allReduce(tf.concat([dScale, dOffset])), 2) as [Tensor, Tensor];
   // What was taken from each value of a channel with this task's sums alone, minus what is to be taken.
   const excess = (ours: Tensor, all: Tensor) => tf.sub(tf.div(ours, count), tf.div(all, count * clusterSize()));
