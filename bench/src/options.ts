@@ -22,7 +22,7 @@ export const USAGE = `Usage: npm run bench -- [options]
    or: npm run bench -- segmentation [options], LR-ASPP beside torchvision's; segmentation --help lists them
    or: npm run bench -- detection [options], SSDLite beside torchvision's; detection --help lists them
    or: npm run bench -- attacks [options], PGD beside PyTorch's
-   or: npm run bench -- optimisers [options], a step by each optimiser beside PyTorch's
+   or: npm run bench -- optimisers [options], a step by each optimiser against SGD's
    or: npm run bench -- workers, one training by two processes against one
    or: npm run bench -- networks, how long each network takes to be built, and to be compiled`;
 

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { fileError, readText } from '@refconv/files';
 
 const CONVERT =
-  'Convert it in Python with Keras 2: `pip install tf_keras tensorflowjs`, set TF_USE_LEGACY_KERAS=1, load the model (or build it anew and ' +
-  'load its weights) and call tensorflowjs.converters.save_keras_model(model, DIR).';
+  "Convert it in Python with Keras 2: `pip install 'tensorflowjs>=4.22' tf_keras 'ydf<0.12'`, set TF_USE_LEGACY_KERAS=1, load the model (or " +
+  'build it anew and load its weights) and call tensorflowjs.converters.save_keras_model(model, DIR).';
 
 /**
  * What another program's model is, told by its path; undefined where it is none that is known.
