@@ -106,7 +106,7 @@ describe('weight files', () => {
         .to.contain(path)
         .and.to.contain(message);
     }
-    expect(await messageOf(readWeights(join(folder, 'none.pth')))).to.contain('ENOENT');
+    expect(await messageOf(readWeights(join(folder, 'none.pth')))).to.contain('There is no such file');
     expect(await messageOf(readWeights(folder))).to.contain('EISDIR');
   });
 });

@@ -29,7 +29,7 @@ export function addDataCommands(root: Command): void {
       .addOption(new Option('--split <name>', 'which images').choices(['train', 'val', 'test']).default('train'))
       .option('--transform <text>', 'such as "randomResizedCrop(224)|flip|normalize(imagenet)"')
       .option('--images <n>', 'how many', count, 24)
-      .option('--max-pixels <n>', 'images of more pixels count as broken; default: 100 million', count)
+      .option('--max-pixels <n>', MAX_PIXELS, count)
       .option('--seed <n>', 'of order and augmentation', index, 0)
       .option('--epoch <n>', 'whose augmentation', index, 0),
     'data show --data folder:photos --transform "randomResizedCrop(160)|flip|normalize(imagenet)" --output sheet.png',

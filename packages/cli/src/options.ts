@@ -146,7 +146,30 @@ export function withMethod(command: Command, preset?: string): Command {
         '--without-batch-norm <do>',
         'what structural methods do where no batch norm follows a convolution: refuse, or merge into a bias',
       ).choices(['refuse', 'bias']),
-    );
+    )
+    .hook('preAction', (_, given) => requireOwnOptions(given));
+}
+
+/** Options of RefConv alone, and those that any method has. */
+const OF_REFCONV = ['mapKernel', 'init', 'basis', 'trainableBasis', 'identity'];
+const OF_METHODS = ['select', 'option', 'start', 'withoutBatchNorm'];
+const OF_STRUCTURAL = ['start', 'withoutBatchNorm'];
+
+/** @throws Error where an option was given that nothing would come of: without a method, or with one that does not have it. */
+async function requireOwnOptions(command: Command): Promise<void> {
+  const { method, weights } = command.opts<{ method?: string; weights?: string }>();
+  const given = command.options.filter((option) => command.getOptionValueSource(option.attributeName()) === 'cli');
+  const among = (names: readonly string[]) =>
+    given.find((option) => names.includes(option.attributeName()))?.long ?? undefined;
+  // --no-identity is of weights that hold W_r too.
+  const ofRefConv = method !== 'refconv' && among(OF_REFCONV.filter((name) => name !== 'identity' || !weights));
+  if (ofRefConv) throw new Error(`${ofRefConv} is of RefConv: give --method refconv, or leave it out.`);
+  const ofMethods = method === undefined && among(OF_METHODS);
+  if (ofMethods) throw new Error(`${ofMethods} is of a method: give --method ID, or leave it out.`);
+  const ofStructural = among(OF_STRUCTURAL);
+  if (method === undefined || ofStructural === undefined) return;
+  const { name, structural } = (await import('@refconv/refconv')).buildMethod(method);
+  if (!structural) throw new Error(`${ofStructural} is of structural methods, and ${name} is none: leave it out.`);
 }
 
 export function examples(command: Command, ...lines: string[]): Command {

@@ -8,9 +8,14 @@ import type { LayersModel } from '@tensorflow/tfjs';
 
 export const isSafetensors = (path: string) => path.toLowerCase().endsWith('.safetensors');
 
+/** @throws Error where the path exists: nothing is overwritten. */
+export function requireNew(path: string): void {
+  if (existsSync(path)) throw new Error(`${path} exists already; choose another name, or remove it.`);
+}
+
 /** Refuses an output that cannot be made, before work is done for it. @throws Error */
 export function checkTarget(path: string): void {
-  if (existsSync(path)) throw new Error(`${path} exists already; choose another name, or remove it.`);
+  requireNew(path);
   if (!isSafetensors(path) && /\.(pth?|th|onnx|h5|pb|npy|json)$/i.test(path)) {
     throw new Error(`${path} cannot be written: the output is a model folder, or a file that ends in .safetensors.`);
   }

@@ -13,6 +13,7 @@ const PHRASES: readonly [functions: string, command: string][] = [
   ['as `saveModel` makes it', 'as `refconv` writes it'],
   ['reparameterize() makes a model with some', '`refconv refocus` and `refconv train --method` make models with some'],
   ['before merge()', 'before merging'],
+  ['train it as it is, or merge() the model first', 'train it without --method, or merge it first, by `refconv merge`'],
   ['merge() the model first', 'merge it first, by `refconv merge`'],
 ];
 
@@ -27,6 +28,8 @@ const OF_METHODS = ['largestKernel', 'rowsPerGroup'];
 export function inWordsOf(command: Command | undefined, message: string): string {
   let text = message;
   for (const [functions, own] of PHRASES) text = text.replaceAll(functions, own);
+  const select: unknown = command?.getOptionValue('select');
+  if (select instanceof RegExp) text = text.replaceAll('`select` accepts', `\`--select ${select.source}\` accepts`);
   for (const name of OF_METHODS) text = text.replaceAll(`\`${name}\``, `\`--option ${name}=…\``);
   for (const option of command?.options ?? []) {
     const [name, flag] = [option.attributeName(), option.long as string];

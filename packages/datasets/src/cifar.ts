@@ -190,8 +190,10 @@ function notFound(variant: Variant, { folder }: CifarOptions, environment: Envir
     `${title} was not found. Looked in:`,
     ...places,
     `each for ${filesOf(variant)[0]} and so on, for ${variant.folder} with them, and for ${archive}.`,
-    `Ask for a download (download: true, ${archiveSize} into the cache), or get ${address.url} yourself ` +
-      'and set REFCONV_DATA to the folder that it lies in.',
+    folder === undefined
+      ? `Ask for a download (download: true, ${archiveSize} into the cache), or get ${address.url} yourself ` +
+        'and set REFCONV_DATA to the folder that it lies in.'
+      : `Get ${address.url} yourself and give the folder that it lies in, or leave :DIR out to look in REFCONV_DATA and the cache.`,
   ].join('\n');
 }
 

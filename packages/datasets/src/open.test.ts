@@ -156,9 +156,13 @@ describe('openDataset', () => {
         'folder:DIR, camvid:DIR, camvid, segmentation:DIR, scenes, voc:DIR, coco:DIR, objects or synthetic.',
     );
     expect(await failure('toString')).to.contain("no data set 'toString'");
+    for (const name of ['folder', 'segmentation', 'voc', 'coco'])
+      expect(await failure(`${name}:${at('nowhere')}`), name).to.equal(`There is no folder ${at('nowhere')}.`);
     expect(await failure('folder')).to.contain('Which folder? Give folder:DIR');
     expect(await failure(`folder:${at('own/val')}`)).to.contain('lacks train or val: expected both');
-    expect(await failure(`folder:${at('strange')}`)).to.contain('1 folders are none of the 1 classes given: wasp');
+    expect(await failure(`folder:${at('strange')}`)).to.contain(
+      'has folders that are none of the classes given (1 of 1): wasp',
+    );
     expect(await failure(`imagenet:${at('some/val')}`)).to.contain(
       "lacks ImageNet's training images: expected train or",
     );

@@ -3,6 +3,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { classFolders, imageFolder } from './imagenet/imageFolder.js';
 import type { ImageSource } from './loader/source.js';
+import { requireFolder } from './places.js';
 
 /** What the folders of the splits are called, in whatever case. */
 const SPLITS = { train: ['train'], test: ['val', 'valid', 'validation', 'test'] };
@@ -27,12 +28,10 @@ function splitFolder(folder: string | undefined, split: 'train' | 'test'): strin
 }
 
 function lacking(folder: string, split: 'train' | 'test'): Error {
-  const nested = nestedFolders(folder);
-  const there = existsSync(folder)
-    ? `has ${nested.slice(0, 8).join(', ') || 'no folders with folders'}`
-    : 'does not exist';
+  requireFolder(folder);
+  const there = nestedFolders(folder).slice(0, 8).join(', ') || 'no folders with folders';
   return new Error(
-    `${folder} lacks train or val: expected both, each with a folder of images for each class; it ${there}. The ` +
+    `${folder} lacks train or val: expected both, each with a folder of images for each class; it has ${there}. The ` +
       `${split === 'train' ? 'training' : 'test'} images are looked for in ${SPLITS[split].join(', ')}: rename the folder that they are in.`,
   );
 }
@@ -44,6 +43,7 @@ function lacking(folder: string, split: 'train' | 'test'): Error {
 export async function folderSplit(folder: string, split: 'train' | 'test'): Promise<ImageSource> {
   const path = splitFolder(folder, split);
   if (path === undefined) {
+    requireFolder(folder);
     if (nestedFolders(folder).some((name) => SPLIT_LIKE.test(name))) throw lacking(folder, split);
     return imageFolder(folder);
   }

@@ -10,6 +10,11 @@ export interface Place {
   reason: string;
 }
 
+/** @throws Error where there is no such folder. */
+export function requireFolder(folder: string): void {
+  if (!existsSync(folder)) throw new Error(`There is no folder ${resolve(folder)}.`);
+}
+
 /**
  * Where data sets are looked for, in order: in the folder given and nowhere else, or without one in `REFCONV_DATA` and the cache. A
  * `REFCONV_DATA` that does not exist is a mistake, which other data are not to hide.

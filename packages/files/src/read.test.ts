@@ -30,6 +30,12 @@ describe('readers', () => {
     expect(await messageOf(readBytes(path, 4))).to.match(/has 5 bytes; at most 4 are read/);
     const missing = await readBytes(join(folder, 'none')).catch((error: NodeJS.ErrnoException) => error.code);
     expect(missing).to.equal('ENOENT');
+    const full = join(folder, 'none');
+    expect(await messageOf(readBytes(full))).to.equal(`There is no file ${full}.`);
+    expect(await messageOf(readText('none.json'))).to.equal(
+      `There is no file none.json (looked for ${join(process.cwd(), 'none.json')}).`,
+    );
+    expect(() => openFileSync(full)).to.throw(`There is no file ${full}.`);
   });
 
   it('read files above 2 GiB', async function () {

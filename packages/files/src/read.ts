@@ -1,6 +1,7 @@
 /** Reads files and nothing else: a FIFO, a device or a socket in a file's place could keep a reader waiting for ever. */
 import { closeSync, constants, fstatSync, openSync, type Stats } from 'node:fs';
 import { type FileHandle, open, readdir } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { fileError } from './errors.js';
 
 /** Opening a FIFO waits for a writer unless told not to; on a file the flag means nothing. */
@@ -22,10 +23,16 @@ const notFile = (path: string, kind: string) =>
     code: kind === 'a folder' ? 'EISDIR' : 'EINVAL',
   });
 
-/** Opening a socket gives this code. */
+const missing = (path: string, cause: unknown) => {
+  const full = resolve(path);
+  const where = full === path ? '' : ` (looked for ${full})`;
+  return Object.assign(new Error(`There is no file ${path}${where}.`, { cause }), { code: 'ENOENT' });
+};
+
+/** Opening a socket gives the code ENXIO. */
 const opening = (path: string, error: unknown) => {
   const { code } = error as NodeJS.ErrnoException;
-  if (code === 'ENOENT') return error;
+  if (code === 'ENOENT') return missing(path, error);
   return code === 'ENXIO' ? notFile(path, 'a socket or a device') : fileError(`Reading ${path}`, error);
 };
 

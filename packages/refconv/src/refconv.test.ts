@@ -220,6 +220,15 @@ describe('refocus and merge', () => {
     expect(await rejected(refocus(dense, { init: 'he' as never }))).to.contain("given 'he'");
     expect(await rejected(refocus(dense, { basis: 'none' as never }))).to.contain("given 'none'");
     const net = network();
+    expect(await rejected(refocus(net, { select: () => false }))).to.match(
+      /layers that `select` accepts\. There are stem, .*project/,
+    );
+    const refocused = await refocus(net);
+    for (const options of [{}, { select: isSpatial }])
+      expect(await rejected(refocus(refocused, options))).to.match(
+        /It is re-parameterised already: train it as it is, or merge\(\) the model first\.$/,
+      );
+    refocused.dispose();
     expect(await rejected(refocus(net, { select: () => true }))).to.equal(
       "RefConv cannot take the layer stem: its kernel is 2×2, smaller than the map's 3×3; give a smaller `mapKernel`. " +
         'Leave it out by `select`. Nor can it take project.',

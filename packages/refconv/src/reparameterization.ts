@@ -157,12 +157,14 @@ export async function reparameterize(
   const absorbed = new Map<tf.layers.Layer, ConvolutionLayer>();
   const refused: Refused[] = [];
   const others: LeftLayer[] = [];
+  const seen: string[] = [];
 
   const { result, exchanged } = await rewrite(model, (layer, config, neighbours) => {
     if (absorbed.has(layer)) {
       const { name, trainable } = config;
       return { className: AbsorbedBatchNorm.className, config: { name, trainable, batch_norm: config } };
     }
+    if (isConvolution(layer)) seen.push(layer.name);
     if (!isConvolution(layer) || !(select ?? isSpatial)(layer)) {
       const left = unchosen(layer, select !== undefined);
       if (left) others.push(left);
@@ -188,7 +190,7 @@ export async function reparameterize(
   try {
     const wrong = refused.filter(({ bare }) => select || bare);
     if (wrong.length) throw new Error(refusalOf(method.name, wrong));
-    if (!exchanged.length) throw new Error(nothingTaken(model, method.name, Boolean(select), refused));
+    if (!exchanged.length) throw new Error(nothingTaken(model, method.name, select && seen, refused));
     const batchNorms = new Map([...absorbed].map(([batchNorm, layer]) => [layer, batchNorm]));
     for (const { from, to } of exchanged) {
       if (!isReparameterized(to)) continue;
@@ -219,13 +221,28 @@ function refusalOf(method: string, [first, ...others]: Refused[]): string {
   return `${method} cannot take the layer ${name}: ${reason} ${remedy}${more}`;
 }
 
-function nothingTaken(model: tf.LayersModel, method: string, selected: boolean, refused: Refused[]): string {
-  const which = selected ? ' that `select` accepts' : ' with a kernel above 1×1 whose windows overlap';
+/** @param convolutions the names of those that there are, where a selection took none of them. */
+function nothingTaken(
+  model: tf.LayersModel,
+  method: string,
+  convolutions: readonly string[] | undefined,
+  refused: Refused[],
+): string {
+  const which = convolutions ? ' that `select` accepts' : ' with a kernel above 1×1 whose windows overlap';
+  const there = convolutions?.length ? ` There are ${listed(convolutions)}.` : '';
   const [first] = refused;
+  const already = reparameterizedLayers(model).length > 0;
   return (
-    `${model.name} has no convolution for ${method}: it takes ${PLAIN_CLASSES.join(', ')} layers${which}.` +
-    `${first ? ` It cannot take ${first.name}: ${first.reason}` : ''}`
+    `${model.name} has no convolution for ${method}: it takes ${PLAIN_CLASSES.join(', ')} layers${which}.${there}` +
+    `${first ? ` It cannot take ${first.name}: ${first.reason}` : ''}` +
+    `${already ? ' It is re-parameterised already: train it as it is, or merge() the model first.' : ''}`
   );
+}
+
+/** The first of many names, and how many more there are. */
+function listed(names: readonly string[], shown = 8): string {
+  const more = names.length - shown;
+  return `${names.slice(0, shown).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }
 
 /**

@@ -77,7 +77,8 @@ export async function readWeightsFile(path: string): Promise<WeightsFile> {
   const { closeSync, constants, fstatSync, openSync, readSync } = nodeModule('node:fs');
   try {
     // Opening a FIFO would wait for a writer, and reading a device might never end.
-    const file = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+    const flags = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
+    const file = found(path, () => openSync(path, flags));
     try {
       const status = fstatSync(file);
       if (!status.isFile() && !status.isDirectory())
@@ -99,6 +100,17 @@ export async function readWeightsFile(path: string): Promise<WeightsFile> {
     }
   } catch (cause) {
     throw new WeightsError(`Weights cannot be read from ${path}. ${(cause as Error).message}`, { cause });
+  }
+}
+
+/** @throws WeightsError where there is no such file, with the path that was looked for. */
+function found<T>(path: string, open: () => T): T {
+  try {
+    return open();
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause;
+    const full = nodeModule('node:path').resolve(path);
+    throw new WeightsError(`There is no such file${full === path ? '' : ` (looked for ${full})`}.`, { cause });
   }
 }
 

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import {
   type Attacked,
   type AttackOptions,
@@ -15,6 +14,7 @@ import { labelsFor, normalisation, openSource, type SourceOptions, sourceOptions
 import { progress, writeAtomically } from '@refconv/training';
 import { attackSheet, type ShownAttack } from '../attackSheet.js';
 import { openOptions } from '../data.js';
+import { requireNew } from '../target.js';
 
 interface Options extends SourceOptions {
   data: string;
@@ -42,7 +42,7 @@ export async function attackCommand(options: Options): Promise<void> {
   const { attack: name, steps, step } = options;
   const how: AttackOptions = { attack: name, steps, step, ...(start === 'random' && { start: seed }) };
   checkAttack(how);
-  if (show !== undefined && existsSync(show)) throw new Error(`${show} exists already; choose another name.`);
+  if (show !== undefined) requireNew(show);
   if (isInFiles(set)) {
     throw new Error(
       `An attack needs images in memory, and those of ${set} stay in files: cifar10, cifar100, synthetic.`,

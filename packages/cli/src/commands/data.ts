@@ -1,6 +1,7 @@
 import { contactSheet, Loader, openImages, type SplitId, verificationText, verifyDataset } from '@refconv/datasets';
 import { progress, writeAtomically } from '@refconv/training';
 import { openOptions } from '../data.js';
+import { requireNew } from '../target.js';
 
 interface VerifyOptions {
   data: string;
@@ -46,6 +47,7 @@ interface ShowOptions {
 
 export async function show(options: ShowOptions): Promise<void> {
   const { data, split, output, transform, maxPixels, images, seed, epoch } = options;
+  requireNew(output);
   const { source, statistics } = await openImages(data, split, openOptions());
   const { mean, std } = statistics;
   const { place } = source;

@@ -1,10 +1,10 @@
-import { existsSync } from 'node:fs';
 import { classColour } from '@refconv/datasets';
 import { anchorsOf, withDecoding } from '@refconv/detection';
 import { exportDetectorPage, exportOnnx, exportSavedModel, exportSegmenterPage } from '@refconv/export';
 import { reparameterizedLayers } from '@refconv/refconv';
 import { openSource, type SourceOptions, taskIdOf } from '@refconv/runs/networks';
 import { saveModel } from '@refconv/training';
+import { requireNew } from '../target.js';
 
 interface ExportOptions extends SourceOptions {
   format: 'savedmodel' | 'onnx' | 'tfjs' | 'page';
@@ -14,7 +14,7 @@ interface ExportOptions extends SourceOptions {
 }
 
 export async function exportCommand({ format, output, batch, nhwc, ...source }: ExportOptions): Promise<void> {
-  if (existsSync(output)) throw new Error(`${output} exists already; choose another name, or remove it.`);
+  requireNew(output);
   const { model, notes } = await openSource(source);
   const [first] = reparameterizedLayers(model);
   if (first)

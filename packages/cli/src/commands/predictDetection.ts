@@ -9,7 +9,7 @@ import { compile, tf } from '@refconv/tensorflow';
 import { leftOutBy, leftOutText, progress, writeAtomically } from '@refconv/training';
 import type { Tensor4D } from '@tensorflow/tfjs';
 import { testLoaderFor } from '../data.js';
-import { namesOf } from '../pictureNames.js';
+import { namesOf, requireNewFiles } from '../pictureNames.js';
 import type { PredictSegmentationOptions } from './predictSegmentation.js';
 
 /** Images a call. */
@@ -35,6 +35,7 @@ export async function predictDetection(
     throw new Error(`${output} is a file; --output is a folder for detection.`);
   const source = await imageFiles(paths);
   const names = namesOf(source);
+  requireNewFiles(output, [...names.map((name) => `${name}.png`), DETECTIONS, IMAGES]);
   const network = await openSource({ ...options, task: 'detection' });
   const { model, notes } = network;
   detection.checkModel(model);

@@ -9,7 +9,7 @@ import { compile, tf } from '@refconv/tensorflow';
 import { leftOutBy, leftOutText, progress, writeAtomically } from '@refconv/training';
 import type { Tensor, Tensor4D } from '@tensorflow/tfjs';
 import { type TestImagesOptions, testLoaderFor } from '../data.js';
-import { namesOf } from '../pictureNames.js';
+import { namesOf, requireNewFiles } from '../pictureNames.js';
 
 export interface PredictSegmentationOptions extends TestImagesOptions {
   output?: string;
@@ -29,6 +29,10 @@ export async function predictSegmentation(paths: string[], options: PredictSegme
     throw new Error(`${output} is a file; --output is a folder for segmentation.`);
   const images = await imageFiles(paths);
   const names = namesOf(images);
+  requireNewFiles(
+    output,
+    names.flatMap((name) => [`${name}.png`, `${name}-colours.png`]),
+  );
   const network = await openSource({ ...options, task: 'segmentation' });
   const { model } = network;
   segmentation.checkModel(model);

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { rmdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { requireWritable } from '@refconv/files';
 import { METHODS } from '@refconv/refconv';
@@ -34,14 +35,33 @@ export async function train(options: TrainOptions): Promise<void> {
   const has = (name: string) => existsSync(join(output, name));
   if (has('model') && (has('result.json') || !has('spec.json')))
     throw new Error(`${output} holds a training that is finished (${finished}); choose another --output.`);
-  await requireWritable(output);
-  const lock = await lockTraining(output);
+  const made = missingFolders(output);
   try {
-    await trainInto(options);
-  } finally {
-    await lock.release();
+    await requireWritable(output);
+    const lock = await lockTraining(output);
+    try {
+      await trainInto(options);
+    } finally {
+      await lock.release();
+    }
+  } catch (error) {
+    for (const folder of made) if (!(await removedEmpty(folder))) break;
+    throw error;
   }
 }
+
+/** What of a path is not there, the innermost first. */
+function missingFolders(path: string): string[] {
+  const folder = resolve(path);
+  return existsSync(folder) ? [] : [folder, ...missingFolders(dirname(folder))];
+}
+
+/** Removes a folder if nothing is in it. */
+const removedEmpty = (folder: string) =>
+  rmdir(folder).then(
+    () => true,
+    () => false,
+  );
 
 async function trainInto(options: TrainOptions): Promise<void> {
   const { output, workers, maxPixels, eager, allowOtherStart, allowOtherThreads } = options;

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { EXTENSIONS } from '../image/formats.js';
 import { type ImageSource, shared, textList } from '../loader/source.js';
+import { requireFolder } from '../places.js';
 import { type AnnotatedImage, boxLists } from './boxLists.js';
 
 export type BoxSplit = 'train' | 'val' | 'test';
@@ -39,6 +40,7 @@ export type BoxSplitReader = (folder: string, split: BoxSplit) => Promise<ImageS
 export async function boxSet(folder: string, read: BoxSplitReader, forms: string) {
   const [train, val, test] = await Promise.all((['train', 'val', 'test'] as const).map((split) => read(folder, split)));
   if (!train || !(test ?? val)) {
+    requireFolder(folder);
     const missing = train ? 'validation or test' : 'training';
     throw new Error(`${resolve(folder)} has no ${missing} images; expected ${forms}.`);
   }

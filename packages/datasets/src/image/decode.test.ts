@@ -208,7 +208,11 @@ describe('odd images', () => {
 
   for (const [name, make, message] of [
     ['an empty file', async () => new Uint8Array(0), 'empty'],
-    ['text', async () => Buffer.from('<html>not found</html>'.repeat(20)), 'unsupported image format'],
+    [
+      'text',
+      async () => Buffer.from('<html>not found</html>'.repeat(20)),
+      'unsupported image format; expected one of .jpg .jpeg .png',
+    ],
     ['a JPEG cut off', async () => (await noisy().jpeg({ quality: 95 }).toBuffer()).subarray(0, 900), ''],
     ['a PNG cut off', async () => (await noisy().png().toBuffer()).subarray(0, 900), ''],
     [

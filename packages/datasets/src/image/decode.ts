@@ -1,6 +1,6 @@
 /** Bytes of a file to 8-bit RGB. */
 import { rgbOfCmyk, rgbOfYcbcr } from './colour.js';
-import { openPlainFormat } from './formats.js';
+import { EXTENSIONS, openPlainFormat } from './formats.js';
 import { firstPicture } from './gif.js';
 import type { Rectangle, RgbImage } from './image.js';
 import { jpegHeader, shortened } from './jpegHeader.js';
@@ -106,10 +106,17 @@ export async function openImage(bytes: Uint8Array, options: DecodeOptions): Prom
   return openBySharp(bytes, options);
 }
 
+/** Words of libvips' message. */
+const UNKNOWN_FORMAT = 'unsupported image format';
+
 async function openBySharp(bytes: Uint8Array, { upright, maxPixels }: DecodeOptions): Promise<OpenImage> {
   const sharp = await loadSharp();
   const input = { limitInputPixels: maxPixels, failOn: 'truncated' as const, ignoreIcc: true, pages: 1 };
-  const { orientation = 1, ...metadata } = await sharp(bytes, { ...input, limitInputPixels: false }).metadata();
+  const opened = sharp(bytes, { ...input, limitInputPixels: false });
+  const { orientation = 1, ...metadata } = await opened.metadata().catch((error: Error) => {
+    if (!error.message.includes(UNKNOWN_FORMAT)) throw error;
+    throw new Error(`${UNKNOWN_FORMAT}; expected one of ${EXTENSIONS.join(' ')}`, { cause: error });
+  });
   checkPixels(metadata, { maxPixels });
   const turned = upright && orientation > 4;
   const [width, height] = turned ? [metadata.height, metadata.width] : [metadata.width, metadata.height];

@@ -5,6 +5,7 @@ import { fileError } from '@refconv/files';
 import { EXTENSIONS } from '../image/formats.js';
 import { decodeName, encodeName, readableName } from '../loader/names.js';
 import { type ImageSource, shared, textList } from '../loader/source.js';
+import { counted } from '../text.js';
 
 export interface ImageFolderOptions {
   /** Default: the folder's own name. */
@@ -76,7 +77,9 @@ export async function imageFolder(folder: string, options: ImageFolderOptions = 
   const unknown = folders.filter((name) => !labelOf.has(name));
   if (unknown.length > 0) {
     const some = unknown.slice(0, 5).join(', ');
-    throw new Error(`${root}: ${unknown.length} folders are none of the ${classes.length} classes given: ${some}.`);
+    throw new Error(
+      `${root} has folders that are none of the classes given (${unknown.length} of ${folders.length}): ${some}.`,
+    );
   }
   const paths: string[] = [];
   const labels: number[] = [];
@@ -90,7 +93,9 @@ export async function imageFolder(folder: string, options: ImageFolderOptions = 
     }
   }
   if (paths.length === 0) {
-    throw new Error(`${root}: its ${folders.length} folders have no images (${EXTENSIONS.join(' ')}).`);
+    throw new Error(
+      `${root}: there are no images (${EXTENSIONS.join(' ')}) in its ${counted(folders.length, 'folder')}.`,
+    );
   }
   const shares = shared(Int32Array, labels.length);
   shares.set(labels);

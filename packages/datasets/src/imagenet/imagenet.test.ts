@@ -189,7 +189,7 @@ describe('imageFolder', () => {
     const source = await imageFolder(folder, { classes: ['a9', 'a10', 'b', 'B', 'none'] });
     expect([...source.labels]).to.deep.equal([3, 3, 1, 1, 0, 0, 0, 2, 2]);
     expect(await errorOf(imageFolder(folder, { classes: ['a9', 'b'] }))).to.contain(
-      '2 folders are none of the 2 classes',
+      'has folders that are none of the classes given (2 of 4)',
     );
   });
 
@@ -199,7 +199,7 @@ describe('imageFolder', () => {
     );
     expect(await errorOf(imageFolder(join(folder, 'b')))).to.contain('b has no folders; expected one for each class');
     mkdirSync(join(folder, 'a9/more/empty'), { recursive: true });
-    expect(await errorOf(imageFolder(join(folder, 'a9/more')))).to.contain('its 1 folders have no images');
+    expect(await errorOf(imageFolder(join(folder, 'a9/more')))).to.contain('in its 1 folder.');
   });
 
   it('follows links as torchvision does, but not in a circle, and passes over those to nowhere', async () => {

@@ -76,10 +76,14 @@ export async function loadImageNetSplit(
     const looked = places(options, environment).map(
       (path) => `  ${path}${existsSync(path) ? '' : ' (does not exist)'}`,
     );
+    const advice =
+      options.folder === undefined
+        ? 'set REFCONV_DATA to the folder that they lie in.'
+        : 'give the folder that they lie in, or leave :DIR out to look in REFCONV_DATA.';
     throw new Error(
       `ImageNet was not found. Looked in:\n${looked.join('\n')}\neach for train and val with a folder for each class, or for ` +
         `${TRAIN_TAR} and ${VAL_TAR} with ${DEVKITS[0]}. They can be had at https://image-net.org after signing in; ` +
-        'then set REFCONV_DATA to the folder that they lie in.',
+        `then ${advice}`,
     );
   }
   return standardLabels(await (split === 'train' ? trainSplit : valSplit)(folder, options.log));

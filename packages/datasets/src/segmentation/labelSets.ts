@@ -6,6 +6,7 @@ import { EXTENSIONS } from '../image/formats.js';
 import { imageFiles } from '../imagenet/imageFolder.js';
 import { IGNORED, UNKNOWN } from '../loader/annotations.js';
 import { type ImageSource, shared, textAt, textList } from '../loader/source.js';
+import { requireFolder } from '../places.js';
 
 export type SegmentationSplit = 'train' | 'val' | 'test';
 
@@ -107,6 +108,7 @@ export async function segmentationSet(folder: string, options: { name?: string; 
     (['train', 'val', 'test'] as const).map((split) => segmentationSplit(folder, split, options)),
   );
   if (!train || !(test ?? val)) {
+    requireFolder(folder);
     const missing = train ? 'validation or test' : 'training';
     throw new Error(`${resolve(folder)} has no ${missing} images; expected ${FORMS}.`);
   }
