@@ -75,7 +75,9 @@ describe('refconv metric', () => {
     writeFileSync(at('broken.json'), '{');
     const args = ['--truth', at('broken.json'), '--detections', at('broken.json')];
     expect(fail('metric', 'coco', ...args)).to.match(/broken\.json cannot be used\. .*JSON/);
-    expect(fail('metric', 'coco', '--truth', at('none.json'), ...args.slice(2))).to.match(/There is no file .*none\.json/);
+    expect(fail('metric', 'coco', '--truth', at('none.json'), ...args.slice(2))).to.match(
+      /There is no file .*none\.json/,
+    );
   });
 
   const oracle = readDense<MetricsOracle>('metrics');

@@ -71,6 +71,15 @@ describe('grids of every kind, through to the verdict on the page', () => {
     expect(whole.section).not.to.contain('not measured');
   });
 
+  it('of several grids of a size the one of most seeds stands first', async () => {
+    await writeRuns(root, [
+      table('cifar', 'small', 2, { name: 'few', seeds: [4] }),
+      table('cifar', 'small', 2, { name: 'many' }),
+    ]);
+    const { section } = await shown();
+    expect(section.indexOf('>many<')).to.be.within(0, section.indexOf('>few<'));
+  });
+
   it('a row of the ledger without the run that it is of is no measurement', async () => {
     const [grid] = (await writeRuns(root, [table('cifar', 'small', 2)])) as [Grid];
     expect((await shown()).verdict).to.equal('agrees');

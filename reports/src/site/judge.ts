@@ -68,7 +68,7 @@ export function judge(
       const why = objection(finding.experiment) ?? (size(finding) > largest ? 'smaller' : undefined);
       return { ...finding, counts: !why, ...(why && { why }) };
     })
-    .sort((a, b) => Number(b.counts) - Number(a.counts) || size(a) - size(b));
+    .sort((a, b) => Number(b.counts) - Number(a.counts) || size(a) - size(b) || b.interval.n - a.interval.n);
   const counting = findings.filter(({ counts }) => counts);
   const missing = arms ? missingOf(arms, counting) : [];
   const found = overallVerdict(counting.map(({ verdict }) => verdict));
