@@ -21,7 +21,8 @@ export const experiment: Experiment = {
     MORE_THAN_RETRAINING,
     {
       id: 'more-than-longer-training',
-      claim: 'The gain is not just longer training: RefConv gains more than the baseline trained as long as both stages.',
+      claim:
+        'The gain is not just longer training: RefConv gains more than the baseline trained as long as both stages.',
       source: 'asked by readers; not in the paper',
       ...gainOver('baseline, as long as both stages'),
     },
