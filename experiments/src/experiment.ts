@@ -116,18 +116,21 @@ export const FORMS: Partial<Record<keyof Settings, string>> = {
   analysis: '{"id":"landscape","points":51,"images":1000}',
 };
 
+/** The first value that was there before. */
+const repeated = <T>(values: readonly T[]): T | undefined => values.find((value, i) => values.indexOf(value) !== i);
+
 /** @throws RangeError where a setting is unknown or wrong. */
 export function checkSettings(experiment: Experiment, settings: unknown): Settings {
   const checked = parse(settingsSchema, settings, 'The settings', FORMS);
   const names = [...Object.keys(experiment.arms), ...(checked.methods ?? []).map(nameOf)];
-  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  const twice = repeated(names);
   if (twice !== undefined)
     throw new RangeError(`Two arms of ${experiment.name} would be called '${twice}': give the method another name.`);
   checkArms(experiment.name, names, checked.arms ?? []);
   // Rows of one name and seed would be taken for one another.
   const lists = { networks: checked.networks.map(nameOf), seeds: checked.seeds, batchSizes: checked.batchSizes ?? [] };
   for (const [setting, values] of Object.entries(lists)) {
-    const again = values.find((value, i) => values.indexOf(value as never) !== i);
+    const again = repeated<string | number>(values);
     if (again === undefined) continue;
     const advice = setting === 'networks' ? 'give one of them another by "name"' : 'give each once';
     throw new RangeError(`${setting} has ${JSON.stringify(again)} twice: ${advice}.`);
@@ -160,6 +163,10 @@ export function chosenArms(experiment: Experiment, settings: Settings): [string,
   return [...wanted].map((name) => [name, arms[name] as Arm]);
 }
 
+/** The data and the recipe of an arm: those of its classifiers are their own. */
+export const trainingOf = (settings: Settings, { classifier }: Arm): Pick<Settings, 'data' | 'recipe'> =>
+  (classifier && settings.classification) || settings;
+
 /** What an arm trains a network on, but for what it starts from. */
 export function specOf(
   settings: Settings,
@@ -173,7 +180,7 @@ export function specOf(
     throw new RangeError(
       'The settings do not say what classifiers are trained on: set classification to data and recipe.',
     );
-  const { data, recipe: usual } = (arm.classifier && classification) || settings;
+  const { data, recipe: usual } = trainingOf(settings, arm);
   const isSecond = arm.after !== undefined && !arm.firstStage && !arm.classifier;
   const recipe = { ...usual, ...(isSecond && settings.refocusing) };
   return {

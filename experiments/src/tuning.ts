@@ -20,6 +20,7 @@ import {
   type Rates,
   type Settings,
   specOf,
+  trainingOf,
 } from './experiment.js';
 import { trainingImages } from './presets.js';
 
@@ -80,10 +81,9 @@ export function searchGrid(
       const from = after ? best.get(after) : null;
       if (analysed || from === undefined) continue;
       const spec = specOf(settings, each, definition, seed);
+      const data = searchData(trainingOf(settings, definition).data, spec.data);
       for (const factor of fixedRate ? [1] : factors) {
         const learningRate = Number((factor * spec.recipe.learningRate).toPrecision(6));
-        const usual = definition.classifier ? settings.classification : settings;
-        const data = searchData(usual?.data ?? settings.data, spec.data);
         const tried: SpecInput = { ...spec, data, recipe: { ...spec.recipe, learningRate }, from };
         const hash = grid.add(network, factor === 1 ? arm : `${arm}, rate × ${factor}`, tried);
         candidates.push({ network, arm, learningRate, hash });

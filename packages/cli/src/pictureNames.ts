@@ -8,11 +8,10 @@ import { listed } from '@refconv/datasets/text';
 export function namesOf(images: ImageSource): string[] {
   const paths = Array.from({ length: images.count }, (_, i) => fileName(images, i) as string);
   const stem = (path: string) => basename(path, extname(path));
-  const names = paths.map((path) => {
+  return paths.map((path) => {
     const alone = paths.filter((other) => stem(other) === stem(path)).length === 1;
     return alone ? stem(path) : `${basename(dirname(path))}-${basename(path).replaceAll('.', '-')}`;
   });
-  return names;
 }
 
 /**

@@ -54,13 +54,14 @@ export async function launch(root: string, grid: Grid, options: LaunchOptions): 
  * ```
  */
 export async function writeTables(root: string, grid: Grid): Promise<string> {
-  const [rows, analyses] = [await tableOf(root, grid), await analysisTableOf(root, grid)];
+  const others = await otherStarts(root, grid);
+  const [rows, analyses] = [await tableOf(root, grid, others), await analysisTableOf(root, grid)];
   const folder = gridFolder(root, grid.name);
   const unfinished = unfinishedParts(root, grid);
   const markdown = [
     tableMarkdown(grid, rows),
     ...(analyses.length > 0 ? [analysisMarkdown(analyses)] : []),
-    ...[...(await otherStarts(root, grid)).values()].map((problem) => `${problem}\n`),
+    ...[...others.values()].map((problem) => `${problem}\n`),
     ...(unfinished.length > 0 ? [`Left out until all parts are done: ${listed(unfinished)}.\n`] : []),
   ].join('\n');
   await writeAtomically(join(folder, 'table.csv'), [tableCsv(rows)]);

@@ -165,13 +165,8 @@ async function replaceRow(path: string, rows: readonly LedgerRow[], result: Resu
   const names = isWide ? ALL_NAMES : namesOf([result]);
   const own = cellsOf(result, names).map(String);
   const lines = rows.map((row) => (row.hash === result.hash ? own : names.map((name) => row[name] ?? '')));
-  if (
-    isRowOf(
-      rows.find(({ hash }) => hash === result.hash),
-      result,
-    )
-  )
-    return;
+  const before = rows.find(({ hash }) => hash === result.hash);
+  if (isRowOf(before, result)) return;
   log?.(`${path} had a row of an earlier run of ${shortHash(result.hash)}; it has that of this one now.`);
   await writeAtomically(path, [stringify([names, ...lines])]);
 }

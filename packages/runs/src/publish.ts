@@ -56,7 +56,7 @@ export async function publish(
   const finished = Object.keys(grid.runs).filter((hash) => isDone(root, hash));
   await checkFolder(root, finished, to);
   const keeps = await keepsGrid(to, grid);
-  const needed = new Set(models ? modelsNeeded(root, grid) : []);
+  const needed = new Set(models ? modelsNeeded(root, grid, finished) : []);
   const kept = await startsOfOthers(to, name);
   const omitted: string[] = [];
   for (const hash of finished) omitted.push(...(await publishRun(root, hash, to)));
@@ -95,12 +95,13 @@ async function startsOfOthers(folder: string, name: string): Promise<Set<Hash>> 
 }
 
 /** The models of finished runs that a grid's unfinished ones read, as HASH/NAME. @throws Error where there is none. */
-function modelsNeeded(root: string, { runs }: Pick<Grid, 'runs'>): string[] {
+function modelsNeeded(root: string, { runs }: Pick<Grid, 'runs'>, finished: readonly Hash[]): string[] {
+  const done = new Set(finished);
   const model = (hash: Hash, names: readonly string[]) =>
-    isDone(root, hash) ? [join(hash, basename(finishedModel(root, hash, names)))] : [];
+    done.has(hash) ? [join(hash, basename(finishedModel(root, hash, names)))] : [];
   const plain = (hash: Hash) => model(hash, MODELS);
   return Object.entries(runs).flatMap(([hash, spec]) => {
-    if (isDone(root, hash)) return [];
+    if (done.has(hash)) return [];
     const { from, analysis } = spec;
     if (typeof from !== 'string' || !analysis || !OF_TRAINED.includes(analysis.id))
       return neededRuns(spec).flatMap(plain);

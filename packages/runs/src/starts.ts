@@ -15,8 +15,9 @@ export async function otherStarts(root: string, { runs }: Pick<RunList, 'runs'>)
   const others = new Map<Hash, string>();
   for (const [hash, { from }] of Object.entries(runs)) {
     if (typeof from !== 'string') continue;
-    const [result, start] = [await readResult(root, hash), await readResult(root, from)];
-    if (!result?.startWeights || !start || result.startWeights === start.weights) continue;
+    const startWeights = (await readResult(root, hash))?.startWeights;
+    const start = startWeights && (await readResult(root, from));
+    if (!start || startWeights === start.weights) continue;
     others.set(
       hash,
       `The run ${shortHash(hash)} started from another training of ${shortHash(from)} than the one that is here, and is not compared with it: ` +

@@ -48,17 +48,19 @@ export interface TableRow {
 }
 
 /**
- * The table of a grid's runs that are in the ledger, without those that started from another training of their baseline.
+ * The table of a grid's runs that are in the ledger.
+ * @param leftOut runs by their hashes; default: those that started from another training of their baseline.
  * @example
  * ```ts
  * for (const { network, arm, top1, n } of await tableOf('results', grid)) console.log(network, arm, top1, n);
  * ```
  */
-export async function tableOf(root: string, grid: Grid): Promise<TableRow[]> {
-  const others = await otherStarts(root, grid);
+export async function tableOf(root: string, grid: Grid, leftOut?: Pick<Set<string>, 'has'>): Promise<TableRow[]> {
+  const left = leftOut ?? (await otherStarts(root, grid));
+  const ledger = await readLedger(root);
   return tableFrom(
     grid,
-    (await readLedger(root)).filter(({ hash }) => !others.has(hash)),
+    ledger.filter(({ hash }) => !left.has(hash)),
   );
 }
 

@@ -103,6 +103,14 @@ export function rangeText(finding: Pick<Finding, 'unit' | 'interval' | 'exact'>)
   return finding.exact && low === high ? 'counted' : `${number(finding, low)} to ${number(finding, high)}`;
 }
 
+/** How many values it is of, such as '2 of 3' seeds or '12 rounds'. */
+export const seedsText = ({ interval: { n }, planned = 0, values }: Pick<Finding, 'interval' | 'planned' | 'values'>) =>
+  [n, ...(planned > n ? [`of ${planned}`] : []), ...(values ? [values] : [])].join(' ');
+
+/** What it needs and has not, in parts of a sentence: one or none. */
+export const missingTexts = ({ missing }: Pick<Judgement, 'missing'>) =>
+  missing.length > 0 ? [`not measured: ${missing.join('; ')}`] : [];
+
 function findingsOf(
   { expected }: Claim,
   { arm, against, measure, networks }: NonNullable<Claim['arms']>,
@@ -201,15 +209,8 @@ function costFindings({ cost, expected }: Claim, { experiment, network, costs }:
         ? ''
         : `, disturbed: others used ${Math.round(100 * disturbed)} % of the machine`;
     const compared = `${arm} ÷ plain, batch ${batchSize}${others}`;
-    const what = {
-      experiment,
-      network,
-      compared,
-      measure,
-      unit: '%',
-      ...(values && { values }),
-      ...(exact && { exact }),
-    };
-    return [{ ...what, interval, verdict: verdictOf(interval, expected) }];
+    const what = { experiment, network, compared, measure, unit: '%', interval };
+    const verdict = verdictOf(interval, expected);
+    return [{ ...what, ...(values && { values }), ...(exact && { exact }), verdict }];
   });
 }

@@ -3,7 +3,7 @@ import { counted, RESULTS_VERSION, scoreOfRow, settingsText, shortHash } from '@
 import { type Html, html } from '../html.js';
 import { isAsked } from './claims.js';
 import { count, percent } from './format.js';
-import { type Finding, type Judgement, number, rangeText } from './judge.js';
+import { type Judgement, missingTexts, number, rangeText, seedsText } from './judge.js';
 import { page, table } from './layout.js';
 import { objection } from './objection.js';
 import type { Experiment, Site } from './read.js';
@@ -106,10 +106,11 @@ function finishedOf({ runs }: Experiment): string {
 
 /** @param older experiments of earlier results versions, and which. */
 function claimSection(
-  { claim, verdict, findings, missing }: Judgement,
+  judgement: Judgement,
   older: ReadonlyMap<string, number>,
   experiments: readonly Experiment[],
 ): Html {
+  const { claim, verdict, findings } = judgement;
   const { source, experiments: asking } = claim;
   const rows = findings.map((finding) => [
     finding.network,
@@ -137,7 +138,9 @@ function claimSection(
       : findings.some(({ counts }) => counts)
         ? ''
         : ' · only by runs that do not count'
-  }${missing.length > 0 && findings.length > 0 ? ` · not measured: ${missing.join('; ')}` : ''}</span></p>
+  }${missingTexts(judgement)
+    .map((text) => ` · ${text}`)
+    .join('')}</span></p>
 ${
   findings.length === 0
     ? ''
@@ -148,8 +151,5 @@ ${
 </section>
 `;
 }
-
-const seedsText = ({ interval: { n }, planned = 0, values }: Finding) =>
-  [n, ...(planned > n ? [`of ${planned}`] : []), ...(values ? [values] : [])].join(' ');
 
 const versionNote = (version: number | undefined) => (version === undefined ? '' : ` (results version ${version})`);

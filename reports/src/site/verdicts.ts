@@ -1,6 +1,6 @@
 /** The verdicts as Markdown, for those who read no page. */
 import { markdownTable } from '@refconv/files';
-import { type Finding, type Judgement, number, rangeText } from './judge.js';
+import { type Finding, type Judgement, missingTexts, number, rangeText, seedsText } from './judge.js';
 
 /** What a verdict rests on, or else what was measured. */
 function measured({ findings }: Judgement): Finding[] {
@@ -17,20 +17,18 @@ function measured({ findings }: Judgement): Finding[] {
  * ```
  */
 export function valueText(finding: Pick<Finding, 'unit' | 'interval' | 'values' | 'planned' | 'exact'>): string {
-  const { unit, interval, values, planned = 0 } = finding;
+  const { unit, interval } = finding;
   const mean = `${number(finding, interval.mean)}${unit ? ` ${unit}` : ''}`;
   const range = rangeText(finding);
   if (range === 'counted') return `${mean} (counted)`;
   if (interval.n === 1) return `${mean} (one seed, which has no interval)`;
-  return `${mean} (${range}; n = ${interval.n}${planned > interval.n ? ` of ${planned}` : ''}${values ? ` ${values}` : ''})`;
+  return `${mean} (${range}; n = ${seedsText(finding)})`;
 }
 
 function findingText(finding: Finding): string {
   const { network, compared, measure, experiment, counts, why } = finding;
   return `${network} (${experiment.grid.preset}), ${compared}: ${measure} ${valueText(finding)}${counts ? '' : `, not counted: ${why}`}`;
 }
-
-const missingTexts = ({ missing }: Judgement) => (missing.length > 0 ? [`not measured: ${missing.join('; ')}`] : []);
 
 /** Of all claims: verdict, what it rests on, and the grids that this was measured by. */
 export function verdictsMarkdown(judgements: readonly Judgement[]): string {

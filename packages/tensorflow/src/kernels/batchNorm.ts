@@ -1,7 +1,7 @@
 /** Batch normalisation as TensorFlow's fused operation, in training and in inference, with its fused gradient. */
 import type { Tensor, Tensor1D, Tensor4D, TensorInfo } from '@tensorflow/tfjs';
 import { tf } from '../load.js';
-import { batchStatistics, cpuKernels, normalize, normalizeGradient, usesCpuKernels } from './cpu.js';
+import { batchStatistics, cpuKernels, haveChannels, normalize, normalizeGradient, usesCpuKernels } from './cpu.js';
 import { attribute, operations, replaceGradient, replaceKernel } from './operation.js';
 import { composedBatchNorm, composedBatchNormGradient, isSyncBatchNorm } from './syncBatchNorm.js';
 
@@ -141,13 +141,15 @@ export function registerBatchNorm(): void {
     const { inputs } = call;
     inputs.scale ??= tf.onesLike(inputs.mean as Tensor);
     inputs.offset ??= tf.zerosLike(inputs.mean as Tensor);
-    const { x, mean, variance, scale, offset } = inputs as Record<string, Tensor>;
+    const { x, mean, variance, scale, offset } = inputs as Record<
+      'x' | 'mean' | 'variance' | 'scale' | 'offset',
+      Tensor
+    >;
     // Values for each pixel are the stock kernel's to normalise by, and those of other lengths its to refuse.
-    const fits = [mean, variance, scale, offset].every((given) => String(given?.shape) === String(x?.shape.slice(-1)));
-    if (!usesCpuKernels() || !fits) return stockKernel.kernelFunc(call);
+    if (!usesCpuKernels() || !haveChannels(x, mean, variance, scale, offset)) return stockKernel.kernelFunc(call);
     return tf.tidy(() => {
-      const inverse = tf.rsqrt(tf.add(variance as Tensor, call.attrs?.varianceEpsilon as number));
-      return normalize(x as Tensor, [scale as Tensor, offset as Tensor, mean, inverse]);
+      const inverse = tf.rsqrt(tf.add(variance, call.attrs?.varianceEpsilon as number));
+      return normalize(x, [scale, offset, mean, inverse]);
     });
   });
 

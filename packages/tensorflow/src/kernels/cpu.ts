@@ -13,6 +13,10 @@ export const cpuKernels = !backend.isUsingGpuDevice && process.env.REFCONV_CPU_K
 /** Whether they are in use for what is computed or recorded now. */
 export const usesCpuKernels = () => cpuKernels && !currentRecorder()?.stockOperations;
 
+/** Whether each of them has a value for each channel of x, as the kernels of batch norms and the gradients made for that expect. */
+export const haveChannels = (x: TensorInfo, ...values: TensorInfo[]) =>
+  values.every(({ shape }) => shape.length === 1 && shape[0] === x.shape.at(-1));
+
 /** x [n, h, w, Cin] by a kernel [1, 1, Cin, Cout]. */
 export const pointwise = (x: TensorInfo, kernel: TensorInfo) => operation('RefconvPointwise', [x, kernel], []);
 

@@ -5,9 +5,9 @@
 import type { Tensor } from '@tensorflow/tfjs';
 import { tf } from '../load.js';
 import { allReduce } from './collective.js';
-import { normalize, normalizeSums, usesCpuKernels } from './cpu.js';
+import { haveChannels, normalize, normalizeSums, usesCpuKernels } from './cpu.js';
 import { replaceGradient, replaceKernel } from './operation.js';
-import { axesOf, countOf, isSyncBatchNorm, ownMoments, syncMoments, tasks } from './syncBatchNorm.js';
+import { axesOf, batchMoments, countOf, isSyncBatchNorm, tasks } from './syncBatchNorm.js';
 
 /**
  * The kernel of the moments of each channel of x [.., c], of all tasks' images where batch norms take those; layers look for it by this
@@ -17,10 +17,6 @@ export const CHANNEL_MOMENTS = 'ChannelMoments';
 
 /** The kernel of (x − mean)·factor + offset for x [.., c] and the others [c], or of shapes that tfjs broadcasts. */
 export const CHANNEL_MAP = 'ChannelMap';
-
-/** Whether each of them has a value for each channel of x, as the CPU kernels and the gradients made for that expect. */
-const haveChannels = (x: Tensor, ...values: Tensor[]) =>
-  values.every(({ shape }) => shape.length === 1 && shape[0] === x.shape.at(-1));
 
 function map(x: Tensor, mean: Tensor, factor: Tensor, offset: Tensor): Tensor {
   if (usesCpuKernels() && haveChannels(x, mean, factor, offset))
@@ -52,7 +48,7 @@ export function registerMoments(): void {
   replaceKernel(CHANNEL_MOMENTS, ({ inputs }) =>
     tf.tidy(() => {
       const x = inputs.x as Tensor;
-      const [mean, variance] = isSyncBatchNorm() ? syncMoments(x) : ownMoments(x);
+      const [mean, variance] = batchMoments(x);
       const count = countOf(x) * tasks();
       return [mean, variance, tf.mul(variance, count / Math.max(1, count - 1))];
     }),

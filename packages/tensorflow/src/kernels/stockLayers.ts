@@ -1,11 +1,10 @@
 /** Makes layers that tf.layers composes of many operations use the fused kernels, so that users' models get them unchanged. */
 import type { layers, Tensor, Tensor1D, Tensor4D } from '@tensorflow/tfjs';
-import { clusterSize } from '../cluster.js';
 import { tf } from '../load.js';
 import { batchNormTraining } from './batchNorm.js';
 import { attribute, needsPlainGradients, operation, replaceKernel } from './operation.js';
 import { nextSeed, statelessDropout } from './random.js';
-import { isSyncBatchNorm } from './syncBatchNorm.js';
+import { tasks } from './syncBatchNorm.js';
 
 interface LayerVariable {
   read(): Tensor;
@@ -46,7 +45,7 @@ function patchBatchNormalization(): void {
       const [y, mean, variance] = batchNormTraining(images, scale, offset, this.epsilon);
       average(this.movingMean, mean, this.momentum);
       // tf.layers averages the biased variance.
-      const all = isSyncBatchNorm() ? count * clusterSize() : count;
+      const all = count * tasks();
       average(this.movingVariance, tf.mul(variance, (all - 1) / all), this.momentum);
       return x.rank === 4 ? y : tf.reshape(y, x.shape);
     });

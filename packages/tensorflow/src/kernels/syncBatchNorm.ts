@@ -60,7 +60,7 @@ export const countOf = ({ shape }: TensorInfo) => shape.slice(0, -1).reduce((pro
 export const axesOf = ({ shape }: TensorInfo) => shape.slice(0, -1).map((_, axis) => axis);
 
 function statistics(x: Tensor, running: [Tensor, Tensor], epsilon: number, averageFactor: number): Statistics {
-  const [mean, variance] = isSyncBatchNorm() ? syncMoments(x) : ownMoments(x);
+  const [mean, variance] = batchMoments(x);
   const total = countOf(x) * tasks();
   const moved = (old: Tensor, value: Tensor) => tf.add(tf.mul(old, 1 - averageFactor), tf.mul(value, averageFactor));
   return [
@@ -71,8 +71,9 @@ function statistics(x: Tensor, running: [Tensor, Tensor], epsilon: number, avera
   ];
 }
 
-/** The mean and the biased variance of each channel of all tasks' images, from each task's, gathered by one operation. */
-export function syncMoments(x: Tensor): [mean: Tensor, variance: Tensor] {
+/** The mean and the biased variance of each channel; where batch norms take all tasks' images, of those, from each task's, gathered by one operation. */
+export function batchMoments(x: Tensor): [mean: Tensor, variance: Tensor] {
+  if (!isSyncBatchNorm()) return ownMoments(x);
   const all = allGather(tf.reshape(tf.concat(ownMoments(x)), [1, -1]));
   const [means, variances] = tf.split(all, 2, 1) as [Tensor, Tensor];
   const mean = tf.mean(means, 0);
@@ -80,7 +81,7 @@ export function syncMoments(x: Tensor): [mean: Tensor, variance: Tensor] {
 }
 
 /** The mean and the biased variance of each channel of this task's images. */
-export function ownMoments(x: Tensor): [mean: Tensor, variance: Tensor] {
+function ownMoments(x: Tensor): [mean: Tensor, variance: Tensor] {
   const count = countOf(x);
   if (!usesCpuKernels() || count === 1) {
     const { mean, variance } = tf.moments(x, axesOf(x));
